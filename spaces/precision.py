@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -162,7 +163,7 @@ def _half(x: NDArray[np.float64], up: NDArray[np.bool_]) -> NDArray[np.float64]:
     return floor + ((rest > 0.5) | ((rest == 0.5) & up))
 
 
-_ROUND = {
+_ROUND: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "TRN": np.floor,
     "TRN_ZERO": np.trunc,
     "RND": lambda x: _half(x, np.ones_like(x, bool)),
