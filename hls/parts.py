@@ -54,7 +54,7 @@ class Part:
         return MULTIPLIER_PORTS[self.dsp_generation]
 
     def capacity(self) -> dict[str, int]:
-        """What the device offers, by resource: lut, ff, dsp, bram18, uram."""
+        """Return what the device offers, by resource: lut, ff, dsp, bram18, uram."""
         return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram18": self.bram18, "uram": self.uram}
 
 
@@ -80,7 +80,7 @@ def catalogue() -> tuple[Part, ...]:
 
 
 def part(name: str) -> Part:
-    """The part called `name`: a board or device alias, or a part string of any package and speed grade.
+    """Return the part called `name`: a board or device alias, or a part string of any package and speed grade.
 
     A part string of a known die keeps its own spelling in `Part.name`, so that it reaches the tools as the user
     wrote it; an alias gets the catalogue's default package and speed grade.

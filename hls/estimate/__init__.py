@@ -1,0 +1,1 @@
+"""Estimates of resources, latency and energy."""
