@@ -1,0 +1,35 @@
+"""The study file: what can be set, what it means, and how it's read."""
+
+from .load import load_study, override, study_path
+from .quantities import Limit, Widths
+from .sections import (
+    BudgetConfig,
+    ConstraintsConfig,
+    DeviceConfig,
+    HlsConfig,
+    MetricConfig,
+    TrackingConfig,
+    TrainingConfig,
+)
+from .space import LayerSpace, SpaceConfig, check_patterns
+from .study import PYTHON_OBJECT, StudyConfig
+
+__all__ = [
+    "PYTHON_OBJECT",
+    "BudgetConfig",
+    "ConstraintsConfig",
+    "DeviceConfig",
+    "HlsConfig",
+    "LayerSpace",
+    "Limit",
+    "MetricConfig",
+    "SpaceConfig",
+    "StudyConfig",
+    "TrackingConfig",
+    "TrainingConfig",
+    "Widths",
+    "check_patterns",
+    "load_study",
+    "override",
+    "study_path",
+]

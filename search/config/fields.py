@@ -1,0 +1,108 @@
+"""The types of a study file's values: how each is read, checked and written back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator
+
+from . import quantities
+from .base import nearest
+from .quantities import Limit, Widths
+
+Strategy = Literal["Latency", "Resource", "distributed_arithmetic"]
+Method = Literal["ptq", "qat"]
+
+
+def _not_bool(value: Any) -> Any:
+    # YAML 1.1 reads yes, no, on and off as booleans, which Python would count as 1 and 0.
+    if isinstance(value, bool):
+        raise ValueError("isn't a number")
+    return value
+
+
+def tuple_of(value: Any) -> Any:
+    """Return a value, or each of a list, as a tuple of different ones."""
+    if isinstance(value, list | tuple):
+        if not value:
+            raise ValueError("is empty: give at least one value")
+        if len({str(one) for one in value}) < len(value):
+            raise ValueError("names a value twice: give each once")
+        return tuple(value)
+    return (value,)
+
+
+def _plain(value: Any) -> Any:
+    return value.plain() if isinstance(value, Widths | Limit) else value
+
+
+def _each(value: Any, check: Callable[[Any], Any]) -> Any:
+    """Check one value, each of a list, or each in a mapping of layer patterns; the result holds tuples."""
+    if isinstance(value, dict):
+        return {
+            str(pattern): _each(list(one) if isinstance(one, tuple) else one, check)
+            for pattern, one in value.items()
+        }
+    return tuple(check(one) for one in tuple_of(value))
+
+
+def _short(value: Any) -> Any:
+    """Undo `_each` as far as a study file allows: one value instead of a list of one."""
+    if isinstance(value, dict):
+        return {pattern: _short(one) for pattern, one in value.items()}
+    return value[0] if len(value) == 1 else list(value)
+
+
+def _strategy(value: Any) -> Any:
+    if value not in get_args(Strategy):
+        raise ValueError(f"holds {value!r}, which isn't known: {nearest(str(value), get_args(Strategy))}")
+    return value
+
+
+def _reuse_factor(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"holds {value!r}: write whole numbers from 1 up")
+    return value
+
+
+def _widths_or(word: str, most: int = quantities.MAX_WIDTH) -> Any:
+    def parse(value: Any) -> Any:
+        if value == word:
+            return value
+        try:
+            return quantities.widths(value, most)
+        except ValueError as error:
+            raise ValueError(f"{error} (or {word!r})") from None
+
+    return PlainValidator(parse)
+
+
+Integer = Annotated[int, BeforeValidator(_not_bool)]
+Real = Annotated[float, BeforeValidator(_not_bool)]
+WidthRange = Annotated[Widths, PlainValidator(quantities.widths), PlainSerializer(_plain)]
+TiedWidths = Annotated[Widths | Literal["tied"], _widths_or("tied"), PlainSerializer(_plain)]
+AccumulatorWidths = Annotated[
+    Widths | Literal["exact"], _widths_or("exact", quantities.MAX_ACCUMULATOR), PlainSerializer(_plain)
+]
+ResourceLimit = Annotated[Limit, PlainValidator(quantities.resource), PlainSerializer(_plain)]
+TimeLimit = Annotated[Limit, PlainValidator(quantities.time), PlainSerializer(_plain)]
+EnergyLimit = Annotated[Limit, PlainValidator(quantities.energy), PlainSerializer(_plain)]
+CountLimit = Annotated[
+    Limit, PlainValidator(lambda value: quantities.plain_number(value, 0.0)), PlainSerializer(_plain)
+]
+MetricLimit = Annotated[Limit, PlainValidator(quantities.plain_number), PlainSerializer(_plain)]
+Duration = Annotated[
+    float, PlainValidator(quantities.duration), PlainSerializer(quantities.plain_duration, return_type=str)
+]
+Strategies = Annotated[
+    tuple[Strategy, ...] | dict[str, tuple[Strategy, ...]],
+    PlainValidator(lambda value: _each(value, _strategy)),
+    PlainSerializer(_short),
+]
+ReuseFactors = Annotated[
+    tuple[int, ...] | dict[str, tuple[int, ...]],
+    PlainValidator(lambda value: _each(value, _reuse_factor)),
+    PlainSerializer(_short),
+]
+Methods = Annotated[tuple[Method, ...], BeforeValidator(tuple_of)]

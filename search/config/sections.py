@@ -1,0 +1,283 @@
+"""The sections of a study file but `space`; every field's description is its documentation."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from .base import Section, at, nearest
+from .fields import (
+    CountLimit,
+    Duration,
+    EnergyLimit,
+    Integer,
+    MetricLimit,
+    Real,
+    ResourceLimit,
+    ReuseFactors,
+    Strategies,
+    TimeLimit,
+)
+
+
+class MetricConfig(Section):
+    """What ranks the candidates, computed on the validation split."""
+
+    shorthand: ClassVar[str | None] = "name"
+
+    name: str = Field(
+        description="accuracy, roc_auc (several classes: mean of one-versus-rest), background_rejection (binary: "
+        "1 / false-positive rate at a fixed signal efficiency), mse, or your own as file.py:function, called with "
+        "(y_true, y_score) and returning a number",
+        examples=["background_rejection"],
+    )
+    signal_efficiency: Real = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="share of the signal that background_rejection keeps; a higher one keeps more background",
+        examples=[0.3],
+    )
+    direction: Literal["maximize", "minimize"] | None = Field(
+        default=None,
+        description="whether more or less is better; known for the built-in metrics, maximize for your own",
+        examples=["minimize"],
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> MetricConfig:
+        built_in = {"accuracy": "maximize", "roc_auc": "maximize", "background_rejection": "maximize"}
+        built_in["mse"] = "minimize"
+        if self.name not in built_in and ":" not in self.name:
+            raise at(
+                "metric", f"= {self.name!r} isn't known: {nearest(self.name, built_in)} (or file.py:function)"
+            )
+        natural = built_in.get(self.name, self.direction or "maximize")
+        if self.direction not in (None, natural):
+            raise at("metric.direction", f"contradicts {self.name}, which {natural}s: leave it out")
+        object.__setattr__(self, "direction", natural)
+        return self
+
+
+class DeviceConfig(Section):
+    """The FPGA and its clock."""
+
+    shorthand: ClassVar[str | None] = "part"
+
+    part: str = Field(
+        default="xcvu13p-flga2577-2-e",
+        description="part string, die or board from the catalogue (`bitfront ls --parts`); sets what percentages of "
+        "the device mean and which products fit a DSP slice",
+        examples=["alveo-u250"],
+    )
+    clock_ns: Real = Field(
+        default=5.0,
+        ge=0.5,
+        le=1000,
+        description="clock period in ns; a shorter one gives more cycles (registers) for the same work",
+        examples=[5],
+    )
+
+    @field_validator("part")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        from bitfront.hls.parts import part
+        from bitfront.spaces.errors import UserError
+
+        try:
+            return part(value).name
+        except UserError as error:
+            raise ValueError(f"isn't a part of the catalogue: {error}".rstrip(".")) from None
+
+
+class HlsConfig(Section):
+    """How hls4ml builds the network."""
+
+    backend: Literal["Vitis", "Vivado"] = Field(
+        default="Vitis", description="hls4ml back-end: Vitis HLS, or the older Vivado HLS", examples=["Vitis"]
+    )
+    io_type: Literal["io_parallel", "io_stream"] = Field(
+        default="io_parallel",
+        description="io_parallel takes a whole sample at once (lowest latency, most resources); io_stream takes one "
+        "element a cycle through FIFOs (large images, long sequences)",
+        examples=["io_stream"],
+    )
+    strategy: Strategies = Field(
+        default=("Latency",),
+        description="Latency (unrolled), Resource (reuses multipliers) or distributed_arithmetic (constant "
+        "multiplications as adders, no DSP). A list is searched, one choice for the whole model; a mapping of "
+        "layer patterns to values or lists sets or searches it per layer",
+        examples=["[Latency, Resource]"],
+    )
+    reuse_factor: ReuseFactors = Field(
+        default=(1,),
+        description="how many products share one multiplier; higher saves DSPs and LUTs and costs latency and II. "
+        "Lists and mappings as for strategy; values that are illegal for a layer are moved to its nearest legal one, "
+        "with a notice",
+        examples=['{"lstm*": [1, 2, 4]}'],
+    )
+
+    @model_validator(mode="after")
+    def _compatible(self) -> HlsConfig:
+        strategies, reuse = _all_values(self.strategy), _all_values(self.reuse_factor)
+        if strategies == {"distributed_arithmetic"} and max(reuse) > 1:
+            raise at(
+                "hls.reuse_factor",
+                "is above 1, which distributed_arithmetic can't have: set 1 or another strategy",
+            )
+        return self
+
+    def choices(self, key: Literal["strategy", "reuse_factor"], layer: str) -> tuple[tuple[Any, ...], bool]:
+        """Return the choices of a layer and whether they are the layer's own rather than the whole model's.
+
+        In a mapping the exact name wins, then the first pattern that matches; a layer that matches none gets
+        the default.
+        """
+        value = getattr(self, key)
+        if not isinstance(value, dict):
+            return value, False
+        default = ("Latency",) if key == "strategy" else (1,)
+        for pattern in [layer, *value]:
+            if pattern in value and fnmatch.fnmatchcase(layer, pattern):
+                return value[pattern], True
+        return default, True
+
+
+def _all_values(value: tuple[Any, ...] | dict[str, tuple[Any, ...]]) -> set[Any]:
+    rows = value.values() if isinstance(value, dict) else [value]
+    return {one for row in rows for one in row}
+
+
+class ConstraintsConfig(Section):
+    """Bounds that a candidate must keep; a breach known beforehand stops it before training."""
+
+    lut: ResourceLimit | None = Field(
+        default=None, description="most LUTs, a count or % of the device", examples=["50%"]
+    )
+    ff: ResourceLimit | None = Field(
+        default=None, description="most flip-flops, a count or % of the device", examples=["50%"]
+    )
+    dsp: ResourceLimit | None = Field(
+        default=None, description="most DSP slices, a count or % of the device", examples=[0]
+    )
+    bram: ResourceLimit | None = Field(
+        default=None,
+        description="most block memory in RAMB18 (18 kbit), a count or % of the device",
+        examples=["10%"],
+    )
+    latency: TimeLimit | None = Field(
+        default=None,
+        description="longest time from input to output: ns (default), us, ms or cycles",
+        examples=["2us"],
+    )
+    ii: TimeLimit | None = Field(
+        default=None,
+        description="longest time between two inputs: ns (default), us, ms or cycles",
+        examples=["400ns"],
+    )
+    ebops: CountLimit | None = Field(
+        default=None,
+        description="most effective bit operations (products of operand widths, summed)",
+        examples=[50000],
+    )
+    energy: EnergyLimit | None = Field(
+        default=None, description="most energy per inference: pJ (default), nJ or uJ", examples=["5nJ"]
+    )
+    metric: MetricLimit | None = Field(
+        default=None, description="worst metric that is accepted, in the metric's own unit", examples=[0.85]
+    )
+    metric_drop: CountLimit | None = Field(
+        default=None,
+        description="how much worse than the float model the metric may be, in the metric's own unit; a small one "
+        "makes few candidates feasible",
+        examples=[0.01],
+    )
+
+
+class TrainingConfig(Section):
+    """How the float model and the candidates are trained (Keras `fit`, seeded)."""
+
+    float_epochs: Integer = Field(
+        default=30,
+        ge=1,
+        le=100_000,
+        description="most epochs of the float model, where it comes untrained",
+        examples=[50],
+    )
+    float_learning_rate: Real = Field(
+        default=0.001, gt=0, le=10, description="its learning rate", examples=[0.002]
+    )
+    early_stopping: Integer = Field(
+        default=8,
+        ge=0,
+        description="epochs without a better validation loss after which float training stops and goes back to the "
+        "best; 0 trains all epochs",
+        examples=[5],
+    )
+    epochs: Integer = Field(
+        default=3,
+        ge=1,
+        le=10_000,
+        description="epochs of one qat candidate; its cost is proportional to them",
+        examples=[1],
+    )
+    batch_size: Integer = Field(
+        default=128,
+        ge=1,
+        description="samples a step; larger is quicker per epoch and takes fewer steps",
+        examples=[256],
+    )
+    learning_rate: Real = Field(
+        default=0.001,
+        gt=0,
+        le=10,
+        description="learning rate of qat; too high undoes the float training",
+        examples=[0.0005],
+    )
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "nadam"] = Field(
+        default="adam", description="Keras optimizer of both trainings", examples=["adam"]
+    )
+    loss: str = Field(
+        default="auto",
+        description="auto chooses by task (cross-entropy from logits or probabilities, or mse); else a Keras loss by name",
+        examples=["auto"],
+    )
+
+
+class BudgetConfig(Section):
+    """When the search ends: whichever comes first."""
+
+    trials: Integer | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="number of candidates, uniform baselines included",
+        examples=[60],
+    )
+    wall: Duration | None = Field(
+        default=None,
+        description="wall-clock time of the search (s, m, h); the float training doesn't count",
+        examples=["5m"],
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> BudgetConfig:
+        if self.trials is None and self.wall is None:
+            raise at("budget", "gives neither trials nor wall: set at least one, such as trials: 60")
+        return self
+
+
+class TrackingConfig(Section):
+    """Where MLflow keeps the runs."""
+
+    enabled: bool = Field(default=True, description="whether to log to MLflow at all", examples=[True])
+    uri: str | None = Field(
+        default=None,
+        description="MLflow tracking server or store; without it, a sqlite file in `output`, no server needed",
+        examples=["http://127.0.0.1:5000"],
+    )
+    experiment: str | None = Field(
+        default=None, description="MLflow experiment; without it, the study's name", examples=["jets"]
+    )

@@ -1,0 +1,307 @@
+"""`StudyConfig`: everything that defines a study, frozen, checked and serialisable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import yaml
+from pydantic import Field, PlainSerializer, field_validator, model_validator
+
+from .base import Section, at
+from .fields import Integer, Real, tuple_of
+from .sections import (
+    BudgetConfig,
+    ConstraintsConfig,
+    DeviceConfig,
+    HlsConfig,
+    MetricConfig,
+    TrackingConfig,
+    TrainingConfig,
+)
+from .space import SpaceConfig, check_patterns
+
+Task = Literal["binary", "multiclass", "regression"]
+Objective = Literal["metric", "lut", "ff", "dsp", "bram", "latency", "ii", "ebops", "energy"]
+PYTHON_OBJECT = "(given through Python)"
+"""What a study file shows in place of a model or data that exist only in a Python session."""
+
+_RESOURCE_FIELDS = {"lut": "lut", "ff": "ff", "dsp": "dsp", "bram": "bram18"}
+_TASKS_OF = {
+    "accuracy": ("binary", "multiclass"),
+    "roc_auc": ("binary", "multiclass"),
+    "background_rejection": ("binary",),
+    "mse": ("regression",),
+}
+
+
+def _source_text(value: Any) -> str:
+    return str(value) if isinstance(value, str | Path) else PYTHON_OBJECT
+
+
+Source = Annotated[Any, PlainSerializer(_source_text, return_type=str)]
+
+
+class StudyConfig(Section):
+    """One study: a model, its data, a device, what to reach and what to search.
+
+    From Python, `model` may be a Keras model and `data` a mapping of arrays; sections may be plain dicts:
+    `StudyConfig(model=model, data={"x_train": x, ...}, task="binary", budget={"trials": 60})`.
+
+    Raises:
+        UserError: in one sentence that names the key, what is wrong with it, and what to do.
+    """
+
+    sources: ClassVar[tuple[str, ...]] = ("model", "data")
+
+    name: str = Field(
+        default="study",
+        description="the study's name and folder; without it, the file's stem, or its folder's name if that is `study`",
+        examples=["top-tagging-lstm"],
+    )
+    model: Source = Field(
+        description="the Keras model: file.py:function that returns it, a .keras file, or a ready study's name "
+        "(`bitfront ls`)",
+        examples=["model.py:build"],
+    )
+    model_trained: Literal["auto"] | bool = Field(
+        default="auto",
+        description="whether the model comes trained: auto says yes for a .keras file and a Keras object, no for a "
+        "function's result, which is then trained first",
+        examples=[True],
+    )
+    trust_model: bool = Field(
+        default=False,
+        description="load a .keras file that holds Lambda layers, which run code of whoever made it",
+        examples=[False],
+    )
+    data: Source = Field(
+        description="the data: file.py:function that returns x_train, y_train, x_val, y_val, x_test, y_test (as a dict or "
+        "as three (x, y) pairs; x may be a list or dict of arrays for several inputs), or an .npz with those names",
+        examples=["data.py:load"],
+    )
+    validation_split: Real | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="where the data has no x_val: the share of the training samples (shuffled by `seed`) that ranks the "
+        "candidates and trains nothing",
+        examples=[0.2],
+    )
+    task: Task = Field(
+        description="what the model does: binary, multiclass or regression", examples=["binary"]
+    )
+    metric: MetricConfig = Field(
+        default_factory=lambda: MetricConfig(name="accuracy"),
+        description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for regression",
+        examples=["{name: background_rejection, signal_efficiency: 0.3}"],
+    )
+    device: DeviceConfig = Field(default_factory=DeviceConfig, description="the FPGA and its clock")
+    hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
+    objectives: tuple[Objective, ...] = Field(
+        default=("metric", "lut", "latency"),
+        description="two to four goals of the search, metric among them: metric, lut, ff, dsp, bram, latency, ii, ebops, "
+        "energy. Each more makes the front larger and slower to cover",
+        examples=["[metric, lut]"],
+    )
+    constraints: ConstraintsConfig = Field(
+        default_factory=ConstraintsConfig, description="bounds that a candidate must keep"
+    )
+    space: SpaceConfig = Field(default_factory=SpaceConfig, description="the precisions that are searched")
+    training: TrainingConfig = Field(
+        default_factory=TrainingConfig, description="how the float model and the candidates are trained"
+    )
+    budget: BudgetConfig = Field(
+        default_factory=lambda: BudgetConfig(trials=60),
+        description="when the search ends; 60 trials without it",
+    )
+    sampler: Literal["tpe", "nsga2", "gp", "random"] = Field(
+        default="tpe",
+        description="Optuna sampler: tpe (multivariate) is best for up to some hundred trials; gp finds more per trial at "
+        "about a second of overhead each; nsga2 wants many cheap trials",
+        examples=["nsga2"],
+    )
+    seed: Integer = Field(
+        default=1,
+        ge=0,
+        lt=2**32,
+        description="seeds training, sampling and splits; the same one repeats the search",
+        examples=[1],
+    )
+    output: str = Field(
+        default="studies",
+        description="folder, relative to where the command runs, in which the study's own folder stands",
+        examples=["studies"],
+    )
+    tracking: TrackingConfig = Field(
+        default_factory=TrackingConfig, description="where MLflow keeps the runs"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthands(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        values = dict(values)
+        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig)):
+            if isinstance(values.get(key), str) and kind.shorthand:
+                values[key] = {kind.shorthand: values[key]}
+        if values.get("metric") is None:
+            values["metric"] = {"name": "mse" if values.get("task") == "regression" else "accuracy"}
+        return values
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+            raise ValueError("can't be a folder's name: use letters, digits, '-', '_' and '.', at most 100")
+        return value
+
+    @field_validator("model", "data")
+    @classmethod
+    def _source(cls, value: Any) -> Any:
+        if value is None or (isinstance(value, str) and not value.strip()):
+            raise ValueError("is empty: write file.py:function or a file")
+        if isinstance(value, bool | int | float | list):
+            raise ValueError("isn't a source: write file.py:function or a file")
+        if value == PYTHON_OBJECT:
+            raise ValueError(
+                "was an object of a Python session: run the study from Python again, or name a file here"
+            )
+        return value
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _two_to_four(cls, value: Any) -> Any:
+        value = tuple_of(value)
+        if "metric" not in value:
+            raise ValueError(
+                "lacks metric: add it, the other objectives alone would choose the smallest types"
+            )
+        if not 2 <= len(value) <= 4:
+            raise ValueError(f"names {len(value)}: give two to four")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyConfig:
+        self._check_metric()
+        self._check_limits()
+        return self
+
+    def _check_metric(self) -> None:
+        name, bounds = self.metric.name, self.constraints
+        tasks = _TASKS_OF.get(name)
+        if tasks and self.task not in tasks:
+            fitting = [one for one, fits in _TASKS_OF.items() if self.task in fits]
+            raise at(
+                "metric",
+                f"= {name!r} doesn't fit task {self.task}: use {' or '.join(fitting)}, or file.py:function",
+            )
+        in_unit_interval = name in ("accuracy", "roc_auc")
+        worst = bounds.metric.value if bounds.metric else None
+        if worst is not None and in_unit_interval and not 0 <= worst < 1:
+            hint = f": write {worst / 100:g}" if 1 < worst <= 100 else ""
+            raise at("constraints.metric", f"= {worst:g} can't be met, {name} lies within 0..1{hint}")
+        if worst is not None and name == "mse" and worst < 0:
+            raise at("constraints.metric", f"= {worst:g} can't be met, mse is never negative")
+        drop = bounds.metric_drop.value if bounds.metric_drop else 0.0
+        if in_unit_interval and drop >= 1:
+            raise at(
+                "constraints.metric_drop",
+                f"= {drop:g} allows anything, {name} lies within 0..1: write {drop / 100:g}, say",
+            )
+
+    def _check_limits(self) -> None:
+        from bitfront.hls.parts import part
+
+        chosen = part(self.device.part)
+        capacity = chosen.capacity()
+        for key, field in _RESOURCE_FIELDS.items():
+            limit: Any = getattr(self.constraints, key)
+            if limit is None:
+                continue
+            if not limit.unit and limit.value > capacity[field]:
+                raise at(
+                    f"constraints.{key}",
+                    f"= {limit} is more than the {capacity[field]} of {chosen.name}: lower it, or choose a larger device",
+                )
+            if limit.value == 0 and key in self.objectives:
+                raise at("objectives", f"has {key}, which constraints.{key} sets to 0: leave one of them out")
+        for key in ("latency", "ii"):
+            limit = getattr(self.constraints, key)
+            if limit is not None and self._nanoseconds(limit) < self.device.clock_ns:
+                raise at(
+                    f"constraints.{key}",
+                    f"= {limit} is less than one clock cycle ({self.device.clock_ns:g} ns): raise it or shorten the clock",
+                )
+
+    def _nanoseconds(self, limit: Any) -> float:
+        return float(limit.value * (self.device.clock_ns if limit.unit == "cycles" else 1.0))
+
+    def limits(self) -> dict[str, float]:
+        """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own.
+
+        What was not given is absent, but a design must always fit the device, so that lut, ff, dsp and bram are
+        bounded by it at least.
+        """
+        from bitfront.hls.parts import part
+
+        capacity = part(self.device.part).capacity()
+        found = {key: float(capacity[field]) for key, field in _RESOURCE_FIELDS.items()}
+        for key in type(self.constraints).model_fields:
+            limit: Any = getattr(self.constraints, key)
+            if limit is None:
+                continue
+            if limit.unit == "%":
+                found[key] = limit.value / 100 * capacity[_RESOURCE_FIELDS[key]]
+            else:
+                found[key] = self._nanoseconds(limit) if key in ("latency", "ii") else limit.value
+        return found
+
+    def check_layers(self, layers: Iterable[str]) -> None:
+        """Check that every layer pattern, in `space` and in `hls`, matches a layer of the model.
+
+        Raises:
+            UserError: naming the first that doesn't, and the nearest layer.
+        """
+        known = list(layers)
+        check_patterns("space.layers", self.space.layers, known)
+        for key in ("strategy", "reuse_factor"):
+            value = getattr(self.hls, key)
+            if isinstance(value, dict):
+                check_patterns(f"hls.{key}", value, known)
+
+    def directions(self) -> tuple[str, ...]:
+        """Return `maximize` or `minimize` for each objective, as Optuna wants them."""
+        return tuple(
+            str(self.metric.direction) if objective == "metric" else "minimize"
+            for objective in self.objectives
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that `StudyConfig(**values)` and a study file accept; what is unset is left out."""
+        plain: dict[str, Any] = json.loads(self.model_dump_json(exclude_none=True))
+        return plain
+
+    def to_yaml(self) -> str:
+        """Return the resolved study file, every key in it."""
+        return yaml.safe_dump(
+            self.to_dict(), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+        )
+
+    @property
+    def digest(self) -> str:
+        """Identify what shapes the results: 16 hex digits over all but name, budget, output and tracking.
+
+        A study that goes on with more trials keeps its digest. The contents of the model and data files are not
+        part of it: see `Problem.digest`.
+        """
+        shaping = {key: value for key, value in self.to_dict().items() if key not in _WITHOUT_EFFECT}
+        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_WITHOUT_EFFECT = ("name", "budget", "output", "tracking")
