@@ -1,0 +1,289 @@
+"""The Pareto front: who is on it, how large it is, and which point to take.
+
+Scale. Resources span decades, so they are compared by `log2(1 + value)`: halving the LUTs counts the same
+wherever it happens. Metrics are compared as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from bitfront.spaces import NothingFeasible, UserError
+from numpy.typing import NDArray
+
+from .evaluation import Evaluation, write_atomic
+from .objectives import ALIASES, QUANTITIES, Metric, Objective, parse_limit
+
+Losses = NDArray[np.float64]
+
+_CONDITION = re.compile(r"^\s*([A-Za-z][A-Za-z0-9_]*)\s*(<=|>=|<|>)\s*([^<>=]+?)\s*$")
+PICKS = ("best", "knee", "smallest")
+
+
+def losses(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> Losses:
+    """Return a row an evaluation and a column an objective, all to be minimised, on the module's scale."""
+    table = np.empty((len(evaluations), len(objectives)))
+    for row, evaluation in enumerate(evaluations):
+        for column, objective in enumerate(objectives):
+            loss = objective.loss(evaluation)
+            table[row, column] = loss if objective.is_metric else np.log2(1.0 + max(0.0, loss))
+    return table
+
+
+def least_violating(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return the evaluations that break the constraints least, scored ones if there are any (failed ones never)."""
+    for status in ("complete", "infeasible"):
+        pool = [e for e in evaluations if e.status == status]
+        if pool:
+            smallest = min(e.violation for e in pool)
+            return _one_a_design([e for e in pool if e.violation == smallest])
+    return []
+
+
+def pareto(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> list[Evaluation]:
+    """Return the evaluations that no other one beats, by trial number.
+
+    Only complete and feasible ones count, uniform baselines among them; a design that was tried twice appears
+    once, under its first number. Where nothing is feasible, these are the least violating ones: check
+    `Evaluation.feasible`.
+    """
+    pool = _one_a_design([e for e in evaluations if e.feasible])
+    if not pool:
+        pool = least_violating(evaluations)
+        if any(e.status != "complete" for e in pool):
+            return pool
+    if not pool:
+        return []
+    # Optuna's own function, which its samplers rank by; importing Optuna takes a second, so only when needed.
+    from optuna.study._multi_objective import _is_pareto_front
+
+    table = np.array([[o.loss(e) for o in objectives] for e in pool])
+    on_front = _is_pareto_front(table, assume_unique_lexsorted=False)
+    return sorted((e for e, on in zip(pool, on_front, strict=True) if on), key=lambda e: e.number)
+
+
+@dataclass(frozen=True)
+class Box:
+    """The region whose dominated share is the hypervolume, from `ideal` (0) to `reference` (1), per objective.
+
+    A resource runs from nothing to the largest uniform baseline's, the metric from the float model's to the
+    worst scored uniform baseline's. All are known before the search proper starts, so that the hypervolume never
+    falls while it runs, and studies with the same baselines compare. A point beyond the reference adds nothing;
+    one better than the float model lies beyond the ideal and counts for more.
+    """
+
+    ideal: tuple[float, ...]
+    reference: tuple[float, ...]
+
+    @classmethod
+    def of(
+        cls,
+        evaluations: Sequence[Evaluation],
+        objectives: Sequence[Objective],
+        float_score: float | None = None,
+    ) -> Box:
+        """Build the box from the uniform baselines among `evaluations`; without them, from all that were scored.
+
+        Raises:
+            UserError: when no evaluation has the figures that are needed.
+        """
+        ideal, reference = [], []
+        for objective in objectives:
+            known = [
+                e for e in evaluations if objective.key in (e.metrics if objective.is_metric else e.resources)
+            ]
+            if not known:
+                raise UserError(
+                    f"No candidate has a {objective.name} yet, so there is no hypervolume: run more trials."
+                )
+            column = losses([e for e in known if e.kind == "uniform"] or known, [objective])
+            worst, best = float(column.max()), 0.0
+            if objective.is_metric and float_score is not None:
+                best = -float_score if objective.direction == "maximize" else float_score
+            elif objective.is_metric:
+                best = float(losses(known, [objective]).min())
+            ideal.append(best)
+            # no baseline is worse than the ideal: there is no scale, take one unit
+            reference.append(worst if worst > best else best + 1.0)
+        return cls(tuple(ideal), tuple(reference))
+
+    def normalise(self, table: Losses) -> Losses:
+        """Return `losses` with 0 at the ideal and 1 at the reference; beyond the reference is cut to 1."""
+        ideal, reference = np.array(self.ideal), np.array(self.reference)
+        scaled: Losses = np.minimum((table - ideal) / (reference - ideal), 1.0)
+        return scaled
+
+
+def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box) -> float:
+    """Return the share of the box that the feasible evaluations dominate, computed by Optuna (exact, WFG)."""
+    feasible = [e for e in evaluations if e.feasible]
+    if not feasible:
+        return 0.0
+    from optuna._hypervolume import compute_hypervolume
+
+    return float(compute_hypervolume(box.normalise(losses(feasible, objectives)), np.ones(len(objectives))))
+
+
+def hypervolume_history(
+    evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box
+) -> list[tuple[int, float]]:
+    """Return (trial number, hypervolume after it) for every evaluation, by trial number."""
+    history: list[tuple[int, float]] = []
+    seen: list[Evaluation] = []
+    volume = 0.0
+    for evaluation in sorted(evaluations, key=lambda e: e.number):
+        if evaluation.feasible:
+            seen = pareto([*seen, evaluation], objectives)
+            volume = hypervolume(seen, objectives, box)
+        history.append((evaluation.number, volume))
+    return history
+
+
+def pick(
+    evaluations: Sequence[Evaluation], objectives: Sequence[Objective], how: str, metric: Metric | None = None
+) -> Evaluation:
+    """Return the evaluation that `how` names.
+
+    - `best`: the front's best metric; of equals, the cheapest.
+    - `smallest`: the front's least LUTs (or least of the first resource objective); of equals, the best metric.
+    - `knee`: the front's largest bulge towards the ideal: with every objective scaled to the front's own range,
+      the point with the least sum, which is the farthest from the plane through the extremes (Das, 1999, "On
+      characterizing the knee of the Pareto curve").
+    - `12`: that trial, feasible or not.
+    - `lut<5000`, `lut<10k, latency<=1us`, `accuracy>0.75`: of all feasible candidates within the limits the best
+      metric, or the smallest where only the metric is limited. Joined by commas; the text is parsed, never run.
+
+    Raises:
+        UserError: `how` can't be read, or the trial doesn't exist or was never scored.
+        NothingFeasible: no candidate meets the constraints, or the limits.
+    """
+    how = how.strip()
+    if how.isdigit():
+        return _numbered(evaluations, int(how))
+    conditions = None if how in PICKS else _conditions(how, metric or _metric_of(objectives))
+    feasible = _one_a_design([e for e in evaluations if e.feasible])
+    if not feasible:
+        nearest = least_violating(evaluations)
+        hint = (
+            f"trial {nearest[0].number} comes nearest, name it to take it anyway"
+            if nearest
+            else "run more trials"
+        )
+        raise NothingFeasible(f"No candidate meets the constraints: {hint}, or relax a constraint.")
+    if conditions is not None:
+        within = [e for e in feasible if all(condition.holds(e) for condition in conditions)]
+        if not within:
+            raise NothingFeasible(f"No feasible candidate has {how}: relax the limit or run more trials.")
+        only_metric = all(condition.key == "score" for condition in conditions)
+        return _ranked(within, objectives, "smallest" if only_metric else "best")
+    members = pareto(feasible, objectives)
+    if how != "knee":
+        return _ranked(members, objectives, how)
+    table = losses(members, objectives)
+    low, span = table.min(axis=0), np.ptp(table, axis=0)
+    total = ((table - low) / np.where(span > 0, span, 1.0)).sum(axis=1)
+    return members[int(np.argmin(total))]
+
+
+def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:
+    """Write one row a front member, best metric first: scores, resources with their intervals, parameters."""
+    metric_first = sorted(members, key=lambda e: tuple(o.loss(e) for o in objectives) if e.metrics else ())
+    resources = [q.key for q in QUANTITIES.values()] + ["latency_cycles", "ii_cycles"]
+    resources = [key for key in resources if any(key in e.resources for e in members)]
+    bounded = [key for key in resources if any(key in e.intervals for e in members)]
+    params = list(dict.fromkeys(name for e in members for name in e.params))
+    scores = [key for key in ("score", "ptq", "qat", "test") if any(key in e.metrics for e in members)]
+    head = ["trial", "kind", "method", "feasible", "digest", *scores, *resources]
+    head += [f"{key}_{end}" for key in bounded for end in ("low", "high")] + [
+        f"param.{name}" for name in params
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    for e in metric_first:
+        row: list[object] = [e.number, e.kind, e.method, str(e.feasible).lower(), e.digest]
+        row += [e.metrics.get(key, "") for key in scores] + [e.resources.get(key, "") for key in resources]
+        row += [x for key in bounded for x in e.intervals.get(key, ("", ""))]
+        row += [e.params.get(name, "") for name in params]
+        writer.writerow(row)
+    write_atomic(path, text.getvalue())
+
+
+@dataclass(frozen=True)
+class _Condition:
+    key: str
+    operator: str
+    limit: float
+
+    def holds(self, evaluation: Evaluation) -> bool:
+        value = (evaluation.metrics if self.key == "score" else evaluation.resources).get(self.key)
+        if value is None:
+            return False
+        return {
+            "<": value < self.limit,
+            "<=": value <= self.limit,
+            ">": value > self.limit,
+            ">=": value >= self.limit,
+        }[self.operator]
+
+
+def _conditions(how: str, metric: Metric) -> list[_Condition]:
+    found = []
+    for part in how.split(","):
+        match = _CONDITION.match(part)
+        if not match:
+            raise UserError(
+                f"Can't pick {how!r}: use best, knee, smallest, a trial number, or a limit such as 'lut<5000'."
+            )
+        name = match[1].lower()
+        name = "metric" if name == metric.name.lower() else ALIASES.get(name, name)
+        if name != "metric" and name not in QUANTITIES:
+            known = ", ".join([metric.name, *QUANTITIES])
+            raise UserError(f"Can't pick {how!r}: {match[1]!r} is unknown, use one of {known}.")
+        key = "score" if name == "metric" else QUANTITIES[name].key
+        found.append(_Condition(key, match[2], parse_limit(match[1], match[3], name)))
+    return found
+
+
+def _metric_of(objectives: Sequence[Objective]) -> Metric:
+    for objective in objectives:
+        if objective.is_metric:
+            return Metric(objective.label.lower().replace(" ", "_"), objective.direction)
+    return Metric("metric")
+
+
+def _numbered(evaluations: Sequence[Evaluation], number: int) -> Evaluation:
+    for evaluation in evaluations:
+        if evaluation.number == number:
+            if evaluation.status != "complete":
+                raise UserError(f"Trial {number} has no scored candidate to take: {evaluation.reason}.")
+            return evaluation
+    last = max((e.number for e in evaluations), default=None)
+    known = "no trial has finished yet" if last is None else f"the study has trials up to {last}"
+    raise UserError(f"There is no finished trial {number}: {known}.")
+
+
+def _ranked(pool: Sequence[Evaluation], objectives: Sequence[Objective], how: str) -> Evaluation:
+    costs = [o for o in objectives if not o.is_metric]
+    costs.sort(key=lambda o: o.name != "lut")
+    direction = _metric_of(objectives).direction
+
+    def key(e: Evaluation) -> tuple[float, ...]:
+        metric = -e.score if direction == "maximize" else e.score
+        cost = [o.loss(e) for o in costs]
+        return (metric, *cost, e.number) if how == "best" else (*cost[:1], metric, *cost[1:], e.number)
+
+    return min(pool, key=key)
+
+
+def _one_a_design(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    first: dict[str, Evaluation] = {}
+    for evaluation in sorted(evaluations, key=lambda e: e.number):
+        first.setdefault(evaluation.digest, evaluation)
+    return list(first.values())

@@ -1,0 +1,391 @@
+"""What the search optimises and what a candidate must meet.
+
+An objective reads one number out of an `Evaluation`; a constraint turns one into a violation, positive where it
+is broken, as Optuna wants it. Violations are relative to their limit, so that a LUT and a nanosecond weigh alike
+when a sampler adds them up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from bitfront.spaces import UserError
+
+from .evaluation import Evaluation
+
+Direction = Literal["maximize", "minimize"]
+Bound = Literal["at_most", "at_least", "drop", "relative_drop"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A resource that can be an objective or be constrained."""
+
+    key: str
+    """Its key in `Evaluation.resources`."""
+    label: str
+    """How figures name it."""
+    unit: str
+    """Its unit, empty for a count."""
+    on_device: bool
+    """Whether the device has a stock of it, so that a percentage makes sense."""
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "lut": Quantity("lut", "LUT", "", True),
+    "ff": Quantity("ff", "FF", "", True),
+    "dsp": Quantity("dsp", "DSP", "", True),
+    "bram": Quantity("bram18", "BRAM (18 Kbit)", "", True),
+    "uram": Quantity("uram", "URAM", "", True),
+    "latency": Quantity("latency_ns", "Latency", "ns", False),
+    "ii": Quantity("ii_ns", "Initiation interval", "ns", False),
+    "ebops": Quantity("ebops", "EBOPs", "", False),
+    "energy": Quantity("energy_pj", "Energy", "pJ", False),
+}
+
+ALIASES: Mapping[str, str] = {q.key: name for name, q in QUANTITIES.items()} | {"interval": "ii"}
+
+_SCALES = {
+    "": 1.0,
+    "k": 1e3,
+    "m": 1e6,
+    "ns": 1.0,
+    "us": 1e3,
+    "µs": 1e3,
+    "ms": 1e6,
+    "pj": 1.0,
+    "nj": 1e3,
+    "uj": 1e6,
+}
+_UNITS = {"ns": "ns", "us": "ns", "µs": "ns", "ms": "ns", "pj": "pJ", "nj": "pJ", "uj": "pJ"}
+_NUMBER = re.compile(r"^\s*([-+]?\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(%|[a-zµA-Z]*)\s*$")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The figure that ranks candidates: its name, which way is better, and the value no model can pass."""
+
+    name: str
+    direction: Direction = "maximize"
+    perfect: float | None = None
+    """1.0 for an accuracy, 0.0 for an error; None where there is no bound."""
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is strictly better than `b`."""
+        return a > b if self.direction == "maximize" else a < b
+
+    @property
+    def label(self) -> str:
+        """The name as a figure shows it: `roc_auc` becomes `ROC AUC`."""
+        words = self.name.replace("_", " ")
+        return words.upper() if self.name in {"roc_auc", "mse", "mae"} else words[:1].upper() + words[1:]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One axis of the search.
+
+    `name` is `metric` or a key of `QUANTITIES`; `key` is where the value stands in the evaluation.
+    """
+
+    name: str
+    direction: Direction
+    key: str
+    label: str
+    unit: str = ""
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it is the metric and not a resource."""
+        return self.name == "metric"
+
+    @property
+    def title(self) -> str:
+        """Label with its unit, for an axis."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def value(self, evaluation: Evaluation) -> float:
+        """Return the objective's value of a candidate, in its own unit and direction.
+
+        Raises:
+            UserError: when the evaluation has no such figure.
+        """
+        source = evaluation.metrics if self.is_metric else evaluation.resources
+        if self.key not in source:
+            raise UserError(
+                f"Trial {evaluation.number} has no {self.key!r}, so it can't be ranked by {self.name}."
+            )
+        return source[self.key]
+
+    def loss(self, evaluation: Evaluation) -> float:
+        """Return the value with its sign chosen so that less is better."""
+        value = self.value(evaluation)
+        return -value if self.direction == "maximize" else value
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the objective as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Objective:
+        """Read what `to_json` wrote."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A limit on a resource or on the metric.
+
+    The violation is `(value - limit) / scale` (sign turned for a lower bound), so 0.2 says a fifth too much.
+    `scale` is the limit itself; where that is 0, the device's stock, or 1; of a drop, the float model's metric.
+    """
+
+    name: str
+    """`lut`, ... as in `QUANTITIES`, or `metric`, or `metric_drop`."""
+    bound: Bound
+    """`drop` and `relative_drop` are measured against the float model's metric."""
+    limit: float
+    scale: float
+    text: str
+    """As the study file said it: `10%`."""
+    direction: Direction = "minimize"
+    """Of the metric; a resource is always minimised."""
+
+    @property
+    def after_scoring(self) -> bool:
+        """Whether it needs the metric, which is known only once a candidate has been scored."""
+        return self.name in {"metric", "metric_drop"}
+
+    def threshold(self, float_score: float | None = None) -> float:
+        """Return the bare number that a value is compared with: a drop becomes the metric that is just allowed.
+
+        Raises:
+            UserError: when a drop is asked without the float model's score.
+        """
+        if self.bound in {"at_most", "at_least"}:
+            return self.limit
+        if float_score is None:
+            raise UserError(f"Constraint {self.name} needs the float model's metric, which isn't known yet.")
+        drop = self.limit * abs(float_score) if self.bound == "relative_drop" else self.limit
+        return float_score - drop if self.direction == "maximize" else float_score + drop
+
+    def violation(self, value: float, float_score: float | None = None) -> float:
+        """How far `value` is beyond the limit, relative to `scale`; 0 or less where the limit is met."""
+        excess = value - self.threshold(float_score)
+        if self.bound == "at_least" or (self.after_scoring and self.direction == "maximize"):
+            excess = -excess
+        scale = abs(float_score or 0.0) or 1.0 if self.name == "metric_drop" else self.scale
+        return excess / scale
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the constraint as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Constraint:
+        """Read what `to_json` wrote."""
+        return cls(**data)
+
+
+def parse_objectives(names: Sequence[str], metric: Metric) -> tuple[Objective, ...]:
+    """Turn the study file's list into objectives; the metric may go by `metric` or by its own name.
+
+    Raises:
+        UserError: fewer than two or more than four, an unknown name, or one named twice.
+    """
+    found = []
+    for name in names:
+        canonical = _canonical(name, metric, "objective")
+        if canonical == "metric":
+            found.append(Objective("metric", metric.direction, "score", metric.label))
+        else:
+            quantity = QUANTITIES[canonical]
+            found.append(Objective(canonical, "minimize", quantity.key, quantity.label, quantity.unit))
+    names_found = [objective.name for objective in found]
+    twice = sorted({name for name in names_found if names_found.count(name) > 1})
+    if twice:
+        raise UserError(f"Objective {twice[0]!r} is listed twice: name each once.")
+    if not 2 <= len(found) <= 4:
+        raise UserError(
+            f"{len(found)} objectives are listed: choose two to four, e.g. [metric, lut, latency]."
+        )
+    return tuple(found)
+
+
+def parse_constraints(
+    limits: Mapping[str, float | int | str], metric: Metric, capacity: Mapping[str, int] | None = None
+) -> tuple[Constraint, ...]:
+    """Turn the study file's mapping into constraints.
+
+    `lut: 20000`, `lut: 10%` (of the device), `latency: 1.5us`, `dsp: 0`; `metric: 0.75` (at least, or at most
+    where less is better); `metric_drop: 0.01` (in the metric's unit) or `1%` (of the float model's value). The
+    metric's own name may stand for `metric`: `accuracy_drop: 1%`.
+
+    Args:
+        limits: name -> limit.
+        metric: the study's metric.
+        capacity: the device's stock by resource key (lut, ff, dsp, bram18, uram); needed for percentages.
+
+    Raises:
+        UserError: an unknown name, one given twice, a limit that isn't a number or that nothing can meet.
+    """
+    found: dict[str, Constraint] = {}
+    for given, value in limits.items():
+        drop = given.endswith("_drop")
+        name = _canonical(given.removesuffix("_drop") if drop else given, metric, "constraint")
+        if drop and name != "metric":
+            raise UserError(
+                f"Constraint {given!r}: only the metric can drop, write {metric.name}_drop or {name}."
+            )
+        name = "metric_drop" if drop else name
+        if name in found:
+            raise UserError(f"Constraint {name!r} is given twice, the second time as {given!r}: keep one.")
+        number, unit = _number(given, value)
+        text = str(value).strip()
+        if drop:
+            found[name] = _drop(given, number, unit, text, metric)
+        elif name == "metric":
+            found[name] = _metric_limit(given, number, unit, text, metric)
+        else:
+            found[name] = _resource_limit(given, name, number, unit, text, capacity or {})
+    return tuple(found.values())
+
+
+def parse_limit(given: str, value: float | int | str, name: str) -> float:
+    """Read a limit on `name` ('metric' or a key of `QUANTITIES`) that isn't a percentage: `5000`, `10k`, `1.5us`.
+
+    Raises:
+        UserError: when it isn't a number or its unit isn't the quantity's.
+    """
+    number, unit = _number(given, value)
+    wanted = QUANTITIES[name].unit if name in QUANTITIES else ""
+    if unit == "%" or (unit in _UNITS and _UNITS[unit] != wanted):
+        raise UserError(
+            f"Limit on {given}: {value} has the wrong unit, {name} is in {wanted or 'plain numbers'}."
+        )
+    return number * _SCALES[unit]
+
+
+def resource_violations(
+    constraints: Sequence[Constraint], resources: Mapping[str, float]
+) -> dict[str, float]:
+    """Violations that are known before any scoring, by constraint name.
+
+    Raises:
+        UserError: when `resources` lacks a constrained figure.
+    """
+    result = {}
+    for constraint in constraints:
+        if constraint.after_scoring:
+            continue
+        key = QUANTITIES[constraint.name].key
+        if key not in resources:
+            raise UserError(f"Constraint {constraint.name} can't be checked: the estimate has no {key!r}.")
+        result[constraint.name] = constraint.violation(resources[key])
+    return result
+
+
+def metric_violations(
+    constraints: Sequence[Constraint], score: float, float_score: float | None = None
+) -> dict[str, float]:
+    """Violations that need the candidate's score, by constraint name."""
+    return {c.name: c.violation(score, float_score) for c in constraints if c.after_scoring}
+
+
+def violations(
+    constraints: Sequence[Constraint],
+    resources: Mapping[str, float],
+    score: float | None = None,
+    float_score: float | None = None,
+) -> dict[str, float]:
+    """Violations of every constraint that can be checked: those on the metric only where `score` is given."""
+    result = resource_violations(constraints, resources)
+    if score is not None:
+        result |= metric_violations(constraints, score, float_score)
+    return result
+
+
+def broken(
+    constraints: Sequence[Constraint], found: Mapping[str, float], resources: Mapping[str, float]
+) -> str | None:
+    """Say in one line which resource constraints are broken, `constraint lut: 51234 > 20000`; None if none is."""
+    lines = [
+        f"{c.name}: {resources[QUANTITIES[c.name].key]:.6g} > {c.limit:.6g}"
+        for c in constraints
+        if not c.after_scoring and found.get(c.name, 0.0) > 0
+    ]
+    return f"constraint {', '.join(lines)}" if lines else None
+
+
+def _canonical(name: str, metric: Metric, what: str) -> str:
+    lowered = str(name).strip().lower()
+    if lowered in {"metric", metric.name.lower()}:
+        return "metric"
+    if lowered in QUANTITIES:
+        return lowered
+    if lowered in ALIASES:
+        return ALIASES[lowered]
+    known = ["metric", metric.name, *QUANTITIES]
+    near = difflib.get_close_matches(lowered, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}."
+    raise UserError(f"{what.capitalize()} {name!r} is unknown: {hint}")
+
+
+def _number(name: str, value: float | int | str) -> tuple[float, str]:
+    match = None if isinstance(value, bool) else _NUMBER.match(str(value))
+    unit = match[2].lower() if match else ""
+    if match is None or (unit != "%" and unit not in _SCALES):
+        raise UserError(f"Constraint {name}: {value!r} is not a limit, write a number, 10% or 1.5us.")
+    number = float(match[1].replace("_", ""))
+    if not math.isfinite(number):
+        raise UserError(f"Constraint {name}: {value!r} is not finite.")
+    return number, unit
+
+
+def _resource_limit(
+    given: str, name: str, number: float, unit: str, text: str, capacity: Mapping[str, int]
+) -> Constraint:
+    quantity = QUANTITIES[name]
+    if number < 0:
+        raise UserError(f"Constraint {given}: no design uses less than nothing, {text} must be 0 or more.")
+    stock = capacity.get(quantity.key)
+    if unit == "%":
+        if not quantity.on_device or stock is None:
+            raise UserError(f"Constraint {given}: {text} of the device makes no sense, give a number.")
+        limit = number / 100 * stock
+    else:
+        if unit in _UNITS and _UNITS[unit] != quantity.unit:
+            raise UserError(
+                f"Constraint {given}: {text} has the wrong unit, {name} is in {quantity.unit or 'counts'}."
+            )
+        limit = number * _SCALES[unit]
+    if limit <= 0 and name in {"latency", "ii"}:
+        raise UserError(f"Constraint {given}: {text} can't be met, a design needs at least one clock cycle.")
+    return Constraint(name, "at_most", limit, limit or float(stock or 1), text)
+
+
+def _metric_limit(given: str, number: float, unit: str, text: str, metric: Metric) -> Constraint:
+    if unit not in {"", "%"}:
+        raise UserError(f"Constraint {given}: {text} has a unit, a metric has none.")
+    limit = number / 100 if unit == "%" else number
+    if metric.perfect is not None and metric.better(limit, metric.perfect):
+        raise UserError(
+            f"Constraint {given}: {text} can't be met, {metric.name} never passes {metric.perfect:g}."
+        )
+    bound: Bound = "at_least" if metric.direction == "maximize" else "at_most"
+    return Constraint("metric", bound, limit, abs(limit) or 1.0, text, metric.direction)
+
+
+def _drop(given: str, number: float, unit: str, text: str, metric: Metric) -> Constraint:
+    if unit not in {"", "%"}:
+        raise UserError(f"Constraint {given}: {text} has a unit, write 0.01 or 1%.")
+    if number < 0 or (unit == "%" and number > 100):
+        raise UserError(f"Constraint {given}: a drop lies between 0 and 100 %, {text} doesn't.")
+    if unit == "%":
+        return Constraint("metric_drop", "relative_drop", number / 100, 1.0, text, metric.direction)
+    return Constraint("metric_drop", "drop", number, 1.0, text, metric.direction)
