@@ -169,7 +169,8 @@ def uv_on_path() -> "str | None":
 def make_venv() -> None:
     """Make `.venv` anew; an older one goes, anything else of that name stays and is an error."""
     if VENV.exists():
-        if not (VENV / "pyvenv.cfg").is_file():
+        ours = (VENV / "pyvenv.cfg").is_file() or {entry.name for entry in VENV.iterdir()} <= {"cache"}
+        if not ours:
             raise SetupFailed(f"{VENV} is not a virtual environment: move it away and run this again")
         shutil.rmtree(VENV)
     free = shutil.disk_usage(ROOT).free / 2**30
@@ -179,7 +180,11 @@ def make_venv() -> None:
         )
     say(f"making {VENV} with Python {sys.version.split()[0]}")
     uv = uv_on_path()
-    command = [uv, "venv", "--quiet", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    command = (
+        [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable]
+        if uv
+        else [sys.executable, "-m", "venv"]
+    )
     made = subprocess.run(
         [*command, str(VENV)], env=environment(), capture_output=True, text=True, check=False
     )
@@ -273,9 +278,10 @@ def install(installer: "list[str]", arguments: "list[str]", what: str) -> None:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line that tells of an error, or else the last that says something."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["no message"])[-1]
 
 
 def environment() -> "dict[str, str]":
