@@ -6,7 +6,6 @@ records without a model; no figure here was measured and none may leave the test
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from bitfront.search.objectives import (
     parse_objectives,
     resource_violations,
 )
+from bitfront.search.reference import Reference
 
 METRIC = Metric("accuracy", "maximize", 1.0)
 FLOAT = {"val": 0.842, "test": 0.838}
@@ -115,7 +115,10 @@ def plausible(number: int, *, seed: int = 7, width: int | None = None) -> Evalua
         return Evaluation(
             status="failed",
             reason="nan_loss: the loss became NaN in epoch 2",
-            history=({"epoch": 1.0, "loss": 0.9, "val": 0.61}, {"epoch": 2.0, "loss": float("nan"), "val": 0.5}),
+            history=(
+                {"epoch": 1.0, "loss": 0.9, "val": 0.61},
+                {"epoch": 2.0, "loss": float("nan"), "val": 0.5},
+            ),
             seconds={"estimate": 0.004, "ptq": 0.06, "qat": 0.7},
             **common,
         )
@@ -141,20 +144,27 @@ def plausible_study(trials: int = 60, *, seed: int = 7) -> list[Evaluation]:
     return [plausible(n, seed=seed, width=widths[n] if n < len(widths) else None) for n in range(trials)]
 
 
+def reference(name: str) -> Reference:
+    """What the toy's candidates are measured against."""
+    return Reference(
+        study=name,
+        study_id=f"id-{name}",
+        metric=METRIC,
+        float_scores=FLOAT,
+        objectives=OBJECTIVES,
+        constraints=CONSTRAINTS,
+        device=DEVICE,
+        clock_ns=CLOCK_NS,
+        model="LSTM 20, Dense 64",
+        data="8,000 training, 2,000 validation and 2,000 test jets",
+        space_size=10**14,
+    )
+
+
 def write_study(folder: Path, evaluations: list[Evaluation]) -> Path:
     """Lay out a study folder as the launcher does."""
     for evaluation in evaluations:
         evaluation.write(folder)
-    reference = {
-        "study": folder.name,
-        "model": "LSTM 20, Dense 64",
-        "float": FLOAT,
-        "metric": {"name": METRIC.name, "direction": METRIC.direction, "perfect": METRIC.perfect},
-        "objectives": [o.to_json() for o in OBJECTIVES],
-        "constraints": [c.to_json() for c in CONSTRAINTS],
-        "device": DEVICE,
-        "clock_ns": CLOCK_NS,
-    }
-    (folder / "reference.json").write_text(json.dumps(reference))
+    reference(folder.name).write(folder)
     (folder / "study.yaml").write_text("name: toy\nmodel: model.py:build\n")
     return folder

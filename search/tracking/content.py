@@ -1,0 +1,122 @@
+"""What an evaluation looks like as an MLflow run: names, limits, files. Knows MLflow's rules, not its client."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..evaluation import Evaluation, trial_folder
+
+# Seen in MLflow 3.17: the server refuses longer values, more params a call, and other characters in a name.
+MAX_VALUE = 6000
+MAX_TAG = 5000
+MAX_NAME = 250
+PARAMS_A_BATCH = 100
+_REFUSED = re.compile(r"[^\w\-. :/]", re.ASCII)
+
+NOT_BITS = frozenset({"method", "reuse_factor", "strategy", "table_size"})
+TRIAL_FILES = ("precision.json", "layers.csv", "hls4ml_config.yaml", "log.txt")
+"""Files of a trial's folder that its run keeps, where they exist."""
+
+
+def run_name(evaluation: Evaluation) -> str:
+    """Return `00012 qat`, so that runs sort by trial."""
+    suffix = " uniform" if evaluation.kind == "uniform" else ""
+    return f"{evaluation.number:05d} {evaluation.method}{suffix}"
+
+
+def clean_name(name: str) -> str:
+    """Return `name` with what MLflow refuses in a key replaced by an underscore."""
+    return _REFUSED.sub("_", name)[:MAX_NAME]
+
+
+def run_params(evaluation: Evaluation) -> dict[str, str]:
+    """Return the flat params of a trial: `method`, `bits.<dimension>` and the dimensions that aren't widths."""
+    params: dict[str, str] = {"method": evaluation.method}
+    for name, value in evaluation.params.items():
+        is_width = isinstance(value, int) and name.rsplit(".", 1)[-1] not in NOT_BITS
+        params[clean_name(f"bits.{name}" if is_width else name)] = str(value)[:MAX_VALUE]
+    return params
+
+
+def run_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Return the grouped metrics of a trial; nothing is made up where a trial has none.
+
+    `score/ptq`, `score/qat`, `score/final` (the one that counts), `score/gain`; `est/lut`, `est/lut_low`, ... (the
+    prefix names the source of the figure); `violation/lut`; `time/qat_s`.
+    """
+    prefix = "est" if evaluation.source == "estimate" else evaluation.source
+    metrics = {f"score/{'final' if k == 'score' else k}": v for k, v in evaluation.metrics.items()}
+    if evaluation.gain is not None:
+        metrics["score/gain"] = evaluation.gain
+    metrics |= {f"{prefix}/{k}": v for k, v in evaluation.resources.items()}
+    for key, (low, high) in evaluation.intervals.items():
+        metrics |= {f"{prefix}/{key}_low": low, f"{prefix}/{key}_high": high}
+    metrics |= {f"violation/{k}": v for k, v in evaluation.constraints.items()}
+    metrics |= {f"time/{k}_s": v for k, v in evaluation.seconds.items()}
+    return {clean_name(k): v for k, v in metrics.items()}
+
+
+def run_curves(evaluation: Evaluation) -> Iterator[tuple[str, float, int]]:
+    """Yield (name, value, epoch) of the QAT curves; a loss that was no number is left out."""
+    for position, row in enumerate(evaluation.history, start=1):
+        epoch = int(row.get("epoch", position))
+        for key, value in row.items():
+            if key != "epoch" and math.isfinite(value):
+                yield clean_name(f"train/{key}"), value, epoch
+
+
+def run_tags(evaluation: Evaluation, study_id: str) -> dict[str, str]:
+    """Return the tags by which runs are filtered, and by which a resumed study finds them again."""
+    tags = {
+        "bitfront.study_id": study_id,
+        "bitfront.trial": str(evaluation.number),
+        "bitfront.digest": evaluation.digest,
+        "method": evaluation.method,
+        "status": evaluation.status,
+        "kind": evaluation.kind,
+        "source": evaluation.source,
+        "feasible": str(evaluation.feasible).lower(),
+        "pareto": "false",
+    }
+    if evaluation.reason:
+        tags["reason"] = evaluation.reason.split(":", 1)[0].strip()[:MAX_TAG]
+        tags["bitfront.reason"] = evaluation.reason[:MAX_TAG]
+    return tags
+
+
+def gather_files(evaluation: Evaluation, study_dir: Path, into: Path) -> None:
+    """Copy the trial's files `into` a folder; types and layers come from the evaluation where no file has them."""
+    folder = trial_folder(study_dir, evaluation.number)
+    for name in TRIAL_FILES:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, into / name)
+    if evaluation.precision and not (into / "precision.json").exists():
+        (into / "precision.json").write_text(
+            json.dumps(dict(evaluation.precision), indent=1), encoding="utf-8"
+        )
+    if evaluation.layers and not (into / "layers.csv").exists():
+        write_layers_csv(into / "layers.csv", evaluation)
+
+
+def write_layers_csv(path: Path, evaluation: Evaluation) -> None:
+    """Write one row a node; the types of its tensors become columns `type.<role>`."""
+    rows = []
+    for layer in evaluation.layers:
+        row: dict[str, object] = {}
+        for key, value in layer.items():
+            if isinstance(value, Mapping):
+                row |= {f"{key.removesuffix('s')}.{role}": text for role, text in value.items()}
+            else:
+                row[key] = value
+        rows.append(row)
+    head = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, head, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
