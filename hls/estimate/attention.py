@@ -1,0 +1,87 @@
+"""Structure of products of variables: einsum, layer normalisation, and the attention kernels built of them."""
+
+from __future__ import annotations
+
+import math
+
+from bitfront.hls.design import LayerDescription
+
+from .context import Context, LayerStructure
+from .lookup import table_memory
+from .multipliers import variable_product
+from .timing import tree_levels
+
+__all__ = ["attention_layer", "einsum_layer", "layernorm_layer"]
+
+
+def einsum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """`nnet_einsum.h`: every product of two variables its own multiplier, RF of them sharing one."""
+    size = layer.sizes
+    n = math.prod(size[name] for name in ("n_free0", "n_free1", "n_contract", "n_inplace"))
+    outputs = n // size["n_contract"]
+    a, b, accum = layer.inputs[0].width, layer.inputs[-1].width, layer.type("accum").width
+    units = math.ceil(n / layer.reuse_factor)
+    each = variable_product(a, b, context.part, vitis=context.vitis)
+    chain = context.delays.multiply(a, b, dsp=each > 0)
+    chain += tree_levels(size["n_contract"]) * context.delays.add(accum)
+    latency = context.delays.cycles(chain)
+    features = {
+        "dsp": float(units * each),
+        "fabric_mult": 0.0 if each else float(units * a * b),
+        "adder": n * (accum + 7.0),
+        "operand_mux": float(n - units) * (a + b),
+        "result": float(outputs * layer.result.width),
+        "pipeline": latency / max(1, tree_levels(size["n_contract"]) + 1) * n * accum + outputs * accum * min(latency, 1),
+    }
+    return LayerStructure(
+        float(units * each), latency + layer.reuse_factor - 1, layer.reuse_factor, chain, features
+    )  # fmt: skip
+
+
+def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """`nnet_layernorm.h`: per position mean, variance, one table of 1/sqrt, and a scale."""
+    sequence = layer.sizes["sequence"]
+    width = max(1, layer.sizes["n_in"] // sequence)
+    data = layer.inputs[0].width
+    mean = layer.types["mean"].width if "mean" in layer.types else layer.type("accum").width
+    table = layer.types["table"].width if "table" in layer.types else 16
+    square = variable_product(mean, mean, context.part, vitis=context.vitis)
+    scale = variable_product(mean, table, context.part, vitis=context.vitis)
+    dsp = float(sequence * width * (square + scale))
+    entries = layer.size("table_size", 4096)
+    chain = 2 * context.delays.multiplier + 2 * tree_levels(width) * context.delays.add(mean)
+    features = {
+        "dsp": dsp,
+        "fabric_mult": 0.0 if square else float(sequence * width * mean * (mean + table)),
+        "adder": sequence * (3.0 * width) * (mean + 7),
+        "table_index": float(sequence * mean),
+        "table_bram": sequence * table_memory(entries, table, 1),
+        "result": float(sequence * width * layer.result.width),
+        "state": float(sequence * width * data),
+    }
+    return LayerStructure(dsp, context.delays.cycles(chain) + 2, max(1, layer.reuse_factor), 0.0, features)
+
+
+def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a HEPT attention kernel: for each block and head, distances and scores of all pairs, exp, normalise, values."""
+    size = layer.sizes
+    blocks, heads, depth, coordinates = layer.size("blocks"), size["heads"], size["head_size"], size["coordinates"]
+    length = max(1, size["sequence"] // blocks)
+    data, accum = layer.inputs[0].width, layer.type("accum").width
+    pairs = blocks * heads * length * length
+    each = variable_product(data, data, context.part, vitis=context.vitis)
+    n = pairs * (2 * depth + coordinates)
+    dsp = float(n * each + pairs * each)
+    exp = layer.types["exp_table"].width if "exp_table" in layer.types else 16
+    entries = layer.size("table_size", 1024)
+    chain = 3 * context.delays.multiplier + (tree_levels(coordinates) + 2 * tree_levels(length)) * context.delays.add(accum)
+    latency = context.delays.cycles(chain) + 6
+    features = {
+        "dsp": dsp,
+        "fabric_mult": 0.0 if each else float(n * data * data),
+        "adder": n * (accum + 7.0),
+        "table_index": float(pairs * (exp + accum)),
+        "table_bram": table_memory(entries, exp, pairs) + table_memory(entries, exp, blocks * heads * length),
+        "state": float(pairs * accum * latency),
+    }
+    return LayerStructure(dsp, latency, max(1, layer.reuse_factor), 0.0, features)

@@ -1,0 +1,70 @@
+"""What every layer's estimate needs to know of its design, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bitfront.hls.design import DesignDescription, LayerDescription
+from bitfront.hls.parts import Part, part
+
+from .timing import Delays, delays
+
+__all__ = ["Context", "LayerStructure", "context_of", "merge"]
+
+
+@dataclass(frozen=True)
+class LayerStructure:
+    """A layer after the rules, before the fit.
+
+    Attributes:
+        dsp: DSP slices.
+        latency: cycles from the layer's first input to its last output.
+        interval: cycles before the next inference may enter.
+        nanoseconds: delay of the layer's chain where it isn't registered inside (chained with its neighbours).
+        features: quantities that cost LUTs, flip-flops or memory, mostly in bits; the fit weighs them.
+        first, last: on a stream, cycles from the first input to the first output, and from the last input to the
+            last output.
+    """
+
+    dsp: float
+    latency: int
+    interval: int
+    nanoseconds: float
+    features: Mapping[str, float]
+    first: int = 0
+    last: int = 0
+
+
+@dataclass
+class Context:
+    """Device, clock, tool and stream state while the layers of a design are walked through."""
+
+    design: DesignDescription
+    part: Part
+    delays: Delays
+    stream: bool
+    vitis: bool
+    channels: int = field(default=1)
+
+    def pack(self, layer: LayerDescription) -> int:
+        """Elements that one word of the layer's input stream holds."""
+        return max(1, min(layer.size("n_filt", self.channels), layer.size("n_in", 1 << 30)))
+
+
+def context_of(design: DesignDescription) -> Context:
+    """Look the design's part up and choose its delays.
+
+    Raises:
+        UserError: unknown part.
+    """
+    device = part(design.part)
+    vitis = design.tool_version >= "2020.2" if design.tool_version else design.backend == "Vitis"
+    return Context(design, device, delays(design, device), design.io_type == "io_stream", vitis)
+
+
+def merge(total: dict[str, float], part_: Mapping[str, float], times: float = 1.0) -> dict[str, float]:
+    """Add `times` the features of `part_` to `total`, and return it."""
+    for name, value in part_.items():
+        total[name] = total.get(name, 0.0) + value * times
+    return total

@@ -1,0 +1,219 @@
+"""Structure of everything that isn't a product with a matrix: activations, pooling, merging, moving."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from bitfront.hls.design import LayerDescription
+
+from .context import Context, LayerStructure
+from .lookup import table_features, table_memory
+from .multipliers import constant_products, variable_product
+from .timing import tree_levels
+
+__all__ = ["ELEMENTWISE"]
+
+
+def _finish(
+    layer: LayerDescription, context: Context, features: dict[str, float], *, chain: float, dsp: float = 0.0,
+    cycles: int = 0, each: int = 1, elements: int | None = None,
+) -> LayerStructure:  # fmt: skip
+    """Latency and interval of an element-wise layer: all at once, or one word of the stream a cycle."""
+    if not context.stream:
+        return LayerStructure(dsp, cycles, 1, chain, features)
+    words = max(1, math.ceil((elements or layer.size("n_in")) / context.pack(layer)))
+    features["stream"] = float(context.pack(layer) * (layer.inputs[0].width + layer.result.width))
+    features["control"] = 1.0
+    depth = cycles + context.delays.cycles(chain) + 1
+    return LayerStructure(
+        dsp, words * each + depth, words * each, 0.0, features, first=depth + each, last=depth + each
+    )  # fmt: skip
+
+
+def _at_once(layer: LayerDescription, context: Context) -> int:
+    """Elements computed in the same cycle."""
+    return context.pack(layer) if context.stream else layer.size("n_in")
+
+
+def _linear(layer: LayerDescription, context: Context) -> LayerStructure:
+    n = _at_once(layer, context)
+    rounds = layer.result.rounding != "TRN" or layer.result.overflow != "WRAP"
+    features = {"cast": float(n * layer.result.width) if rounds else 0.0}
+    return _finish(layer, context, features, chain=context.delays.compare if rounds else 0.0)
+
+
+def _relu(layer: LayerDescription, context: Context) -> LayerStructure:
+    n, data, result = _at_once(layer, context), layer.inputs[0].width, layer.result
+    rounds = result.rounding != "TRN" or result.overflow != "WRAP"
+    features = {"compare": float(n * (data + result.width)), "cast": float(n * result.width) if rounds else 0.0}
+    dsp = 0.0
+    if layer.op in ("leaky_relu", "hard_activation"):
+        # A product with one constant: shifts and adds, or a slice where data are wide.
+        features["shift_add"] = float(n * (data + 7))
+    return _finish(layer, context, features, chain=context.delays.compare, dsp=dsp)
+
+
+def _table(layer: LayerDescription, context: Context) -> LayerStructure:
+    n = _at_once(layer, context)
+    return _finish(
+        layer, context, table_features(n, layer.inputs[0].width, layer), chain=context.delays.compare, cycles=2
+    )  # fmt: skip
+
+
+def _softmax(layer: LayerDescription, context: Context) -> LayerStructure:
+    outer = layer.size("outer")
+    n = _at_once(layer, context) if context.stream else max(1, layer.size("n_in") // outer)
+    data, implementation = layer.inputs[0].width, str(layer.options.get("implementation", "stable"))
+    if implementation == "argmax":
+        chain = tree_levels(n) * (context.delays.compare + context.delays.add(data))
+        features = {"compare": float(outer * n * data * 2)}
+        return _finish(layer, context, features, chain=chain)
+    exp = layer.types["exp_table"].width if "exp_table" in layer.types else 18
+    inverse = layer.types["inv_table"].width if "inv_table" in layer.types else 18
+    entries = layer.size("table_size", 1024)
+    each = 1
+    units: float = n
+    if context.stream:
+        # nnet_activation_stream.h: II = size / ceil(size / RF) words of exponentials.
+        units = math.ceil(n / min(layer.reuse_factor, n))
+        each = max(1, n // int(units))
+    product = variable_product(exp, inverse, context.part, vitis=context.vitis)
+    dsp = outer * units * product
+    accum = layer.types["accum"].width if "accum" in layer.types else exp
+    features = {
+        "table_index": float(outer * (n + 1) * (exp + inverse) / 2),
+        "table_bram": outer * (table_memory(entries, exp, units) + table_memory(entries, inverse, 1)),
+        "adder": float(outer * (n - 1) * (accum + 7)),
+        "compare": float(outer * n * data * 2) if implementation == "stable" else 0.0,
+        "fabric_mult": 0.0 if product else float(outer * units * exp * inverse),
+        "dsp": float(dsp),
+        "state": float(outer * n * exp),
+    }
+    chain = tree_levels(n) * (context.delays.compare + context.delays.add(accum)) + context.delays.multiplier
+    if implementation != "stable":
+        chain = tree_levels(n) * context.delays.add(accum) + context.delays.multiplier
+    return _finish(
+        layer, context, features, chain=chain if context.stream else 0.0, dsp=dsp,
+        cycles=2 + (context.delays.cycles(chain) if not context.stream else 0), each=each,
+    )  # fmt: skip
+
+
+def _normalize(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a product with one constant and one addition per element (`nnet_batchnorm.h`)."""
+    n = _at_once(layer, context)
+    scales = layer.size("n_filt", layer.size("n_in"))
+    content = layer.content("weight", 1, scales)
+    products = constant_products(content, layer.inputs[0].width, context.part)
+    ratio = n / max(content.n, 1)
+    if context.stream and layer.reuse_factor > 1:
+        units = math.ceil(n / min(layer.reuse_factor, n))
+        ratio *= units / n
+    dsp = products.dsp * ratio
+    accum = layer.result.width
+    features = {
+        "adder": float(n * (accum + 7)),
+        "shift_add": products.fabric_digits * ratio * (layer.inputs[0].width + 7.0),
+        "dsp": dsp,
+    }
+    chain = context.delays.multiply(layer.inputs[0].width, layer.type("weight").width, dsp=dsp > 0)
+    each = min(layer.reuse_factor, n) if context.stream else 1
+    return _finish(layer, context, features, chain=chain + context.delays.add(accum), dsp=dsp, each=each)
+
+
+def _pooling(layer: LayerDescription, context: Context) -> LayerStructure:
+    size, data = layer.sizes, layer.inputs[0].width
+    pool = layer.size("pool_height") * layer.size("pool_width")
+    channels = size["n_filt"]
+    step = "compare" if str(layer.options.get("pool_op", "Max")).lower().startswith("max") else "adder"
+    if layer.op == "global_pooling":
+        pool = max(1, size["n_in"] // channels)
+    at_once = 1 if context.stream else layer.positions if layer.op != "global_pooling" else 1
+    features = {step: float(channels * at_once * (pool - 1) * (data + (7 if step == "adder" else 0)))}
+    chain = tree_levels(pool) * context.delays.compare
+    if not context.stream:
+        return LayerStructure(0.0, context.delays.cycles(chain), 1, chain % context.delays.budget, features)
+    words = layer.size("in_height") * layer.size("in_width")
+    if layer.op == "global_pooling":
+        words = pool
+        features = {step: float(channels * (data + 7)), "state": float(channels * data)}
+    else:
+        features["window"] = float(channels * pool * data)
+        features["line_buffer"] = float((layer.size("pool_height") - 1) * size["in_width"] * channels * data)
+    features["stream"] = float(channels * (data + layer.result.width))
+    features["control"] = 2.0
+    lead = (layer.size("pool_height") - 1) * layer.size("in_width") + layer.size("pool_width")
+    depth = 2 + context.delays.cycles(chain)
+    return LayerStructure(0.0, words + depth, words, 0.0, features, first=min(lead, words) + depth, last=depth)
+
+
+def _add(layer: LayerDescription, context: Context) -> LayerStructure:
+    n = _at_once(layer, context)
+    width = max(layer.result.width, *(type_.width for type_ in layer.inputs))
+    return _finish(layer, context, {"adder": float(n * (width + 7))}, chain=context.delays.add(width))
+
+
+def _multiply(layer: LayerDescription, context: Context) -> LayerStructure:
+    n = _at_once(layer, context)
+    if layer.options.get("function") == "mask_track":
+        return _finish(layer, context, {"compare": float(n * layer.result.width)}, chain=context.delays.compare)
+    a, b = layer.inputs[0].width, layer.inputs[-1].width
+    each = variable_product(a, b, context.part, vitis=context.vitis)
+    features = {"dsp": float(n * each), "fabric_mult": 0.0 if each else float(n * a * b)}
+    if layer.options.get("function") == "film":
+        features["adder"] = n * (layer.result.width + 7.0)
+    return _finish(layer, context, features, chain=context.delays.multiply(a, b, dsp=each > 0), dsp=n * each)
+
+
+def _move(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Wires in parallel; on streams a copy, word for word, of the larger of input and output."""
+    if not context.stream:
+        return LayerStructure(0.0, 0, 1, 0.0, {})
+    elements = max(layer.size("n_in"), layer.size("n_out"))
+    features = {"move": float(context.pack(layer) * layer.result.width)}
+    if layer.op == "transpose":
+        features["state"] = float(layer.size("n_in") * layer.result.width)
+    return _finish(layer, context, features, chain=0.0, elements=elements)
+
+
+def _sum(layer: LayerDescription, context: Context) -> LayerStructure:
+    terms = max(1, layer.size("n_in") // layer.size("n_out"))
+    width = layer.result.width
+    at_once = layer.size("n_out") * (1 if context.stream else terms)
+    chain = (1 if context.stream else tree_levels(terms)) * context.delays.add(width)
+    return _finish(layer, context, {"adder": at_once * (width + 7.0)}, chain=chain)
+
+
+def _embedding(layer: LayerDescription, context: Context) -> LayerStructure:
+    bits = layer.size("n_out") * layer.result.width
+    memory = table_memory(layer.size("vocabulary"), bits, 1)
+    return _finish(layer, context, {"table_bram": memory, "table_index": float(bits)}, chain=0.0, cycles=1)
+
+
+ELEMENTWISE: dict[str, Callable[[LayerDescription, Context], LayerStructure]] = {
+    "linear": _linear,
+    "relu": _relu,
+    "leaky_relu": _relu,
+    "hard_activation": _relu,
+    "sigmoid": _table,
+    "tanh": _table,
+    "table_activation": _table,
+    "softmax": _softmax,
+    "argmax": _softmax,
+    "normalize": _normalize,
+    "pooling1d": _pooling,
+    "pooling2d": _pooling,
+    "global_pooling": _pooling,
+    "add": _add,
+    "multiply": _multiply,
+    "concatenate": _move,
+    "reshape": _move,
+    "transpose": _move,
+    "clone": _move,
+    "zero_padding": _move,
+    "slice": _move,
+    "resize": _move,
+    "sum": _sum,
+    "embedding": _embedding,
+}
+"""Structure of each operation without a matrix."""

@@ -1,0 +1,314 @@
+"""Estimates of a whole design: rules for structure, fitted weights for LUT, FF and block memory, intervals."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from bitfront.hls.design import GATES, DesignDescription, LayerDescription
+
+from .attention import attention_layer, einsum_layer, layernorm_layer
+from .context import Context, LayerStructure, context_of
+from .elementwise import ELEMENTWISE
+from .energy import layer_ebops, layer_energy
+from .products import product_layer
+from .recurrent import recurrent_layer
+
+__all__ = ["QUANTITIES", "Coefficients", "Estimate", "LayerEstimate", "estimate", "load_coefficients", "structure_of"]
+
+Kind = Literal["csynth", "implemented"]
+QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")
+FITTED = ("lut", "ff", "bram18")
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Fitted weights and errors, as they stand in `coefficients.json`.
+
+    Attributes:
+        weights: per quantity (lut, ff, bram18), the cost of one unit of each feature, as C-synthesis reports it.
+        era: per quantity, a factor for each tool era (`vivado`, `vitis`).
+        implemented: per era and quantity, implemented over C-synthesis.
+        intervals: per kind, family and quantity, the low and high factor that hold 80 % of the truth.
+        provenance: what was fitted, by which command, with which errors.
+    """
+
+    weights: Mapping[str, Mapping[str, float]]
+    era: Mapping[str, Mapping[str, float]]
+    implemented: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Coefficients:
+        """Read what the fit wrote."""
+        intervals = {
+            kind: {
+                family: {name: (float(pair[0]), float(pair[1])) for name, pair in by_name.items()}
+                for family, by_name in by_family.items()
+            }
+            for kind, by_family in plain["intervals"].items()
+        }
+        return cls(plain["weights"], plain["era"], plain["implemented"], intervals, plain.get("provenance", {}))
+
+
+@lru_cache(maxsize=4)
+def load_coefficients(path: str | None = None) -> Coefficients:
+    """Return the coefficients shipped with the package, or those in the file at `path`."""
+    if path is None:
+        text = resources.files("bitfront.hls.estimate").joinpath("coefficients.json").read_text(encoding="utf-8")
+    else:
+        text = Path(path).read_text(encoding="utf-8")
+    return Coefficients.from_json(json.loads(text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerEstimate:
+    """One layer's part. On streams, latency is from its own first input to its last output."""
+
+    name: str
+    op: str
+    lut: float
+    ff: float
+    dsp: float
+    bram18: float
+    latency_cycles: int
+    ii_cycles: int
+    ebops: float
+    energy_pj: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, rounded as they'd be shown."""
+        whole = {name: round(getattr(self, name)) for name in ("lut", "ff", "dsp", "bram18", "ebops")}
+        return {
+            "name": self.name,
+            "op": self.op,
+            **whole,
+            "latency_cycles": self.latency_cycles,
+            "ii_cycles": self.ii_cycles,
+            "energy_pj": round(self.energy_pj, 3),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A design's estimated cost.
+
+    Attributes:
+        name, kind, family: the design; `csynth` (what C-synthesis would report) or `implemented` (after logic
+            synthesis and routing); `mlp`, `cnn`, `rnn` or `transformer`.
+        lut, ff, dsp, bram18, uram: totals (RAMB18).
+        latency_cycles, ii_cycles: latency and interval of one inference.
+        clock_ns: the design's target period.
+        ebops: effective bit operations; energy_pj: picojoules of an inference (see `energy`).
+        intervals: the 80 % interval of each quantity in `QUANTITIES`.
+        layers: per layer.
+        source: always `estimate`, so that it's never taken for a measurement.
+    """
+
+    name: str
+    kind: Kind
+    family: str
+    lut: int
+    ff: int
+    dsp: int
+    bram18: int
+    uram: int
+    latency_cycles: int
+    ii_cycles: int
+    clock_ns: float
+    ebops: int
+    energy_pj: float
+    intervals: Mapping[str, tuple[float, float]]
+    layers: tuple[LayerEstimate, ...]
+    source: str = "estimate"
+
+    @property
+    def latency_ns(self) -> float:
+        """Latency at the target clock."""
+        return self.latency_cycles * self.clock_ns
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: totals, `<quantity>_interval` pairs, and per-layer parts."""
+        plain: dict[str, Any] = {"name": self.name, "kind": self.kind, "family": self.family, "source": self.source}
+        plain |= {name: getattr(self, name) for name in QUANTITIES}
+        plain |= {
+            "clock_ns": self.clock_ns,
+            "latency_ns": round(self.latency_ns, 3),
+            "ebops": self.ebops,
+            "energy_pj": round(self.energy_pj, 3),
+        }
+        plain |= {f"{name}_interval": [round(low, 1), round(high, 1)] for name, (low, high) in self.intervals.items()}
+        plain["layers"] = [layer.to_json() for layer in self.layers]
+        return plain
+
+
+def family_of(design: DesignDescription) -> str:
+    """Family that a design's errors are counted with, from its operations."""
+    ops = {layer.op for layer in design.layers}
+    if ops & set(GATES):
+        return "rnn"
+    if ops & {"einsum", "einsum_dense", "layernorm", "hept_attention"}:
+        return "transformer"
+    if any("conv" in op or "pooling" in op for op in ops):
+        return "cnn"
+    if any(layer.op == "dense" and layer.size("positions") > 1 for layer in design.layers):
+        return "transformer"
+    return "mlp"
+
+
+def layer_structure(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Rules for one layer."""
+    if layer.matrix[1] and layer.op not in GATES:
+        return product_layer(layer, context)
+    if layer.op in GATES:
+        return recurrent_layer(layer, context)
+    if layer.op == "einsum":
+        return einsum_layer(layer, context)
+    if layer.op == "layernorm":
+        return layernorm_layer(layer, context)
+    if layer.op == "hept_attention":
+        return attention_layer(layer, context)
+    return ELEMENTWISE[layer.op](layer, context)
+
+
+def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructure]]:
+    """Rules for every layer, in order; streams get their FIFOs.
+
+    Raises:
+        UserError: unknown part.
+    """
+    context = context_of(design)
+    first = design.layers[0]
+    context.channels = first.size("n_filt", first.size("n_chan", first.size("n_in")))
+    structures = []
+    for layer in design.layers:
+        structure = layer_structure(layer, context)
+        out = layer.matrix[1] or layer.size("n_filt", context.channels)
+        if layer.op in GATES:
+            out = layer.sizes["n_state"]
+        context.channels = out
+        if context.stream:
+            structure = _with_fifo(layer, structure, out)
+        structures.append(structure)
+    return context, structures
+
+
+def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
+    """Add the FIFO behind a stream's layer: one per channel, as deep as there are positions (hls4ml's default)."""
+    words = layer.size("n_in") // max(1, channels) if "n_in" in layer.sizes and not layer.matrix[1] else layer.positions
+    bits = words * layer.result.width
+    features = dict(structure.features)
+    if bits > 512:
+        features["fifo_bram"] = channels * max(1.0, math.ceil(bits / 18432))
+        features["fifo_lut"] = float(channels)
+    else:
+        features["fifo_lut"] = float(channels * layer.result.width)
+    return LayerStructure(
+        structure.dsp, structure.latency, structure.interval, structure.nanoseconds, features,
+        structure.first, structure.last,
+    )  # fmt: skip
+
+
+def timing_of(design: DesignDescription, context: Context, structures: list[LayerStructure]) -> tuple[int, int]:
+    """Latency and interval of the whole design, in cycles.
+
+    On streams the layers overlap: each starts when the one before has its first output, and ends no sooner than the
+    last output before it and its own work on it. In parallel, dataflow adds latencies, and a pipelined function
+    also chains the short ones within a cycle.
+    """
+    recurrent = any(layer.op in GATES for layer in design.layers)
+    interval = max(max(structure.interval for structure in structures), 1)
+    if context.stream:
+        start = end = 0
+        for structure in structures:
+            end = max(end + structure.last, start + structure.latency)
+            start += structure.first
+        return max(end, 1), interval
+    if design.style == "dataflow":
+        latency = sum(max(structure.latency, 0) for structure in structures)
+        return latency + len(structures) // 4, interval
+    loose = 0.0
+    latency = 0
+    for structure in structures:
+        latency += structure.latency
+        loose += max(0.0, structure.nanoseconds - structure.latency * context.delays.budget)
+    latency += context.delays.cycles(loose)
+    static = recurrent and interval > 1 and interval >= latency // 2
+    return latency, latency + 1 if static else interval
+
+
+def _weigh(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
+    total = 0.0
+    for name, value in features.items():
+        weight = weights.get(name)
+        if weight:
+            total += weight * value
+    return total
+
+
+def estimate(
+    design: DesignDescription, *, kind: Kind = "csynth", coefficients: Coefficients | None = None
+) -> Estimate:
+    """Estimate a design.
+
+    Takes well under 10 ms for ten layers; nothing is kept between calls but the coefficients and small tables.
+
+    Raises:
+        UserError: the part is unknown.
+    """
+    fitted = coefficients or load_coefficients()
+    context, structures = structure_of(design)
+    era = "vitis" if context.vitis else "vivado"
+    factor = {name: fitted.era[name].get(era, 1.0) for name in FITTED}
+    if kind == "implemented":
+        factor = {name: factor[name] * fitted.implemented[era].get(name, 1.0) for name in FITTED}
+    layers = []
+    for layer, structure in zip(design.layers, structures, strict=True):
+        weighed = {name: factor[name] * _weigh(fitted.weights[name], structure.features) for name in FITTED}
+        layers.append(
+            LayerEstimate(
+                name=layer.name,
+                op=layer.op,
+                dsp=structure.dsp,
+                latency_cycles=structure.latency,
+                ii_cycles=structure.interval,
+                ebops=layer_ebops(layer),
+                energy_pj=layer_energy(layer),
+                **weighed,
+            )
+        )
+    latency, interval = timing_of(design, context, structures)
+    base = {name: factor[name] * _weigh(fitted.weights[name], {"design": 1.0}) for name in FITTED}
+    totals = {name: round(base[name] + sum(getattr(layer, name) for layer in layers)) for name in FITTED}
+    totals |= {
+        "dsp": round(sum(layer.dsp for layer in layers)),
+        "uram": 0,
+        "latency_cycles": latency,
+        "ii_cycles": interval,
+    }
+    family = family_of(design)
+    by_name = fitted.intervals.get(kind, {}).get(family) or fitted.intervals.get(kind, {}).get("all", {})
+    intervals = {name: _interval(totals[name], by_name.get(name, (0.5, 2.0))) for name in QUANTITIES}
+    return Estimate(
+        name=design.name,
+        kind=kind,
+        family=family,
+        clock_ns=design.clock_ns,
+        ebops=round(sum(layer.ebops for layer in layers)),
+        energy_pj=sum(layer.energy_pj for layer in layers),
+        intervals=intervals,
+        layers=tuple(layers),
+        **totals,
+    )
+
+
+def _interval(value: float, factors: tuple[float, float]) -> tuple[float, float]:
+    # Errors are factors on value + 1, so that an estimate of nothing has an interval too.
+    return max(0.0, (value + 1) * factors[0] - 1), (value + 1) * factors[1] - 1

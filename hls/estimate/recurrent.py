@@ -1,0 +1,94 @@
+"""Structure of LSTM, GRU and simple recurrent layers (`nnet_recurrent.h`)."""
+
+from __future__ import annotations
+
+import math
+
+from bitfront.hls.design import GATES, LayerDescription
+
+from .context import Context, LayerStructure, merge
+from .lookup import table_features
+from .multipliers import variable_product
+from .products import matrix_core
+
+__all__ = ["recurrent_layer"]
+
+# Element-wise products of variables in a cell: c*i, s*f, o*tanh(s); z*h, (1-z)*h~, r*(U h).
+GATE_PRODUCTS = {"lstm": 3, "gru": 3, "simple_rnn": 0}
+
+
+def recurrent_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a recurrent layer.
+
+    Static mode has one cell used `sequence` times, one after the other: each step waits for the state before it, so
+    the interval is the whole latency. Non-static mode unrolls the cells, which multiplies the resources.
+    """
+    size, directions = layer.sizes, layer.size("directions")
+    state, gates = size["n_state"], GATES[layer.op]
+    n_in, n_out = layer.matrix
+    accum, data, result = layer.type("accum").width, layer.inputs[0].width, layer.result.width
+    reuse = layer.reuse_factor
+    kernel = matrix_core(
+        n_in, n_out, layer.content("weight", n_in, n_out),
+        data=data, weight=layer.type("weight").width, accum=accum, reuse=reuse, strategy=layer.strategy, context=context,
+    )  # fmt: skip
+    recurrent_type = layer.type("recurrent_weight", layer.type("weight"))
+    recurrent = matrix_core(
+        state, n_out, layer.content("recurrent_weight", state, n_out),
+        data=result, weight=recurrent_type.width, accum=accum,
+        reuse=layer.recurrent_reuse_factor or reuse, strategy=layer.strategy, context=context,
+    )  # fmt: skip
+    products = GATE_PRODUCTS[layer.op] * state
+    each = variable_product(accum, accum, context.part, vitis=context.vitis)
+    # The tables' 18-bit entries make two of the three products wide, whatever the data's width.
+    wide = 2 * state if products and not each else 0
+    dsp = kernel.dsp + recurrent.dsp + products * each + wide
+
+    features = merge(merge({}, kernel.features), recurrent.features)
+    lookups = {"lstm": 5 * state, "gru": 3 * state, "simple_rnn": state}[layer.op]
+    merge(features, table_features(lookups, accum, layer))
+    merge(
+        features,
+        {
+            "adder": (gates + 2) * state * (accum + 7.0),
+            "fabric_mult": 0.0 if each else float(products * accum * accum),
+            "dsp": float(products * each + wide),
+            "state": float(state * result * (2 if layer.op == "lstm" else 1)),
+            "sequence_mux": float(size["n_in"] * data * math.log2(max(2, size["sequence"]))),
+            "control": 2.0,
+        },
+    )
+
+    step = _step_cycles(layer, context, max(kernel.latency, recurrent.latency), kernel.nanoseconds, each > 0)
+    resource = layer.strategy.startswith("resource")
+    step += 3 if resource else 0
+    latency = size["sequence"] * step
+    static = bool(layer.options.get("static", True))
+    copies = directions * (1 if static else size["sequence"])
+    return LayerStructure(
+        dsp=dsp * copies,
+        latency=latency + 1,
+        interval=latency + 1 if static else max(kernel.interval, recurrent.interval),
+        nanoseconds=0.0,
+        features=merge({}, features, copies),
+        first=latency + 1 if not layer.options.get("return_sequences") else step,
+        last=step,
+    )
+
+
+def _step_cycles(layer: LayerDescription, context: Context, matrix: int, chain: float, dsp: bool) -> int:
+    """Cycles of one step: the products, then the chain of gates, tables and state update.
+
+    A cell is a chain of one matrix product, two tables and two products of variables with their adders; a table
+    read ends a cycle.
+    """
+    delay = context.delays
+    accum = layer.type("accum").width
+    multiply = delay.multiply(accum, accum, dsp=dsp) if layer.op != "simple_rnn" else 0.0
+    gates = 2 * multiply + 3 * delay.add(accum) + 2 * delay.compare
+    tables = 2 if layer.op != "simple_rnn" else 1
+    shared = layer.reuse_factor > 1
+    body = delay.cycles(gates + (0.0 if shared else chain)) + tables + (matrix + 1 if shared else 0)
+    # A multiplier in DSP slices is registered at its output.
+    registers = (2 if layer.op != "simple_rnn" else 0) if accum > 4 else 0
+    return body + registers + 1
