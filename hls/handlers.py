@@ -1,0 +1,52 @@
+"""Corrections to how hls4ml 1.3 reads Keras layers, registered through its own extension interface."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from .sandbox import BuildError
+
+
+@functools.cache
+def register_handlers() -> None:
+    """Register the corrected handlers with hls4ml; call before a configuration or a conversion is made.
+
+    `Bidirectional`: hls4ml 1.3 tests a GRU *cell* against the GRU *layer*, so the two rows of a GRU's bias
+    stay together and conversion ends in an `AttributeError`; merge modes other than `concat` write past
+    the end of the output array; a backward-first pair of layers is silently reordered.
+    """
+    from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
+
+    class CheckedBidirectionalHandler(BidirectionalHandler):
+        handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)
+
+        def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
+            """Return hls4ml's description of `layer` with GRU biases split."""
+            _require_supported(layer)
+            config: dict[str, Any] = super().handle(layer, in_tensors, out_tensors)
+            for direction, rnn in (("forward", layer.forward_layer), ("backward", layer.backward_layer)):
+                if type(rnn).__name__.endswith("GRU") and rnn.use_bias:
+                    bias = self.load_weight(rnn.cell, "bias")
+                    config[f"{direction}_bias_data"] = bias[0]
+                    config[f"{direction}_recurrent_bias_data"] = bias[1]
+            return config
+
+
+def _require_supported(layer: Any) -> None:
+    """Refuse what hls4ml would convert to firmware that computes something else.
+
+    Raises:
+        BuildError: naming the layer and the option.
+    """
+    if layer.merge_mode != "concat":
+        raise BuildError(
+            f"hls4ml can't build the Bidirectional layer {layer.name!r} with merge_mode={layer.merge_mode!r}: "
+            "use 'concat'."
+        )
+    if layer.forward_layer.go_backwards or not layer.backward_layer.go_backwards:
+        raise BuildError(
+            f"hls4ml can't build the Bidirectional layer {layer.name!r} with its directions exchanged: "
+            "give the forward layer go_backwards=False and the backward layer go_backwards=True."
+        )
