@@ -238,7 +238,8 @@ class DesignDescription:
         io_type: `io_parallel` or `io_stream`.
         backend: `Vitis` or `Vivado` (HLS).
         tool_version: of the HLS tool, such as `2023.2`.
-        pipeline_style: `pipeline`, `dataflow`, or `auto` for hls4ml's own choice.
+        pipeline_style: `pipeline`, `dataflow`, `sequential` (layers one after the other, none overlapping), or
+            `auto` for hls4ml's own choice.
 
     Raises:
         DesignError: no layer, or an impossible clock or io_type.
@@ -263,8 +264,8 @@ class DesignDescription:
 
     @property
     def style(self) -> str:
-        """`pipeline` or `dataflow`, chosen as hls4ml's `set_pipeline_style` does where it isn't given."""
-        if self.pipeline_style in ("pipeline", "dataflow"):
+        """`pipeline`, `dataflow` or `sequential`, chosen as hls4ml's `set_pipeline_style` does where it isn't given."""
+        if self.pipeline_style in ("pipeline", "dataflow", "sequential"):
             return self.pipeline_style
         if self.io_type == "io_stream":
             return "dataflow"

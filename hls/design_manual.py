@@ -39,24 +39,28 @@ def manual_layers(manual: Json, settings: Json, precision: FixedPoint) -> list[L
     """
     strategy = str(settings.get("ModelStrategy") or "latency").lower()
     if manual.get("layers"):
-        return [
-            layer
-            for index, plain in enumerate(manual["layers"])
-            for layer in _stated(plain, settings, precision, strategy, index)
-        ]
+        layers: list[LayerDescription] = []
+        for index, plain in enumerate(manual["layers"]):
+            layers += _stated(plain, settings, precision, strategy, index)
+            if len(layers) > 1 and layers[-1].op == "softmax" and layers[-2].op == "einsum":
+                # Attention scores: one softmax for each row of them.
+                width = layers[-2].sizes["n_free1"]
+                sizes = {**layers[-1].sizes, "outer": max(1, layers[-1].sizes["n_in"] // width)}
+                layers[-1] = replace(layers[-1], sizes=sizes)
+        return layers
     return _keras(manual["keras"], settings, precision, strategy)
 
 
 def _stated(plain: Json, settings: Json, precision: FixedPoint, strategy: str, index: int) -> list[LayerDescription]:
     function, name = plain["fn"], str(plain.get("name") or f"layer{index}")
-    fallback = {"ap_fixed": precision.width}.get("ap_fixed", 16)
-    width, activation = int(plain.get("w_bits") or fallback), int(plain.get("a_bits") or fallback)
+    width, activation = int(plain.get("w_bits") or precision.width), int(plain.get("a_bits") or precision.width)
     # The stated widths say nothing about integer bits; those of the model's precision hold where widths agree.
     whole = precision.integer if width == precision.width else min(1, width)
     weight = FixedPoint(width, whole)
     data = FixedPoint(activation, precision.integer if activation == precision.width else min(2, activation))
-    accum = precision if precision.width >= activation and "<" in str(settings.get("ModelPrecision")) else data
-    common: dict[str, Any] = {"name": name, "inputs": (data,), "result": data}
+    # Where only bit counts are stated, results and sums keep hls4ml's default of 16 bits.
+    accum = precision
+    common: dict[str, Any] = {"name": name, "inputs": (data,), "result": precision}
     reuse = _reuse(settings, plain)
     if function in ("dense", "pointwise_dense"):
         n_in, n_out, positions = int(plain["n_in"]), int(plain["n_out"]), int(plain.get("seq") or 1)
@@ -145,7 +149,7 @@ def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: s
             layers.append(
                 LayerDescription(
                     **common, name=name, op="dense", sizes={"n_in": elements, "n_out": n_out},
-                    reuse_factor=_closest(elements, n_out, _reuse(settings, {}), strategy), strategy=strategy,
+                    reuse_factor=_closest(elements, n_out, _wanted(settings, n_out), strategy), strategy=strategy,
                 )
             )  # fmt: skip
             shape = (n_out,)
@@ -157,6 +161,11 @@ def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: s
     return layers
 
 
+def _wanted(settings: Json, n_out: int) -> int:
+    target = settings.get("TargetCycles")
+    return max(1, int(target) // n_out - 6) if target else _reuse(settings, {})
+
+
 def _conv(
     keras: Json, name: str, shape: tuple[int, ...], common: Json, settings: Json, strategy: str
 ) -> LayerDescription:
@@ -166,6 +175,7 @@ def _conv(
     grown = (shape[0] + pad[0], shape[1] + pad[1])
     out = ((grown[0] - high) // stride_high + 1, (grown[1] - wide) // stride_wide + 1)
     filters = int(keras["filters"])
+    positions = out[0] * out[1]
     layer = LayerDescription(
         **common, name=name, op="conv2d",
         sizes={"in_height": grown[0], "in_width": grown[1], "n_chan": shape[2], "filt_height": high,
@@ -173,4 +183,8 @@ def _conv(
                "stride_height": stride_high, "stride_width": stride_wide},
         strategy=strategy,
     )  # fmt: skip
-    return replace(layer, reuse_factor=_closest(*layer.matrix, _reuse(settings, {}), strategy))
+    wanted = _reuse(settings, {})
+    if settings.get("TargetCycles"):
+        # `set_target_reuse_factor`: six cycles of moving data for each output pixel, the rest for products.
+        wanted = max(1, round((int(settings["TargetCycles"]) - 6 * positions) / positions))
+    return replace(layer, reuse_factor=_closest(*layer.matrix, wanted, strategy))

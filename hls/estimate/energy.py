@@ -67,7 +67,7 @@ def _arrays(layer: LayerDescription, n_in: int) -> list[tuple[str, int, int]]:
 def moons_energy(layer: LayerDescription, *, mac_pj: float = 3.7) -> float:
     """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40 nm)."""
     width = max(layer.inputs[0].width, layer.type("weight").width)
-    return layer.multiplications * mac_pj * (width / 16) ** 1.25
+    return float(layer.multiplications * mac_pj * math.pow(width / 16, 1.25))
 
 
 def layer_ebops(layer: LayerDescription) -> float:

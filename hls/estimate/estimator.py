@@ -32,16 +32,14 @@ class Coefficients:
     """Fitted weights and errors, as they stand in `coefficients.json`.
 
     Attributes:
-        weights: per quantity (lut, ff, bram18), the cost of one unit of each feature, as C-synthesis reports it.
-        era: per quantity, a factor for each tool era (`vivado`, `vitis`).
-        implemented: per era and quantity, implemented over C-synthesis.
+        weights: per kind (csynth, implemented) and quantity (lut, ff, bram18), the cost of one unit of each feature.
+        era: per kind and quantity, a factor for each tool era (`vivado`, `vitis`).
         intervals: per kind, family and quantity, the low and high factor that hold 80 % of the truth.
         provenance: what was fitted, by which command, with which errors.
     """
 
-    weights: Mapping[str, Mapping[str, float]]
-    era: Mapping[str, Mapping[str, float]]
-    implemented: Mapping[str, Mapping[str, float]]
+    weights: Mapping[str, Mapping[str, Mapping[str, float]]]
+    era: Mapping[str, Mapping[str, Mapping[str, float]]]
     intervals: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -55,7 +53,7 @@ class Coefficients:
             }
             for kind, by_family in plain["intervals"].items()
         }
-        return cls(plain["weights"], plain["era"], plain["implemented"], intervals, plain.get("provenance", {}))
+        return cls(plain["weights"], plain["era"], intervals, plain.get("provenance", {}))
 
 
 @lru_cache(maxsize=4)
@@ -223,7 +221,6 @@ def timing_of(design: DesignDescription, context: Context, structures: list[Laye
     last output before it and its own work on it. In parallel, dataflow adds latencies, and a pipelined function
     also chains the short ones within a cycle.
     """
-    recurrent = any(layer.op in GATES for layer in design.layers)
     interval = max(max(structure.interval for structure in structures), 1)
     if context.stream:
         start = end = 0
@@ -231,6 +228,9 @@ def timing_of(design: DesignDescription, context: Context, structures: list[Laye
             end = max(end + structure.last, start + structure.latency)
             start += structure.first
         return max(end, 1), interval
+    if design.style == "sequential":
+        latency = sum(structure.latency + 1 for structure in structures)
+        return latency + 1, latency + 1
     if design.style == "dataflow":
         latency = sum(max(structure.latency, 0) for structure in structures)
         return latency + len(structures) // 4, interval
@@ -240,8 +240,7 @@ def timing_of(design: DesignDescription, context: Context, structures: list[Laye
         latency += structure.latency
         loose += max(0.0, structure.nanoseconds - structure.latency * context.delays.budget)
     latency += context.delays.cycles(loose)
-    static = recurrent and interval > 1 and interval >= latency // 2
-    return latency, latency + 1 if static else interval
+    return latency, interval
 
 
 def _weigh(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
@@ -266,12 +265,11 @@ def estimate(
     fitted = coefficients or load_coefficients()
     context, structures = structure_of(design)
     era = "vitis" if context.vitis else "vivado"
-    factor = {name: fitted.era[name].get(era, 1.0) for name in FITTED}
-    if kind == "implemented":
-        factor = {name: factor[name] * fitted.implemented[era].get(name, 1.0) for name in FITTED}
+    weights = fitted.weights[kind]
+    factor = {name: fitted.era[kind][name].get(era, 1.0) for name in FITTED}
     layers = []
     for layer, structure in zip(design.layers, structures, strict=True):
-        weighed = {name: factor[name] * _weigh(fitted.weights[name], structure.features) for name in FITTED}
+        weighed = {name: factor[name] * _weigh(weights[name], structure.features) for name in FITTED}
         layers.append(
             LayerEstimate(
                 name=layer.name,
@@ -285,7 +283,7 @@ def estimate(
             )
         )
     latency, interval = timing_of(design, context, structures)
-    base = {name: factor[name] * _weigh(fitted.weights[name], {"design": 1.0}) for name in FITTED}
+    base = {name: factor[name] * _weigh(weights[name], {"design": 1.0}) for name in FITTED}
     totals = {name: round(base[name] + sum(getattr(layer, name) for layer in layers)) for name in FITTED}
     totals |= {
         "dsp": round(sum(layer.dsp for layer in layers)),

@@ -16,9 +16,7 @@ def table_memory(entries: int, width: int, lookups: float, *, ports: int = 2) ->
     """RAMB18 for `lookups` parallel reads of a table: two ports share one copy; below 1 Kbit it is LUT memory."""
     if entries * width <= 1024:
         return 0.0
-    copies = math.ceil(lookups / ports)
-    deep = max(1, math.ceil(entries / 1024)) if width <= 18 else max(1, math.ceil(entries / 512))
-    return float(copies * deep * math.ceil(width / (18 if width <= 18 else 36)))
+    return float(math.ceil(lookups / ports) * math.ceil(entries * width / 18432))
 
 
 def table_features(lookups: int, data: int, layer: LayerDescription) -> dict[str, float]:

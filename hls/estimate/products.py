@@ -40,11 +40,11 @@ class Core:
 
 def matrix_core(
     n_in: int, n_out: int, content: WeightContent, *, data: int, weight: int, accum: int, reuse: int, strategy: str,
-    context: Context,
+    context: Context, checked: bool = False,
 ) -> Core:  # fmt: skip
     """One product of an `n_in` vector with an `n_in` by `n_out` constant matrix.
 
-    `data`, `weight`, `accum`: widths in bits. At a reuse factor of 1 the Resource strategy's weights are constants
+    `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each addition. At a reuse factor of 1 the Resource strategy's weights are constants
     too, so both strategies come out alike, which the reports confirm.
     """
     if strategy.startswith("resource") and reuse > 1:
@@ -61,6 +61,7 @@ def matrix_core(
     features = {
         "adder": content.nonzero * (accum + 7.0),
         "shift_add": digits * (data + 7.0),
+        "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
         "result": float(n_out * accum),
         "pipeline": latency / max(1, tree_levels(terms) + 1) * content.nonzero * accum + n_out * accum * min(latency, 1),
         "dsp": dsp,
@@ -97,8 +98,10 @@ def _resource(n_in: int, n_out: int, data: int, weight: int, accum: int, reuse: 
         "adder": units * (accum + 7.0),
         "fabric_mult": 0.0 if each else float(units * data * weight),
         # data[in_index]: every multiplier picks from up to RF inputs; acc[out_index] likewise beyond n_in.
-        "input_mux": float(min(n_in, units * reuse) * data) * (2.0 if reuse > n_in else 1.0),
-        "acc_mux": float(n_out * accum) * (1.0 if reuse <= n_in else math.log2(reuse / n_in + 1)),
+        "input_mux": float(min(n_in, units * reuse) * data),
+        "acc_mux": float(n_out * accum) if reuse <= n_in else 0.0,
+        # Beyond n_in the accumulator too is picked by an index that changes each cycle.
+        "acc_index": float(n_out * accum) if reuse > n_in else 0.0,
         "result": float(n_out * accum),
         "loop_registers": float(n_out * accum + units * (data + weight)),
         "dsp": dsp,
@@ -113,7 +116,6 @@ def _resource(n_in: int, n_out: int, data: int, weight: int, accum: int, reuse: 
 def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     """Take a dense layer, a convolution or an einsum-dense, in parallel or on streams."""
     n_in, n_out = layer.matrix
-    depthwise = layer.op.startswith("depthwise")
     content = layer.content("weight", n_in, n_out)
     core = matrix_core(
         n_in,
@@ -125,6 +127,7 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
         reuse=layer.reuse_factor,
         strategy=layer.strategy,
         context=context,
+        checked="accum" in layer.types and layer.types["accum"].overflow != "WRAP",
     )
     features = dict(core.features)
     features["cast"] = float(n_out * layer.result.width) * (layer.result.overflow != "WRAP")
@@ -135,19 +138,21 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     parallel = positions if layer.op == "einsum_dense" else min(layer.size("parallelization"), positions)
     if layer.op == "einsum_dense":
         parallel = min(layer.size("parallelization", positions), positions)
+    pointwise = layer.op == "conv1d" and layer.sizes["filt_width"] == 1
+    if pointwise and not context.vitis and layer.strategy == "latency":
+        # hls4ml up to 0.8 unrolled the positions of a pointwise convolution and let RF calls share them.
+        parallel = positions
     partitions = math.ceil(positions / parallel)
     merged = merge({}, features, parallel)
     if convolution and partitions > 1:
         # fill_buffer: a partition counter selects each input of the window among the partitions.
         merged["input_mux"] = merged.get("input_mux", 0.0) + n_in * parallel * layer.inputs[0].width * math.log2(partitions)
         merged["control"] = 1.0
-    if depthwise:
-        n_in *= 1
     latency, interval = core.latency, core.interval
     if partitions > 1:
         interval = partitions * max(core.interval, 1)
         if layer.strategy.startswith("resource") and layer.reuse_factor > 1:
-            interval = partitions * (core.latency + 1)
+            interval = partitions * (core.latency + 7)
         latency = core.latency + interval
     return LayerStructure(
         dsp=core.dsp * parallel,
@@ -185,7 +190,9 @@ def _stream(layer: LayerDescription, core: Core, features: dict[str, float], con
     if layer.options.get("implementation") == "encoded" and not pointwise:
         each = core.latency + 2 + window
     elif layer.reuse_factor == 1:
-        each = 2 if resource else 1
+        # Fully pipelined in Vivado HLS 2020; two or three cycles a pixel in its neighbours.
+        old = context.design.tool_version < "2020"
+        each = 2 + core.latency // 2 if resource else 3 if old else 2 if context.vitis else 1
     elif resource:
         each = core.latency + (2 if pointwise else 4)
     else:

@@ -86,9 +86,11 @@ def _step_cycles(layer: LayerDescription, context: Context, matrix: int, chain: 
     accum = layer.type("accum").width
     multiply = delay.multiply(accum, accum, dsp=dsp) if layer.op != "simple_rnn" else 0.0
     gates = 2 * multiply + 3 * delay.add(accum) + 2 * delay.compare
-    tables = 2 if layer.op != "simple_rnn" else 1
+    # Where a look-up is slow, computing its index takes a cycle of its own.
+    slow = delay.compare > 0.4 * delay.budget
+    tables = (2 if layer.op != "simple_rnn" else 1) * (2 if slow else 1)
     shared = layer.reuse_factor > 1
     body = delay.cycles(gates + (0.0 if shared else chain)) + tables + (matrix + 1 if shared else 0)
     # A multiplier in DSP slices is registered at its output.
-    registers = (2 if layer.op != "simple_rnn" else 0) if accum > 4 else 0
+    registers = (2 if layer.op != "simple_rnn" else 0) * (2 if slow else 1) if accum > 4 else 0
     return body + registers + 1

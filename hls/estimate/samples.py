@@ -1,0 +1,148 @@
+"""Published results as samples for the fit: features and rule-made figures beside what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bitfront.hls.design import DesignDescription
+from bitfront.hls.weights import DesignError
+from bitfront.spaces.errors import UserError
+
+from .context import merge
+from .estimator import family_of, structure_of, timing_of
+
+__all__ = ["Sample", "load_samples", "measured", "shared_folder"]
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A design, or one function of it, with rules applied.
+
+    Attributes:
+        name, repo, family, era: where it comes from; `era` is `vivado` or `vitis`.
+        features: summed over its layers.
+        rules: dsp, latency_cycles, ii_cycles by rule.
+        csynth, implemented: measured quantities, as far as known.
+        module: whether it is one function of a design rather than a whole one.
+    """
+
+    name: str
+    repo: str
+    family: str
+    era: str
+    features: Mapping[str, float]
+    rules: Mapping[str, float] = field(default_factory=dict)
+    csynth: Mapping[str, float]
+    implemented: Mapping[str, float] = field(default_factory=dict)
+    module: bool = False
+
+
+def shared_folder(given: str | None = None) -> Path:
+    """Return the folder of the published results: `given`, or `csynth` in BITFRONT_SHARED or in `../shared`.
+
+    Raises:
+        UserError: no `designs.jsonl` there.
+    """
+    root = os.environ.get("BITFRONT_SHARED")
+    near = Path(__file__).resolve().parents[3] / "shared"
+    folder = Path(given) if given else (Path(root) if root else near) / "csynth"
+    if not (folder / "designs.jsonl").is_file():
+        raise UserError(f"{folder} holds no designs.jsonl: give its folder with --data or set BITFRONT_SHARED.")
+    return folder
+
+
+def _numbers(plain: Json | None, names: Mapping[str, str]) -> dict[str, float]:
+    found = {}
+    for name, key in names.items():
+        value = (plain or {}).get(key)
+        if isinstance(value, int | float):
+            found[name] = float(value)
+    return found
+
+
+FABRIC = {"lut": "lut", "ff": "ff", "dsp": "dsp", "bram18": "bram18"}
+
+
+def measured(record: Json, kind: str) -> dict[str, float]:
+    """Return the measured quantities of a record: `csynth`, or `implemented` (post-route before logic synthesis)."""
+    if kind == "implemented":
+        for key in ("postroute", "vsynth"):
+            if record.get(key):
+                found = _numbers(record[key], FABRIC)
+                halves = _numbers(record[key], {"bram18": "bram36"})
+                if "bram18" not in found and halves:
+                    found["bram18"] = 2 * halves["bram18"]
+                return found
+        return {}
+    found = _numbers(record.get("csynth"), {**FABRIC, "latency_cycles": "lat_max", "ii_cycles": "ii_max"})
+    simulated = _numbers(record.get("sim"), {"latency_cycles": "latency_cycles", "ii_cycles": "ii_cycles"})
+    return {**simulated, **found}
+
+
+def load_samples(folder: Path) -> list[Sample]:
+    """Read `designs.jsonl` and `modules.jsonl`; records that can't be described are left out."""
+    modules: dict[str, list[Json]] = {}
+    path = folder / "modules.jsonl"
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            plain = json.loads(line)
+            modules.setdefault(plain["design"], []).append(plain)
+    samples: list[Sample] = []
+    for line in (folder / "designs.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        try:
+            design = DesignDescription.from_record(record)
+            samples += _samples(record, design, modules.get(record["id"], []))
+        except DesignError:
+            continue
+    return samples
+
+
+def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> Iterator[Sample]:
+    context, structures = structure_of(design)
+    features: dict[str, float] = {"design": 1.0}
+    for structure in structures:
+        merge(features, structure.features)
+    latency, interval = timing_of(design, context, structures)
+    repo, era = str(record.get("repo", "?")), "vitis" if context.vitis else "vivado"
+    rules = {"dsp": sum(structure.dsp for structure in structures), "latency_cycles": latency, "ii_cycles": interval}
+    family = str(record.get("family") or family_of(design))
+    yield Sample(
+        name=design.name, family=family, features=features, rules=rules, csynth=measured(record, "csynth"),
+        implemented=measured(record, "implemented"), repo=repo, era=era,
+    )  # fmt: skip
+    layers = (record.get("structure") or {}).get("layers") or []
+    if len(layers) != len(structures):
+        return
+    for plain, structure in zip(layers, structures, strict=True):
+        report = _module_of(plain, modules)
+        if report is None:
+            continue
+        own = {name: value for name, value in structure.features.items() if not name.startswith("fifo")}
+        yield Sample(
+            name=f"{design.name}/{plain.get('name')}", family=family, features=own,
+            csynth=_numbers(report["csynth"], FABRIC), module=True, repo=repo, era=era,
+        )  # fmt: skip
+
+
+def _module_of(layer: Json, modules: list[Json]) -> Json | None:
+    """Return the report of the layer's own function: its name starts with the function's, its config is the layer's."""
+    config = str(layer.get("cfg") or "")
+    if not re.search(r"config\d+$", config):
+        return None
+    found = [
+        module
+        for module in modules
+        if module["module"].startswith(str(layer["fn"]).removesuffix("_cl"))
+        and re.search(rf"(^|_){re.escape(config)}(_|$)", module["module"])
+        and "Pipeline" not in module["module"]
+    ]
+    return max(found, key=lambda module: module["csynth"].get("lut") or 0, default=None)
