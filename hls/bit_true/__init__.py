@@ -1,0 +1,7 @@
+"""Keras and QKeras layers that compute what hls4ml's C++ computes, with precisions in variables."""
+
+from .base import BitTrueLayer
+from .model import BitTrue
+from .quantizer import VariableFixedPoint
+
+__all__ = ["BitTrue", "BitTrueLayer", "VariableFixedPoint"]

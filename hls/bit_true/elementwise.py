@@ -1,0 +1,160 @@
+"""Activations, merges, pooling and reshaping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import qkeras
+import tensorflow as tf
+from bitfront.spaces import FixedPoint, Graph, Node
+
+from .base import Layer, truncate
+from .quantizer import Mode, VariableFixedPoint
+from .tables import Table
+
+
+class Input(Layer):
+    """Rounds what enters the firmware."""
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the input rounded to its type."""
+        return self.result(inputs[0])
+
+
+class Rounding(Layer):
+    """ReLU and linear: a QKeras activation carrying our quantizer (unsigned after ReLU, so it clips at zero)."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
+        super().__init__(graph, node, mode)
+        self.inner = qkeras.QActivation(self.quantizers["result"], name=node.name, dtype="float32")
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the activation of the one input."""
+        (x,) = inputs
+        return self.inner.call(tf.nn.relu(x) if self.node.op == "relu" else x)
+
+
+class LeakyReLU(Layer):
+    """hls4ml's `leaky_relu`: negative values times a constant of type `param_t`."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
+        super().__init__(graph, node, mode)
+        self.quantizers["slope"] = VariableFixedPoint(mode=mode)
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the activation of the one input."""
+        (x,) = inputs
+        slope = self.quantizers["slope"](tf.constant(self.node.attrs["slope"], tf.float32))
+        return self.result(tf.where(x > 0, x, slope * x))
+
+
+class TableActivation(Layer):
+    """`tanh` or `sigmoid` through hls4ml's lookup table."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode, *, table_size: int = 1024) -> None:
+        super().__init__(graph, node, mode)
+        self.table = Table(node.op, table_size, mode)
+
+    def assign(self, types: Mapping[str, FixedPoint]) -> None:
+        """Give the table its entry type."""
+        self.table.assign(types["table"])
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the activation of the one input."""
+        return self.result(self.table(inputs[0]))
+
+
+class Merge(Layer):
+    """Two tensors of one shape, element by element."""
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the merged tensor, rounded."""
+        a, b = inputs
+        merged = {
+            "add": lambda: a + b,
+            "subtract": lambda: a - b,
+            "multiply": lambda: a * b,
+            "average": lambda: (a + b) * 0.5,
+            "maximum": lambda: tf.maximum(a, b),
+            "minimum": lambda: tf.minimum(a, b),
+        }[self.node.op]()
+        return self.result(merged)
+
+
+class Pool(Layer):
+    """Maximum and average over windows or over all positions.
+
+    An average is summed exactly and divided as ap_fixed divides: truncated toward zero at the accumulator's
+    fraction, which is the input's plus `ceil(log2(window))` (`extra_fraction`).
+    """
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
+        super().__init__(graph, node, mode)
+        shape = graph[node.inputs[0]].shape
+        self.axes = tuple(range(1, len(shape)))
+        self.window = prod(shape[:-1]) if node.op.startswith("global") else prod(node.attrs["pool_size"])
+        self.accum_scale = tf.Variable(2.0**10, trainable=False, dtype=tf.float64)
+
+    def assign(self, types: Mapping[str, FixedPoint]) -> None:
+        """Give the accumulator of an average its type."""
+        if "accum" in types:
+            self.accum_scale.assign(1.0 / types["accum"].step)
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the pooled tensor."""
+        (x,) = inputs
+        op = self.node.op
+        if op == "global_max_pool":
+            return tf.reduce_max(x, self.axes)
+        if op == "global_avg_pool":
+            return self.result(self._divide(tf.reduce_sum(x, self.axes)))
+        one_dimensional = len(self.node.attrs["pool_size"]) == 1
+        if one_dimensional:
+            x = x[:, None]
+        size = ((1,) if one_dimensional else ()) + tuple(self.node.attrs["pool_size"])
+        strides = ((1,) if one_dimensional else ()) + tuple(self.node.attrs["strides"])
+        if op == "max_pool":
+            pooled = tf.nn.max_pool2d(x, size, strides, "VALID")
+        else:
+            pooled = self._divide(self._sums(x, size, strides))
+        pooled = pooled[:, 0] if one_dimensional else pooled
+        return pooled if op == "max_pool" else self.result(pooled)
+
+    def _sums(self, x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+        """Return the exact sum of every window (an average pooling of TensorFlow would round)."""
+        patches = tf.image.extract_patches(x, [1, *size, 1], [1, *strides, 1], [1, 1, 1, 1], "VALID")
+        shape = tf.concat([tf.shape(patches)[:-1], [self.window, x.shape[-1]]], 0)
+        return tf.reduce_sum(tf.reshape(patches, shape), -2)
+
+    def _divide(self, total: Any) -> Any:
+        mean = total / tf.cast(self.window, total.dtype)
+        if not self.mode.exact:
+            return mean
+        scale = tf.cast(self.accum_scale, total.dtype)
+        exact = truncate(total * scale / tf.cast(self.window, total.dtype)) / scale
+        return mean + tf.stop_gradient(exact - mean) if self.mode.training else exact
+
+
+def extra_fraction(window: int) -> int:
+    """Return how many fraction bits an average's accumulator has beyond its input: exact for powers of two."""
+    return math.ceil(math.log2(window)) if window > 1 else 0
+
+
+class Moving(Layer):
+    """Reshape, padding, concatenation and dropout: values move, or vanish while training."""
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the moved values."""
+        x, attrs = inputs[0], self.node.attrs
+        if self.node.op == "reshape":
+            return tf.reshape(x, (-1, *self.node.shape))
+        if self.node.op == "zero_padding":
+            return tf.pad(x, [[0, 0], *[list(p) for p in attrs["padding"]], [0, 0]])
+        if self.node.op == "concatenate":
+            return tf.concat(list(inputs), attrs["axis"])
+        if self.mode.training and attrs["rate"] > 0:
+            return tf.nn.dropout(x, attrs["rate"])
+        return x

@@ -1,0 +1,263 @@
+"""One model a study: bit-true to the firmware, traced once, with every precision in a variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
+from numpy.typing import NDArray
+
+from ..types import Calibration, mantissa_bits, softmax_types
+from .base import BitTrueLayer
+from .elementwise import Input, LeakyReLU, Merge, Moving, Pool, Rounding, TableActivation
+from .linear import BatchNorm, Linear
+from .quantizer import Mode
+from .recurrent import Recurrent
+from .softmax import Softmax
+
+Arrays = Sequence[NDArray[np.floating]]
+FLOAT32_MANTISSA = 24
+FLOAT64_MANTISSA = 53
+SAMPLES = 4096
+"""Values a tensor keeps from calibration, for the choice of integer bits by least squared error."""
+
+
+class BitTrue:
+    """Computes a graph as the firmware does, for any precision, without being traced again.
+
+    Scores are computed in float32 where that is exact for the assigned types and in float64 otherwise, so each of
+    the two is traced at most once. Lifecycle: `calibrate`, then per candidate `assign` and `predict` or train with
+    the variables of `trainable`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        table_size: int = 1024,
+        narrow_accumulators: frozenset[str] = frozenset(),
+        batch_size: int = 2048,
+    ) -> None:
+        """Build the layers of `graph`.
+
+        `table_size`: entries of sigmoid and tanh tables. `narrow_accumulators`: names of the nodes whose
+        accumulator may be narrower than lossless (slower). `batch_size`: samples a step of `predict`.
+        """
+        self.graph, self.mode, self.batch_size = graph, Mode(), batch_size
+        self.table_size = table_size
+        self.layers: dict[str, BitTrueLayer] = {
+            node.name: _build(graph, node, self.mode, table_size, node.name in narrow_accumulators)
+            for node in graph
+        }
+        self._quantizers = [
+            (f"{name}/{role}", q)
+            for name, layer in self.layers.items()
+            for role, q in layer.quantizers.items()
+        ]
+        self.traces: dict[str, int] = {}
+        self._traced: dict[str, Callable[..., Any]] = {}
+        self._float64 = False
+        self.types: dict[str, FixedPoint] = {}
+
+    # -- variables ---------------------------------------------------------------------------------------------
+
+    @property
+    def trainable(self) -> list[Any]:
+        """Every trainable variable, in network order."""
+        return [v for layer in self.layers.values() for v in layer.variables.values()]
+
+    def weights(self) -> Weights:
+        """Return the float weights as they are now."""
+        return {
+            name: {role: np.asarray(v) for role, v in layer.variables.items()}
+            for name, layer in self.layers.items()
+            if layer.variables
+        }
+
+    def restore(self, weights: Weights) -> None:
+        """Set the float weights.
+
+        Raises:
+            UserError: when a weight is missing or has another shape.
+        """
+        values = []
+        for name, layer in self.layers.items():
+            for role, variable in layer.variables.items():
+                value = np.asarray(weights.get(name, {}).get(role, ()), np.float32)
+                if value.shape != tuple(variable.shape):
+                    raise UserError(
+                        f"The weights of {name}/{role} have shape {value.shape}, the model needs {tuple(variable.shape)}."
+                    )
+                values.append(value)
+        self._run("restore", _assign_all(self.trainable), *map(tf.constant, values))
+
+    def assign(self, types: Mapping[str, FixedPoint]) -> None:
+        """Take over the types of a candidate (`resolve`).
+
+        Raises:
+            UserError: when no float type is exact for them.
+        """
+        bits = mantissa_bits(self.graph, dict(types))
+        if bits > FLOAT64_MANTISSA:
+            raise UserError(
+                f"This candidate needs {bits} mantissa bits, beyond the {FLOAT64_MANTISSA} that can be computed exactly: "
+                "choose narrower types."
+            )
+        self._float64 = bits > FLOAT32_MANTISSA
+        self.types = dict(types)
+        rows = np.stack([q.remember(types[key]) for key, q in self._quantizers])
+        self._run("assign", _assign_rows([q.packed for _, q in self._quantizers]), tf.constant(rows))
+        for name, layer in self.layers.items():
+            layer.assign({role: types[f"{name}/{role}"] for role in _OWN_ROLES if f"{name}/{role}" in types})
+
+    # -- computation -------------------------------------------------------------------------------------------
+
+    def forward(self, inputs: Sequence[Any], *, stop_before: frozenset[str] = frozenset()) -> list[Any]:
+        """Return the outputs for a batch, in the present `mode`.
+
+        Outputs named in `stop_before` are left out: their node's input is returned instead (logits, for a loss).
+        """
+        values = self._values(inputs)
+        return [values[self.graph[o].inputs[0] if o in stop_before else o] for o in self.graph.outputs]
+
+    def _values(self, inputs: Sequence[Any]) -> dict[str, Any]:
+        given = iter(inputs)
+        values: dict[str, Any] = {}
+        for node in self.graph:
+            layer = self.layers[node.name]
+            sources = (
+                [tf.cast(next(given), self.mode.dtype)]
+                if node.op == "input"
+                else [values[i] for i in node.inputs]
+            )
+            values[node.name] = layer(sources)
+        return values
+
+    def predict(self, x: Arrays) -> list[NDArray[np.float64]]:
+        """Return what the firmware outputs for the inputs `x` (one array an input, batch first), exactly."""
+        dtype = tf.float64 if self._float64 else tf.float32
+        self.mode.exact, self.mode.training, self.mode.dtype = True, False, dtype
+        parts = self._batches(x, f"predict_{dtype.name}", self.forward, dtype)
+        return [np.concatenate(p).astype(np.float64) for p in zip(*parts, strict=True)]
+
+    def predict_float(self, x: Arrays) -> list[NDArray[np.float64]]:
+        """Return what the model computes without any rounding."""
+        self.mode.exact, self.mode.training, self.mode.dtype = False, False, tf.float32
+        parts = self._batches(x, "predict_unrounded", self.forward, tf.float32)
+        return [np.concatenate(p).astype(np.float64) for p in zip(*parts, strict=True)]
+
+    def calibrate(self, x: Arrays, *, rule: str = "max") -> Calibration:
+        """Return the ranges that every tensor takes over the samples `x`, computed without rounding."""
+        self.mode.exact, self.mode.training, self.mode.dtype = False, False, tf.float32
+
+        def observe(inputs: Sequence[Any]) -> dict[str, Any]:
+            values = self._values(inputs)
+            seen = {f"{n}/result": v for n, v in values.items()}
+            for name, layer in self.layers.items():
+                seen |= {f"{name}/{role}": v for role, v in getattr(layer, "observed", {}).items()}
+            return seen
+
+        peaks: dict[str, float] = {}
+        samples: dict[str, NDArray[np.float32]] = {}
+        for part in self._batches(x, "calibrate", observe, tf.float32):
+            for key, value in part.items():
+                tensor, _, role = key.rpartition("/")
+                name = f"{tensor}/result" if role == "state" else key
+                peaks[name] = max(peaks.get(name, 0.0), float(np.abs(value).max(initial=0.0)))
+                if role == "result" and name not in samples:
+                    flat = np.asarray(value).ravel()
+                    samples[name] = flat[:: max(1, flat.size // SAMPLES)]
+        for node in self.graph:
+            if node.op in _FUSABLE:
+                peaks.setdefault(f"{node.name}/accum", peaks[f"{node.name}/result"])
+        return Calibration(peaks=peaks, samples=samples, rule=rule)
+
+    def _batches(
+        self, x: Arrays, name: str, function: Callable[[Sequence[Any]], Any], dtype: Any
+    ) -> list[Any]:
+        parts = []
+        for start in range(0, len(x[0]), self.batch_size):
+            batch = [tf.constant(part[start : start + self.batch_size], dtype) for part in x]
+            parts.append(tf.nest.map_structure(lambda t: t.numpy(), self._run(name, function, batch)))
+        return parts
+
+    def _run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Run `function` as a graph that is traced once under `name`; counts traces."""
+        if name not in self._traced:
+
+            def counted(*inner: Any) -> Any:
+                self.traces[name] = self.traces.get(name, 0) + 1
+                return function(*inner)
+
+            signature = tf.nest.map_structure(
+                lambda t: tf.TensorSpec(
+                    (None, *t.shape[1:]) if t.shape.rank and name not in _FIXED else t.shape, t.dtype
+                ),
+                list(args),
+            )
+            self._traced[name] = tf.function(counted, input_signature=signature)
+        return self._traced[name](*args)
+
+    def traced(self, name: str, function: Callable[..., Any], signature: Sequence[Any]) -> Callable[..., Any]:
+        """Return `function` as a graph that counts its traces under `name`; built on the first call."""
+        if name not in self._traced:
+
+            def counted(*inner: Any) -> Any:
+                self.traces[name] = self.traces.get(name, 0) + 1
+                return function(*inner)
+
+            self._traced[name] = tf.function(counted, input_signature=list(signature))
+        return self._traced[name]
+
+
+_OWN_ROLES = ("accum", "table", "exp_table", "inv_table")
+_FUSABLE = frozenset({"dense", "conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
+_FIXED = frozenset({"restore", "assign"})
+
+
+def _assign_all(variables: Sequence[Any]) -> Callable[..., Any]:
+    def assign(*values: Any) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    return assign
+
+
+def _assign_rows(variables: Sequence[Any]) -> Callable[..., Any]:
+    def assign(rows: Any) -> None:
+        for i, variable in enumerate(variables):
+            variable.assign(rows[i])
+
+    return assign
+
+
+def _build(graph: Graph, node: Node, mode: Mode, table_size: int, narrow: bool) -> BitTrueLayer:
+    """Return the layer for `node`."""
+    op = node.op
+    if op in _FUSABLE:
+        return Linear(graph, node, mode, narrow=narrow)
+    if op in {"lstm", "gru", "simple_rnn", "bidirectional"}:
+        return Recurrent(graph, node, mode, table_size=table_size, narrow=narrow)
+    if op in {"tanh", "sigmoid"}:
+        return TableActivation(graph, node, mode, table_size=table_size)
+    if op == "softmax":
+        return Softmax(graph, node, mode, types=softmax_types(node.shape[-1], 18))
+    simple = _SIMPLE.get(op)
+    if simple is None:
+        raise UserError(f"Node {node.name!r}: there is no bit-true layer for {op!r}.")
+    return simple(graph, node, mode)
+
+
+_SIMPLE: dict[str, Callable[[Graph, Node, Mode], BitTrueLayer]] = {
+    "input": Input,
+    "batchnorm": BatchNorm,
+    "relu": Rounding,
+    "linear": Rounding,
+    "leaky_relu": LeakyReLU,
+    **dict.fromkeys(("add", "subtract", "multiply", "average", "maximum", "minimum"), Merge),
+    **dict.fromkeys(("max_pool", "avg_pool", "global_max_pool", "global_avg_pool"), Pool),
+    **dict.fromkeys(("reshape", "zero_padding", "concatenate", "dropout"), Moving),
+}

@@ -1,0 +1,143 @@
+"""A QKeras quantizer whose precision is a variable: one trace serves every width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from bitfront.spaces import FixedPoint
+from qkeras.base_quantizer import BaseQuantizer
+
+
+@dataclass
+class Mode:
+    """How the graph is being traced; shared by all quantizers of one model.
+
+    `dtype` is what values are computed in, `exact` is false for the float pass that calibrates,
+    `training` turns straight-through gradients and dropout on.
+    """
+
+    dtype: Any = tf.float32
+    exact: bool = True
+    training: bool = False
+
+
+def _packed(precision: FixedPoint) -> np.ndarray:
+    """Return the precision as the five numbers a quantizer computes with: width, integer, 1/step, low, high."""
+    return np.array(
+        [
+            precision.width,
+            precision.integer,
+            1.0 / precision.step,
+            precision.min / precision.step,
+            precision.max / precision.step,
+        ],
+        np.float64,
+    )
+
+
+@keras.saving.register_keras_serializable(package="bitfront")
+class VariableFixedPoint(BaseQuantizer):
+    """`fixed<width, integer, RND_CONV, SAT>`, or unsigned, with both numbers held in a variable.
+
+    Equal to QKeras' `quantized_bits(width, integer - 1, keep_negative=1, alpha=1)` where signed and to
+    `quantized_relu(width, integer)` where not; those take no variable width.
+
+    The gradient is passed straight through; with `clip_gradient` it is zero where the value saturates.
+    """
+
+    alpha = 1.0
+    """No scale: QKeras' layers read this."""
+
+    def __init__(
+        self,
+        width: int = 16,
+        integer: int = 6,
+        *,
+        signed: bool = True,
+        clip_gradient: bool = False,
+        mode: Mode | None = None,
+    ) -> None:
+        super().__init__()
+        self.signed, self.clip_gradient = signed, clip_gradient
+        self.mode = mode or Mode()
+        self._precision = FixedPoint(width, integer, signed, "RND_CONV", "SAT")
+        self.packed = tf.Variable(_packed(self._precision), trainable=False, dtype=tf.float64)
+
+    @property
+    def precision(self) -> FixedPoint:
+        """The type that values are rounded to now."""
+        return self._precision
+
+    @property
+    def bits(self) -> int:
+        """Width, as QKeras' layers and tools ask for it."""
+        return self._precision.width
+
+    def max(self) -> float:
+        """Return the largest value; QKeras' initializers ask for it (a constant: they run once, at build time)."""
+        return 1.0
+
+    def min(self) -> float:
+        """Return the smallest value, as `max`."""
+        return -1.0 if self.signed else 0.0
+
+    def remember(self, precision: FixedPoint) -> np.ndarray:
+        """Take `precision` over and return what `packed` must be assigned."""
+        self._precision = precision
+        return _packed(precision)
+
+    def assign(self, precision: FixedPoint) -> None:
+        """Round to `precision` from now on; nothing is traced again."""
+        self.packed.assign(self.remember(precision))
+
+    def __call__(self, x: Any) -> Any:
+        """Return `x` rounded, in the type that the model computes in (any shape)."""
+        x = tf.cast(tf.convert_to_tensor(x), self.mode.dtype)
+        if not self.mode.exact:
+            return x
+        packed = tf.cast(self.packed, self.mode.dtype)
+        scale, low, high = packed[2], packed[3], packed[4]
+        if not self.mode.training:
+            return tf.clip_by_value(tf.round(x * scale), low, high) / scale
+        clip = self.clip_gradient
+
+        @tf.custom_gradient
+        def rounded(value: Any) -> Any:
+            scaled = value * scale
+            result = tf.clip_by_value(tf.round(scaled), low, high) / scale
+
+            def gradient(upstream: Any) -> Any:
+                if not clip:
+                    return upstream
+                inside = (scaled >= low - 0.5) & (scaled <= high + 0.5)
+                return tf.where(inside, upstream, tf.zeros_like(upstream))
+
+            return result, gradient
+
+        return rounded(x)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the precision at this moment."""
+        return {
+            "width": self._precision.width,
+            "integer": self._precision.integer,
+            "signed": self.signed,
+            "clip_gradient": self.clip_gradient,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> VariableFixedPoint:
+        """Rebuild from `get_config`."""
+        return cls(**config)
+
+
+def floor_to(x: Any, scale: Any, mode: Mode) -> Any:
+    """Return `x` truncated (`TRN`) to steps of `1 / scale`, with a straight-through gradient."""
+    if not mode.exact:
+        return x
+    floored = tf.floor(x * scale) / scale
+    return x + tf.stop_gradient(floored - x) if mode.training else floored

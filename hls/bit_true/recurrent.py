@@ -1,0 +1,166 @@
+"""LSTM, GRU, SimpleRNN and their bidirectional form, after hls4ml 1.3's `nnet_recurrent.h`.
+
+The hidden and the cell state have the result's type and are rounded when written; gate pre-activations and
+activation outputs live in the accumulator's type. QKeras rounds a state when it is read, so its cells never match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from bitfront.spaces import FixedPoint, Graph, Node
+
+from .accumulate import Accumulator
+from .base import Layer
+from .quantizer import Mode, VariableFixedPoint, floor_to
+from .tables import Table
+
+UNROLL_LIMIT = 32
+"""Sequences up to this long are unrolled when traced: faster steps for a longer trace."""
+
+Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
+
+
+class Recurrent(Layer):
+    """One direction or two of a recurrent layer, `tanh` and `sigmoid` from tables."""
+
+    def __init__(
+        self, graph: Graph, node: Node, mode: Mode, *, table_size: int = 1024, narrow: bool = False
+    ) -> None:
+        super().__init__(graph, node, mode)
+        for role, value in graph.weights[node.name].items():
+            self.make(role, value)
+        self.cell = node.attrs.get("cell", node.op)
+        self.tanh = Table("tanh", table_size, mode)
+        self.sigmoid = Table("sigmoid", table_size, mode)
+        self.narrow = Accumulator(node, mode) if narrow else None
+        self.accum_scale = tf.Variable(2.0**20, trainable=False, dtype=tf.float64)
+        self.observed: dict[str, Any] = {}
+        """In the float pass: the largest |cell state| and |pre-activation|, which no output shows."""
+
+    def assign(self, types: Mapping[str, FixedPoint]) -> None:
+        """Give tables and accumulator their types."""
+        self.tanh.assign(types["table"])
+        self.sigmoid.assign(types["table"])
+        self.accum_scale.assign(1.0 / types["accum"].step)
+        if self.narrow:
+            self.narrow.assign(types["accum"])
+
+    def _matmul(self, x: Any, kernel: Any, bias: Any | None) -> Any:
+        if self.narrow:
+            return self.narrow.matmul(x, kernel, bias)
+        product = tf.tensordot(x, kernel, [[-1], [0]])
+        return product if bias is None else product + bias
+
+    def _store(self, x: Any) -> Any:
+        """Return `x` as stored in the accumulator: unchanged where that is lossless."""
+        return self.narrow.store(x) if self.narrow else x
+
+    def _state(self, x: Any) -> Any:
+        quantizer: VariableFixedPoint = self.quantizers["result"]
+        return quantizer(x)
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the states of all steps, or the last one ([batch, steps, units] or [batch, units])."""
+        (x,) = inputs
+        self.observed = {}
+        if self.node.op != "bidirectional":
+            return self._run(x, "")
+        forward = self._run(x, "forward_")
+        backward = self._run(tf.reverse(x, [1]), "backward_")
+        if self.node.attrs["return_sequences"]:
+            backward = tf.reverse(backward, [1])
+        return tf.concat([forward, backward], -1)
+
+    def _run(self, x: Any, prefix: str) -> Any:
+        projected = self._matmul(x, self.weight(f"{prefix}weight"), self.weight(f"{prefix}bias"))
+        recurrent = self.weight(f"{prefix}recurrent_weight")
+        units = recurrent.shape[0]
+        zero = tf.zeros((tf.shape(x)[0], units), self.mode.dtype)
+        if self.cell == "lstm":
+            step, start = self._lstm(recurrent, units), (zero, zero)
+        elif self.cell == "gru":
+            step, start = self._gru(recurrent, units, self.weight(f"{prefix}recurrent_bias")), (zero,)
+        else:
+            step, start = self._simple(recurrent), (zero,)
+        keep_all = self.node.attrs["return_sequences"]
+        if self.mode.exact:
+            return _scan(step, projected, start, keep_all=keep_all)[0]
+        watched = (tf.zeros((), self.mode.dtype), tf.reduce_max(tf.abs(projected)))
+        result, states = _scan(
+            self._watching(step, recurrent), projected, (*start, *watched), keep_all=keep_all
+        )
+        for role, peak in zip(("state", "accum"), states[-2:], strict=True):
+            self.observed[role] = tf.maximum(self.observed[role], peak) if role in self.observed else peak
+        return result
+
+    def _watching(self, step: Step, recurrent: Any) -> Step:
+        """Return `step` carrying the largest |state| and |pre-activation| along."""
+
+        def watched(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+            *states, state_peak, accum_peak = states
+            z = tf.abs(projected) + tf.abs(tf.tensordot(states[0], recurrent, [[-1], [0]]))
+            after = step(projected, tuple(states))
+            state_peak = tf.reduce_max([state_peak, *(tf.reduce_max(tf.abs(s)) for s in after)])
+            return (*after, state_peak, tf.maximum(accum_peak, tf.reduce_max(z)))
+
+        return watched
+
+    def _lstm(self, recurrent: Any, units: int) -> Step:
+        def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+            h, c = states
+            z = self._store(projected + self._matmul(h, recurrent, None))
+            gates = self._store(self.sigmoid(tf.concat([z[:, : 2 * units], z[:, 3 * units :]], 1)))
+            i, f, o = tf.split(gates, 3, axis=1)
+            g = self._store(self.tanh(z[:, 2 * units : 3 * units]))
+            c = self._state(g * i + c * f)
+            return self._state(o * self._store(self.tanh(c))), c
+
+        return step
+
+    def _gru(self, recurrent: Any, units: int, bias: Any) -> Step:
+        def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+            (h,) = states
+            inner = self._matmul(h, recurrent, bias)
+            gates = self._store(projected[:, : 2 * units] + inner[:, : 2 * units])
+            z, r = tf.split(self._store(self.sigmoid(gates)), 2, axis=1)
+            reset = r * inner[:, 2 * units :]
+            # the product is stored in the accumulator, whose fraction is lossless for sums only
+            scale = tf.cast(self.accum_scale, self.mode.dtype)
+            reset = self._store(reset) if self.narrow else floor_to(reset, scale, self.mode)
+            g = self._store(self.tanh(self._store(projected[:, 2 * units :] + reset)))
+            return (self._state(g * (1 - z) + h * z),)
+
+        return step
+
+    def _simple(self, recurrent: Any) -> Step:
+        def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+            (h,) = states
+            z = self._store(projected + self._matmul(h, recurrent, None))
+            return (self._state(self._store(self.tanh(z))),)
+
+        return step
+
+
+def _scan(step: Step, x: Any, states: tuple[Any, ...], *, keep_all: bool) -> tuple[Any, tuple[Any, ...]]:
+    """Run `step` over the second axis of `x`; return all first states, or the last, and the final states."""
+    length = x.shape[1]
+    if length <= UNROLL_LIMIT:
+        seen = []
+        for projected in tf.unstack(x, axis=1):
+            states = step(projected, states)
+            seen.append(states[0])
+        return (tf.stack(seen, 1) if keep_all else states[0]), states
+    by_time = tf.transpose(x, (1, 0, 2))
+    outputs = tf.TensorArray(x.dtype, size=length if keep_all else 0, element_shape=states[0].shape)
+
+    def body(t: Any, states: tuple[Any, ...], outputs: Any) -> Any:
+        states = step(by_time[t], states)
+        return t + 1, states, outputs.write(t, states[0]) if keep_all else outputs
+
+    _, states, outputs = tf.while_loop(
+        lambda t, *_: t < length, body, (0, states, outputs), maximum_iterations=length
+    )
+    return (tf.transpose(outputs.stack(), (1, 0, 2)) if keep_all else states[0]), states

@@ -1,0 +1,75 @@
+"""hls4ml's configuration of a candidate, every type written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bitfront.spaces import Graph
+from bitfront.spaces.graph import RECURRENT
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..types import Types
+
+_RENAMED = {"slope": "param"}
+"""Our role -> hls4ml's name of the type."""
+_BY_TYPE_NAME = frozenset({"table", "exp_table", "inv_table", "inv_inp", "inp_norm"})
+"""Types that hls4ml 1.3 ignores under `Precision` and takes from a layer's `<role>_t`."""
+
+
+def hls_config(
+    graph: Graph,
+    types: Types,
+    model: keras.Model,
+    *,
+    backend: str = "Vitis",
+    strategy: Mapping[str, str] | str = "Latency",
+    reuse_factor: Mapping[str, int] | int = 1,
+    table_size: int = 1024,
+) -> dict[str, Any]:
+    """Return the configuration for hls4ml's converter, by layer name, without any `auto`.
+
+    `model` is what `to_keras` made. `strategy` and `reuse_factor` hold for all nodes, or by node name.
+    """
+    from hls4ml.utils import config_from_keras_model
+
+    config: dict[str, Any] = config_from_keras_model(
+        model, granularity="name", backend=backend, default_precision="fixed<16,6>", default_reuse_factor=1
+    )
+    default = strategy if isinstance(strategy, str) else "Latency"
+    config["Model"]["Strategy"] = default
+    for node in graph:
+        layer = config["LayerName"].get(node.name)
+        if layer is None:
+            continue
+        layer["Strategy"] = strategy if isinstance(strategy, str) else strategy.get(node.name, default)
+        layer["ReuseFactor"] = (
+            reuse_factor if isinstance(reuse_factor, int) else reuse_factor.get(node.name, 1)
+        )
+        precision = layer.setdefault("Precision", {})
+        for key, kind in types.items():
+            owner, _, role = key.rpartition("/")
+            if owner != node.name:
+                continue
+            role = _RENAMED.get(role, role)
+            if role in _BY_TYPE_NAME or (node.op == "softmax" and role == "accum"):
+                layer[f"{role}_t"] = str(kind)
+                precision.pop(role, None)
+            else:
+                precision[role] = str(kind)
+        if node.op in {"tanh", "sigmoid"} | RECURRENT:
+            layer["TableSize"] = table_size
+        if node.op in RECURRENT and node.op != "gru" and node.attrs.get("cell") != "gru":
+            # Keras's LSTM has one bias; hls4ml adds a second, which is zero
+            for prefix in ("forward_", "backward_") if node.op == "bidirectional" else ("",):
+                precision[f"{prefix}recurrent_bias"] = str(types[f"{node.name}/{prefix}bias"])
+        if node.op == "softmax":
+            layer["Implementation"] = "stable"
+            layer["exp_table_size"] = 2 ** types[f"{node.name}/inp_norm"].width
+            layer["inv_table_size"] = 2 ** types[f"{node.name}/inv_inp"].width
+        for role, text in precision.items():
+            if text == "auto":
+                precision[role] = str(types[f"{node.name}/result"])
+    return config

@@ -1,0 +1,236 @@
+"""From a Keras 3 model to a `Graph`: activations split off, batch normalization folded, the head decided."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UserError
+from .graph import LINEAR, Graph, Node
+
+if TYPE_CHECKING:
+    import keras
+
+Arrays = dict[str, NDArray[np.float32]]
+SUPPORTED_ACTIVATIONS = {"linear", "relu", "leaky_relu", "tanh", "sigmoid", "softmax"}
+
+
+class Unsupported(Exception):
+    """A layer, or a setting of it, that the firmware can't compute; the message says why and what to do."""
+
+
+class Lowering:
+    """Collects nodes and weights while it walks the model in the order of computation."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.weights: dict[str, Arrays] = {}
+        self._names: set[str] = set()
+
+    def name(self, wanted: str) -> str:
+        """Return `wanted` as a C identifier that is not taken yet."""
+        base = re.sub(r"\W", "_", wanted)
+        base = f"n_{base}" if base[:1].isdigit() or base in {"input", "main"} else base
+        name, i = base, 1
+        while name in self._names:
+            i += 1
+            name = f"{base}_{i}"
+        self._names.add(name)
+        return name
+
+    def add(
+        self,
+        layer: keras.Layer,
+        op: str,
+        inputs: tuple[str, ...],
+        shape: tuple[int, ...],
+        *,
+        name: str | None = None,
+        weights: Arrays | None = None,
+        **attrs: Any,
+    ) -> str:
+        """Append a node and return its name."""
+        unique = self.name(name or layer.name)
+        self.nodes.append(
+            Node(name=unique, op=op, inputs=inputs, shape=tuple(shape), layer=layer.name, attrs=attrs)
+        )
+        if weights:
+            self.weights[unique] = {k: np.asarray(v, np.float32) for k, v in weights.items()}
+        return unique
+
+    def activation(self, layer: keras.Layer, function: Any, source: str, shape: tuple[int, ...]) -> str:
+        """Append the activation `function` (a Keras function or quantizer) after node `source`."""
+        kind, attrs = activation_kind(function)
+        if kind == "linear":
+            return source
+        return self.add(layer, kind, (source,), shape, name=f"{layer.name}_{kind}", **attrs)
+
+
+def activation_kind(function: Any) -> tuple[str, dict[str, Any]]:
+    """Return the operation and attributes of a Keras activation function or a QKeras activation quantizer.
+
+    Raises:
+        Unsupported: for anything but linear, ReLU, leaky ReLU, tanh, sigmoid and softmax.
+    """
+    if function is None:
+        return "linear", {}
+    name = getattr(function, "__name__", None) or type(function).__name__
+    if name == "quantized_relu":
+        slope = float(getattr(function, "negative_slope", 0.0) or 0.0)
+        return ("leaky_relu", {"slope": slope}) if slope else ("relu", {})
+    if name in {"quantized_tanh", "quantized_sigmoid"}:
+        real = getattr(function, f"use_real_{name.removeprefix('quantized_')}", False)
+        if not real:
+            raise Unsupported(
+                f"QKeras' {name} approximates the curve by a line, which hls4ml does not; "
+                f"set use_real_{name.removeprefix('quantized_')}=True"
+            )
+        return name.removeprefix("quantized_"), {}
+    if name in {"quantized_bits", "quantized_linear", "linear"}:
+        return "linear", {}
+    if name == "leaky_relu":
+        return "leaky_relu", {"slope": 0.2}
+    if name in SUPPORTED_ACTIVATIONS:
+        return name, {}
+    raise Unsupported(
+        f"activation {name!r} has no bit-true model; use one of {', '.join(sorted(SUPPORTED_ACTIVATIONS))}"
+    )
+
+
+def lower(model: keras.Model, *, head: str = "auto") -> Graph:
+    """Return `model` as the firmware computes it.
+
+    `head` says what happens to a last softmax or sigmoid: `keep` computes it in the firmware, `logits` leaves it
+    off, and `auto` leaves off only a softmax, whose tables are the usual reason for wrong firmware
+    (the class is the largest logit).
+
+    Raises:
+        UserError: naming every layer that can't be computed, and why.
+    """
+    from .layers import LAYERS
+
+    work, faults = Lowering(), []
+    tensor_of: dict[int, str] = {}
+    functional = getattr(model, "_functional", None) or model
+    if not hasattr(functional, "_nodes_by_depth"):
+        raise UserError(
+            f"Model {model.name!r} is a subclassed keras.Model, whose layers can't be read: "
+            "write it as a Sequential or functional model."
+        )
+    for tensor in functional.inputs:
+        layer = tensor._keras_history.operation
+        shape = tuple(tensor.shape[1:])
+        if any(d is None for d in shape):
+            raise UserError(
+                f"Input {layer.name!r} has shape {shape}: firmware needs every axis but the batch fixed."
+            )
+        tensor_of[id(tensor)] = work.add(layer, "input", (), shape)
+    for layer, sources, target in _calls(functional, faults):
+        if id(target) in tensor_of:
+            continue
+        if any(id(s) not in tensor_of for s in sources):
+            continue  # follows a faulty layer, which is reported
+        inputs = tuple(tensor_of[id(s)] for s in sources)
+        shape = tuple(target.shape[1:])
+        try:
+            handler = LAYERS.get(_kind(layer))
+            if handler is None:
+                raise Unsupported(f"{_kind(layer)} layers are not supported")
+            tensor_of[id(target)] = handler(work, layer, inputs, shape)
+        except Unsupported as fault:
+            faults.append(f"{layer.name!r}: {fault}")
+    if faults:
+        raise UserError("The firmware can't compute this model: " + "; ".join(faults) + ".")
+    outputs = tuple(tensor_of[id(t)] for t in functional.outputs)
+    nodes, weights, outputs = _fold_batchnorm(work.nodes, work.weights, outputs)
+    return _decide_head(nodes, weights, outputs, head)
+
+
+def _kind(layer: Any) -> str:
+    """Return the class name of a layer, a QKeras layer as the Keras layer that it quantizes."""
+    name = type(layer).__name__
+    if type(layer).__module__.startswith("qkeras") and name.startswith("Q"):
+        return name[1:]
+    return name
+
+
+def _calls(functional: Any, faults: list[str]) -> list[tuple[Any, list[Any], Any]]:
+    """Return (layer, input tensors, output tensor) in the order of computation."""
+    calls, seen = [], set()
+    for depth in sorted(functional._nodes_by_depth, reverse=True):
+        for node in functional._nodes_by_depth[depth]:
+            layer = node.operation
+            if node.is_input:
+                continue
+            if id(layer) in seen:
+                faults.append(f"{layer.name!r}: is called more than once; give each call a layer of its own")
+            seen.add(id(layer))
+            if len(node.outputs) != 1:
+                faults.append(f"{layer.name!r}: has {len(node.outputs)} outputs; only one can be converted")
+            if not hasattr(layer, "weights"):
+                faults.append(
+                    f"{layer.name!r}: is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
+                )
+                continue
+            calls.append((layer, list(node.arguments.keras_tensors), node.outputs[0]))
+    return calls
+
+
+def _fold_batchnorm(
+    nodes: list[Node], weights: dict[str, Arrays], outputs: tuple[str, ...]
+) -> tuple[list[Node], dict[str, Arrays], tuple[str, ...]]:
+    """Fold each batch normalization into the linear layer that it alone follows, as hls4ml does."""
+    by_name = {n.name: n for n in nodes}
+    readers = Counter(i for n in nodes for i in n.inputs) + Counter(outputs)
+    renamed: dict[str, str] = {}
+    kept: list[Node] = []
+    for node in nodes:
+        inputs = tuple(renamed.get(i, i) for i in node.inputs)
+        source = by_name[inputs[0]] if inputs else None
+        if (
+            node.op == "batchnorm"
+            and source is not None
+            and source.op in LINEAR
+            and readers[source.name] == 1
+        ):
+            weights[source.name] = _scaled(source, weights[source.name], weights.pop(node.name))
+            renamed[node.name] = source.name
+            readers[source.name] = readers[node.name]
+        else:
+            kept.append(replace(node, inputs=inputs))
+    return kept, weights, tuple(renamed.get(o, o) for o in outputs)
+
+
+def _scaled(node: Node, own: Arrays, norm: Arrays) -> Arrays:
+    """Return the weights of a linear node with a scale and a bias per output channel multiplied in."""
+    scale, kernel = norm["scale"].astype(np.float64), own["weight"].astype(np.float64)
+    factor = scale.reshape(kernel.shape[-2:]) if node.op.startswith("depthwise") else scale
+    bias = own.get("bias", np.zeros(scale.size, np.float32)).astype(np.float64)
+    return {
+        "weight": (kernel * factor).astype(np.float32),
+        "bias": (bias * scale + norm["bias"]).astype(np.float32),
+    }
+
+
+def _decide_head(nodes: list[Node], weights: dict[str, Arrays], outputs: tuple[str, ...], head: str) -> Graph:
+    """Leave the last activation off where `head` says so."""
+    if head not in {"auto", "keep", "logits"}:
+        raise UserError(f"head: {head!r} is unknown; use auto, keep or logits.")
+    drop = {"auto": {"softmax"}, "keep": set(), "logits": {"softmax", "sigmoid"}}[head]
+    by_name = {n.name: n for n in nodes}
+    dropped = {o: by_name[o] for o in outputs if by_name[o].op in drop}
+    kept = [n for n in nodes if n.name not in dropped]
+    names = tuple(dropped[o].inputs[0] if o in dropped else o for o in outputs)
+    kinds = {n.op for n in dropped.values()}
+    return Graph(
+        nodes=tuple(kept), outputs=names, weights=weights, dropped_head=kinds.pop() if kinds else None
+    )
+
+
+Handler = Callable[[Lowering, Any, tuple[str, ...], tuple[int, ...]], str]

@@ -1,0 +1,165 @@
+"""Models that hold every layer kind, several times over with other precisions, in one firmware.
+
+Each branch gets its own random precision, so that one g++ build proves many layers and precisions at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from bitfront.hls import BitTrue, resolve
+from bitfront.spaces import FixedPoint, Graph, lower
+
+L = keras.layers
+Branch = Callable[[Any], Any]
+
+
+def vector_branches(_: int) -> dict[str, Branch]:
+    """Branches on a vector of 12 features."""
+
+    def merges(x: Any) -> Any:
+        a, b = L.Dense(6)(x), L.Dense(6, activation="relu")(x)
+        c = L.Add()([a, b])
+        d = L.Multiply()([c, L.Dense(6)(x)])
+        e = L.Subtract()([d, L.Dense(6, activation="sigmoid")(x)])
+        f = L.Average()([e, L.Dense(6)(x)])
+        g = L.Maximum()([f, L.Dense(6)(x)])
+        return L.Concatenate()([L.Minimum()([g, L.Dense(6)(x)]), L.Dense(3, activation="relu")(x)])
+
+    return {
+        "mlp": lambda x: L.Dense(5)(L.Dense(10, activation="relu")(L.Dense(16, activation="relu")(x))),
+        "norm": lambda x: L.Dense(4)(L.BatchNormalization()(L.Activation("relu")(L.BatchNormalization()(L.Dense(8)(x))))),
+        "curves": lambda x: L.Dense(3, activation="sigmoid")(
+            L.Dense(6, activation="tanh", use_bias=False)(L.LeakyReLU(negative_slope=0.3)(L.Dense(7)(x)))
+        ),
+        "merges": merges,
+        "softmax": lambda x: L.Softmax()(L.Dense(5)(x)),
+    }
+
+
+def sequence_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 12 steps of 4 features."""
+    return {
+        "conv1d": lambda x: L.Dense(3)(
+            L.Flatten()(L.MaxPooling1D(2)(L.Conv1D(5, 3, padding="same", activation="relu")(x)))
+        ),
+        "causal": lambda x: L.GlobalMaxPooling1D()(
+            L.Conv1D(4, 3, strides=2, activation="tanh")(L.Conv1D(5, 2, padding="causal")(x))
+        ),
+        "depthwise1d": lambda x: L.GlobalAveragePooling1D()(L.DepthwiseConv1D(3, padding="same")(x)),
+        "separable1d": lambda x: L.Flatten()(L.AveragePooling1D(3)(L.SeparableConv1D(4, 3, padding="same")(x))),
+        "pointwise": lambda x: L.Flatten()(
+            L.Dense(2)(L.BatchNormalization()(L.ZeroPadding1D((1, 2))(L.Dense(5, activation="relu")(x))))
+        ),
+        "reshape": lambda x: L.Dense(3)(L.Reshape((48,))(L.Reshape((6, 8))(x))),
+    }
+
+
+def recurrent_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 7 steps of 4 features."""
+    return {
+        "lstm": lambda x: L.LSTM(5)(L.LSTM(6, return_sequences=True)(x)),
+        "gru": lambda x: L.GRU(5)(L.GRU(6, return_sequences=True)(x)),
+        "simple": lambda x: L.SimpleRNN(5)(L.SimpleRNN(4, return_sequences=True)(x)),
+        "conv_lstm": lambda x: L.Dense(2)(L.LSTM(4, use_bias=False)(L.Conv1D(4, 2, activation="relu")(x))),
+    }
+
+
+def bidirectional_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 7 steps of 4 features; hls4ml offers them in io_parallel only."""
+    return {
+        "bi_lstm": lambda x: L.Bidirectional(L.LSTM(4))(L.Bidirectional(L.LSTM(3, return_sequences=True))(x)),
+        "bi_gru": lambda x: L.Bidirectional(L.GRU(4))(L.Bidirectional(L.GRU(3, return_sequences=True))(x)),
+    }
+
+
+def image_branches(_: int) -> dict[str, Branch]:
+    """Branches on an image of 8 x 8 pixels of 2 channels."""
+    return {
+        "conv2d": lambda x: L.Dense(3)(
+            L.Flatten()(
+                L.MaxPooling2D(2)(L.BatchNormalization()(L.Conv2D(4, 3, padding="same", activation="relu")(x)))
+            )
+        ),
+        "depthwise2d": lambda x: L.GlobalAveragePooling2D()(
+            L.Conv2D(3, 1, activation="relu")(L.DepthwiseConv2D(3, padding="same")(x))
+        ),
+        "separable2d": lambda x: L.GlobalMaxPooling2D()(L.SeparableConv2D(4, 3, activation="relu")(x)),
+        "pool2d": lambda x: L.Flatten()(L.AveragePooling2D(2)(L.Conv2D(2, 3, strides=2, padding="same")(x))),
+        "pad2d": lambda x: L.Dense(2)(L.Flatten()(L.Conv2D(2, 3)(L.ZeroPadding2D(((1, 0), (2, 1)))(x)))),
+    }
+
+
+SHAPES: dict[str, tuple[int, ...]] = {
+    "vector": (12,),
+    "sequence": (12, 4),
+    "recurrent": (7, 4),
+    "bidirectional": (7, 4),
+    "image": (8, 8, 2),
+}
+GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
+    "vector": vector_branches,
+    "sequence": sequence_branches,
+    "recurrent": recurrent_branches,
+    "bidirectional": bidirectional_branches,
+    "image": image_branches,
+}
+
+
+def zoo(group: str, copies: int, *, seed: int = 0, only: tuple[str, ...] = ()) -> keras.Model:
+    """Return a model with `copies` of every branch of `group` on one input, random weights in all of them."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input(SHAPES[group], name="x")
+    outputs = []
+    for copy in range(copies):
+        for name, branch in GROUPS[group](copy).items():
+            if not only or name in only:
+                outputs.append(branch(inputs))
+    model = keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
+    randomize(model, seed)
+    return model
+
+
+def randomize(model: keras.Model, seed: int) -> None:
+    """Give a model weights of the size that training leaves, and batch normalization real statistics."""
+    rng = np.random.default_rng(seed)
+    for w in model.weights:
+        if "seed" in w.path:
+            continue
+        value = rng.normal(size=w.shape) * 0.5
+        w.assign(np.abs(value) + 0.3 if "variance" in w.path else value)
+
+
+def data(group: str, samples: int, seed: int = 1) -> np.ndarray:
+    """Return inputs with some values far out, so that saturation happens."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(samples, *SHAPES[group]))
+    x[::17] *= 4
+    return x.astype(np.float32)
+
+
+def random_widths(graph: Graph, seed: int, low: int = 2, high: int = 16) -> dict[str, int]:
+    """Return a random width for every tensor; accumulators stay lossless."""
+    rng = np.random.default_rng(seed)
+    widths = {}
+    for tensor in graph.all_tensors():
+        widths[tensor.key] = {"accum": 0, "table": int(rng.integers(6, 19))}.get(
+            tensor.role, int(rng.integers(low, high + 1))
+        )
+    return widths
+
+
+def prepared(
+    model: keras.Model, x: np.ndarray, seed: int, *, low: int = 2, high: int = 16, head: str = "keep", **options: Any
+) -> tuple[Graph, BitTrue, dict[str, FixedPoint]]:
+    """Return the graph, its bit-true model with random precisions assigned, and the types."""
+    graph = lower(model, head=head)
+    twin = BitTrue(graph, **options)
+    # calibrated on part of the data: the rest must saturate as the firmware does
+    calibration = twin.calibrate([x[: len(x) // 2]])
+    types = resolve(graph, random_widths(graph, seed, low, high), calibration)
+    twin.assign(types)
+    return graph, twin, types
