@@ -14,6 +14,9 @@ __all__ = ["manual_layers"]
 
 Json = Mapping[str, Any]
 
+NORM = FixedPoint(24, 8)
+"""What a residual stream between 1-bit layers is taken to be."""
+
 
 def _reuse(settings: Json, plain: Json) -> int:
     value = plain.get("rf", settings.get("ModelReuseFactor"))
@@ -41,7 +44,12 @@ def manual_layers(manual: Json, settings: Json, precision: FixedPoint) -> list[L
     if manual.get("layers"):
         layers: list[LayerDescription] = []
         for index, plain in enumerate(manual["layers"]):
-            layers += _stated(plain, settings, precision, strategy, index)
+            stated = _stated(plain, settings, precision, strategy, index)
+            alike = [layer for layer in layers if layer.op == "dense"][-1:]
+            if len(stated) > 1 and layers and layers[-1].op == "dense" and alike[0].sizes == stated[-1].sizes:
+                # Queries, keys and values share one normalised input.
+                stated = stated[1:]
+            layers += stated
             if len(layers) > 1 and layers[-1].op == "softmax" and layers[-2].op == "einsum":
                 # Attention scores: one softmax for each row of them.
                 width = layers[-2].sizes["n_free1"]
@@ -64,6 +72,16 @@ def _stated(plain: Json, settings: Json, precision: FixedPoint, strategy: str, i
     reuse = _reuse(settings, plain)
     if function in ("dense", "pointwise_dense"):
         n_in, n_out, positions = int(plain["n_in"]), int(plain["n_out"]), int(plain.get("seq") or 1)
+        # A 1-bit linear layer normalises its input (SubLN of BitNet, arXiv 2310.11453).
+        norms = []
+        if width == 1:
+            norms.append(
+                LayerDescription(
+                    name=f"{name}_norm", op="layernorm", inputs=(NORM,), result=data,
+                    sizes={"n_in": n_in * positions, "sequence": positions}, options={"function": "subln"},
+                    reuse_factor=reuse,
+                )
+            )  # fmt: skip
         dense = LayerDescription(
             **common,
             op="dense",
@@ -72,7 +90,7 @@ def _stated(plain: Json, settings: Json, precision: FixedPoint, strategy: str, i
             reuse_factor=_closest(n_in, n_out, reuse, strategy),
             strategy=strategy,
         )
-        return [dense]
+        return [*norms, dense]
     if function in ("lstm", "gru", "simple_rnn"):
         state = int(plain["n_state"])
         recurrent = LayerDescription(

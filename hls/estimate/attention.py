@@ -51,6 +51,10 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
     dsp = float(sequence * (width * (square + min(scale, 1)) + (2 if table > 18 else 0)))
     entries = layer.size("table_size", 4096)
     chain = 2 * context.delays.multiplier + 2 * tree_levels(width) * context.delays.add(mean)
+    if layer.options.get("function") == "subln":
+        return _divided_norm(layer, context, data)
+    if not context.vitis:
+        return _looped_norm(layer, context, dsp, table_memory(entries, table, 1, ports=1))
     features = {
         "dsp": dsp,
         "fabric_mult": 0.0 if square else float(sequence * width * mean * (mean + table)),
@@ -61,6 +65,33 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
         "state": float(sequence * width * data),
     }
     return LayerStructure(dsp, context.delays.cycles(chain) + 2, max(1, layer.reuse_factor), 0.0, features)
+
+
+def _looped_norm(layer: LayerDescription, context: Context, dsp: float, memory: float) -> LayerStructure:
+    """Take the layer normalisation of Vivado HLS projects: one unit, used for each position, two cycles apart."""
+    sequence = layer.sizes["sequence"]
+    width = max(1, layer.sizes["n_in"] // sequence)
+    mean = layer.types["mean"].width if "mean" in layer.types else layer.type("accum").width
+    interval = 2 * sequence + 2
+    features = {
+        "dsp": dsp / sequence,
+        "adder": 3.0 * width * (mean + 7),
+        "table_index": float(mean),
+        "table_bram": memory,
+        "result": float(width * layer.result.width),
+        "state": float(layer.sizes["n_in"] * layer.inputs[0].width),
+        "control": 1.0,
+    }
+    return LayerStructure(dsp / sequence, interval + 9, interval, 0.0, features)
+
+
+def _divided_norm(layer: LayerDescription, context: Context, data: int) -> LayerStructure:
+    """Take a normalisation that divides in the fabric (the sub-layer norm of 1-bit linear layers)."""
+    elements = layer.sizes["n_in"]
+    # A divider settles one bit of the quotient after another.
+    chain = 16 * data / 8 * context.delays.add(data)
+    features = {"divider": float(elements * data), "result": float(elements * layer.result.width)}
+    return LayerStructure(0.0, context.delays.cycles(chain), layer.reuse_factor, 0.0, features)
 
 
 def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure:

@@ -25,6 +25,8 @@ __all__ = ["QUANTITIES", "Coefficients", "Estimate", "LayerEstimate", "estimate"
 Kind = Literal["csynth", "implemented"]
 QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")
 FITTED = ("lut", "ff", "bram18")
+STREAM_TAIL = 12
+"""Most cycles that a layer adds to a stream's reported latency beside the slowest one."""
 
 
 @dataclass(frozen=True)
@@ -217,17 +219,15 @@ def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int
 def timing_of(design: DesignDescription, context: Context, structures: list[LayerStructure]) -> tuple[int, int]:
     """Latency and interval of the whole design, in cycles.
 
-    On streams the layers overlap: each starts when the one before has its first output, and ends no sooner than the
-    last output before it and its own work on it. In parallel, dataflow adds latencies, and a pipelined function
+    On streams the layers overlap, and C-synthesis reports the slowest one's cycles and a few for each other (the real
+    latency may be longer where a fast layer waits to be filled, which only co-simulation shows). In parallel, dataflow adds latencies, and a pipelined function
     also chains the short ones within a cycle.
     """
     interval = max(max(structure.interval for structure in structures), 1)
     if context.stream:
-        start = end = 0
-        for structure in structures:
-            end = max(end + structure.last, start + structure.latency)
-            start += structure.first
-        return max(end, 1), interval
+        slowest = max(structures, key=lambda structure: structure.latency)
+        rest = sum(min(structure.last, STREAM_TAIL) for structure in structures if structure is not slowest)
+        return max(slowest.latency + rest, 1), interval
     if design.style == "sequential":
         latency = sum(structure.latency + 1 for structure in structures)
         return latency + 1, latency + 1

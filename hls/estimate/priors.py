@@ -10,13 +10,14 @@ from __future__ import annotations
 __all__ = ["PRIORS", "SPREAD"]
 
 SPREAD = {
-    "csynth": {"lut": 1.2, "ff": 1.2, "bram18": 0.15},
-    "implemented": {"lut": 0.6, "ff": 0.6, "bram18": 0.3},
+    "csynth": {"lut": 1.2, "ff": 1.2, "bram18": 0.05},
+    "implemented": {"lut": 0.6, "ff": 0.6, "bram18": 0.2},
 }
 """Standard deviation allowed to the logarithm of a weight. Block memory follows from its shapes and hardly moves."""
 
 PRIORS: dict[str, dict[str, float]] = {
     "lut": {
+        "divider": 60.0,
         "acc_index": 4.0,
         "acc_mux": 1.5,
         "adder": 1.0,
@@ -45,6 +46,7 @@ PRIORS: dict[str, dict[str, float]] = {
         "window": 0.3,
     },
     "ff": {
+        "divider": 15.0,
         "acc_index": 4.0,
         "acc_mux": 0.3,
         "adder": 0.03,

@@ -71,8 +71,9 @@ def matrix_core(
         zeros = max(0, n_in * n_out - content.nonzero)
         limit = max(1, math.ceil(n_in * n_out / reuse) - zeros // reuse)
         units = min(need, float(limit))
-        passes = math.ceil(need / units - 1e-9)
-        latency += passes - 1
+        passes = max(1, round(need / units))
+        # While the multipliers are reused, sums of finished products go on beside them.
+        latency = passes - 1 + (max(0, latency - 1) if passes > 1 else latency)
         interval = min(passes, reuse)
         features["operand_mux"] = (need - units) * (data + weight)
         features["hold"] = (1 - 1 / passes) * content.nonzero * accum

@@ -61,7 +61,8 @@ def recurrent_layer(layer: LayerDescription, context: Context) -> LayerStructure
 
     step = _step_cycles(layer, context, max(kernel.latency, recurrent.latency), kernel.nanoseconds, each > 0)
     resource = layer.strategy.startswith("resource")
-    step += 3 if resource else 0
+    # The Resource strategy isn't pipelined: entering and leaving the cell and its loop cost cycles.
+    step += (4 if reuse == 1 else 3) if resource else 0
     latency = size["sequence"] * step
     static = bool(layer.options.get("static", True))
     copies = directions * (1 if static else size["sequence"])
@@ -88,9 +89,10 @@ def _step_cycles(layer: LayerDescription, context: Context, matrix: int, chain: 
     gates = 2 * multiply + 3 * delay.add(accum) + 2 * delay.compare
     # Where a look-up is slow, computing its index takes a cycle of its own.
     slow = delay.compare > 0.4 * delay.budget
-    tables = (2 if layer.op != "simple_rnn" else 1) * (2 if slow else 1)
+    tables = (2 if layer.op != "simple_rnn" else 1) * 2 + 1 if slow else (2 if layer.op != "simple_rnn" else 1)
     shared = layer.reuse_factor > 1
     body = delay.cycles(gates + (0.0 if shared else chain)) + tables + (matrix + 1 if shared else 0)
-    # A multiplier in DSP slices is registered at its output.
-    registers = (2 if layer.op != "simple_rnn" else 0) * (2 if slow else 1) if accum > 4 else 0
+    # A multiplier in DSP slices is registered at its output, and between tiles where it takes several.
+    stages = (3 if slow else 1) + (accum > context.part.multiplier_ports[0] + 1)
+    registers = 2 * stages if accum > 4 and layer.op != "simple_rnn" else 0
     return body + registers + 1

@@ -49,8 +49,8 @@ class Delays:
         """Nanoseconds of a product of `a` by `b` bits in one DSP tile, several, or the fabric."""
         if not dsp:
             return self.adder * max(1.0, math.log2(max(min(a, b), 2)))
-        extra = max(0, a - 27) / 16 + max(0, b - 18) / 16
-        return self.multiplier * (1 + extra)
+        # Beyond the narrow port two tiles are added up; more of them are registered in between.
+        return self.multiplier * (1.25 if min(a, b) > 18 else 1.0)
 
     def cycles(self, nanoseconds: float) -> int:
         """Register boundaries that a chain of this length crosses."""
