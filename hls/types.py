@@ -63,12 +63,14 @@ def least_error(values: NDArray[np.floating], width: int, most: int, signed: boo
     return min(range(most, most - 4, -1), key=error)
 
 
-def weight_type(values: NDArray[np.floating], width: int, integer: int | None, rule: str) -> FixedPoint:
-    """Return the type of a weight array: signed, rounded half to even, saturating."""
-    if integer is None:
-        most = integer_bits(float(np.abs(values).max(initial=0.0)))
-        integer = least_error(values, width, most, True) if rule == "mse" and values.size else most
-    return FixedPoint(width, integer, True, "RND_CONV", "SAT")
+def weight_type(values: NDArray[np.floating], width: int, rule: str, shift: int = 0) -> FixedPoint:
+    """Return the type of a weight array: signed, rounded half to even, saturating.
+
+    `rule` chooses the integer bits as in `Calibration`; `shift` is added to them.
+    """
+    most = integer_bits(float(np.abs(values).max(initial=0.0)))
+    integer = least_error(values, width, most, True) if rule == "mse" and values.size else most
+    return FixedPoint(width, integer + shift, True, "RND_CONV", "SAT")
 
 
 def resolve(
@@ -76,14 +78,14 @@ def resolve(
     widths: Mapping[str, int],
     calibration: Calibration,
     *,
-    integers: Mapping[str, int] | None = None,
+    shifts: Mapping[str, int] | None = None,
     weights: Weights | None = None,
     weight_types: Mapping[str, FixedPoint] | None = None,
 ) -> Types:
     """Return the type of every tensor of the firmware.
 
     `widths` gives the bits of the tensors of `graph.all_tensors()`; an accumulator without a width is lossless.
-    `integers` overrides calibrated integer bits. `weights` (default: the graph's float weights) decide how many
+    `shifts` adds to calibrated integer bits. `weights` (default: the graph's float weights) decide how many
     integer bits weights and lossless accumulators need; `weight_types` keeps the weight types of an earlier call,
     after training say.
 
@@ -92,7 +94,7 @@ def resolve(
     """
     types: Types = {}
     resolver = _Resolver(
-        graph, widths, calibration, integers or {}, weights or graph.weights, weight_types or {}, types
+        graph, widths, calibration, shifts or {}, weights or graph.weights, weight_types or {}, types
     )
     for node in graph:
         resolver.node(node)
@@ -104,7 +106,7 @@ class _Resolver:
     graph: Graph
     widths: Mapping[str, int]
     calibration: Calibration
-    integers: Mapping[str, int]
+    shifts: Mapping[str, int]
     weights: Weights
     weight_types: Mapping[str, FixedPoint]
     types: Types
@@ -115,7 +117,7 @@ class _Resolver:
             key = f"{node.name}/{role}"
             known = self.weight_types.get(key)
             self.types[key] = known or weight_type(
-                values, self._width(key), self.integers.get(key), self.calibration.rule
+                values, self._width(key), self.calibration.rule, self.shifts.get(key, 0)
             )
         x = [self.types[f"{i}/result"] for i in node.inputs]
         found = _RULES.get(node.op, _Resolver._quantized)(self, node, x)
@@ -134,9 +136,7 @@ class _Resolver:
             return exact_type
         tensor = Tensor(node.name, "result", signed=not self.graph.nonnegative(node.name))
         width = self._width(tensor.key)
-        integer = self.integers.get(tensor.key)
-        if integer is None:
-            integer = self.calibration.integer(tensor, width)
+        integer = self.calibration.integer(tensor, width) + self.shifts.get(tensor.key, 0)
         return FixedPoint(width, integer, tensor.signed, "RND_CONV", "SAT")
 
     def _quantized_weights(self, node: Node, prefix: str = "") -> dict[str, NDArray[np.float64]]:
@@ -152,10 +152,8 @@ class _Resolver:
         width = self.widths.get(key, 0)
         if not width or width >= lossless.width:
             return lossless
-        integer = self.integers.get(key)
-        if integer is None:
-            peak = self.calibration.peaks.get(key)
-            integer = lossless.integer if peak is None else min(integer_bits(peak) + 1, lossless.integer)
+        peak = self.calibration.peaks.get(key)
+        integer = lossless.integer if peak is None else min(integer_bits(peak) + 1, lossless.integer)
         return FixedPoint(width, integer)
 
     def _quantized(self, node: Node, x: list[FixedPoint]) -> Types:
@@ -217,7 +215,7 @@ class _Resolver:
         return {"table": FixedPoint(self._width(f"{node.name}/table"), 1), "result": self._result(node)}
 
     def _leaky(self, node: Node, x: list[FixedPoint]) -> Types:
-        slope = weight_type(np.array([node.attrs["slope"]]), self._width(f"{node.name}/slope"), None, "max")
+        slope = weight_type(np.array([node.attrs["slope"]]), self._width(f"{node.name}/slope"), "max")
         return {"slope": slope, "result": self._result(node)}
 
     def _softmax(self, node: Node, x: list[FixedPoint]) -> Types:

@@ -1,22 +1,30 @@
 """What may be chosen: precisions, the tensors of a model that carry them, and the space of candidates."""
 
+from .candidate import Candidate
 from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
 from .lowering import lower
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
+from .space import Dimension, LayerRule, Params, Space, build_space
 
 __all__ = [
     "BitfrontError",
+    "Candidate",
+    "Dimension",
     "FixedPoint",
     "Graph",
+    "LayerRule",
     "Node",
     "NothingFeasible",
     "Overflow",
+    "Params",
     "Rounding",
+    "Space",
     "Tensor",
     "ToolMissing",
     "UserError",
     "Weights",
+    "build_space",
     "integer_bits",
     "lower",
 ]

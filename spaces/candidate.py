@@ -1,0 +1,70 @@
+"""One point of the space: widths of all tensors, method, reuse factors and strategies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import UserError
+
+METHODS = ("ptq", "qat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """What the search proposes; everything else (types, costs, scores) follows from it, the model and the data."""
+
+    method: str
+    """`ptq` (rounded after training) or `qat` (trained with rounding)."""
+    widths: Mapping[str, int]
+    """Tensor key -> bits; 0 for a lossless accumulator."""
+    shifts: Mapping[str, int] = field(default_factory=dict)
+    """Tensor key -> integer bits added to the calibrated ones, where they are searched."""
+    strategy: Mapping[str, str] = field(default_factory=dict)
+    """Node -> hls4ml strategy."""
+    reuse_factor: Mapping[str, int] = field(default_factory=dict)
+    """Node -> reuse factor."""
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UserError(f"Method {self.method!r} is unknown: use {' or '.join(METHODS)}.")
+        bad = {k: w for k, w in self.widths.items() if w < 0 or (w == 0 and not k.endswith("/accum"))}
+        if bad:
+            key, width = next(iter(bad.items()))
+            raise UserError(f"Tensor {key!r} can't have {width} bits: choose 1 or more.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the candidate as plain values, keys sorted."""
+        return {
+            "method": self.method,
+            "widths": dict(sorted(self.widths.items())),
+            "shifts": dict(sorted(self.shifts.items())),
+            "strategy": dict(sorted(self.strategy.items())),
+            "reuse_factor": dict(sorted(self.reuse_factor.items())),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Candidate:
+        """Read what `to_json` wrote.
+
+        Raises:
+            UserError: when a key is missing or has the wrong kind.
+        """
+        try:
+            return cls(
+                method=str(data["method"]),
+                widths={str(k): int(v) for k, v in data["widths"].items()},
+                shifts={str(k): int(v) for k, v in data["shifts"].items()},
+                strategy={str(k): str(v) for k, v in data["strategy"].items()},
+                reuse_factor={str(k): int(v) for k, v in data["reuse_factor"].items()},
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"This is not a candidate of bitfront: {error!r}.") from error
+
+    @property
+    def digest(self) -> str:
+        """Identify the candidate: 16 hex digits, the same for the same choices."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]

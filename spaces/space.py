@@ -1,0 +1,241 @@
+"""The space of candidates: named dimensions over the tensors of a graph, with ties."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Literal
+
+from .candidate import Candidate
+from .errors import UserError
+from .graph import LINEAR, RECURRENT, Graph, Node, Tensor
+
+Value = int | str
+Params = Mapping[str, Value]
+"""Dimension name -> value: what a sampler proposes."""
+Range = tuple[int, int]
+"""Lowest and highest width, both included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRule:
+    """The widths that the tensors of one Keras layer may have; (0, 0) keeps accumulators lossless."""
+
+    weights: Range = (2, 12)
+    recurrent_weights: Range | None = None
+    """None: tied to the weights."""
+    biases: Range | None = None
+    """None: tied to the weights."""
+    activations: Range = (3, 12)
+    accumulators: Range = (0, 0)
+    tables: Range = (12, 12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """One choice: an ordinal width (`low`..`high`) or one of `choices`.
+
+    `targets` are tensor keys (widths, shifts) or node names (strategy, reuse factor).
+    """
+
+    name: str
+    kind: Literal["width", "shift", "method", "strategy", "reuse_factor"]
+    targets: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+    choices: tuple[Value, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many values it takes."""
+        return len(self.choices) or self.high - self.low + 1
+
+    def holds(self, value: Value) -> bool:
+        """Return whether `value` is one of its values."""
+        return (
+            value in self.choices
+            if self.choices
+            else isinstance(value, int) and self.low <= value <= self.high
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Dimensions with more than one value, and what is fixed."""
+
+    dimensions: tuple[Dimension, ...]
+    fixed: tuple[Dimension, ...] = field(default=())
+    """Dimensions with one value: part of every candidate, not of its parameters."""
+
+    def __getitem__(self, name: str) -> Dimension:
+        for dimension in self.dimensions:
+            if dimension.name == name:
+                return dimension
+        raise KeyError(name)
+
+    @property
+    def size(self) -> int:
+        """Number of configurations."""
+        return prod(d.size for d in self.dimensions)
+
+    def candidate(self, params: Params) -> Candidate:
+        """Return the candidate that `params` (one value a dimension) stand for.
+
+        Raises:
+            UserError: when a value is missing or outside its dimension.
+        """
+        chosen: dict[str, dict[str, Value]] = {"width": {}, "shift": {}, "strategy": {}, "reuse_factor": {}}
+        method = "ptq"
+        for dimension in (*self.fixed, *self.dimensions):
+            value = self._value(dimension, params)
+            if dimension.kind == "method":
+                method = str(value)
+            else:
+                chosen[dimension.kind].update(dict.fromkeys(dimension.targets, value))
+        return Candidate(
+            method=method,
+            widths={k: int(v) for k, v in chosen["width"].items()},
+            shifts={k: int(v) for k, v in chosen["shift"].items() if v},
+            strategy={k: str(v) for k, v in chosen["strategy"].items()},
+            reuse_factor={k: int(v) for k, v in chosen["reuse_factor"].items()},
+        )
+
+    def _value(self, dimension: Dimension, params: Params) -> Value:
+        if dimension in self.fixed:
+            return dimension.choices[0] if dimension.choices else dimension.low
+        if dimension.name not in params:
+            raise UserError(f"The candidate has no value for {dimension.name!r}.")
+        value = params[dimension.name]
+        if not dimension.holds(value):
+            allowed = dimension.choices or f"{dimension.low}..{dimension.high}"
+            raise UserError(f"{dimension.name} = {value!r} is outside the space, which has {allowed}.")
+        return value
+
+    def uniform(self, width: int, method: str) -> dict[str, Value]:
+        """Return the parameters that give every tensor `width` bits, as far as the ranges allow.
+
+        Accumulators and tables get their widest type, strategy and reuse factor their first choice.
+        """
+        params: dict[str, Value] = {}
+        for d in self.dimensions:
+            if d.kind == "method":
+                params[d.name] = method if method in d.choices else d.choices[0]
+            elif d.kind == "width":
+                wide = d.name.endswith((".accumulators", ".tables"))
+                params[d.name] = d.high if wide else min(max(width, d.low), d.high)
+            else:
+                params[d.name] = 0 if d.kind == "shift" else d.choices[0]
+        return params
+
+
+_ROLES: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("recurrent_weights", lambda role: role.endswith("recurrent_weight")),
+    ("biases", lambda role: role.endswith("bias")),
+    ("weights", lambda role: role.endswith(("weight", "scale", "slope"))),
+    ("accumulators", lambda role: role == "accum"),
+    ("tables", lambda role: role == "table"),
+    ("activations", lambda role: role == "result"),
+)
+
+
+def group_of(tensor: Tensor) -> str:
+    """Return the group of a tensor within its layer: `weights`, `biases`, `activations`, ..."""
+    return next(group for group, matches in _ROLES if matches(tensor.role))
+
+
+def build_space(
+    graph: Graph,
+    rule_of: Callable[[str], LayerRule],
+    *,
+    methods: Sequence[str] = ("ptq", "qat"),
+    inputs: Range = (4, 12),
+    ties: Iterable[Sequence[str]] = (),
+    search_integers: bool = False,
+    hardware: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]]
+    | None = None,
+) -> Space:
+    """Return the space of `graph`.
+
+    `rule_of` gives the widths of a Keras layer by its name; `inputs` those of what enters. `ties`: groups of
+    patterns of dimension names that share one width. `hardware(key, layer)` returns the choices of a layer's
+    strategy or reuse factor and whether they are its own (else they are one choice for the whole model).
+
+    Raises:
+        UserError: when a tie matches nothing or joins ranges without a common width.
+    """
+    found: dict[str, Dimension] = {}
+    for node in graph:
+        rule = rule_of(node.layer)
+        for tensor in graph.tensors(node):
+            name, bounds = _width_of(node, tensor, rule, inputs)
+            known = found.get(name)
+            targets = (*known.targets, tensor.key) if known else (tensor.key,)
+            found[name] = Dimension(name=name, kind="width", targets=targets, low=bounds[0], high=bounds[1])
+    dimensions = _tied(list(found.values()), ties)
+    if search_integers:
+        dimensions += [
+            Dimension(name=f"{d.name}.integer", kind="shift", targets=d.targets, low=-2, high=1)
+            for d in dimensions
+            if not d.name.endswith((".accumulators", ".tables"))
+        ]
+    dimensions += _hardware(graph, hardware) if hardware else []
+    dimensions.append(Dimension(name="method", kind="method", choices=tuple(methods)))
+    return Space(
+        dimensions=tuple(d for d in dimensions if d.size > 1),
+        fixed=tuple(d for d in dimensions if d.size == 1),
+    )
+
+
+def _width_of(node: Node, tensor: Tensor, rule: LayerRule, inputs: Range) -> tuple[str, Range]:
+    """Return the dimension that sets the width of a tensor, and its range."""
+    group = group_of(tensor)
+    if node.op == "input":
+        return f"{node.layer}.input", inputs
+    if group in {"recurrent_weights", "biases"} and getattr(rule, group) is None:
+        group = "weights"
+    bounds: Range = getattr(rule, group)
+    return f"{node.layer}.{group}", bounds
+
+
+def _tied(dimensions: list[Dimension], ties: Iterable[Sequence[str]]) -> list[Dimension]:
+    for patterns in ties:
+        members = [d for d in dimensions if any(fnmatch.fnmatchcase(d.name, p) for p in patterns)]
+        if not members:
+            names = ", ".join(d.name for d in dimensions)
+            raise UserError(f"space.ties: {list(patterns)} matches no dimension; there are {names}.")
+        low, high = max(d.low for d in members), min(d.high for d in members)
+        if low > high:
+            raise UserError(
+                f"space.ties: {', '.join(d.name for d in members)} have no width in common; widen their ranges."
+            )
+        targets = tuple(t for d in members for t in d.targets)
+        joined = replace(members[0], targets=targets, low=low, high=high)
+        dimensions = [
+            joined if d is members[0] else d for d in dimensions if d is members[0] or d not in members
+        ]
+    return dimensions
+
+
+def _hardware(
+    graph: Graph,
+    choices_of: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]],
+) -> list[Dimension]:
+    found: list[Dimension] = []
+    nodes = [n for n in graph if n.op in LINEAR | RECURRENT]
+    keys: tuple[Literal["strategy", "reuse_factor"], ...] = ("strategy", "reuse_factor")
+    for key in keys:
+        shared: list[str] = []
+        for node in nodes:
+            choices, own = choices_of(key, node.layer)
+            if own:
+                found.append(
+                    Dimension(name=f"{node.layer}.{key}", kind=key, targets=(node.name,), choices=choices)
+                )
+            else:
+                shared.append(node.name)
+        if shared:
+            choices, _ = choices_of(key, graph[shared[0]].layer)
+            found.append(Dimension(name=key, kind=key, targets=tuple(shared), choices=choices))
+    return found
