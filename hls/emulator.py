@@ -39,6 +39,37 @@ int main(int argc, char **argv) {{
 """
 
 
+def emulator_source(name: str, inputs: Sequence[int], outputs: Sequence[int], project: str) -> str:
+    """Return a C++ program that runs the design of a written project on samples from a file.
+
+    It is called with two file names, and reads and writes float64 values, sample by sample, inputs and
+    outputs in the model's order.
+
+    Args:
+        name: project name.
+        inputs: values per sample of each input.
+        outputs: values per sample of each output.
+        project: the project's folder, absolute or relative to the program's own.
+    """
+    reads = [f"i{k}" for k in range(len(inputs))]
+    writes = [f"o{k}" for k in range(len(outputs))]
+    sizes = zip(reads + writes, (*inputs, *outputs), strict=True)
+    return _MAIN.format(
+        firmware=f"{project}/firmware",
+        bridge=f"{project}/{name}_bridge.cpp",
+        name=name,
+        buffers=", ".join(f"{n}({size})" for n, size in sizes),
+        reads="".join(
+            f"        if (std::fread({n}.data(), sizeof(double), {n}.size(), in) != {n}.size()) return 65;\n"
+            for n in reads[1:]
+        ),
+        arguments=", ".join(f"{n}.data()" for n in reads + writes),
+        writes="".join(
+            f"        std::fwrite({n}.data(), sizeof(double), {n}.size(), out);\n" for n in writes
+        ),
+    )
+
+
 @dataclass(eq=False)
 class Emulator:
     """A written project compiled to a program of its own: it can crash or hang without harm to this process.
@@ -80,24 +111,7 @@ class Emulator:
             )
         home = tempfile.TemporaryDirectory(prefix="bitfront-emulation-")
         firmware = project.absolute() / "firmware"
-        reads = [f"i{k}" for k in range(len(inputs))]
-        writes = [f"o{k}" for k in range(len(outputs))]
-        source = _MAIN.format(
-            firmware=firmware,
-            bridge=project.absolute() / f"{name}_bridge.cpp",
-            name=name,
-            buffers=", ".join(
-                f"{n}({size})" for n, size in zip(reads + writes, inputs + outputs, strict=True)
-            ),
-            reads="".join(
-                f"        if (std::fread({n}.data(), sizeof(double), {n}.size(), in) != {n}.size()) return 65;\n"
-                for n in reads[1:]
-            ),
-            arguments=", ".join(f"{n}.data()" for n in reads + writes),
-            writes="".join(
-                f"        std::fwrite({n}.data(), sizeof(double), {n}.size(), out);\n" for n in writes
-            ),
-        )
+        source = emulator_source(name, inputs, outputs, str(project.absolute()))
         (Path(home.name) / "emulator.cpp").write_text(source)
         command = [compiler, *flags, f"-I{project.absolute()}", f"-I{firmware / 'ap_types'}"]
         command += [f'-DWEIGHTS_DIR="{firmware / "weights"}"', "emulator.cpp", "-o", "emulator"]

@@ -19,7 +19,7 @@ def register_handlers() -> None:
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
-    class CheckedBidirectionalHandler(BidirectionalHandler):
+    class CheckedBidirectionalHandler(BidirectionalHandler):  # type: ignore[misc]
         handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)
 
         def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:

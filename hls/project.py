@@ -196,8 +196,6 @@ def convert(
     """
     target = Path(folder).absolute()
     _require_empty(target)
-    if re.search(r"\s", str(target)):
-        raise UserError(f"hls4ml's scripts can't build in {str(target)!r}: choose a folder without spaces.")
     if re.fullmatch(r"[A-Za-z_]\w*", project_name) is None:
         raise UserError(f"{project_name!r} can't name a C++ function: use letters, digits and underscores.")
     if io_type not in ("io_parallel", "io_stream"):

@@ -1,0 +1,172 @@
+"""What a bundle says about itself: README, provenance and the table of layers."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bitfront.hls.patches import AppliedPatch
+
+from .source import BundleSource
+
+_PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
+
+_LICENCES = {
+    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp)": "Apache-2.0",
+    "hls4ml (project/, without ap_types)": "Apache-2.0",
+    "Xilinx ap_types (project/firmware/ap_types)": "Apache-2.0",
+    "model, weights and golden samples": "as the model and the data that the study was given",
+}
+
+_FIGURES = (
+    ("lut", "LUT", ""),
+    ("ff", "FF", ""),
+    ("dsp", "DSP", ""),
+    ("bram18", "BRAM (18 kbit)", ""),
+    ("uram", "URAM", ""),
+    ("latency_cycles", "Latency", "cycles"),
+    ("latency_ns", "Latency", "ns"),
+    ("ii_cycles", "Initiation interval", "cycles"),
+    ("ii_ns", "Initiation interval", "ns"),
+    ("ebops", "EBOPs", ""),
+    ("energy_pj", "Energy per inference", "pJ"),
+)
+"""Key in `Evaluation.resources`, name, unit; in the order of the README."""
+
+
+def provenance(source: BundleSource, patches: Sequence[AppliedPatch]) -> dict[str, Any]:
+    """Return where the bundle comes from: study, candidate, versions, licences, corrections to hls4ml's files."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    keys = ("number", "digest", "method", "kind", "params")
+    return {
+        "schema": 1,
+        "name": source.name,
+        "study": dict(source.study),
+        "candidate": {key: source.evaluation.get(key) for key in keys},
+        "versions": versions,
+        "byte_order": sys.byteorder,
+        "licences": _LICENCES,
+        "patches": [patch.to_json() for patch in patches],
+    }
+
+
+def layers_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the per-layer table, one row a node; a nested value is written as JSON."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {
+                k: json.dumps(v, sort_keys=True) if isinstance(v, dict | list | tuple) else v
+                for k, v in row.items()
+            }
+        )
+    return text.getvalue()
+
+
+def build_script(source: BundleSource) -> str:
+    """Return `build.sh` with this design's name and estimate."""
+    resources = source.evaluation.get("resources", {})
+    text = (Path(__file__).parent / "files" / "build.sh").read_text()
+    marks = {"NAME": source.project_name, "BACKEND": source.backend}
+    keys = {"LATENCY": "latency_cycles", "II": "ii_cycles"}
+    for mark in ("LUT", "FF", "DSP", "BRAM18", "LATENCY", "II"):
+        value = resources.get(keys.get(mark, mark.lower()))
+        marks[mark] = "-" if value is None else f"{value:.0f}"
+    for mark, value in marks.items():
+        text = text.replace(f"@{mark}@", value)
+    return text
+
+
+def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
+    """Return the README: what this is, its figures with their source and interval, how to verify and build."""
+    evaluation = source.evaluation
+    samples = len(source.golden_inputs[0])
+    lines = [
+        f"# {source.name}",
+        "",
+        f"A quantized network as firmware for {source.part} at {source.clock_ns:g} ns, made by bitfront and hls4ml "
+        f"({source.backend}, {source.io_type}). Its weights were found by "
+        f"{'training at this precision (QAT)' if evaluation.get('method') == 'qat' else 'rounding the float weights (PTQ)'}.",
+        "",
+        "## Verify",
+        "",
+        "```",
+        "python3 verify.py",
+        "```",
+        "",
+        f"compiles the firmware with g++ and compares it with `golden/outputs*.npy` on {samples} "
+        f"{source.golden_origin} samples, bit for bit. It needs g++ and NumPy. It runs the C++ of this folder, so "
+        "read it first where you don't trust its origin. `bitfront verify .` does the same.",
+        "",
+        "## Build",
+        "",
+        "```",
+        "./build.sh",
+        "```",
+        "",
+        "runs C simulation and C synthesis with AMD's tools in a copy (`build/`) and prints the result beside the "
+        "estimate. Keep the folder's path free of spaces: AMD's tools don't accept them.",
+        "",
+        "## Figures",
+        "",
+        *_figures(source),
+        "",
+        "## Files",
+        "",
+        "| file | what |",
+        "|---|---|",
+        "| `model_qkeras.keras` | QKeras model with constant quantizers (load with bitfront and QKeras installed) |",
+        "| `model.keras` | plain Keras model with rounded weights: what hls4ml converted |",
+        "| `float_model.keras` | the float model |",
+        "| `precision.json` | type of every tensor: width, integer bits (sign included), signed, rounding, overflow |",
+        "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
+        "| `project/` | hls4ml project, relative paths, no build products |",
+        "| `golden/` | inputs, and outputs of the bit-true model; `emulate.cpp` runs the firmware on them |",
+        "| `layers.csv` | types and estimated cost of every layer |",
+        "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
+        "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",
+        "",
+        "## Corrections to hls4ml's files",
+        "",
+    ]
+    lines += [f"- `{p.name}` in `project/{p.file}`: {p.reason}" for p in patches] or ["None."]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(source: BundleSource) -> list[str]:
+    evaluation = source.evaluation
+    metrics, resources = evaluation.get("metrics", {}), evaluation.get("resources", {})
+    intervals, origin = evaluation.get("intervals", {}), evaluation.get("source", "estimate")
+    rows = ["| figure | value | 80 % interval | source |", "|---|---|---|---|"]
+    names = {
+        "score": f"{source.metric} (counts)",
+        "ptq": f"{source.metric} without training",
+        "qat": f"{source.metric} after training",
+    }
+    for key, value in metrics.items():
+        rows.append(f"| {names.get(key, key)} | {value:.6g} | | bit-true model, validation data |")
+    for key, value in dict(source.study.get("float_scores", {})).items():
+        rows.append(f"| {source.metric} of the float model ({key}) | {value:.6g} | | Keras |")
+    for key, name, unit in _FIGURES:
+        if key in resources:
+            low, high = intervals.get(key, (None, None))
+            interval = "" if low is None else f"{low:,.6g} to {high:,.6g}"
+            rows.append(
+                f"| {name} | {resources[key]:,.6g} {unit} | {interval} | {origin} |".replace("  ", " ")
+            )
+    return rows

@@ -1,0 +1,176 @@
+"""Writes a candidate as a bundle: everything a stranger needs to check it and to build it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from bitfront.hls.emulator import emulator_source
+from bitfront.hls.project import HlsProject, convert
+from bitfront.hls.sandbox import BuildError
+from bitfront.spaces import UserError
+from numpy.typing import NDArray
+
+from .archive import save_model
+from .source import BundleSource
+from .texts import build_script, layers_csv, provenance, readme
+
+CHECKSUMS = "checksums.sha256"
+GOLDEN = "golden/golden.json"
+
+
+def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
+    """Write the bundle of the candidate that `pick` names (knee, best, smallest, a trial, `lut<5000`) to `out`.
+
+    Raises:
+        UserError: when the study can't be read, nothing fits `pick`, or `out` is in use.
+        BuildError: when hls4ml or g++ fails, or the firmware differs from the bit-true model.
+        ToolMissing: when g++ is not installed.
+    """
+    from bitfront.search import candidate_artifacts
+
+    from ..evaluation import read_evaluations
+    from ..front import pick as choose
+    from ..reference import Reference
+
+    _require_free(Path(out))
+    study = Path(study_dir)
+    reference = Reference.read(study)
+    chosen = choose(read_evaluations(study), reference.objectives, pick, reference.metric)
+    source: BundleSource = candidate_artifacts(study, chosen.number)
+    return write_bundle(source, out)
+
+
+def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -> Path:
+    """Write `source` as a bundle to `out`, which must be absent or empty; equal sources give equal files.
+
+    The bundle appears at `out` only when it is complete and, with `check`, when its firmware was compiled and
+    gives the golden outputs bit for bit.
+
+    Raises:
+        UserError: when `out` is in use.
+        BuildError: when hls4ml or g++ fails, or the firmware differs from the bit-true model.
+        ToolMissing: when g++ is not installed and `check` is set.
+    """
+    target = Path(out).absolute()
+    _require_free(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as place:
+        bundle = Path(place) / "bundle"
+        bundle.mkdir()
+        project = convert(
+            source.model,
+            source.hls_config,
+            bundle / "project",
+            backend=source.backend,
+            io_type=source.io_type,
+            part=source.part,
+            clock_ns=source.clock_ns,
+            project_name=source.project_name,
+        ).write()
+        _write_golden(bundle, source, project)
+        if check:
+            _require_identical(source, project.compile())
+        _write_files(bundle, source, project)
+        _write_checksums(bundle)
+        if target.exists():
+            target.rmdir()
+        bundle.rename(target)
+    return target
+
+
+def _require_free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{str(out)!r} is in use: give --out a folder that is empty or not there yet.")
+
+
+def _require_identical(source: BundleSource, project: HlsProject) -> None:
+    x = list(source.golden_inputs)
+    got = project.predict(x if len(x) > 1 else x[0])
+    for y, expected in zip(got if isinstance(got, list) else [got], source.golden_outputs, strict=True):
+        wanted = np.asarray(expected, np.float64).reshape(y.shape)
+        wrong = int((y != wanted).reshape(len(y), -1).any(axis=1).sum())
+        if wrong:
+            raise BuildError(
+                f"The firmware of {source.name!r} differs from the bit-true model on {wrong} of {len(y)} samples, "
+                f"by up to {np.abs(y - wanted).max():g}, so no bundle was written: please report this."
+            )
+
+
+def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> None:
+    save_model(source.quantized_model, bundle / "model_qkeras.keras")
+    save_model(source.model, bundle / "model.keras")
+    save_model(source.float_model, bundle / "float_model.keras")
+    precision = {key: {"type": str(t), **t.to_json()} for key, t in source.precision.items()}
+    _json(bundle / "precision.json", {"schema": 1, "tensors": precision})
+    _json(bundle / "provenance.json", provenance(source, project.patches))
+    config = {
+        "Backend": source.backend,
+        "ClockPeriod": source.clock_ns,
+        "IOType": source.io_type,
+        "KerasModel": "model.keras",
+        "Part": project.part,
+        "ProjectName": source.project_name,
+        "HLSConfig": json.loads(json.dumps(source.hls_config)),
+    }
+    (bundle / "hls4ml_config.yaml").write_text(yaml.safe_dump(config))
+    (bundle / "layers.csv").write_text(layers_csv(source.evaluation.get("layers", ())))
+    (bundle / "README.md").write_text(readme(source, project.patches))
+    shutil.copyfile(Path(__file__).parent / "files" / "verify.py", bundle / "verify.py")
+    (bundle / "build.sh").write_text(build_script(source))
+    for script in ("verify.py", "build.sh"):
+        (bundle / script).chmod(0o755)
+
+
+def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> None:
+    """Write the golden arrays, the program that runs the firmware on them, and the vendor's test bench data."""
+    golden = bundle / "golden"
+    golden.mkdir()
+    listed: dict[str, Any] = {
+        "schema": 1,
+        "project": source.project_name,
+        "samples": len(source.golden_inputs[0]),
+        "origin": source.golden_origin,
+    }
+    for role, arrays, shapes in (
+        ("inputs", source.golden_inputs, project.input_shapes),
+        ("outputs", source.golden_outputs, project.output_shapes),
+    ):
+        entries = []
+        for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+            file = f"{role}.npy" if len(arrays) == 1 else f"{role}_{index}.npy"
+            np.save(golden / file, np.asarray(array, np.float64).reshape(-1, *shape))
+            entries.append({"file": file, "shape": list(shape)})
+        listed[role] = entries
+    _json(bundle / GOLDEN, listed)
+    inputs, outputs = (
+        [int(np.prod(s)) for s in shapes] for shapes in (project.input_shapes, project.output_shapes)
+    )
+    (golden / "emulate.cpp").write_text(emulator_source(source.project_name, inputs, outputs, "../project"))
+    bench = project.folder / "tb_data"
+    bench.mkdir(exist_ok=True)
+    _write_dat(bench / "tb_input_features.dat", source.golden_inputs)
+    _write_dat(bench / "tb_output_predictions.dat", source.golden_outputs)
+
+
+def _write_dat(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Write one line a sample, as hls4ml's test bench reads it."""
+    flat = np.concatenate([np.asarray(a, np.float64).reshape(len(a), -1) for a in arrays], axis=1)
+    path.write_text("".join(" ".join(repr(float(v)) for v in row) + "\n" for row in flat))
+
+
+def _write_checksums(bundle: Path) -> None:
+    paths = sorted(p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file())
+    lines = [f"{hashlib.sha256((bundle / p).read_bytes()).hexdigest()}  {p}\n" for p in paths]
+    (bundle / CHECKSUMS).write_text("".join(lines))
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")
