@@ -1,14 +1,21 @@
 """Estimates of resources, latency and energy: hls4ml's and the tools' rules, weighed by real reports."""
 
-from .estimator import Coefficients, Estimate, LayerEstimate, estimate, load_coefficients
-from .reuse import closest_reuse_factor, legal_reuse_factors
+from .batch import BatchResult, estimate_file, estimate_record
+from .estimator import QUANTITIES, Coefficients, Estimate, Kind, LayerEstimate, estimate, load_coefficients
+from .reuse import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
 
 __all__ = [
+    "QUANTITIES",
+    "BatchResult",
     "Coefficients",
     "Estimate",
+    "Kind",
     "LayerEstimate",
     "closest_reuse_factor",
     "estimate",
+    "estimate_file",
+    "estimate_record",
     "legal_reuse_factors",
     "load_coefficients",
+    "settle_reuse_factors",
 ]

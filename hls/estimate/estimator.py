@@ -20,7 +20,7 @@ from .energy import layer_ebops, layer_energy
 from .products import product_layer
 from .recurrent import recurrent_layer
 
-__all__ = ["QUANTITIES", "Coefficients", "Estimate", "LayerEstimate", "estimate", "load_coefficients", "structure_of"]
+__all__ = ["QUANTITIES", "Coefficients", "Estimate", "Kind", "LayerEstimate", "estimate", "load_coefficients"]
 
 Kind = Literal["csynth", "implemented"]
 QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")

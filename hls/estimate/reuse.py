@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from functools import lru_cache
 
-__all__ = ["closest_reuse_factor", "legal_reuse_factors"]
+__all__ = ["closest_reuse_factor", "legal_reuse_factors", "settle_reuse_factors"]
 
 
 def _legal(n_in: int, n_out: int, reuse: int) -> bool:
@@ -43,3 +43,23 @@ def closest_reuse_factor(n_in: int, n_out: int, wanted: int, *, largest: bool = 
         return legal[-1]
     before, after = legal[place - 1], legal[place]
     return after if after - wanted < wanted - before else before
+
+
+def settle_reuse_factors(
+    n_in: int, n_out: int, wanted: int, *, strategy: str = "latency", n_state: int | None = None
+) -> tuple[int, int | None]:
+    """Return the reuse factors that hls4ml's Vivado and Vitis backends end up with, kernel and recurrent.
+
+    `n_in`, `n_out`: of the layer's product (`LayerDescription.matrix`: a convolution's window by its filters, a
+    recurrent layer's inputs by all its gates). `n_state` of a recurrent layer gives the second factor, which hls4ml
+    settles for the `n_state` by `n_out` recurrent product on its own (`init_lstm`, `init_gru`); else it is None.
+    The Resource strategy takes the nearest legal factor and, unrolled, leaves the largest out; the Latency strategy
+    takes any, which limits multipliers only; distributed arithmetic takes 1 alone.
+    """
+    if strategy.startswith("resource"):
+        largest = strategy != "resource_unrolled" or wanted == 1
+        kernel = closest_reuse_factor(n_in, n_out, wanted, largest=largest)
+        return kernel, None if n_state is None else closest_reuse_factor(n_state, n_out, wanted, largest=largest)
+    if strategy in ("distributed_arithmetic", "da"):
+        return 1, None if n_state is None else 1
+    return max(1, wanted), None if n_state is None else max(1, wanted)

@@ -1,0 +1,229 @@
+"""The fit is deterministic, learns what reports say, and its errors on unseen repositories stand beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitfront.hls.estimate import estimate_file, estimate_record, load_coefficients
+from bitfront.hls.estimate.fit import cross_validate, fit, intervals, main, refit
+from bitfront.hls.estimate.samples import Sample, load_samples, measured, shared_folder
+from bitfront.hls.estimate.scores import error_table, format_table, scores, spearman
+from bitfront.spaces.errors import UserError
+
+
+def sample(number, adder, lut, repo="a/a", era="vitis", **changed):
+    settings = {
+        "name": f"s{number}", "repo": repo, "family": "mlp", "era": era, "features": {"adder": adder},
+        "rules": {"dsp": 0.0, "latency_cycles": 1.0, "ii_cycles": 1.0}, "csynth": {"lut": lut},
+    }  # fmt: skip
+    return Sample(**{**settings, **changed})
+
+
+def test_a_fit_finds_the_weight_that_made_the_reports():
+    samples = [sample(n, adder, 1.7 * adder) for n, adder in enumerate(np.geomspace(1e3, 1e6, 40))]
+    found = fit(samples, "lut", "csynth", {"adder": 1.0}, 2.0)
+    assert found.weights["adder"] * found.era["vitis"] == pytest.approx(1.7, rel=0.05)
+
+
+def test_a_fit_without_reports_keeps_its_prior():
+    assert fit([], "lut", "csynth", {"adder": 1.25}, 1.0).weights == {"adder": 1.25}
+
+
+def test_one_wild_report_hardly_moves_a_fit():
+    samples = [sample(n, adder, adder) for n, adder in enumerate(np.geomspace(1e3, 1e6, 40))]
+    wild = [*samples, sample(99, 1e4, 1e8)]
+    found = fit(wild, "lut", "csynth", {"adder": 1.0}, 2.0)
+    assert found.weights["adder"] * found.era["vitis"] == pytest.approx(1.0, rel=0.1)
+
+
+def test_the_eras_of_the_tools_get_factors_of_their_own():
+    grid = np.geomspace(1e3, 1e6, 40)
+    samples = [sample(n, adder, adder, era="vivado") for n, adder in enumerate(grid)]
+    samples += [sample(100 + n, adder, 1.5 * adder) for n, adder in enumerate(grid)]
+    found = fit(samples, "lut", "csynth", {"adder": 1.2}, 1.0)
+    assert found.era["vitis"] / found.era["vivado"] == pytest.approx(1.5, rel=0.1)
+
+
+def test_a_design_is_predicted_by_a_fit_that_never_saw_its_repository():
+    # One repository reports ten times what the rest do: its own designs must be predicted by the rest.
+    samples = [sample(n, adder, adder) for n, adder in enumerate(np.geomspace(1e3, 1e6, 30))]
+    samples += [sample(100 + n, adder, 10 * adder, repo="b/b") for n, adder in enumerate(np.geomspace(1e3, 1e6, 30))]
+    held = [one for one in cross_validate(samples) if one.sample.repo == "b/b" and one.scheme == "repository"]
+    ratios = [one.predicted["lut"] / one.truth["lut"] for one in held if one.kind == "csynth"]
+    assert len(ratios) == 30
+    assert max(ratios) < 0.3
+
+
+def test_intervals_hold_the_share_of_the_truth_that_they_promise():
+    rng = np.random.default_rng(0)
+    samples = [
+        sample(n, adder, adder * np.exp(rng.normal(0, 0.4)), repo=f"r/{n % 9}")
+        for n, adder in enumerate(np.geomspace(1e3, 1e6, 200))
+    ]
+    held = [one for one in cross_validate(samples) if one.kind == "csynth"]
+    low, high = intervals(held)["csynth"]["mlp"]["lut"]
+    inside = [
+        (one.predicted["lut"] + 1) * low <= one.truth["lut"] + 1 <= (one.predicted["lut"] + 1) * high for one in held
+    ]
+    assert 0.75 <= np.mean(inside) <= 0.85
+
+
+def test_scores_are_what_a_hand_computes():
+    found = scores(np.array([1.0, 3.0, 9.0]), np.array([1.0, 6.0, 99.0]))
+    assert found["smape"] == pytest.approx((0 + 200 * 3 / 9 + 200 * 90 / 108) / 3)
+    assert found["within2"] == pytest.approx(2 / 3)
+    assert found["within25"] == pytest.approx(1 / 3)
+    assert found["spearman"] == 1.0
+
+
+def test_rank_correlation_shares_ties_and_is_unknown_for_a_constant():
+    assert spearman(np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0, 9.0])) == pytest.approx(1.0)
+    assert spearman(np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])) == pytest.approx(-1.0)
+    assert np.isnan(spearman(np.array([1.0, 1.0, 1.0]), np.array([1.0, 2.0, 3.0])))
+
+
+def test_half_brams_are_counted_and_routed_figures_go_before_synthesised_ones():
+    record = {"vsynth": {"lut": 5, "bram36": 2.5}, "postroute": {"lut": 4, "bram36": 1.5}}
+    assert measured(record, "implemented") == {"lut": 4.0, "bram18": 3.0}
+    assert measured({"vsynth": {"lut": 5, "bram36": 2.5}}, "implemented") == {"lut": 5.0, "bram18": 5.0}
+
+
+def test_the_coefficients_that_ship_say_where_they_come_from_and_how_wrong_they_are():
+    shipped = load_coefficients()
+    assert shipped.provenance["designs"] > 200
+    rows = shipped.provenance["errors"]
+    assert {row["left_out"] for row in rows} == {"repository", "design"}
+    assert all(weight > 0 for kind in shipped.weights.values() for by in kind.values() for weight in by.values())
+    assert "in 2x" in format_table(rows)
+
+
+def test_the_command_without_data_says_where_to_point_it(tmp_path, capsys):
+    assert main(["--data", str(tmp_path)]) == 2
+    assert "designs.jsonl" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def shared():
+    try:
+        return shared_folder()
+    except UserError:
+        pytest.skip("the shared synthesis results are not here: set BITFRONT_SHARED to their folder")
+
+
+@pytest.fixture(scope="module")
+def refitted(shared):
+    samples = load_samples(shared)
+    return samples, *refit(samples)
+
+
+def test_a_refit_gives_the_shipped_coefficients_again(refitted):
+    _, plain, _ = refitted
+    shipped = load_coefficients()
+    for kind, by_quantity in shipped.weights.items():
+        for quantity, weights in by_quantity.items():
+            for name, weight in weights.items():
+                assert plain["weights"][kind][quantity][name] == pytest.approx(weight, rel=0.02)
+
+
+# What the issue asks of designs never seen, with the margin that a hundred designs leave.
+AIMS = [
+    ("mlp", "lut", "spearman", 0.85, None),
+    ("mlp", "lut", "smape", None, 40.0),
+    ("mlp", "latency_cycles", "median", None, 25.0),
+    ("mlp", "ii_cycles", "median", None, 25.0),
+    ("rnn", "dsp", "median", None, 10.0),
+    ("rnn", "latency_cycles", "median", None, 10.0),
+    ("rnn", "ii_cycles", "median", None, 10.0),
+    ("cnn", "lut", "within2", 0.7, None),
+    ("cnn", "latency_cycles", "median", None, 25.0),
+    ("cnn", "ii_cycles", "median", None, 25.0),
+    ("transformer", "lut", "within2", 0.7, None),
+    ("transformer", "latency_cycles", "median", None, 25.0),
+    ("transformer", "ii_cycles", "median", None, 25.0),
+]
+
+
+@pytest.mark.parametrize(("family", "quantity", "score", "least", "most"), AIMS)
+def test_repositories_left_out_are_estimated_within_the_aims(refitted, family, quantity, score, least, most):
+    _, _, held = refitted
+    rows = error_table(held)
+    (row,) = [
+        row
+        for row in rows
+        if (row["kind"], row["left_out"], row["family"], row["quantity"]) == ("csynth", "repository", family, quantity)
+    ]
+    assert least is None or row[score] >= least
+    assert most is None or row[score] <= most
+
+
+def test_intervals_hold_between_three_quarters_and_nearly_nine_tenths_of_the_published_truth(shared):
+    inside = []
+    for line in (shared / "designs.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        found = estimate_record(record)
+        if found.get("reason") or record["family"] not in ("mlp", "cnn", "rnn", "transformer"):
+            continue
+        for name, value in measured(record, "csynth").items():
+            low, high = found[f"{name}_interval"]
+            inside.append(low - 0.51 <= value <= high + 0.51)
+    assert 0.75 <= np.mean(inside) <= 0.9
+
+
+def test_a_file_of_records_gets_a_line_for_each_with_intervals_or_a_reason(shared, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = (shared / "designs.jsonl").read_text(encoding="utf-8").splitlines()[::9]
+    source.write_text("\n".join([*lines, "not json", "[1]", "{}"]) + "\n", encoding="utf-8")
+    result = estimate_file(source, target)
+    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == len(lines) + 3
+    assert result.estimated + len(result.refused) == len(rows)
+    assert all(row["reason"] for row in rows[-3:])
+    for row, line in zip(rows, lines, strict=False):
+        assert row["id"] == json.loads(line)["id"]
+        if "reason" in row:
+            continue
+        for name in ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles"):
+            low, high = row[f"{name}_interval"]
+            assert low <= row[name] + 0.5
+            assert row[name] - 0.5 <= high
+        assert row["kind"] == "csynth"
+        assert len(row["layers"]) >= 1
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"none\.jsonl"):
+        estimate_file(tmp_path / "none.jsonl", tmp_path / "out.jsonl")
+
+
+def test_input_and_output_must_differ(tmp_path):
+    path = tmp_path / "same.jsonl"
+    path.write_text("{}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="another output"):
+        estimate_file(path, path)
+    assert path.read_text(encoding="utf-8") == "{}\n"
+
+
+def test_a_design_of_ones_own_goes_through_the_same_file(tmp_path):
+    own = {
+        "version": 1, "name": "mine", "part": "u250", "clock_ns": 5.0,
+        "layers": [
+            {
+                "name": "d", "op": "dense", "inputs": ["fixed<8,2>"], "result": "fixed<16,6>",
+                "sizes": {"n_in": 4, "n_out": 4}, "types": {"weight": "fixed<6,1>"}, "weights": {},
+            }
+        ],
+    }  # fmt: skip
+    row = estimate_record(own)
+    assert row["id"] == "mine"
+    assert row["lut"] > 0
+
+
+def test_shared_data_is_found_through_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "csynth").mkdir()
+    (tmp_path / "csynth" / "designs.jsonl").write_text("", encoding="utf-8")
+    monkeypatch.setitem(os.environ, "BITFRONT_SHARED", str(tmp_path))
+    assert shared_folder() == Path(tmp_path) / "csynth"
