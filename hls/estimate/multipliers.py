@@ -50,12 +50,14 @@ class ConstantProducts:
         multipliers: products that need a multiplier: three signed digits or more.
         dsp: DSP slices where each of them has its own.
         fabric_digits: signed digits beyond the first of the products in the fabric (one adder each).
+        fabric_bits: operand widths multiplied, of whole multipliers in the fabric.
         nonzero: all products with a non-zero constant.
     """
 
     multipliers: float
     dsp: float
     fabric_digits: float
+    fabric_bits: float
     nonzero: int
 
 
@@ -77,7 +79,7 @@ def variable_product(a: int, b: int, part: Part, *, vitis: bool) -> int:
 def constant_products(content: WeightContent, width: int, part: Part) -> ConstantProducts:
     """Split the products of data of `width` bits with the constants counted in `content`."""
     multipliers = pairs = 0.0
-    dsp = 0.0
+    dsp = fabric_bits = 0.0
     wide = part.multiplier_ports[0]
     for length, count in content.histogram.items():
         three = count * _THREE[min(length, 16)]
@@ -86,10 +88,11 @@ def constant_products(content: WeightContent, width: int, part: Part) -> Constan
             # One bit over the port: HLS keeps about two thirds of the products in the fabric.
             share = 1 / 3 if width == wide + 1 else 1.0
             dsp += three * share * tiles(width if width != wide + 1 else wide, length + 1, part)
-            pairs += count * _TWO[min(length, 16)] - three * share
-            pairs += three * (1 - share) * (length / 3)
+            pairs += count * _TWO[min(length, 16)] - three
+            # Those aren't taken apart into shifts and adds: whole multipliers in the fabric.
+            fabric_bits += three * (1 - share) * width * length
         else:
             pairs += count * max(0.0, length / 3 + 7 / 9 - 1)
     seen = max(0, content.csd_digits - content.nonzero)
     fabric = float(seen) if dsp == 0.0 else min(max(pairs, 0.0), float(seen))
-    return ConstantProducts(multipliers, dsp, fabric, content.nonzero)
+    return ConstantProducts(multipliers, dsp, fabric, fabric_bits, content.nonzero)

@@ -64,6 +64,7 @@ def matrix_core(
         "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
         "result": float(n_out * accum),
         "pipeline": latency / max(1, tree_levels(terms) + 1) * content.nonzero * accum + n_out * accum * min(latency, 1),
+        "fabric_mult": 0.0 if distributed else products.fabric_bits,
         "dsp": dsp,
     }
     if reuse > 1 and need >= 1:
@@ -81,7 +82,7 @@ def matrix_core(
             dsp *= units / need
             features["dsp"] = dsp
         else:
-            features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else 0.0
+            features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else products.fabric_bits
             features["shift_add"] *= 1 / passes if passes > 1 else 1.0
     return Core(dsp, latency, interval, chain, features)
 
