@@ -64,7 +64,8 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Every operation and the sizes that a layer of it must state.
 
-Optional sizes: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
+`n_in` counts all elements of an element-wise layer's input (a softmax's too: `outer` says how many slices they are),
+but the positions of a global pooling, as hls4ml has it. Optional sizes: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
 `directions` (2: bidirectional), `outer` (independent slices of a softmax), `n_filt` (channels of a stream),
 `table_size`. A separable convolution is a depthwise one followed by a convolution with a kernel of 1; a Keras
 `TimeDistributed(Dense)` or a Dense on a sequence is `dense` with `positions`; average, subtract, minimum, maximum

@@ -181,6 +181,7 @@ def _sizes(op: str, v: Json, layer: Json, pack: int, last: int) -> dict[str, int
             sizes["n_out"] = max(outs[op], 1)
         if op == "global_pooling":
             sizes["n_filt"] = max(channels, 1)
+            sizes["n_in"] = whole.get("n_in") or max(area, 1)
     if pack:
         sizes.setdefault("n_filt", pack)
     elif channels > 0:
@@ -261,6 +262,34 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
     )
 
 
+def _separated(plain: Json, sub: Json) -> list[Json]:
+    """Split a separable convolution's call into its two steps, whose configs stand beside it."""
+    index = next((match[0] for key in plain.get("w") or {} if (match := re.search(r"\d+$", key))), "")
+    steps: list[Json] = []
+    for step, function, prefix, inputs in (
+        ("depthwise", "depthwise_conv_2d_cl", "d", 0),
+        ("pointwise", "pointwise_conv_2d_cl", "p", 1),
+    ):
+        config = sub.get(f"config{index}_{step}")
+        if config is None:
+            raise DesignError(f"Layer '{plain.get('name')}' has no config of its {step} step.")
+        texts = plain.get("in_t") or []
+        own = config.get("t", {})
+        arrays = {f"w{index}": array for key, array in (plain.get("w") or {}).items() if key == f"{prefix}{index}"}
+        steps.append(
+            {
+                "fn": function.replace("_2d", "_1d") if "1d" in plain["fn"] else function,
+                "name": f"{plain.get('name')}_{step}",
+                "in_t": texts[inputs : inputs + 1] or texts[:1],
+                "out_t": (texts[inputs + 1 : inputs + 2] or texts[-1:] or [None])[0],
+                "v": config.get("v", {}),
+                "t": {**own, "mult_config": f"config{index}_{step}_mult"},
+                "w": arrays,
+            }
+        )
+    return steps
+
+
 def _size_out(layer: LayerDescription) -> int:
     if layer.matrix[1]:
         return layer.matrix[1] * layer.positions
@@ -305,10 +334,12 @@ def from_record(record: Json) -> DesignDescription:
     if structure.get("layers"):
         last = read_type((structure.get("in_types") or {}).get("input_t"), precision)
         size = math.prod(n for key, n in (structure.get("nums") or {}).items() if re.fullmatch(r"N_INPUT_\d+_1", key))
-        for index, plain in enumerate(structure["layers"]):
-            layer = _layer(plain, structure.get("subcfg") or {}, last, size, index)
-            layers.append(layer)
-            last, size = layer.result, _size_out(layer)
+        sub = structure.get("subcfg") or {}
+        for index, whole in enumerate(structure["layers"]):
+            for plain in _separated(whole, sub) if whole["fn"].startswith("separable") else [whole]:
+                layer = _layer(plain, sub, last, size, index)
+                layers.append(layer)
+                last, size = layer.result, _size_out(layer)
     elif manual.get("layers") or manual.get("keras"):
         from .design_manual import manual_layers
 

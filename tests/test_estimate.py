@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from bitfront.hls.design import OPERATIONS, DesignDescription, LayerDescription
-from bitfront.hls.estimate import closest_reuse_factor, estimate, legal_reuse_factors
+from bitfront.hls.estimate import (
+    closest_reuse_factor,
+    estimate,
+    legal_reuse_factors,
+    settle_reuse_factors,
+)
 from bitfront.hls.weights import WeightContent
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
@@ -208,3 +214,41 @@ def test_ten_layers_take_less_than_ten_milliseconds_with_their_weights_counted()
         estimate(design(*fresh))
         spent.append(time.perf_counter() - start)
     assert min(spent) < 0.010
+
+
+def test_ten_thousand_estimates_leave_no_memory_behind():
+    subject = design(dense(), relu(32))
+    for _ in range(200):
+        estimate(subject)
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            estimate(subject)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(9000):
+            estimate(subject)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 64 * 1024
+
+
+def test_a_recurrent_layer_settles_its_two_reuse_factors_one_by_one():
+    # 6 x 80 and 20 x 80 products: 30 is legal for the first, 20 is the nearest legal one for the second.
+    assert settle_reuse_factors(6, 80, 30, strategy="resource", n_state=20) == (30, 20)
+    assert settle_reuse_factors(6, 80, 7, strategy="latency", n_state=20) == (7, 7)
+    assert settle_reuse_factors(16, 64, 5, strategy="resource") == (4, None)
+    assert settle_reuse_factors(16, 64, 9, strategy="distributed_arithmetic") == (1, None)
+
+
+def test_distributed_arithmetic_takes_no_dsps():
+    assert estimate(design(dense(width=16, strategy="distributed_arithmetic"))).dsp == 0
+
+
+def test_a_softmax_of_many_slices_costs_more_than_one():
+    def softmax(n, outer):
+        return LayerDescription(name="s", op="softmax", inputs=(T,), result=T, sizes={"n_in": n, "outer": outer})
+
+    one, ten = estimate(design(softmax(10, 1))), estimate(design(softmax(100, 10)))
+    assert ten.dsp == 10 * one.dsp
+    assert ten.bram18 > 5 * one.bram18

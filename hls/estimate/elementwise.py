@@ -127,7 +127,7 @@ def _pooling(layer: LayerDescription, context: Context) -> LayerStructure:
     channels = size["n_filt"]
     step = "compare" if str(layer.options.get("pool_op", "Max")).lower().startswith("max") else "adder"
     if layer.op == "global_pooling":
-        pool = max(1, size["n_in"] // channels)
+        pool = size["n_in"]
     at_once = 1 if context.stream else layer.positions if layer.op != "global_pooling" else 1
     features = {step: float(channels * at_once * (pool - 1) * (data + (7 if step == "adder" else 0)))}
     chain = tree_levels(pool) * context.delays.compare

@@ -202,7 +202,12 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
 
 def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
     """Add the FIFO behind a stream's layer: one per channel, as deep as there are positions (hls4ml's default)."""
-    words = layer.size("n_in") // max(1, channels) if "n_in" in layer.sizes and not layer.matrix[1] else layer.positions
+    if layer.op == "global_pooling":
+        words = 1
+    elif "n_in" in layer.sizes and not layer.matrix[1]:
+        words = layer.size("n_in") // max(1, channels)
+    else:
+        words = layer.positions
     bits = words * layer.result.width
     features = dict(structure.features)
     if bits > 512:
