@@ -1,13 +1,64 @@
-"""What the hardware would compute and cost."""
+"""What the hardware would compute and cost.
 
-from .bit_true import BitTrue, BitTrueLayer, VariableFixedPoint
-from .types import Calibration, Types, resolve
+Names load on first use: TensorFlow takes seconds to import, and a parts catalogue doesn't need it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint
+    from .description import describe
+    from .design import DesignDescription, LayerDescription
+    from .estimate import Estimate, legal_reuse_factors
+    from .export import hls_config, to_keras, to_qkeras
+    from .parts import Part, part
+    from .project import HlsProject, convert
+    from .support import LayerSupport, check_hardware, support_table
+    from .types import Calibration, Types, resolve
 
 __all__ = [
     "BitTrue",
     "BitTrueLayer",
     "Calibration",
+    "DesignDescription",
+    "Estimate",
+    "HlsProject",
+    "LayerDescription",
+    "LayerSupport",
+    "Part",
+    "Trainer",
     "Types",
     "VariableFixedPoint",
+    "check_hardware",
+    "convert",
+    "describe",
+    "hls_config",
+    "legal_reuse_factors",
+    "part",
     "resolve",
+    "support_table",
+    "to_keras",
+    "to_qkeras",
 ]
+
+_HOMES = {
+    "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint"),
+    "description": ("describe",),
+    "design": ("DesignDescription", "LayerDescription"),
+    "estimate": ("Estimate", "legal_reuse_factors"),
+    "export": ("hls_config", "to_keras", "to_qkeras"),
+    "parts": ("Part", "part"),
+    "project": ("HlsProject", "convert"),
+    "support": ("LayerSupport", "check_hardware", "support_table"),
+    "types": ("Calibration", "Types", "resolve"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -3,7 +3,7 @@
 from .candidate import Candidate
 from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
-from .lowering import lower
+from .lowering import Row, lower, survey
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
 from .space import Dimension, LayerRule, Params, Space, build_space
 
@@ -19,6 +19,7 @@ __all__ = [
     "Overflow",
     "Params",
     "Rounding",
+    "Row",
     "Space",
     "Tensor",
     "ToolMissing",
@@ -27,4 +28,5 @@ __all__ = [
     "build_space",
     "integer_bits",
     "lower",
+    "survey",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Lowering:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.weights: dict[str, Arrays] = {}
+        self.outputs: tuple[str, ...] = ()
         self._names: set[str] = set()
 
     def name(self, wanted: str) -> str:
@@ -113,9 +114,34 @@ def lower(model: keras.Model, *, head: str = "auto") -> Graph:
     Raises:
         UserError: naming every layer that can't be computed, and why.
     """
+    rows, lowered = survey(model)
+    faults = [f"{row.layer!r}: {row.fault}" for row in rows if row.fault]
+    if faults:
+        raise UserError("The firmware can't compute this model: " + "; ".join(faults) + ".")
+    nodes, weights, outputs = _fold_batchnorm(lowered.nodes, lowered.weights, lowered.outputs)
+    return _decide_head(nodes, weights, outputs, head)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one Keras layer: the operations it turned into, or why it can't be computed."""
+
+    layer: str
+    kind: str
+    nodes: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
+    """Return a row for every layer of `model`, and the nodes as far as they could be made.
+
+    Raises:
+        UserError: when the model's layers can't be read at all.
+    """
     from .layers import LAYERS
 
-    work, faults = Lowering(), []
+    work = Lowering()
+    rows: list[Row] = []
     tensor_of: dict[int, str] = {}
     functional = getattr(model, "_functional", None) or model
     if not hasattr(functional, "_nodes_by_depth"):
@@ -131,25 +157,23 @@ def lower(model: keras.Model, *, head: str = "auto") -> Graph:
                 f"Input {layer.name!r} has shape {shape}: firmware needs every axis but the batch fixed."
             )
         tensor_of[id(tensor)] = work.add(layer, "input", (), shape)
-    for layer, sources, target in _calls(functional, faults):
-        if id(target) in tensor_of:
-            continue
-        if any(id(s) not in tensor_of for s in sources):
-            continue  # follows a faulty layer, which is reported
-        inputs = tuple(tensor_of[id(s)] for s in sources)
-        shape = tuple(target.shape[1:])
-        try:
-            handler = LAYERS.get(_kind(layer))
-            if handler is None:
-                raise Unsupported(f"{_kind(layer)} layers are not supported")
-            tensor_of[id(target)] = handler(work, layer, inputs, shape)
-        except Unsupported as fault:
-            faults.append(f"{layer.name!r}: {fault}")
-    if faults:
-        raise UserError("The firmware can't compute this model: " + "; ".join(faults) + ".")
-    outputs = tuple(tensor_of[id(t)] for t in functional.outputs)
-    nodes, weights, outputs = _fold_batchnorm(work.nodes, work.weights, outputs)
-    return _decide_head(nodes, weights, outputs, head)
+        rows.append(Row(layer.name, "InputLayer", (tensor_of[id(tensor)],)))
+    for layer, sources, target, fault in _calls(functional):
+        if fault is None and any(id(s) not in tensor_of for s in sources):
+            fault = "follows a layer that can't be computed"
+        made = len(work.nodes)
+        if fault is None:
+            try:
+                handler = LAYERS.get(_kind(layer))
+                if handler is None:
+                    raise Unsupported(f"{_kind(layer)} layers are not supported")
+                inputs = tuple(tensor_of[id(s)] for s in sources)
+                tensor_of[id(target)] = handler(work, layer, inputs, tuple(target.shape[1:]))
+            except Unsupported as error:
+                fault = str(error)
+        rows.append(Row(layer.name, _kind(layer), tuple(n.name for n in work.nodes[made:]), fault))
+    work.outputs = tuple(tensor_of.get(id(t), "") for t in functional.outputs)
+    return rows, work
 
 
 def _kind(layer: Any) -> str:
@@ -160,26 +184,22 @@ def _kind(layer: Any) -> str:
     return name
 
 
-def _calls(functional: Any, faults: list[str]) -> list[tuple[Any, list[Any], Any]]:
-    """Return (layer, input tensors, output tensor) in the order of computation."""
-    calls, seen = [], set()
+def _calls(functional: Any) -> Iterator[tuple[Any, list[Any], Any, str | None]]:
+    """Yield (layer, input tensors, output tensor, fault) in the order of computation."""
+    seen: set[int] = set()
     for depth in sorted(functional._nodes_by_depth, reverse=True):
         for node in functional._nodes_by_depth[depth]:
-            layer = node.operation
+            layer, fault = node.operation, None
             if node.is_input:
                 continue
             if id(layer) in seen:
-                faults.append(f"{layer.name!r}: is called more than once; give each call a layer of its own")
+                fault = "is called more than once; give each call a layer of its own"
+            elif len(node.outputs) != 1:
+                fault = f"has {len(node.outputs)} outputs; only one can be converted"
+            elif not hasattr(layer, "weights"):
+                fault = "is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
             seen.add(id(layer))
-            if len(node.outputs) != 1:
-                faults.append(f"{layer.name!r}: has {len(node.outputs)} outputs; only one can be converted")
-            if not hasattr(layer, "weights"):
-                faults.append(
-                    f"{layer.name!r}: is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
-                )
-                continue
-            calls.append((layer, list(node.arguments.keras_tensors), node.outputs[0]))
-    return calls
+            yield layer, list(node.arguments.keras_tensors), node.outputs[0], fault
 
 
 def _fold_batchnorm(

@@ -3,5 +3,6 @@
 from .base import BitTrueLayer
 from .model import BitTrue
 from .quantizer import VariableFixedPoint
+from .training import Trainer
 
-__all__ = ["BitTrue", "BitTrueLayer", "VariableFixedPoint"]
+__all__ = ["BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint"]

@@ -27,9 +27,9 @@ class Linear(Layer):
         super().__init__(graph, node, mode)
         weights = graph.weights[node.name]
         self.inner = self._build(graph, weights)
-        self.variables["weight"] = self._kernel(self.inner)
+        self.variables["weight"] = self._kernel(self.inner).value
         if "bias" in weights:
-            self.variables["bias"] = self.inner.bias
+            self.variables["bias"] = self.inner.bias.value
         for role, variable in self.variables.items():
             variable.assign(weights[role])
         self.accumulator = Accumulator(node, mode) if narrow else None

@@ -1,6 +1,7 @@
 """A candidate as files that others read: plain Keras, QKeras, and hls4ml's configuration."""
 
 from .config import hls_config
-from .plain import to_keras
+from .plain import rounded_weights, to_keras
+from .quantized import quantizer_of, to_qkeras
 
-__all__ = ["hls_config", "to_keras"]
+__all__ = ["hls_config", "quantizer_of", "rounded_weights", "to_keras", "to_qkeras"]

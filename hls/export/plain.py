@@ -54,15 +54,25 @@ def _without_last_reshape(graph: Graph) -> Graph:
 
 
 def build(
-    graph: Graph, values: Mapping[str, Rounded], factory: Factory, *, name: str = "bitfront"
+    graph: Graph,
+    values: Mapping[str, Rounded],
+    factory: Factory,
+    *,
+    name: str = "bitfront",
+    input_factory: Callable[[Node, Any], Any] | None = None,
 ) -> keras.Model:
-    """Return a functional model made of the layers that `factory` gives for the nodes, with `values` as weights."""
+    """Return a functional model made of the layers that `factory` gives for the nodes, with `values` as weights.
+
+    `input_factory` is applied to every input's tensor.
+    """
     import keras
 
     tensors: dict[str, Any] = {}
+    inputs = []
     for node in graph:
         if node.op == "input":
-            tensors[node.name] = keras.Input(node.shape, name=node.name)
+            inputs.append(keras.Input(node.shape, name=node.name))
+            tensors[node.name] = input_factory(node, inputs[-1]) if input_factory else inputs[-1]
             continue
         sources = [tensors[i] for i in node.inputs]
         if node.op == "dropout":
@@ -74,9 +84,7 @@ def build(
         if node.name in values:
             set_weights(layer, node, values[node.name])
     outputs = [tensors[o] for o in graph.outputs]
-    return keras.Model(
-        [tensors[i] for i in graph.inputs], outputs if len(outputs) > 1 else outputs[0], name=name
-    )
+    return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=name)
 
 
 def set_weights(layer: Any, node: Node, values: Rounded) -> None:

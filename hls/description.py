@@ -1,0 +1,196 @@
+"""A candidate as a `DesignDescription`: what an estimate needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from math import prod
+
+from bitfront.spaces import FixedPoint, Graph, Node, Weights
+from bitfront.spaces.graph import LINEAR, RECURRENT
+
+from .design import GATES, DesignDescription, LayerDescription
+from .estimate import closest_reuse_factor
+from .types import Types
+from .weights import WeightContent
+
+_OPS = {
+    "batchnorm": "normalize",
+    "subtract": "add",
+    "average": "add",
+    "maximum": "add",
+    "minimum": "add",
+    "global_max_pool": "global_pooling",
+    "global_avg_pool": "global_pooling",
+}
+
+
+def describe(
+    graph: Graph,
+    types: Types,
+    weights: Weights,
+    *,
+    name: str,
+    part: str,
+    clock_ns: float,
+    io_type: str = "io_parallel",
+    backend: str = "Vitis",
+    strategy: Mapping[str, str] | None = None,
+    reuse_factor: Mapping[str, int] | None = None,
+    table_size: int = 1024,
+    static: bool = True,
+) -> DesignDescription:
+    """Return the design that hls4ml would write for these types and weights.
+
+    `strategy` and `reuse_factor` are given by node name; reuse factors that are not legal are moved to the nearest
+    legal one, as hls4ml does.
+    """
+    layers = [
+        _layer(graph, node, types, weights, (strategy or {}), (reuse_factor or {}), table_size, static)
+        for node in graph
+        if node.op not in {"input", "dropout"}
+    ]
+    return DesignDescription(
+        name=name, layers=tuple(layers), part=part, clock_ns=clock_ns, io_type=io_type, backend=backend
+    )
+
+
+@lru_cache(maxsize=4096)
+def nearest_legal(n_in: int, n_out: int, wanted: int) -> int:
+    """Return the legal reuse factor nearest to `wanted`; listing the legal ones takes a while, so it is kept."""
+    return closest_reuse_factor(n_in, n_out, wanted)
+
+
+def _layer(
+    graph: Graph,
+    node: Node,
+    types: Types,
+    weights: Weights,
+    strategy: Mapping[str, str],
+    reuse_factor: Mapping[str, int],
+    table_size: int,
+    static: bool,
+) -> LayerDescription:
+    own = {key.rpartition("/")[2]: kind for key, kind in types.items() if key.startswith(f"{node.name}/")}
+    content = {
+        role: WeightContent.of(own[role].integers(values))
+        for role, values in weights.get(node.name, {}).items()
+    }
+    kinds = {role: kind for role, kind in own.items() if role != "result"}
+    if node.op == "batchnorm":
+        kinds["weight"], content["weight"] = kinds.pop("scale"), content.pop("scale")
+    if node.op == "bidirectional":
+        kinds, content = _both_directions(kinds, content)
+    options: dict[str, str | bool | int] = {}
+    if node.op in RECURRENT:
+        options = {
+            "static": static,
+            "return_sequences": bool(node.attrs["return_sequences"]),
+            "activation": "tanh",
+            "recurrent_activation": "sigmoid",
+        }
+    elif node.op == "softmax":
+        options = {"implementation": "stable"}
+    elif node.op.endswith("pool"):
+        options = {"pool_op": "max" if "max" in node.op else "average"}
+    chosen = strategy.get(node.name, "Latency").lower()
+    wanted = reuse_factor.get(node.name, 1)
+    description = LayerDescription(
+        name=node.name,
+        op=_op(node),
+        inputs=tuple(types[f"{i}/result"] for i in node.inputs),
+        result=own["result"],
+        sizes=_sizes(graph, node, table_size),
+        types=kinds,
+        weights=content,
+        reuse_factor=wanted,
+        strategy=chosen,
+        options=options,
+    )
+    if wanted == 1 or chosen != "resource" or node.op not in LINEAR | RECURRENT:
+        return description
+    return _legalised(description, wanted)
+
+
+def _legalised(layer: LayerDescription, wanted: int) -> LayerDescription:
+    from dataclasses import replace
+
+    recurrent = None
+    if layer.op in GATES:
+        units = layer.sizes["n_state"]
+        recurrent = nearest_legal(units, units * GATES[layer.op], wanted)
+    return replace(layer, reuse_factor=nearest_legal(*layer.matrix, wanted), recurrent_reuse_factor=recurrent)
+
+
+def _both_directions(
+    kinds: dict[str, FixedPoint], content: dict[str, WeightContent]
+) -> tuple[dict[str, FixedPoint], dict[str, WeightContent]]:
+    """Name the forward direction's tensors as one direction's; the second keeps its prefix in the contents."""
+    merged = {
+        role.removeprefix("forward_"): kind
+        for role, kind in kinds.items()
+        if not role.startswith("backward_")
+    }
+    return merged, {role.removeprefix("forward_"): value for role, value in content.items()}
+
+
+def _op(node: Node) -> str:
+    if node.op == "bidirectional":
+        return str(node.attrs["cell"])
+    if node.op in {"max_pool", "avg_pool"}:
+        return f"pooling{len(node.attrs['pool_size'])}d"
+    return _OPS.get(node.op, node.op)
+
+
+def _sizes(graph: Graph, node: Node, table_size: int) -> dict[str, int]:
+    source = graph[node.inputs[0]].shape
+    op, attrs = node.op, node.attrs
+    if op == "dense":
+        sizes = {"n_in": source[-1], "n_out": node.shape[-1]}
+        return sizes | ({"positions": prod(source[:-1])} if len(source) > 1 else {})
+    if op in LINEAR:
+        return _window(source, node.shape, attrs["kernel_size"], attrs["strides"], "filt")
+    if op in RECURRENT:
+        sizes = {
+            "n_in": source[-1],
+            "n_state": attrs["units"],
+            "sequence": source[0],
+            "table_size": table_size,
+        }
+        return sizes | ({"directions": 2} if op == "bidirectional" else {})
+    if op in {"max_pool", "avg_pool"}:
+        sizes = _window(source, node.shape, attrs["pool_size"], attrs["strides"], "pool")
+        sizes.pop("n_chan")
+        return sizes
+    if op.startswith("global"):
+        return {"n_in": prod(source[:-1]), "n_filt": source[-1]}
+    if op == "zero_padding":
+        return {"n_in": prod(source), "n_out": prod(node.shape)}
+    sizes = {"n_in": prod(source) if op != "concatenate" else prod(node.shape)}
+    if len(source) > 1 and op != "softmax":
+        sizes["n_filt"] = source[-1]
+    if op == "softmax":
+        sizes = {"n_in": source[-1], "outer": max(1, prod(source[:-1]))}
+    if op in {"tanh", "sigmoid"}:
+        sizes["table_size"] = table_size
+    return sizes
+
+
+def _window(
+    source: tuple[int, ...],
+    target: tuple[int, ...],
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    kind: str,
+) -> dict[str, int]:
+    """Return the sizes of a convolution or pooling, in hls4ml's names."""
+    axes = ("width",) if len(size) == 1 else ("height", "width")
+    found = {"n_chan": source[-1], "n_filt": target[-1]}
+    for axis, n_in, n_out, window, stride in zip(axes, source, target, size, strides, strict=False):
+        found |= {
+            f"in_{axis}": n_in,
+            f"out_{axis}": n_out,
+            f"{kind}_{axis}": window,
+            f"stride_{axis}": stride,
+        }
+    return found
