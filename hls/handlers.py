@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .sandbox import BuildError
+from .simple_rnn import register_simple_rnn
 
 
 @functools.cache
@@ -15,9 +16,12 @@ def register_handlers() -> None:
 
     `Bidirectional`: hls4ml 1.3 tests a GRU *cell* against the GRU *layer*, so the two rows of a GRU's bias
     stay together and conversion ends in an `AttributeError`; merge modes other than `concat` write past
-    the end of the output array; a backward-first pair of layers is silently reordered.
+    the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
+    code that hls4ml's AMD backends lack (see `simple_rnn`).
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
+
+    register_simple_rnn()
 
     class CheckedBidirectionalHandler(BidirectionalHandler):  # type: ignore[misc]
         handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)

@@ -24,7 +24,7 @@ HIDDEN = FixedPoint(7, 3, False, "RND_CONV", "SAT")
 OUTPUT = FixedPoint(10, 4, True, "RND_CONV", "SAT")
 STATE = FixedPoint(8, 2, True, "RND_CONV", "SAT")
 ACCUM = FixedPoint(40, 12)
-TABLE = FixedPoint(14, 4)
+TABLE = FixedPoint(12, 4)
 
 
 def configuration(model, types, **options):
@@ -70,22 +70,21 @@ def mlp():
     return model, configuration(model, types), reference
 
 
-def lstm(bidirectional=False, static=True):
-    """An LSTM whose input, result and accumulator types all differ, with its exact NumPy computation."""
+def recurrent(kind="LSTM", bidirectional=False, sequences=True, **options):
+    """A recurrent layer whose input, result, accumulator and table types all differ, with its NumPy computation."""
     keras.utils.set_random_seed(4)
-    layer = keras.layers.LSTM(4, name="rnn", return_sequences=True)
+    layer = getattr(keras.layers, kind)(4, name="rnn", return_sequences=sequences, bias_initializer="normal")
     layer = keras.layers.Bidirectional(layer, name="rnn") if bidirectional else layer
     model = keras.Sequential([keras.Input((6, 3), name="track"), layer])
     rounded(layer, *[WEIGHT] * len(layer.get_weights()))
-    config = configuration(model, {}, Static=static)
+    config = configuration(model, {}, **options)
     for name, given in config["LayerName"].items():
         for role in given["Precision"]:
             if role == "result":
                 given["Precision"][role] = str(INPUT if name == "track" else STATE)
-            elif role == "table":
-                given["Precision"][role] = str(TABLE)
-            elif role != "accum":
+            elif role not in ("accum", "table"):
                 given["Precision"][role] = str(WEIGHT)
+    config["LayerName"]["rnn"]["table_t"] = str(TABLE)
 
     def table(x, function, reach):
         at = np.clip(np.trunc(x * 1024 / (2 * reach)) + 512, 0, 1023)
@@ -97,24 +96,36 @@ def lstm(bidirectional=False, static=True):
     def tanh(x):
         return table(x, np.tanh, 4)
 
+    def step(z, inner, h, c):
+        if kind == "SimpleRNN":
+            return STATE.quantize(tanh(z + inner)), c
+        if kind == "GRU":
+            update, reset = np.split(sigmoid(z[:, :8] + inner[:, :8]), 2, axis=1)
+            new = tanh(z[:, 8:] + ACCUM.quantize(reset * inner[:, 8:]))
+            return STATE.quantize(new * (1 - update) + h * update), c
+        i, f, g, o = np.split(z + inner, 4, axis=1)
+        c = STATE.quantize(tanh(g) * sigmoid(i) + c * sigmoid(f))
+        return STATE.quantize(sigmoid(o) * tanh(c)), c
+
     def direction(x, kernel, recurrent, bias):
+        bias, inner_bias = bias if kind == "GRU" else (bias, 0)
         h = c = np.zeros((len(x), 4))
         states = []
-        for step in range(x.shape[1]):
-            z = x[:, step] @ kernel + bias + h @ recurrent
-            i, f, g, o = np.split(z, 4, axis=1)
-            c = STATE.quantize(tanh(g) * sigmoid(i) + c * sigmoid(f))
-            h = STATE.quantize(sigmoid(o) * tanh(c))
+        for at in range(x.shape[1]):
+            h, c = step(x[:, at] @ kernel + bias, h @ recurrent + inner_bias, h, c)
             states.append(h)
         return np.stack(states, axis=1)
 
     def reference(x):
         x = INPUT.quantize(x)
         weights = [np.asarray(w, float) for w in layer.get_weights()]
+        forward = direction(x, *weights[:3])
         if not bidirectional:
-            return direction(x, *weights)
-        backward = direction(x[:, ::-1], *weights[3:])[:, ::-1]
-        return np.concatenate([direction(x, *weights[:3]), backward], axis=-1)
+            return forward if sequences else forward[:, -1]
+        backward = direction(x[:, ::-1], *weights[3:])
+        if sequences:
+            return np.concatenate([forward, backward[:, ::-1]], axis=-1)
+        return np.concatenate([forward[:, -1], backward[:, -1]], axis=-1)
 
     return model, config, reference
 
@@ -162,12 +173,30 @@ def test_writing_a_design_twice_gives_identical_files_without_this_machines_path
     assert "xcu250-figd2104-2L-e" in (other.folder / "project.tcl").read_text()
 
 
-@pytest.mark.parametrize(("bidirectional", "static"), [(False, True), (True, False)])
-def test_an_lstm_with_unlike_types_is_patched_to_compile_and_is_bit_exact(bidirectional, static, tmp_path):
-    model, config, reference = lstm(bidirectional, static)
-    project = convert(model, config, tmp_path / "project").compile()
+@pytest.mark.parametrize(
+    ("layer", "io_type"),
+    [
+        ({"kind": "LSTM", "Static": True}, "io_parallel"),
+        ({"kind": "GRU", "sequences": False, "Static": False}, "io_stream"),
+        ({"kind": "LSTM", "bidirectional": True, "Static": False}, "io_parallel"),
+        ({"kind": "GRU", "bidirectional": True, "sequences": False}, "io_parallel"),
+        ({"kind": "SimpleRNN"}, "io_parallel"),
+        ({"kind": "SimpleRNN", "sequences": False}, "io_stream"),
+        ({"kind": "SimpleRNN", "Strategy": "Resource", "ReuseFactor": 12}, "io_stream"),
+    ],
+    ids=str,
+)
+def test_a_recurrent_layer_with_unlike_types_is_bit_exact(layer, io_type, tmp_path):
+    model, config, reference = recurrent(**layer)
+    project = convert(model, config, tmp_path / "project", io_type=io_type).compile()
     x = np.random.default_rng(2).normal(0, 1.5, (200, 6, 3))
     assert np.array_equal(project.predict(x), reference(x))
+    assert not [n for n in project.notices if n.kind != "reuse_factor"]
+
+
+def test_the_correction_that_an_lstm_needs_to_compile_is_recorded_with_its_hashes(tmp_path):
+    model, config, _ = recurrent()
+    project = convert(model, config, tmp_path / "project").write()
     (patch,) = project.patches
     assert patch.name == "lstm-accum-type"
     patched = (project.folder / patch.file).read_bytes()
@@ -175,7 +204,7 @@ def test_an_lstm_with_unlike_types_is_patched_to_compile_and_is_bit_exact(bidire
 
 
 def test_patching_again_changes_nothing_and_gives_the_same_record(tmp_path):
-    model, config, _ = lstm()
+    model, config, _ = recurrent()
     project = convert(model, config, tmp_path / "project").write()
     fresh = files(project.folder)
     assert apply_patches(project.folder) == project.patches
@@ -227,7 +256,7 @@ def test_several_inputs_and_outputs_keep_the_models_order(tmp_path):
 def test_projects_built_at_the_same_time_do_not_disturb_each_other(tmp_path):
     """Static state and exported names are per program, so equal names in one process are safe."""
     projects, results = {}, {}
-    for name, make in {"mlp": mlp, "lstm": lstm}.items():
+    for name, make in {"mlp": mlp, "lstm": recurrent}.items():
         model, config, reference = make()
         projects[name] = convert(model, config, tmp_path / name / "project"), reference
 

@@ -19,7 +19,7 @@ from .source import BundleSource
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
 
 _LICENCES = {
-    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp)": "Apache-2.0",
+    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, nnet_simple_rnn.h)": "Apache-2.0",
     "hls4ml (project/, without ap_types)": "Apache-2.0",
     "Xilinx ap_types (project/firmware/ap_types)": "Apache-2.0",
     "model, weights and golden samples": "as the model and the data that the study was given",
