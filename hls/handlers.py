@@ -44,6 +44,12 @@ def _require_supported(layer: Any) -> None:
     Raises:
         BuildError: naming the layer and the option.
     """
+    kinds = {type(rnn).__name__.removeprefix("Q") for rnn in (layer.forward_layer, layer.backward_layer)}
+    if len(kinds) != 1 or not kinds <= {"LSTM", "GRU"}:
+        raise BuildError(
+            f"hls4ml can't build the Bidirectional layer {layer.name!r} of {' and '.join(sorted(kinds))}: "
+            "use LSTM or GRU in both directions."
+        )
     if layer.merge_mode != "concat":
         raise BuildError(
             f"hls4ml can't build the Bidirectional layer {layer.name!r} with merge_mode={layer.merge_mode!r}: "
