@@ -293,6 +293,7 @@ def test_an_illegal_reuse_factor_is_told_with_what_hls4ml_took_instead(tmp_path,
             lambda: keras.layers.Bidirectional(keras.layers.LSTM(2), merge_mode="sum", name="rnn"),
             "merge_mode",
         ),
+        (lambda: keras.layers.Bidirectional(keras.layers.SimpleRNN(2), name="rnn"), "SimpleRNN"),
     ],
 )
 def test_what_hls4ml_would_convert_wrongly_in_silence_is_refused_by_name(layer, what, tmp_path):
