@@ -345,10 +345,10 @@ def demo() -> int:
         ),
     ]
     if not shutil.which("g++"):
-        steps.pop()
+        del steps[2:]
         say(
-            "no g++ on PATH: the search, the report and the export work without it; 'bitfront verify' and "
-            "the emulation tests need it, and are left out"
+            "no g++ on PATH: the search and the report work without it; exporting with proof, 'bitfront verify' "
+            "and the emulation tests need it, and are left out"
         )
     for number, (what, command) in enumerate(steps, 1):
         say(f"{number} of {len(steps)}: {what}")

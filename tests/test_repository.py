@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
 import re
 import subprocess
 import sys
@@ -101,6 +102,13 @@ def test_each_package_has_one_door_that_names_only_what_is_there(folder):
         home = owner(one.target, known)
         if home and home != one.target and home != name:
             assert one.target.rpartition(".")[2] in defined(known[home]), f"{home} defines no {one.target}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_can_be_had(package):
+    """What a door lists is there when it is asked for, also where it loads on first use."""
+    door = importlib.import_module(f"bitfront.{package}")
+    assert [name for name in door.__all__ if getattr(door, name, None) is None] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
