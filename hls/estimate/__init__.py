@@ -1,6 +1,7 @@
 """Estimates of resources, latency and energy: hls4ml's and the tools' rules, weighed by real reports."""
 
 from .batch import BatchResult, estimate_file, estimate_record
+from .correction import Correction
 from .estimator import QUANTITIES, Coefficients, Estimate, Kind, LayerEstimate, estimate, load_coefficients
 from .reuse import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
 
@@ -8,6 +9,7 @@ __all__ = [
     "QUANTITIES",
     "BatchResult",
     "Coefficients",
+    "Correction",
     "Estimate",
     "Kind",
     "LayerEstimate",

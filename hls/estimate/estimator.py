@@ -110,6 +110,7 @@ class Estimate:
         intervals: the 80 % interval of each quantity in `QUANTITIES`.
         layers: per layer.
         source: always `estimate`, so that it's never taken for a measurement.
+        calibrated_on: syntheses of the same study that corrected it (see `correction`).
     """
 
     name: str
@@ -128,6 +129,7 @@ class Estimate:
     intervals: Mapping[str, tuple[float, float]]
     layers: tuple[LayerEstimate, ...]
     source: str = "estimate"
+    calibrated_on: int = 0
 
     @property
     def latency_ns(self) -> float:
@@ -145,6 +147,8 @@ class Estimate:
             "energy_pj": round(self.energy_pj, 3),
         }
         plain |= {f"{name}_interval": [round(low, 1), round(high, 1)] for name, (low, high) in self.intervals.items()}
+        if self.calibrated_on:
+            plain["calibrated_on"] = self.calibrated_on
         plain["layers"] = [layer.to_json() for layer in self.layers]
         return plain
 
