@@ -84,7 +84,9 @@ class SpaceConfig(Section):
         examples=["12..24"],
     )
     tables: WidthRange = Field(
-        default=Widths(18, 18), description="width of sigmoid and tanh table entries", examples=["10..18"]
+        default=Widths(12, 12),
+        description="width of sigmoid and tanh table entries, fixed<W,1>: 12 bits have 11 behind the point",
+        examples=[12],
     )
     table_size: Integer = Field(
         default=1024,

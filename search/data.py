@@ -1,0 +1,356 @@
+"""A study's arrays: read from an `.npz` or taken from Python, checked against the model and the task."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from bitfront.search.config.base import nearest
+from bitfront.spaces.errors import UserError
+from numpy.typing import NDArray
+
+Inputs = tuple[NDArray[np.float32], ...]
+SPLITS = ("train", "val", "test")
+KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in ("x", "y"))
+_OVERLAP_ROWS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Train, validation and test arrays that fit the model.
+
+    Inputs are tuples, one float32 array an input of the model in its order, samples first. Labels are int32 class
+    numbers of shape (samples,), or float32 targets of shape (samples, *output). Validation ranks candidates, test
+    is for the report.
+    """
+
+    x_train: Inputs
+    y_train: NDArray[Any]
+    x_val: Inputs
+    y_val: NDArray[Any]
+    x_test: Inputs
+    y_test: NDArray[Any]
+    notices: tuple[str, ...] = ()
+    """What was converted or looks odd, a sentence each."""
+
+    @property
+    def digest(self) -> str:
+        """Identify the arrays: 16 hex digits."""
+        state = hashlib.sha256()
+        for array in (*self.x_train, self.y_train, *self.x_val, self.y_val, *self.x_test, self.y_test):
+            state.update(f"{array.dtype.str}{array.shape}".encode())
+            state.update(np.ascontiguousarray(array).data)
+        return state.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the data must fit: the model's inputs by name (shapes without the batch axis) and its output's shape."""
+
+    inputs: Mapping[str, tuple[int | None, ...]]
+    output: tuple[int | None, ...]
+    task: str
+
+
+def read_npz(path: Path) -> dict[str, Any]:
+    """Read the arrays of an `.npz`, without unpickling and without trusting the sizes that it claims.
+
+    `x_train` or, for several inputs, `x_train.<input name>`; likewise the other splits.
+
+    Raises:
+        UserError: when it is missing, damaged, holds Python objects, or claims more than half of the memory.
+    """
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    found: dict[str, Any] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
+            wanted = {name: one for name, one in members.items() if name.partition(".")[0] in KEYS}
+            total = sum(one.file_size for one in wanted.values())
+            if total > most:
+                raise UserError(
+                    f"{path}: its arrays claim {total:,} bytes, more than half of this machine's memory."
+                )
+            if not wanted:
+                raise UserError(
+                    f"{path}: it holds {', '.join(members) or 'nothing'}: it needs {', '.join(KEYS)}."
+                )
+            for name, member in wanted.items():
+                with archive.open(member) as stream:
+                    array = _read_array(stream, member.file_size, f"{path}: {name}")
+                split, _, input_name = name.partition(".")
+                if input_name:
+                    found.setdefault(split, {})[input_name] = array
+                else:
+                    found[split] = array
+    except FileNotFoundError:
+        raise UserError(
+            f"data: there's no file {path}: correct the path, or write the file with numpy.savez."
+        ) from None
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(
+            f"{path}: it isn't a sound .npz ({error}): write it again with numpy.savez."
+        ) from None
+    return found
+
+
+def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[Any]:
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = header(stream)
+    except (ValueError, SyntaxError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{where} isn't a sound array ({reason}): write it again with numpy.savez.") from None
+    if dtype.hasobject:
+        raise UserError(
+            f"{where} holds pickled Python objects, which aren't loaded: save it as a numeric array."
+        )
+    expected = math.prod(shape) * dtype.itemsize
+    if expected > size:
+        raise UserError(
+            f"{where} claims shape {shape} but the file holds {size} bytes of it: write it again."
+        )
+    raw = stream.read(expected)
+    if len(raw) < expected:
+        raise UserError(f"{where} ends early: write it again with numpy.savez.")
+    flat = np.frombuffer(raw, dtype=dtype)
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def gather(raw: Any, source: str) -> dict[str, Any]:
+    """Bring what a data function returns into a dict with the keys of `KEYS` (those of val may be absent).
+
+    Raises:
+        UserError: when it is neither a mapping nor two or three (x, y) pairs, or lacks a split.
+    """
+    if isinstance(raw, Mapping):
+        unknown = [str(key) for key in raw if key not in KEYS]
+        if unknown:
+            raise UserError(
+                f"{source}: there's no place for {unknown[0]!r}: {nearest(unknown[0], KEYS)}.".replace(
+                    "?.", "?"
+                )
+            )
+        found = dict(raw)
+    elif (
+        isinstance(raw, Sequence)
+        and not isinstance(raw, str)
+        and len(raw) in (2, 3)
+        and all(_is_pair(one) for one in raw)
+    ):
+        splits = SPLITS if len(raw) == 3 else ("train", "test")
+        found = {
+            f"{axis}_{split}": pair[i]
+            for split, pair in zip(splits, raw, strict=True)
+            for i, axis in enumerate("xy")
+        }
+    else:
+        raise UserError(
+            f"{source}: it gives a {type(raw).__name__}: return a dict with {', '.join(KEYS)}, or three (x, y) pairs."
+        )
+    missing = [key for key in KEYS if found.get(key) is None]
+    if set(missing) - {"x_val", "y_val"}:
+        raise UserError(f"{source}: {missing[0]} is missing: give {', '.join(KEYS)}.")
+    if len(missing) == 1:
+        raise UserError(f"{source}: {missing[0]} is missing though its partner is there: give both.")
+    return found
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+
+
+def check(raw: Any, shape: Shape, source: str, validation_split: float | None, seed: int) -> Dataset:
+    """Check arrays against the model and the task, and bring them into their types.
+
+    Raises:
+        UserError: naming the array, what is wrong with it and what to do.
+    """
+    found = gather(raw, source)
+    splits = [split for split in SPLITS if f"x_{split}" in found and found[f"x_{split}"] is not None]
+    x: dict[str, Inputs] = {}
+    y: dict[str, NDArray[Any]] = {}
+    notices: list[str] = []
+    for split in splits:
+        x[split] = _inputs(found[f"x_{split}"], shape, f"{source}: x_{split}")
+        y[split] = _labels(found[f"y_{split}"], shape, f"{source}: y_{split}", notices)
+        if len(y[split]) != len(x[split][0]):
+            raise UserError(
+                f"{source}: x_{split} has {len(x[split][0])} samples and y_{split} {len(y[split])}: they must be equal."
+            )
+    if "val" not in splits:
+        if validation_split is None:
+            raise UserError(
+                f"{source}: x_val and y_val are missing, which rank the candidates: give them, or set "
+                "validation_split: 0.2 to take them from the training samples."
+            )
+        _split_off(x, y, validation_split, seed, source)
+    _check_classes(y, shape, source, notices)
+    notices += _overlaps(x)
+    return Dataset(
+        **{f"x_{split}": x[split] for split in SPLITS},
+        **{f"y_{split}": y[split] for split in SPLITS},
+        notices=tuple(notices),
+    )  # type: ignore[arg-type]
+
+
+def _split_off(
+    x: dict[str, Inputs], y: dict[str, NDArray[Any]], share: float, seed: int, source: str
+) -> None:
+    count = len(y["train"])
+    held = round(share * count)
+    if not 0 < held < count:
+        raise UserError(
+            f"{source}: validation_split {share} of {count} training samples leaves a split empty."
+        )
+    order = np.random.default_rng(seed).permutation(count)
+    val, train = order[:held], order[held:]
+    x["val"], y["val"] = tuple(one[val] for one in x["train"]), y["train"][val]
+    x["train"], y["train"] = tuple(one[train] for one in x["train"]), y["train"][train]
+
+
+def _inputs(value: Any, shape: Shape, where: str) -> Inputs:
+    names = list(shape.inputs)
+    if isinstance(value, Mapping):
+        if set(value) != set(names):
+            raise UserError(
+                f"{where} has inputs {', '.join(map(str, value))}, the model {', '.join(names)}: name them alike."
+            )
+        parts = [value[name] for name in names]
+    elif len(names) == 1:
+        single = (
+            isinstance(value, list | tuple)
+            and len(value) == 1
+            and np.ndim(value[0]) == len(shape.inputs[names[0]]) + 1
+        )
+        parts = [value[0] if single else value]
+    elif isinstance(value, list | tuple) and len(value) == len(names):
+        parts = list(value)
+    else:
+        raise UserError(
+            f"{where} is one array, the model has inputs {', '.join(names)}: give a list or dict of arrays."
+        )
+    arrays = []
+    for name, part in zip(names, parts, strict=True):
+        spot = f"{where}[{name!r}]" if len(names) > 1 else where
+        array = _numbers(part, spot)
+        wanted = shape.inputs[name]
+        fits = array.ndim == len(wanted) + 1 and all(
+            want in (None, have) for want, have in zip(wanted, array.shape[1:], strict=True)
+        )
+        if not fits:
+            raise UserError(
+                f"{spot} has samples of shape {array.shape[1:]}, the model takes {wanted}: reshape one of them."
+            )
+        arrays.append(array)
+    if len({len(one) for one in arrays}) > 1:
+        raise UserError(
+            f"{where} has {', '.join(str(len(one)) for one in arrays)} samples in its inputs: they must be equal."
+        )
+    return tuple(arrays)
+
+
+def _numbers(value: Any, where: str) -> NDArray[np.float32]:
+    if not hasattr(value, "__array__") and not isinstance(value, list | tuple):
+        raise UserError(f"{where} is a {type(value).__name__}: give a NumPy array.")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise UserError(f"{where} is ragged, its samples differ in shape: pad them to one.") from None
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"{where} has dtype {array.dtype}: give numbers.")
+    if array.ndim == 0 or array.size == 0:
+        raise UserError(f"{where} is empty: give at least one sample.")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = np.argwhere(~finite)[0]
+        raise UserError(
+            f"{where} holds {np.size(finite) - np.count_nonzero(finite)} values that are NaN, infinite or beyond float32, "
+            f"the first at {tuple(int(i) for i in bad)}: clean them."
+        )
+    return array
+
+
+def _labels(value: Any, shape: Shape, where: str, notices: list[str]) -> NDArray[Any]:
+    array = _numbers(value, where)
+    if shape.task == "regression":
+        if array.ndim == 1 and shape.output == (1,):
+            array = array[:, None]
+        if array.shape[1:] != shape.output:
+            raise UserError(
+                f"{where} has targets of shape {array.shape[1:]}, the model gives {shape.output}: match them."
+            )
+        return array
+    classes = 2 if shape.task == "binary" else int(shape.output[-1] or 0)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.shape[1] == classes:
+        if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
+            raise UserError(
+                f"{where} has {classes} columns but isn't one-hot: give class numbers, or one 1 a row."
+            )
+        notices.append(f"{where} is one-hot and was read as class numbers.")
+        array = array.argmax(axis=1)
+    if array.ndim != 1:
+        raise UserError(
+            f"{where} has shape {array.shape}: give class numbers of shape (samples,), or one-hot rows of {classes}."
+        )
+    wrong = array[(array != np.round(array)) | (array < 0) | (array >= classes)]
+    if wrong.size:
+        what = (
+            "task binary has 0 and 1"
+            if shape.task == "binary"
+            else f"the model's {classes} outputs allow 0..{classes - 1}"
+        )
+        raise UserError(
+            f"{where} holds the label {wrong[0]:g}, but {what}: renumber the classes, or change the model."
+        )
+    return array.astype(np.int32)
+
+
+def _check_classes(y: Mapping[str, NDArray[Any]], shape: Shape, source: str, notices: list[str]) -> None:
+    if shape.task == "regression":
+        return
+    expected = 2 if shape.task == "binary" else int(shape.output[-1] or 0)
+    for split in SPLITS:
+        present = np.unique(y[split])
+        if len(present) < 2:
+            raise UserError(
+                f"{source}: y_{split} holds only class {present[0]}: mix the classes in every split."
+            )
+        if len(present) < expected:
+            absent = sorted(set(range(expected)) - set(present.tolist()))
+            notices.append(
+                f"{source}: y_{split} lacks {len(absent)} of {expected} classes, {absent[0]} the first."
+            )
+
+
+def _overlaps(x: Mapping[str, Inputs]) -> list[str]:
+    """Tell how many validation or test samples also stand among the training samples, byte for byte."""
+
+    def rows(split: str) -> list[int]:
+        arrays = x[split]
+        return [
+            hash(b"".join(one[i].tobytes() for one in arrays))
+            for i in range(min(len(arrays[0]), _OVERLAP_ROWS))
+        ]
+
+    train = set(rows("train"))
+    found = []
+    for split in ("val", "test"):
+        shared = sum(one in train for one in rows(split))
+        if shared:
+            found.append(f"{shared} samples of x_{split} also stand in x_train: the scores will be too good.")
+    return found

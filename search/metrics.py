@@ -1,0 +1,150 @@
+"""What ranks candidates: accuracy, ROC AUC, background rejection, mean squared error, or a user's function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from bitfront.search.config import StudyConfig
+from bitfront.search.user_code import UserFunction
+from bitfront.spaces.errors import UserError
+from numpy.typing import NDArray
+
+Scores = NDArray[np.floating[Any]]
+Labels = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A number for a model's outputs on labelled samples.
+
+    Attributes:
+        name: as the study file gives it.
+        direction: `maximize` or `minimize`.
+        task: `binary`, `multiclass` or `regression`.
+        function: computes it from labels and scores; scores of a classifier are probabilities.
+        from_logits: whether the scores that will come are logits, of a head without its sigmoid or softmax.
+    """
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    task: str
+    function: Callable[[Labels, Scores], float]
+    from_logits: bool = False
+
+    def on_logits(self, from_logits: bool = True) -> Metric:
+        """Return the same metric for scores that are logits, or that are not."""
+        return replace(self, from_logits=from_logits)
+
+    def __call__(self, y_true: Labels, y_score: Scores) -> float:
+        """Compute the metric.
+
+        Args:
+            y_true: class numbers of shape (samples,), or targets shaped like the output.
+            y_score: outputs, (samples,) or (samples, 1) where binary, else (samples, classes) or like `y_true`.
+
+        Returns:
+            The metric; NaN where a score isn't finite, which no metric can rank.
+
+        Raises:
+            UserError: when a user's function fails or returns no finite number.
+        """
+        scores = np.asarray(y_score, dtype=np.float64)
+        if not np.isfinite(scores).all():
+            return float("nan")
+        if self.task == "binary":
+            scores = scores.reshape(len(scores))
+        if self.from_logits and self.task != "regression":
+            scores = probabilities(scores)
+        return float(self.function(y_true, scores))
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether `one` is strictly better than `other`."""
+        return one > other if self.direction == "maximize" else one < other
+
+
+def probabilities(logits: Scores) -> NDArray[np.float64]:
+    """Return the sigmoid of (samples,) or the softmax of (samples, classes), in float64."""
+    logits = np.asarray(logits, dtype=np.float64)
+    if logits.ndim == 1:
+        # Both branches of the sigmoid are evaluated where their exponential can't overflow.
+        small = np.exp(-np.abs(logits))
+        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def accuracy(y_true: Labels, y_score: Scores) -> float:
+    """Share of samples whose class is right: above one half where binary, else the largest score."""
+    chosen = y_score > 0.5 if y_score.ndim == 1 else y_score.argmax(axis=-1)
+    return float(np.mean(chosen == y_true))
+
+
+def roc_auc(y_true: Labels, y_score: Scores) -> float:
+    """Area under the ROC curve; several classes: mean of one-versus-rest over the classes that occur."""
+    from sklearn.metrics import roc_auc_score
+
+    if y_score.ndim == 1:
+        return float(roc_auc_score(y_true, y_score))
+    areas = [
+        roc_auc_score(y_true == one, y_score[:, one])
+        for one in range(y_score.shape[1])
+        if 0 < np.count_nonzero(y_true == one) < len(y_true)
+    ]
+    return float(np.mean(areas))
+
+
+def background_rejection(y_true: Labels, y_score: Scores, signal_efficiency: float = 0.5) -> float:
+    """Return 1 / (share of background kept) where the given share of signal is kept.
+
+    The ROC curve is interpolated linearly. A sample of n background events can't tell shares below 1/n, so the
+    result is at most n, also where no background event is left.
+    """
+    from sklearn.metrics import roc_curve
+
+    false_positive, true_positive, _ = roc_curve(y_true, y_score, drop_intermediate=False)
+    kept = float(np.interp(signal_efficiency, true_positive, false_positive))
+    return 1.0 / max(kept, 1.0 / np.count_nonzero(y_true == 0))
+
+
+def mse(y_true: Labels, y_score: Scores) -> float:
+    """Mean squared error over all elements."""
+    return float(np.mean((np.asarray(y_true, dtype=np.float64).reshape(y_score.shape) - y_score) ** 2))
+
+
+def build_metric(config: StudyConfig, base_dir: Path) -> Metric:
+    """Return the metric that a study file names.
+
+    Raises:
+        UserError: when its file or function is missing.
+    """
+    wanted = config.metric
+    functions: dict[str, Callable[[Labels, Scores], float]] = {
+        "accuracy": accuracy,
+        "roc_auc": roc_auc,
+        "background_rejection": lambda y, score: background_rejection(y, score, wanted.signal_efficiency),
+        "mse": mse,
+    }
+    function = functions.get(wanted.name) or _checked(UserFunction(wanted.name, base_dir, "metric"))
+    direction: Literal["maximize", "minimize"] = wanted.direction or "maximize"
+    return Metric(name=wanted.name, direction=direction, task=config.task, function=function)
+
+
+def _checked(function: UserFunction) -> Callable[[Labels, Scores], float]:
+    def call(y_true: Labels, y_score: Scores) -> float:
+        value = function(y_true, y_score)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not np.isfinite(number):
+            raise UserError(
+                f"metric: {function.file.name}:{function.name} returned {value!r} for {len(y_true)} samples: "
+                "return one finite number."
+            )
+        return number
+
+    return call

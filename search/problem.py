@@ -1,0 +1,260 @@
+"""What a study is about, loaded and checked: the float model, the data, and the metric that ranks candidates."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bitfront.search.config import PYTHON_OBJECT, StudyConfig
+from bitfront.search.config.base import nearest
+from bitfront.search.config.load import read_yaml
+from bitfront.search.data import Dataset, Shape, check, read_npz
+from bitfront.search.metrics import Metric, build_metric
+from bitfront.search.user_code import UserFunction
+from bitfront.spaces.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+_MOST_CONFIG_BYTES = 64 << 20
+"""Largest description of a `.keras` file that is read; a network for an FPGA has some 100 kB."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A study's model, data and metric, which fit each other."""
+
+    config: StudyConfig
+    base_dir: Path
+    """The folder that the study's files are relative to."""
+    model: keras.Model
+    """The float model, built; its weights are random where `needs_training`."""
+    data: Dataset
+    metric: Metric
+    """Takes the outputs of `model`, which are logits where it lacks a last sigmoid or softmax."""
+    needs_training: bool
+    digest: str
+    """Identifies configuration, data and model: 16 hex digits; a study goes on only with the same one."""
+
+
+def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
+    """Load what a study file names, and check that it fits together.
+
+    The seed of Python, NumPy and Keras is set, so that a model function gives the same weights each time.
+
+    Raises:
+        UserError: in one sentence: a file or function is missing or fails, the model has no fixed layers, its
+            output doesn't fit the task, or the data don't fit the model.
+    """
+    base_dir = Path(base_dir)
+    metric = build_metric(config, base_dir)
+    model, trained = _model(config, base_dir)
+    if config.model_trained != "auto":
+        trained = config.model_trained
+    shape = _shape(model, config.task)
+    source = str(config.data) if isinstance(config.data, str | Path) else "data"
+    data = check(_data(config.data, base_dir), shape, source, config.validation_split, config.seed)
+    if trained:
+        _check_weights(model)
+    return Problem(
+        config=config,
+        base_dir=base_dir,
+        model=model,
+        data=data,
+        metric=metric.on_logits(not ends_in_probabilities(model)),
+        needs_training=not trained,
+        digest=_digest(config, model, data, trained),
+    )
+
+
+def load_model(source: Any, base_dir: Path, *, trust: bool = False, seed: int = 1) -> keras.Model:
+    """Return the Keras model that a source means: `file.py:function`, a `.keras` file, a ready study, or a model.
+
+    Raises:
+        UserError: when it is missing, fails to load, or holds a Lambda without `trust`.
+    """
+    model, _ = _loaded(source, Path(base_dir), trust, seed)
+    return model
+
+
+def ends_in_probabilities(model: keras.Model) -> bool:
+    """Whether the model's output passed a sigmoid or softmax, in a layer of its own or as an activation."""
+    layer: Any = model.outputs[0]._keras_history.operation
+    if getattr(layer, "outputs", None) and hasattr(layer, "layers"):  # a model used as a layer
+        return ends_in_probabilities(layer)
+    if type(layer).__name__ == "Softmax":
+        return True
+    activation = getattr(layer, "activation", None)
+    name = activation if isinstance(activation, str) else getattr(activation, "__name__", None)
+    name = str(name or type(activation).__name__).removeprefix("quantized_")
+    return name.startswith(("sigmoid", "softmax"))
+
+
+def _model(config: StudyConfig, base_dir: Path) -> tuple[keras.Model, bool]:
+    return _loaded(config.model, base_dir, config.trust_model, config.seed)
+
+
+def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.Model, bool]:
+    """Return the model and whether it comes trained, as its kind of source suggests."""
+    import keras
+
+    if isinstance(source, keras.Model):
+        return _built(source, "model"), True
+    if not isinstance(source, str | Path):
+        raise UserError(
+            f"model is a {type(source).__name__}: give a keras.Model, file.py:function or a .keras file."
+        )
+    text = str(source)
+    if text.endswith((".keras", ".h5", ".hdf5")):
+        return _built(_read_keras(base_dir / text, trust), text), True
+    if ":" in text:
+        function = UserFunction(text, base_dir, "model")
+        # Layers without a name are counted by the process: start anew, or a study could not go on after another.
+        keras.utils.clear_session(free_memory=False)
+        keras.utils.set_random_seed(seed)
+        model = function()
+        if not isinstance(model, keras.Model):
+            raise UserError(f"model: {text} returned a {type(model).__name__}: return a keras.Model.")
+        return _built(model, text), False
+    inner, folder = _ready(text, "model")
+    return _loaded(inner, folder, trust, seed)
+
+
+def _ready(name: str, key: str) -> tuple[str, Path]:
+    """Return what a ready study has for `key`, and its folder."""
+    from bitfront.experiments import gallery
+
+    studies = {one.name.replace("_", "-"): one for one in gallery()}
+    study = studies.get(name.replace("_", "-"))
+    if study is None:
+        hint = nearest(name, [one.name for one in studies.values()])
+        kinds = "a .keras file" if key == "model" else "an .npz"
+        raise UserError(
+            f"{key} = {name!r} is neither file.py:function nor {kinds} nor a ready study: {hint}.".replace(
+                "?.", "?"
+            )
+        )
+    inner = read_yaml(study.file).get(key)
+    if not isinstance(inner, str) or (":" not in inner and not inner.endswith((".keras", ".npz"))):
+        raise UserError(f"{study.file}: {key} = {inner!r} names no file: install bitfront again.")
+    return inner, study.folder
+
+
+def _read_keras(path: Path, trust: bool) -> keras.Model:
+    import keras
+
+    if path.suffix != ".keras":
+        raise UserError(
+            f"model: {path} is an older format: load it with Keras and save it as {path.stem}.keras."
+        )
+    if not path.is_file():
+        near = sorted(one.name for one in path.parent.glob("*.keras")) if path.parent.is_dir() else []
+        hint = nearest(path.name, near) if near else "correct the path, or save the model there"
+        raise UserError(f"model: there's no file {path}: {hint}.".replace("?.", "?"))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo("config.json")
+            if info.file_size > _MOST_CONFIG_BYTES:
+                raise UserError(
+                    f"model: {path} claims a description of {info.file_size:,} bytes: save it again."
+                )
+            text = archive.read(info).decode("utf-8")
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"model: {path} isn't a sound .keras file ({error}): save it again with Keras."
+        ) from None
+    if '"class_name": "Lambda"' in text and not trust:
+        raise UserError(
+            f"model: {path} holds a Lambda layer, which runs code of whoever made the file: replace it by a Keras "
+            "layer, or set trust_model: true if you trust its maker."
+        )
+    custom: dict[str, Any] = {}
+    if "qkeras" in text or '"class_name": "Q' in text:
+        from qkeras.utils import _add_supported_quantized_objects
+
+        _add_supported_quantized_objects(custom)
+    try:
+        return keras.models.load_model(path, custom_objects=custom, compile=False, safe_mode=not trust)
+    except Exception as error:  # Keras raises whatever a layer's constructor does
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UserError(
+            f"model: Keras can't load {path} ({reason[:300]}): for layers of your own, name a function that builds the model."
+        ) from None
+
+
+def _built(model: keras.Model, source: str) -> keras.Model:
+    """Return the model if its inputs and outputs are known.
+
+    Raises:
+        UserError: when it isn't built, or its layers can't be read.
+    """
+    try:
+        known = bool(model.inputs) and bool(model.outputs)
+    except (AttributeError, ValueError):
+        known = False
+    if not known:
+        raise UserError(
+            f"model: {source} has no known inputs: start a Sequential model with keras.Input(shape), or write it as a "
+            "functional model."
+        )
+    if len(model.outputs) != 1:
+        names = ", ".join(tensor._keras_history.operation.name for tensor in model.outputs)
+        raise UserError(
+            f"model: {source} has {len(model.outputs)} outputs ({names}), and one metric can't rank them: keep one, or "
+            "concatenate them."
+        )
+    return model
+
+
+def _shape(model: keras.Model, task: str) -> Shape:
+    inputs = {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+    output = tuple(model.outputs[0].shape[1:])
+    if task == "binary" and output != (1,):
+        raise UserError(
+            f"model: its output has shape {output}, but task binary needs one number: end with Dense(1), or set task: "
+            "multiclass."
+        )
+    if task == "multiclass" and (len(output) != 1 or not output[0] or output[0] < 2):
+        raise UserError(
+            f"model: its output has shape {output}, but task multiclass needs a score for each class: end with "
+            "Dense(classes), or set another task."
+        )
+    return Shape(inputs, output, task)
+
+
+def _data(source: Any, base_dir: Path) -> Any:
+    """Return raw arrays from an `.npz`, a function, a ready study, or as Python gave them."""
+    if isinstance(source, str | Path):
+        text = str(source)
+        if text.endswith(".npz"):
+            return read_npz(base_dir / text)
+        if ":" in text:
+            return UserFunction(text, base_dir, "data")()
+        inner, folder = _ready(text, "data")
+        return _data(inner, folder)
+    if isinstance(source, Mapping | tuple):
+        return source
+    raise UserError(f"data is a {type(source).__name__}: give a dict of arrays, file.py:function or an .npz.")
+
+
+def _check_weights(model: keras.Model) -> None:
+    for variable in model.weights:
+        if not np.isfinite(np.asarray(variable)).all():
+            raise UserError(f"model: weights {variable.path} hold NaN or infinity: train the model again.")
+
+
+def _digest(config: StudyConfig, model: keras.Model, data: Dataset, trained: bool) -> str:
+    state = hashlib.sha256(f"{config.digest} {data.digest} {trained}".encode())
+    if config.to_dict()["model"] == PYTHON_OBJECT or trained:
+        for variable in model.weights:
+            state.update(np.ascontiguousarray(np.asarray(variable)).data)
+    for layer in model.layers:
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        activation = getattr(getattr(layer, "activation", None), "__name__", "")
+        state.update(f"{type(layer).__name__} {layer.name} {shapes} {activation}".encode())
+    return state.hexdigest()[:16]
