@@ -13,19 +13,22 @@ if TYPE_CHECKING:
     from .estimate import Estimate, legal_reuse_factors
     from .export import hls_config, to_keras, to_qkeras
     from .parts import Part, part
-    from .project import HlsProject, convert
-    from .support import LayerSupport, check_hardware, support_table
+    from .project import HlsProject, Notice, convert
+    from .sandbox import BuildError
+    from .support import LayerSupport, check_hardware, legal_reuse_factor, support_table
     from .types import Calibration, Types, resolve
 
 __all__ = [
     "BitTrue",
     "BitTrueLayer",
+    "BuildError",
     "Calibration",
     "DesignDescription",
     "Estimate",
     "HlsProject",
     "LayerDescription",
     "LayerSupport",
+    "Notice",
     "Part",
     "Trainer",
     "Types",
@@ -34,6 +37,7 @@ __all__ = [
     "convert",
     "describe",
     "hls_config",
+    "legal_reuse_factor",
     "legal_reuse_factors",
     "part",
     "resolve",
@@ -49,8 +53,9 @@ _HOMES = {
     "estimate": ("Estimate", "legal_reuse_factors"),
     "export": ("hls_config", "to_keras", "to_qkeras"),
     "parts": ("Part", "part"),
-    "project": ("HlsProject", "convert"),
-    "support": ("LayerSupport", "check_hardware", "support_table"),
+    "project": ("HlsProject", "Notice", "convert"),
+    "sandbox": ("BuildError",),
+    "support": ("LayerSupport", "check_hardware", "legal_reuse_factor", "support_table"),
     "types": ("Calibration", "Types", "resolve"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from math import prod
 
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 from bitfront.spaces.graph import LINEAR, RECURRENT
 
-from .design import GATES, DesignDescription, LayerDescription
-from .estimate import closest_reuse_factor
+from .design import DesignDescription, LayerDescription
+from .support import legal_reuse_factor
 from .types import Types
 from .weights import WeightContent
 
@@ -55,12 +54,6 @@ def describe(
     )
 
 
-@lru_cache(maxsize=4096)
-def nearest_legal(n_in: int, n_out: int, wanted: int) -> int:
-    """Return the legal reuse factor nearest to `wanted`; listing the legal ones takes a while, so it is kept."""
-    return closest_reuse_factor(n_in, n_out, wanted)
-
-
 def _layer(
     graph: Graph,
     node: Node,
@@ -94,8 +87,10 @@ def _layer(
     elif node.op.endswith("pool"):
         options = {"pool_op": "max" if "max" in node.op else "average"}
     chosen = strategy.get(node.name, "Latency").lower()
-    wanted = reuse_factor.get(node.name, 1)
-    description = LayerDescription(
+    factor = reuse_factor.get(node.name, 1)
+    if factor > 1 and chosen == "resource" and node.op in LINEAR | RECURRENT:
+        factor = legal_reuse_factor(graph, node.name, factor)
+    return LayerDescription(
         name=node.name,
         op=_op(node),
         inputs=tuple(types[f"{i}/result"] for i in node.inputs),
@@ -103,23 +98,10 @@ def _layer(
         sizes=_sizes(graph, node, table_size),
         types=kinds,
         weights=content,
-        reuse_factor=wanted,
+        reuse_factor=factor,
         strategy=chosen,
         options=options,
     )
-    if wanted == 1 or chosen != "resource" or node.op not in LINEAR | RECURRENT:
-        return description
-    return _legalised(description, wanted)
-
-
-def _legalised(layer: LayerDescription, wanted: int) -> LayerDescription:
-    from dataclasses import replace
-
-    recurrent = None
-    if layer.op in GATES:
-        units = layer.sizes["n_state"]
-        recurrent = nearest_legal(units, units * GATES[layer.op], wanted)
-    return replace(layer, reuse_factor=nearest_legal(*layer.matrix, wanted), recurrent_reuse_factor=recurrent)
 
 
 def _both_directions(

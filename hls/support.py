@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING
 
 from bitfront.spaces import Graph, UserError, survey
-from bitfront.spaces.graph import LINEAR, RECURRENT
+from bitfront.spaces.graph import RECURRENT
 
 if TYPE_CHECKING:
     import keras
@@ -16,8 +18,6 @@ IO_TYPES = ("io_parallel", "io_stream")
 
 REFUSED: Mapping[tuple[str, str], str] = {
     ("bidirectional", "io_stream"): "hls4ml builds bidirectional layers with io_parallel only",
-    ("simple_rnn", "io_parallel"): "hls4ml 1.3 has no SimpleRNN for Vitis or Vivado; use GRU or LSTM",
-    ("simple_rnn", "io_stream"): "hls4ml 1.3 has no SimpleRNN for Vitis or Vivado; use GRU or LSTM",
 }
 """(operation, io_type) -> why it can't be built."""
 
@@ -92,6 +92,32 @@ def check_hardware(
         raise UserError(f"hls4ml can't build this model with {io_type}: " + "; ".join(faults) + ".")
 
 
-def linear_or_recurrent(graph: Graph) -> tuple[str, ...]:
-    """Return the names of the nodes that have a reuse factor and a strategy."""
-    return tuple(n.name for n in graph if n.op in LINEAR | RECURRENT)
+def legal_reuse_factor(graph: Graph, name: str, wanted: int) -> int:
+    """Return the reuse factor nearest to `wanted` that node `name` can really be built with (Resource strategy).
+
+    hls4ml moves illegal factors to the nearest legal one. For recurrent layers it takes the recurrent kernel's code
+    by the input kernel's factor, and for bidirectional ones it lists legal factors for three gates: only factors
+    legal for all of those matrices build, so the nearest of them is returned.
+    """
+    node = graph[name]
+    source = graph[node.inputs[0]].shape
+    if node.op in RECURRENT:
+        cell = node.attrs.get("cell", node.op)
+        units, gates = node.attrs["units"], {"lstm": {4}, "gru": {3}, "simple_rnn": {1}}[cell]
+        if node.op == "bidirectional":
+            gates = gates | {3}
+        shapes = [(n, g * units) for g in gates for n in (source[-1], units)]
+    elif node.op == "dense":
+        shapes = [(source[-1], node.shape[-1])]
+    else:
+        kernel = prod(node.attrs["kernel_size"])
+        shapes = [(kernel * (1 if node.op.startswith("depthwise") else source[-1]), node.shape[-1])]
+    return _nearest_common(tuple(shapes), wanted)
+
+
+@lru_cache(maxsize=4096)
+def _nearest_common(shapes: tuple[tuple[int, int], ...], wanted: int) -> int:
+    from .estimate import legal_reuse_factors
+
+    common = set.intersection(*(set(legal_reuse_factors(*shape)) for shape in shapes))
+    return min(common, key=lambda factor: (abs(factor - wanted), factor))

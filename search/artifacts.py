@@ -1,0 +1,122 @@
+"""A finished trial as models, types and golden data, from the study folder alone."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bitfront.hls import BitTrue, hls_config, to_keras, to_qkeras
+from bitfront.spaces import Candidate, FixedPoint, Graph, UserError, Weights, lower
+
+from .bundle.source import BundleSource
+from .config import load_study
+from .evaluation import FILE, Evaluation, trial_folder
+from .reference import Reference
+from .store import StudyStore
+from .workbench import narrow_nodes, space_of
+
+if TYPE_CHECKING:
+    from .config import StudyConfig
+
+_PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "optuna", "numpy")
+
+
+def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
+    """Return all that a bundle of trial `number` is made of.
+
+    Raises:
+        UserError: when the folder is no study, or the trial was never scored.
+    """
+    study_dir = Path(study_dir)
+    evaluation = Evaluation.read(trial_folder(study_dir, number) / FILE)
+    if evaluation.status != "complete":
+        raise UserError(
+            f"Trial {number} is {evaluation.status} ({evaluation.reason}): choose one that was scored."
+        )
+    reference = Reference.read(study_dir)
+    config = load_study(study_dir / "study.yaml")
+    float_model = load_float_model(study_dir, trust=config.trust_model)
+    types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
+    graph, candidate, twin = rebuild(config, float_model, evaluation, types)
+    weights: Weights = StudyStore(study_dir).weights(number) or graph.weights
+    twin.restore(weights)
+    twin.assign(types)
+    golden = _golden(study_dir)
+    plain = to_keras(graph, weights, types)
+    return BundleSource(
+        name=f"{reference.study}-{number:05d}",
+        quantized_model=to_qkeras(graph, weights, types),
+        model=plain,
+        float_model=float_model,
+        precision=types,
+        hls_config=hls_config(
+            graph,
+            types,
+            plain,
+            backend=config.hls.backend,
+            strategy=candidate.strategy,
+            reuse_factor=candidate.reuse_factor,
+            table_size=config.space.table_size,
+        ),
+        part=config.device.part,
+        clock_ns=config.device.clock_ns,
+        golden_inputs=golden,
+        golden_outputs=twin.predict(golden),
+        evaluation=evaluation.to_json(),
+        study={
+            "name": reference.study,
+            "digest": config.digest,
+            "trial": number,
+            "candidate": candidate.digest,
+            "seed": config.seed,
+            "data_digest": str(reference.params.get("data_digest", "")),
+            "float_scores": dict(reference.float_scores),
+            "head_left_off": graph.dropped_head,
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in _PACKAGES},
+        },
+        metric=reference.metric.name,
+        backend=config.hls.backend,
+        io_type=config.hls.io_type,
+    )
+
+
+def load_float_model(study_dir: Path, *, trust: bool) -> Any:
+    """Return the study's trained float model.
+
+    Raises:
+        UserError: when it is missing or damaged.
+    """
+    import keras
+
+    path = Path(study_dir) / "float.keras"
+    if not path.exists():
+        raise UserError(f"{study_dir} has no float.keras: run the study first.")
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+    except (ValueError, OSError, TypeError) as error:
+        raise UserError(f"{path} can't be loaded ({str(error).splitlines()[0]}).") from error
+
+
+def rebuild(
+    config: StudyConfig, model: Any, evaluation: Evaluation, types: dict[str, FixedPoint]
+) -> tuple[Graph, Candidate, BitTrue]:
+    """Return the graph, the candidate and a bit-true model for a trial of a study."""
+    graph = lower(model, head=config.space.head)
+    unsigned = {name: 0.0 if not types[f"{name}/result"].signed else -1.0 for name in graph.inputs}
+    graph = graph.with_data(unsigned)
+    space = space_of(config, graph)
+    twin = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
+    return graph, space.candidate(evaluation.params), twin
+
+
+def _golden(study_dir: Path) -> list[Any]:
+    path = Path(study_dir) / "golden.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return [arrays[f"x{i}"] for i in range(len(arrays.files))]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} can't be read ({error}): run the study again.") from error

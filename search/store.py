@@ -1,0 +1,257 @@
+"""The study folder: what stands where, written so that a cut at any moment loses nothing that was finished.
+
+`study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`; `journal.log`
+Optuna's; `golden.npz` some validation inputs for bundles; `trials/00012/` one folder a finished trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from bitfront.hls import part
+from bitfront.spaces import Candidate, FixedPoint, UserError, Weights
+
+from .evaluation import Evaluation, trial_folder, write_atomic
+from .objectives import parse_objectives
+from .reference import Reference
+
+if TYPE_CHECKING:
+    from .config import StudyConfig
+    from .problem import Problem
+    from .progress import Progress
+    from .workbench import Workbench
+
+GOLDEN_SAMPLES = 256
+"""Validation samples kept for bundles."""
+
+
+@dataclass
+class StudyStore:
+    """Reads and writes one study's folder."""
+
+    folder: Path
+
+    # -- opening -----------------------------------------------------------------------------------------------
+
+    def set_aside(self) -> None:
+        """Move an existing study out of the way, to the first free `NAME.1`, `NAME.2`, ..."""
+        if not self.folder.exists():
+            return
+        number = 1
+        while (aside := self.folder.with_name(f"{self.folder.name}.{number}")).exists():
+            number += 1
+        self.folder.rename(aside)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second launcher.
+
+        Raises:
+            UserError: when another launcher holds it, or the folder can't be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise UserError(
+                f"The study folder {self.folder} can't be written ({error.strerror}): set `output` to another folder."
+            ) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"Study {self.folder} is being run by another process: wait for it, or choose another name."
+                ) from None
+            yield
+
+    def open(self, config: StudyConfig, base_dir: Path, progress: Progress) -> Problem:
+        """Load model and data and train the float model, or take up what an earlier run left.
+
+        Raises:
+            UserError: when the folder holds a study with other settings, model or data.
+        """
+        from .problem import load_problem
+
+        problem = load_problem(config, base_dir)
+        for notice in problem.data.notices:
+            progress.say(f"Note: {notice}")
+        identity = {"config": config.digest, "problem": problem.digest}
+        known = self._identity()
+        if known and known != identity:
+            what = "settings" if known.get("config") != identity["config"] else "model code or data"
+            raise UserError(
+                f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
+                "or choose another name."
+            )
+        self._float_model(problem, progress)
+        write_atomic(self.folder / "study.yaml", _yaml(config))
+        self._keep_golden(problem)
+        if not known:
+            write_atomic(self.folder / "identity.json", json.dumps(identity) + "\n")
+        return problem
+
+    def _identity(self) -> dict[str, str] | None:
+        path = self.folder / "identity.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def _float_model(self, problem: Problem, progress: Progress) -> None:
+        from .float_model import train_float
+
+        saved = self.folder / "float_weights.npz"
+        if saved.exists():
+            with np.load(saved, allow_pickle=False) as arrays:
+                problem.model.set_weights([arrays[f"w{i}"] for i in range(len(arrays.files))])
+            return
+        if problem.needs_training:
+            progress.say(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
+            train_float(problem)
+        _replace(self.folder / "float.keras", problem.model.save)
+        weights = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}
+        _replace(saved, lambda path: np.savez(path, **weights))
+
+    def _keep_golden(self, problem: Problem) -> None:
+        path = self.folder / "golden.npz"
+        if not path.exists():
+            arrays = {f"x{i}": x[:GOLDEN_SAMPLES] for i, x in enumerate(problem.data.x_val)}
+            _replace(path, lambda target: np.savez_compressed(target, **arrays))
+
+    # -- what is measured against ------------------------------------------------------------------------------
+
+    def write_reference(self, bench: Workbench, *, test: bool = False) -> Reference:
+        """Write `reference.json`; with `test`, the float model's test score too."""
+        config, problem = bench.problem.config, bench.problem
+        device = part(config.device.part)
+        scores = {"val": bench.float_score}
+        if test:
+            scores["test"] = bench.float_test_score()
+        identity = self._identity() or {}
+        data = problem.data
+        reference = Reference(
+            study=config.name,
+            study_id="-".join([config.name, identity.get("config", ""), identity.get("problem", "")]),
+            metric=bench.metric_record,
+            float_scores=scores,
+            objectives=parse_objectives(config.objectives, bench.metric_record),
+            constraints=bench.constraints,
+            device={"part": device.name, **device.capacity()},
+            clock_ns=config.device.clock_ns,
+            model=f"{problem.model.name}, {problem.model.count_params():,} parameters",
+            data=f"{len(data.y_train):,} / {len(data.y_val):,} / {len(data.y_test):,} samples",
+            experiment=config.tracking.experiment or config.name,
+            space_size=bench.space.size,
+            params={
+                "sampler": config.sampler,
+                "seed": config.seed,
+                "backend": config.hls.backend,
+                "io_type": config.hls.io_type,
+                "data_digest": data.digest,
+                **{f"version.{name}": version(name) for name in ("keras", "hls4ml", "qkeras-v3", "optuna")},
+            },
+        )
+        reference.write(self.folder)
+        return reference
+
+    # -- trials ------------------------------------------------------------------------------------------------
+
+    def write_trial(self, evaluation: Evaluation, weights: Weights | None) -> None:
+        """Write a trial's folder; `evaluation.json` comes last and makes it finished."""
+        folder = trial_folder(self.folder, evaluation.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        if weights is not None:
+            arrays = {f"{node}/{role}": v for node, roles in weights.items() for role, v in roles.items()}
+            _replace(folder / "weights.npz", lambda path: np.savez_compressed(path, **arrays))
+        write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
+        write_atomic(folder / "layers.csv", _csv(evaluation))
+        evaluation.write(self.folder)
+
+    def weights(self, number: int) -> Weights | None:
+        """Return the trained weights of a trial, or None where it was not trained.
+
+        Raises:
+            UserError: when the file is damaged.
+        """
+        path = trial_folder(self.folder, number) / "weights.npz"
+        if not path.exists():
+            return None
+        found: dict[str, dict[str, Any]] = {}
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                for key in arrays.files:
+                    node, _, role = key.rpartition("/")
+                    found.setdefault(node, {})[role] = arrays[key]
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(
+                f"{path} is damaged ({error}): delete the trial's folder and run the study again."
+            ) from error
+        return found
+
+    def score_on_test(self, bench: Workbench, evaluation: Evaluation) -> Evaluation:
+        """Return the evaluation with its test score, kept in its file; scored once."""
+        if "test" in evaluation.metrics or evaluation.status != "complete":
+            return evaluation
+        candidate: Candidate = bench.space.candidate(evaluation.params)
+        types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
+        score = bench.test_score(candidate, types, self.weights(evaluation.number))
+        scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
+        scored.write(self.folder)
+        return scored
+
+    def spent_seconds(self) -> float:
+        """Return the wall seconds that earlier runs spent searching."""
+        try:
+            return float((self.folder / "spent_seconds").read_text())
+        except (OSError, ValueError):
+            return 0.0
+
+    def spend(self, seconds: float) -> None:
+        """Remember the wall seconds spent so far."""
+        write_atomic(self.folder / "spent_seconds", f"{seconds:.1f}\n")
+
+
+def _replace(path: Path, save: Any) -> None:
+    """Let `save` write a file of the same kind beside `path`, then put it in place."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        save(str(temporary))
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _csv(evaluation: Evaluation) -> str:
+    """Return the per-layer table."""
+    import csv
+    import io
+
+    if not evaluation.layers:
+        return ""
+    columns = list(dict.fromkeys(key for row in evaluation.layers for key in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in evaluation.layers:
+        kinds = " ".join(f"{role}={text}" for role, text in row["types"].items())
+        writer.writerow({**row, "types": kinds})
+    return out.getvalue()
+
+
+def _yaml(config: StudyConfig) -> str:
+    try:
+        return config.to_yaml()
+    except (TypeError, ValueError):  # models and data given as objects have no text
+        return yaml.safe_dump({"name": config.name, "task": config.task}, sort_keys=False)

@@ -1,0 +1,336 @@
+"""All that a study makes once, and the evaluation of one candidate with it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, describe, part, resolve
+from bitfront.hls.estimate import Estimate, estimate
+from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
+
+from .evaluation import Evaluation, Kind
+from .objectives import Constraint, Metric, broken, metric_violations, parse_constraints, resource_violations
+
+if TYPE_CHECKING:
+    from .config import StudyConfig
+    from .config.quantities import Widths
+    from .problem import Problem
+
+CALIBRATION_SAMPLES = 4096
+"""Training samples that the float ranges are taken from."""
+FINAL_RATE = 0.1
+"""The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
+
+
+def space_of(config: StudyConfig, graph: Graph) -> Space:
+    """Return the space that a study file describes for a model.
+
+    Raises:
+        UserError: when a pattern matches no layer or a tie no dimension.
+    """
+    layers = list(dict.fromkeys(node.layer for node in graph))
+    config.check_layers(layers)
+    section = config.space
+
+    def hardware(key: Literal["strategy", "reuse_factor"], layer: str) -> tuple[tuple[Any, ...], bool]:
+        return config.hls.choices(key, layer)
+
+    def rule_of(layer: str) -> LayerRule:
+        rule = section.of_layer(layer)
+        if rule.keep is not None:
+            kept = _bounds(rule.keep)
+            return LayerRule(weights=kept, recurrent_weights=kept, biases=kept, activations=kept, tables=kept)
+        return LayerRule(
+            weights=_bounds(rule.weights),
+            recurrent_weights=_tied(rule.recurrent_weights),
+            biases=_tied(rule.biases),
+            activations=_bounds(rule.activations),
+            accumulators=(0, 0) if rule.accumulators == "exact" else _bounds(rule.accumulators),
+            tables=_bounds(rule.tables),
+        )
+
+    return build_space(
+        graph,
+        rule_of,
+        methods=section.method,
+        inputs=_bounds(section.input),
+        ties=section.ties,
+        search_integers=section.integer_bits == "search",
+        hardware=hardware,
+    )
+
+
+def _bounds(widths: Widths | str | None) -> tuple[int, int]:
+    assert widths is not None
+    assert not isinstance(widths, str)
+    return widths.low, widths.high
+
+
+def _tied(widths: Widths | str | None) -> tuple[int, int] | None:
+    return None if widths == "tied" else _bounds(widths)
+
+
+@dataclass(eq=False)
+class Workbench:
+    """The bit-true model of a study, calibrated, with its space, objectives and limits.
+
+    Built once a study; `evaluate` then answers candidates without building or tracing anything again.
+    """
+
+    problem: Problem
+    graph: Graph = field(init=False)
+    space: Space = field(init=False)
+    twin: BitTrue = field(init=False)
+    calibration: Calibration = field(init=False)
+    constraints: tuple[Constraint, ...] = field(init=False)
+    float_score: float = field(init=False)
+    """The float model's validation metric."""
+    _float_weights: Weights = field(init=False, repr=False)
+    _trained: bool = field(default=False, repr=False)
+    _trainer: Trainer | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        config, data = self.problem.config, self.problem.data
+        graph = lower(self.problem.model, head=config.space.head)
+        if len(graph.outputs) != 1:
+            raise UserError(
+                f"The model has {len(graph.outputs)} outputs: a study scores one, so give it a model with one output."
+            )
+        minima = {name: float(x.min()) for name, x in zip(graph.inputs, data.x_train, strict=True)}
+        self.graph = graph.with_data(minima)
+        strategies, factors = _choices(config, self.graph)
+        check_hardware(self.graph, io_type=config.hls.io_type, strategies=strategies, reuse_factors=factors)
+        self.space = space_of(config, self.graph)
+        self.twin = BitTrue(
+            self.graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(self.space)
+        )
+        rule = "mse" if config.space.integer_bits == "mse" else "max"
+        self.calibration = self.twin.calibrate([x[:CALIBRATION_SAMPLES] for x in data.x_train], rule=rule)
+        self._float_weights = self.graph.weights
+        output = self.graph[self.graph.outputs[0]]
+        self.metric = self.problem.metric.on_logits(
+            config.task != "regression" and output.op not in {"sigmoid", "softmax"}
+        )
+        self.float_score = self.score(self.twin.predict_float(data.x_val)[0])
+        self.constraints = parse_constraints(
+            config.limits(),
+            self.metric_record,
+            part(config.device.part).capacity(),
+        )
+
+    @property
+    def metric_record(self) -> Metric:
+        """The metric as reports and constraints know it."""
+        perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(self.problem.metric.name)
+        return Metric(self.problem.metric.name, self.problem.metric.direction, perfect)
+
+    def score(self, outputs: Any, split: Literal["val", "test"] = "val") -> float:
+        """Return the metric of outputs for a split."""
+        return float(self.metric(getattr(self.problem.data, f"y_{split}"), outputs))
+
+    def types(
+        self, candidate: Candidate, weights: Weights | None = None, known: Types | None = None
+    ) -> Types:
+        """Return every type of a candidate; after training with its `weights` and the weight types `known` before."""
+        roles = {f"{n}/{r}" for n, arrays in self.graph.weights.items() for r in arrays}
+        kept = {key: kind for key, kind in (known or {}).items() if key in roles}
+        return resolve(
+            self.graph,
+            candidate.widths,
+            self.calibration,
+            shifts=candidate.shifts,
+            weights=weights,
+            weight_types=kept,
+        )
+
+    def cost(self, candidate: Candidate, types: Types, weights: Weights | None = None) -> Estimate:
+        """Estimate what a candidate costs on the study's device."""
+        config = self.problem.config
+        design = describe(
+            self.graph,
+            types,
+            weights or self._float_weights,
+            name=candidate.digest,
+            part=config.device.part,
+            clock_ns=config.device.clock_ns,
+            io_type=config.hls.io_type,
+            backend=config.hls.backend,
+            strategy=candidate.strategy,
+            reuse_factor=candidate.reuse_factor,
+            table_size=config.space.table_size,
+        )
+        return estimate(design)
+
+    def evaluate(
+        self, number: int, params: Params, kind: Kind = "search"
+    ) -> tuple[Evaluation, Weights | None]:
+        """Return what became of a candidate, and its trained weights where it was trained.
+
+        A broken resource constraint ends it before it is scored; a training that diverges is a failure with a
+        reason; nothing else is caught here.
+        """
+        candidate = self.space.candidate(params)
+        started = time.perf_counter()
+        types = self.types(candidate)
+        record = _Record(number, params, kind, candidate)
+        record.cost(self.cost(candidate, types), types, self.graph)
+        record.seconds["estimate"] = time.perf_counter() - started
+        record.constraints = resource_violations(self.constraints, record.resources)
+        reason = broken(self.constraints, record.constraints, record.resources)
+        if reason:
+            return record.finish("infeasible", reason), None
+        started = time.perf_counter()
+        self._restore()
+        self.twin.assign(types)
+        record.metrics["ptq"] = self.score(self.twin.predict(self.problem.data.x_val)[0])
+        record.seconds["ptq"] = time.perf_counter() - started
+        weights = None
+        if candidate.method == "qat":
+            started = time.perf_counter()
+            weights, fault = self._train(candidate, record)
+            record.seconds["qat"] = time.perf_counter() - started
+            if weights is None:
+                return record.finish("failed", fault), None
+            types = self.types(candidate, weights, types)
+            record.cost(self.cost(candidate, types, weights), types, self.graph)
+            record.constraints = resource_violations(self.constraints, record.resources)
+        record.metrics["score"] = record.metrics[candidate.method]
+        if not math.isfinite(record.metrics["score"]):
+            return record.finish("failed", f"nan_metric: the {candidate.method} score is not finite"), None
+        record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
+        return record.finish("complete", None), weights
+
+    def test_score(self, candidate: Candidate, types: Types, weights: Weights | None) -> float:
+        """Return the metric of a candidate on the test split, which nothing else looks at."""
+        self.twin.restore(weights or self._float_weights)
+        self._trained = True
+        self.twin.assign(types)
+        return self.score(self.twin.predict(self.problem.data.x_test)[0], "test")
+
+    def float_test_score(self) -> float:
+        """Return the float model's metric on the test split."""
+        self._restore()
+        return self.score(self.twin.predict_float(self.problem.data.x_test)[0], "test")
+
+    def _restore(self) -> None:
+        if self._trained:
+            self.twin.restore(self._float_weights)
+            self._trained = False
+
+    def _train(self, candidate: Candidate, record: _Record) -> tuple[Weights | None, str]:
+        """Train from the float weights; return the weights of the best epoch, or None and why."""
+        config, data = self.problem.config.training, self.problem.data
+        if self._trainer is None:
+            self._trainer = Trainer(
+                self.twin,
+                data.x_train,
+                data.y_train,
+                task=self.problem.config.task,
+                batch_size=config.batch_size,
+                optimizer=config.optimizer,
+                loss=config.loss,
+            )
+        # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
+        rng = np.random.default_rng([self.problem.config.seed, int(candidate.digest, 16)])
+        self._trainer.reset()
+        self._trained = True
+        best: Weights | None = None
+        for epoch in range(config.epochs):
+            cosine = (
+                (1 + math.cos(math.pi * epoch / max(1, config.epochs - 1))) / 2 if config.epochs > 1 else 1.0
+            )
+            rate = config.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+            loss = self._trainer.epoch(rng.permutation(len(data.y_train)), rate)
+            if not math.isfinite(loss):
+                return (
+                    None,
+                    f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate",
+                )
+            value = self.score(self.twin.predict(data.x_val)[0])
+            record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
+            if not math.isfinite(value):
+                return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
+            if best is None or self.problem.metric.better(value, record.metrics["qat"]):
+                best, record.metrics["qat"] = self.twin.weights(), value
+        return best, ""
+
+
+def narrow_nodes(space: Space) -> frozenset[str]:
+    """Return the nodes whose accumulator may be narrower than lossless."""
+    keys = [
+        t for d in (*space.fixed, *space.dimensions) for t in d.targets if d.kind == "width" and d.high > 0
+    ]
+    return frozenset(key.rpartition("/")[0] for key in keys if key.endswith("/accum"))
+
+
+def _choices(config: StudyConfig, graph: Graph) -> tuple[set[str], set[int]]:
+    layers = {node.layer for node in graph}
+    strategies = {s for layer in layers for s in config.hls.choices("strategy", layer)[0]}
+    factors = {f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]}
+    return strategies, factors
+
+
+class _Record:
+    """Collects an `Evaluation` while a candidate passes through."""
+
+    def __init__(self, number: int, params: Mapping[str, Any], kind: Kind, candidate: Candidate) -> None:
+        self.number, self.params, self.kind, self.candidate = number, dict(params), kind, candidate
+        self.metrics: dict[str, float] = {}
+        self.resources: dict[str, float] = {}
+        self.intervals: dict[str, tuple[float, float]] = {}
+        self.layers: tuple[Mapping[str, Any], ...] = ()
+        self.precision: dict[str, str] = {}
+        self.constraints: dict[str, float] = {}
+        self.history: list[Mapping[str, float]] = []
+        self.seconds: dict[str, float] = {}
+
+    def cost(self, found: Estimate, types: Types, graph: Graph) -> None:
+        """Take over an estimate and the types it holds for."""
+        self.precision = {key: str(kind) for key, kind in types.items()}
+        names = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles", "ebops", "energy_pj")
+        self.resources = {name: float(getattr(found, name)) for name in names}
+        self.resources["latency_ns"] = found.latency_ns
+        self.resources["ii_ns"] = found.ii_cycles * found.clock_ns
+        self.intervals = {k: (float(low), float(high)) for k, (low, high) in found.intervals.items()}
+        for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
+            if cycles in self.intervals:
+                low, high = self.intervals[cycles]
+                self.intervals[nanoseconds] = (low * found.clock_ns, high * found.clock_ns)
+        rows = {layer.name: layer.to_json() for layer in found.layers}
+        self.layers = tuple(
+            {
+                "node": node.name,
+                "op": node.op,
+                "types": {
+                    k.rpartition("/")[2]: str(t) for k, t in types.items() if k.startswith(f"{node.name}/")
+                },
+                **{k: v for k, v in rows.get(node.name, {}).items() if k not in {"name", "op"}},
+            }
+            for node in graph
+        )
+
+    def finish(self, status: Literal["complete", "infeasible", "failed"], reason: str | None) -> Evaluation:
+        """Return the record."""
+        finite = {k: v for k, v in self.metrics.items() if math.isfinite(v)}
+        return Evaluation(
+            number=self.number,
+            digest=self.candidate.digest,
+            method=self.candidate.method,  # type: ignore[arg-type]
+            status=status,
+            kind=self.kind,
+            params=self.params,
+            metrics=finite,
+            resources=self.resources,
+            intervals=self.intervals,
+            layers=self.layers,
+            precision=self.precision,
+            constraints=self.constraints,
+            history=tuple(self.history),
+            seconds=self.seconds,
+            reason=reason,
+        )
