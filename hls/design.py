@@ -64,9 +64,9 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Every operation and the sizes that a layer of it must state.
 
-`n_in` counts all elements of an element-wise layer's input (a softmax's too: `outer` says how many slices they are),
-but the positions of a global pooling, as hls4ml has it. Optional sizes: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
-`directions` (2: bidirectional), `outer` (independent slices of a softmax), `n_filt` (channels of a stream),
+`n_in` counts all elements of an element-wise layer's input, but the positions of a global pooling, as hls4ml has it,
+and the elements of one slice of a softmax (`outer` slices, 1 where not stated). Optional sizes: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
+`directions` (2: bidirectional), `outer`, `n_filt` (channels of a stream),
 `table_size`. A separable convolution is a depthwise one followed by a convolution with a kernel of 1; a Keras
 `TimeDistributed(Dense)` or a Dense on a sequence is `dense` with `positions`; average, subtract, minimum, maximum
 cost what `add` costs; `table_activation` stands for elu, selu, softplus, softsign.
@@ -94,6 +94,8 @@ class LayerDescription:
         options: what else matters: `static` (recurrent, default true), `return_sequences`, `implementation`
             (softmax: stable, latency, argmax, legacy; convolution: linebuffer, encoded), `activation`,
             `recurrent_activation`, `pool_op`.
+        after: names of the layers that feed this one, so that branches count side by side; None for the layer
+            before it in the list, and a name that no layer has is an input of the design.
 
     Raises:
         DesignError: unknown operation, or a size is missing or not positive.
@@ -110,6 +112,7 @@ class LayerDescription:
     recurrent_reuse_factor: int | None = None
     strategy: str = "latency"
     options: Mapping[str, str | bool | int] = field(default_factory=dict)
+    after: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPERATIONS:
@@ -174,7 +177,7 @@ class LayerDescription:
         if self.op == "layernorm":
             return 3 * size["n_in"]
         if self.op in ("normalize", "multiply", "softmax"):
-            return size["n_in"]
+            return size["n_in"] * self.size("outer")
         if self.op == "hept_attention":
             return size["sequence"] ** 2 * size["heads"] * (2 * size["head_size"] + size["coordinates"])
         return n_in * n_out * self.positions
@@ -205,6 +208,7 @@ class LayerDescription:
             "recurrent_reuse_factor": self.recurrent_reuse_factor,
             "strategy": self.strategy,
             "options": dict(self.options),
+            **({} if self.after is None else {"after": list(self.after)}),
         }
 
     @classmethod
@@ -221,6 +225,7 @@ class LayerDescription:
                 "result": FixedPoint.parse(plain["result"]),
                 "types": {name: FixedPoint.parse(text) for name, text in plain["types"].items()},
                 "weights": {name: WeightContent.from_json(part) for name, part in plain["weights"].items()},
+                **({"after": tuple(plain["after"])} if plain.get("after") is not None else {}),
             }
             return cls(**typed)
         except (KeyError, TypeError, AttributeError) as error:

@@ -53,7 +53,7 @@ def manual_layers(manual: Json, settings: Json, precision: FixedPoint) -> list[L
             if len(layers) > 1 and layers[-1].op == "softmax" and layers[-2].op == "einsum":
                 # Attention scores: one softmax for each row of them.
                 width = layers[-2].sizes["n_free1"]
-                sizes = {**layers[-1].sizes, "outer": max(1, layers[-1].sizes["n_in"] // width)}
+                sizes = {"n_in": width, "outer": max(1, layers[-1].sizes["n_in"] // width)}
                 layers[-1] = replace(layers[-1], sizes=sizes)
         return layers
     return _keras(manual["keras"], settings, precision, strategy)

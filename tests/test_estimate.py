@@ -249,6 +249,19 @@ def test_a_softmax_of_many_slices_costs_more_than_one():
     def softmax(n, outer):
         return LayerDescription(name="s", op="softmax", inputs=(T,), result=T, sizes={"n_in": n, "outer": outer})
 
-    one, ten = estimate(design(softmax(10, 1))), estimate(design(softmax(100, 10)))
+    one, ten = estimate(design(softmax(10, 1))), estimate(design(softmax(10, 10)))
     assert ten.dsp == 10 * one.dsp
     assert ten.bram18 > 5 * one.bram18
+
+
+def test_branches_count_side_by_side_and_a_chain_one_after_the_other():
+    def wide(name, after):
+        return dense(32, 32, 12, name=name, after=after)
+
+    chain = design(wide("a", None), wide("b", None), wide("c", None))
+    branches = design(wide("a", ("x",)), wide("b", ("x",)), wide("c", ("a", "b")))
+    assert estimate(branches).latency_cycles < estimate(chain).latency_cycles
+    assert estimate(branches).lut == estimate(chain).lut
+    same = design(wide("a", ("x",)), wide("b", ("a",)), wide("c", ("b",)))
+    assert estimate(same).latency_cycles == estimate(chain).latency_cycles
+    assert DesignDescription.from_json(branches.to_json()) == branches

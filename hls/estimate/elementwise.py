@@ -22,7 +22,7 @@ def _finish(
     """Latency and interval of an element-wise layer: all at once, or one word of the stream a cycle."""
     if not context.stream:
         return LayerStructure(dsp, cycles, 1, chain, features)
-    words = max(1, math.ceil((elements or layer.size("n_in")) / context.pack(layer)))
+    words = max(1, math.ceil((elements or layer.size("n_in") * layer.size("outer")) / context.pack(layer)))
     features["stream"] = float(context.pack(layer) * (layer.inputs[0].width + layer.result.width))
     features["control"] = 1.0
     depth = cycles + context.delays.cycles(chain) + 1
@@ -63,7 +63,9 @@ def _table(layer: LayerDescription, context: Context) -> LayerStructure:
 
 def _softmax(layer: LayerDescription, context: Context) -> LayerStructure:
     outer = layer.size("outer")
-    n = _at_once(layer, context) if context.stream else max(1, layer.size("n_in") // outer)
+    n = _at_once(layer, context)
+    # A stream computes one slice at a time.
+    outer = 1 if context.stream else outer
     data, implementation = layer.inputs[0].width, str(layer.options.get("implementation", "stable"))
     if implementation == "argmax":
         chain = tree_levels(n) * (context.delays.compare + context.delays.add(data))

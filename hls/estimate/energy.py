@@ -51,7 +51,7 @@ def layer_energy(layer: LayerDescription) -> float:
         total += layer.multiplications * (_multiply(data, layer.type("weight").width) + ADD * accum)
     elif layer.op in ("softmax", "sigmoid", "tanh", "table_activation"):
         table = layer.types["table"].width if "table" in layer.types else 18
-        total += layer.size("n_in") * (table * SRAM_WORD_PJ / 64 + ADD * accum)
+        total += layer.size("n_in") * layer.size("outer") * (table * SRAM_WORD_PJ / 64 + ADD * accum)
     else:
         total += layer.size("n_in") * ADD * data if "n_in" in layer.sizes else layer.positions * ADD * data
     return total

@@ -209,7 +209,7 @@ def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int
     if layer.op == "global_pooling":
         words = 1
     elif "n_in" in layer.sizes and not layer.matrix[1]:
-        words = layer.size("n_in") // max(1, channels)
+        words = layer.size("n_in") * layer.size("outer") // max(1, channels)
     else:
         words = layer.positions
     bits = words * layer.result.width
@@ -240,16 +240,28 @@ def timing_of(design: DesignDescription, context: Context, structures: list[Laye
     if design.style == "sequential":
         latency = sum(structure.latency + 1 for structure in structures)
         return latency + 1, latency + 1
-    if design.style == "dataflow":
-        latency = sum(max(structure.latency, 0) for structure in structures)
-        return latency + len(structures) // 4, interval
-    loose = 0.0
-    latency = 0
-    for structure in structures:
-        latency += structure.latency
-        loose += max(0.0, structure.nanoseconds - structure.latency * context.delays.budget)
-    latency += context.delays.cycles(loose)
-    return latency, interval
+    handshake = 0.25 if design.style == "dataflow" else 0.0
+    return _longest_path(design, context, structures, handshake), interval
+
+
+def _longest_path(
+    design: DesignDescription, context: Context, structures: list[LayerStructure], handshake: float
+) -> int:
+    """Cycles along the slowest chain of layers: those inside layers, and those that loose logic between them fills."""
+    done: dict[str, tuple[float, float]] = {}
+    before = worst = (0.0, 0.0)
+
+    def cycles(chain: tuple[float, float]) -> float:
+        return chain[0] + context.delays.cycles(chain[1])
+
+    for layer, structure in zip(design.layers, structures, strict=True):
+        if layer.after is not None:
+            before = max((done.get(name, (0.0, 0.0)) for name in layer.after), key=cycles, default=(0.0, 0.0))
+        loose = max(0.0, structure.nanoseconds - structure.latency * context.delays.budget)
+        chained = 0.0 if handshake else loose
+        before = done[layer.name] = (before[0] + structure.latency + handshake, before[1] + chained)
+        worst = max(worst, before, key=cycles)
+    return int(cycles(worst))
 
 
 def _weigh(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
