@@ -5,6 +5,10 @@ weights start at hand-set priors and move only as far as the reports ask: a maxi
 of the predictions with a robust loss. It is deterministic. Errors are counted twice, leaving out one repository at a
 time, and a fifth of each repository at a time; both make the intervals, since a user's design resembles some
 published ones and none exactly.
+
+What is left out is left out of the fit of the weights alone. The rules behind DSPs, latency and interval, and the choice
+of features, were made with all of these repositories in view, so their errors here are those of a description, and
+lower than on designs of a new kind.
 """
 
 from __future__ import annotations
@@ -36,6 +40,11 @@ OFFSET = {"lut": 30.0, "ff": 30.0, "bram18": 1.0}
 ERA_SPREAD = 0.35
 MODULE_WEIGHT = 0.4
 RULES = ("dsp", "latency_cycles", "ii_cycles")
+NOTE = (
+    "Left out of the fit of the weights for lut, ff and bram18. The rules for dsp, latency_cycles and ii_cycles and the "
+    "choice of features were made with all repositories in view."
+)
+"""Stands beside the table of errors, so that nobody takes them for those of designs of a new kind."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,7 @@ def refit(samples: list[Sample], progress: Callable[[str], None] = lambda _: Non
             "designs": sum(not sample.module for sample in samples),
             "functions": sum(sample.module for sample in samples),
             "repositories": len({sample.repo for sample in samples}),
+            "note": NOTE,
             "errors": error_table(held),
         },
     }
@@ -211,6 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     plain, held = refit(samples, lambda text: print(text, file=sys.stderr))
     print(format_table(error_table(held)))
+    print(NOTE)
     if given.out:
         Path(given.out).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return 0
