@@ -70,12 +70,12 @@ def pareto(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -
 
 @dataclass(frozen=True)
 class Box:
-    """The region whose dominated share is the hypervolume, from `ideal` (0) to `reference` (1), per objective.
+    """The scale of the hypervolume: 0 at `ideal` and 1 at `reference`, per objective.
 
-    A resource runs from nothing to the largest uniform baseline's, the metric from the float model's to the
+    A resource runs from the smallest to the largest uniform baseline's, the metric from the float model's to the
     worst scored uniform baseline's. All are known before the search proper starts, so that the hypervolume never
-    falls while it runs, and studies with the same baselines compare. A point beyond the reference adds nothing;
-    one better than the float model lies beyond the ideal and counts for more.
+    falls while it runs, and studies with the same baselines compare. A point worse than the reference adds
+    nothing; one better than the ideal (fewer LUTs than any baseline) counts for more, so 1 is not the maximum.
     """
 
     ideal: tuple[float, ...]
@@ -103,25 +103,23 @@ class Box:
                     f"No candidate has a {objective.name} yet, so there is no hypervolume: run more trials."
                 )
             column = losses([e for e in known if e.kind == "uniform"] or known, [objective])
-            worst, best = float(column.max()), 0.0
+            best, worst = float(column.min()), float(column.max())
             if objective.is_metric and float_score is not None:
                 best = -float_score if objective.direction == "maximize" else float_score
-            elif objective.is_metric:
-                best = float(losses(known, [objective]).min())
             ideal.append(best)
-            # no baseline is worse than the ideal: there is no scale, take one unit
+            # where the baselines don't differ (no DSP in any) there is no scale: take one unit
             reference.append(worst if worst > best else best + 1.0)
         return cls(tuple(ideal), tuple(reference))
 
     def normalise(self, table: Losses) -> Losses:
-        """Return `losses` with 0 at the ideal and 1 at the reference; beyond the reference is cut to 1."""
+        """Return `losses` on the box's scale; what is worse than the reference is cut to 1."""
         ideal, reference = np.array(self.ideal), np.array(self.reference)
         scaled: Losses = np.minimum((table - ideal) / (reference - ideal), 1.0)
         return scaled
 
 
 def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box) -> float:
-    """Return the share of the box that the feasible evaluations dominate, computed by Optuna (exact, WFG)."""
+    """Return the volume that the feasible evaluations dominate, in units of the box; computed by Optuna (exact)."""
     feasible = [e for e in evaluations if e.feasible]
     if not feasible:
         return 0.0
@@ -153,8 +151,9 @@ def pick(
     - `best`: the front's best metric; of equals, the cheapest.
     - `smallest`: the front's least LUTs (or least of the first resource objective); of equals, the best metric.
     - `knee`: the front's largest bulge towards the ideal: with every objective scaled to the front's own range,
-      the point with the least sum, which is the farthest from the plane through the extremes (Das, 1999, "On
-      characterizing the knee of the Pareto curve").
+      the point with the least sum of the metric's loss and the mean of the resources', which with one resource is
+      the farthest from the line through the extremes (Das, 1999, "On characterizing the knee of the Pareto
+      curve"). Resources share one vote because they rise and fall together.
     - `12`: that trial, feasible or not.
     - `lut<5000`, `lut<10k, latency<=1us`, `accuracy>0.75`: of all feasible candidates within the limits the best
       metric, or the smallest where only the metric is limited. Joined by commas; the text is parsed, never run.
@@ -187,8 +186,10 @@ def pick(
         return _ranked(members, objectives, how)
     table = losses(members, objectives)
     low, span = table.min(axis=0), np.ptp(table, axis=0)
-    total = ((table - low) / np.where(span > 0, span, 1.0)).sum(axis=1)
-    return members[int(np.argmin(total))]
+    scaled = (table - low) / np.where(span > 0, span, 1.0)
+    costs = sum(not objective.is_metric for objective in objectives)
+    votes = np.array([1.0 if objective.is_metric else 1.0 / costs for objective in objectives])
+    return members[int(np.argmin(scaled @ votes))]
 
 
 def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:

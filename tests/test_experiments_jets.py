@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import zipfile
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-
 from bitfront.experiments import load_jets_mlp, load_top_tagging
 from bitfront.experiments.jets import SUBSTRUCTURE, generate, read_sample, substructure
 from bitfront.experiments.jets.loaders import SHIPPED
 from bitfront.experiments.jets.substructure import constituent_mass
 from bitfront.spaces import UserError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 INPUTS = ("x_train", "x_val", "x_test")
 
@@ -238,3 +238,9 @@ def test_the_generator_gives_equal_bytes_for_equal_seeds(tmp_path):
     made = read_sample(tmp_path / "a.npz")
     assert made.X.shape == (20, 20, 6)
     assert made.y.sum() == 10
+
+
+def test_the_readme_names_the_digest_and_the_command_of_the_shipped_file(sample):
+    readme = SHIPPED.with_name("README.md").read_text()
+    assert hashlib.sha256(SHIPPED.read_bytes()).hexdigest() in readme
+    assert json.loads(sample.settings)["command"] in readme

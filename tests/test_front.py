@@ -119,10 +119,10 @@ def test_the_hypervolume_of_one_point_is_the_rectangle_it_dominates():
     assert hypervolume([], TWO, box) == 0.0
 
 
-def test_the_box_spans_from_the_float_model_to_the_worst_baseline():
+def test_the_box_spans_the_baselines_and_reaches_up_to_the_float_model():
     uniform = [point(0, 0.8, 1023, kind="uniform"), point(1, 0.5, 15, kind="uniform")]
     box = Box.of([*uniform, point(2, 0.3, 2**14)], TWO, 0.9)
-    assert box.ideal == (-0.9, 0.0)
+    assert box.ideal == (-0.9, 4.0)
     assert box.reference == (-0.5, 10.0)
 
 
@@ -163,6 +163,17 @@ FRONT = [
 )
 def test_a_pick_is_the_point_its_name_promises(how, number):
     assert pick(FRONT, TWO, how).number == number
+
+
+def test_costs_that_rise_together_do_not_outvote_the_metric():
+    steep = [point(0, 0.80, 8000, 400.0), point(1, 0.79, 2000, 200.0), point(2, 0.55, 500, 100.0)]
+    assert pick(steep, OBJECTIVES, "knee").number == 1
+    assert pick([steep[0], steep[2]], OBJECTIVES, "knee").number in {0, 2}
+
+
+def test_baselines_that_do_not_differ_leave_a_scale_of_one():
+    box = Box.of([point(0, 0.8, 0, kind="uniform"), point(1, 0.7, 0, kind="uniform")], TWO, 0.9)
+    assert (box.ideal[1], box.reference[1]) == (0.0, 1.0)
 
 
 def test_of_equally_good_candidates_the_best_is_the_cheapest():

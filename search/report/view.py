@@ -1,0 +1,197 @@
+"""A finished or running study, read from its folder and arranged for figures and the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from bitfront.spaces import FixedPoint, UserError
+
+from ..evaluation import Evaluation, read_evaluations
+from ..front import PICKS, Box, hypervolume_history, pareto, pick
+from ..objectives import QUANTITIES, Objective
+from ..reference import Reference
+
+Standing = Literal["front", "feasible", "over limit", "stopped", "failed"]
+
+ADVICE: Mapping[str, str] = {
+    "constraint": "Stopped before scoring, as it should be. If most trials end here, relax the limit or lower the widest widths of the space.",
+    "nan_loss": "Training diverged. Lower the learning rate, or raise the smallest widths of the space.",
+    "timeout": "It took longer than allowed. Raise the limit, or shorten the training.",
+    "out_of_memory": "The worker ran out of memory. Use fewer workers, or a smaller batch.",
+    "worker_lost": "A worker died. Run the study again to fill the gap; if it repeats, use fewer workers.",
+}
+"""What to do about a class of failure (the word before the colon in `Evaluation.reason`)."""
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """Everything the report shows, computed once."""
+
+    reference: Reference
+    evaluations: tuple[Evaluation, ...]
+    folder: str
+    """The study folder as a command line would name it."""
+    config: str
+    """Text of `study.yaml`, empty where there is none."""
+
+    @classmethod
+    def read(cls, study_dir: Path) -> StudyView:
+        """Read a study folder.
+
+        Raises:
+            UserError: the folder is no study, a file is damaged, or no trial has finished.
+        """
+        study_dir = Path(study_dir)
+        reference = Reference.read(study_dir)
+        evaluations = tuple(read_evaluations(study_dir))
+        if not evaluations:
+            raise UserError(f"{study_dir} has no finished trial yet: run the study first.")
+        config = study_dir / "study.yaml"
+        text = config.read_text(encoding="utf-8") if config.is_file() else ""
+        return cls(reference, evaluations, study_dir.name, text)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All objectives."""
+        return self.reference.objectives
+
+    @property
+    def costs(self) -> tuple[Objective, ...]:
+        """The objectives that are resources, at least one: LUT where the study has none."""
+        found = tuple(objective for objective in self.objectives if not objective.is_metric)
+        return found or (Objective("lut", "minimize", "lut", QUANTITIES["lut"].label),)
+
+    @property
+    def metric_name(self) -> str:
+        """The metric as a figure names it."""
+        return self.reference.metric.label
+
+    @cached_property
+    def scored(self) -> tuple[Evaluation, ...]:
+        """The complete evaluations, feasible or not."""
+        return tuple(e for e in self.evaluations if e.status == "complete")
+
+    @cached_property
+    def front(self) -> tuple[Evaluation, ...]:
+        """The scored members of the front, cheapest first; least violating ones where nothing is feasible."""
+        members = [e for e in pareto(self.evaluations, self.objectives) if e.status == "complete"]
+        return tuple(sorted(members, key=lambda e: (self.costs[0].value(e), -e.number)))
+
+    @cached_property
+    def any_feasible(self) -> bool:
+        """Whether a candidate meets every constraint."""
+        return any(e.feasible for e in self.evaluations)
+
+    @cached_property
+    def picks(self) -> dict[str, Evaluation]:
+        """The three recommended candidates, by the name that `export --pick` takes; empty without a feasible one."""
+        if not self.any_feasible:
+            return {}
+        metric = self.reference.metric
+        return {how: pick(self.evaluations, self.objectives, how, metric) for how in PICKS}
+
+    @cached_property
+    def hypervolumes(self) -> list[tuple[int, float]]:
+        """Hypervolume after each trial; empty where nothing was scored."""
+        if not self.scored:
+            return []
+        box = Box.of(self.evaluations, self.objectives, self.reference.float_score)
+        return hypervolume_history(self.evaluations, self.objectives, box)
+
+    @cached_property
+    def last_gain(self) -> int | None:
+        """The last trial that made the hypervolume grow (by a thousandth of its final value, at least)."""
+        best, last = 0.0, None
+        final = self.hypervolumes[-1][1] if self.hypervolumes else 0.0
+        for number, value in self.hypervolumes:
+            if value > best + 1e-3 * final:
+                best, last = value, number
+        return last
+
+    def standing(self, evaluation: Evaluation) -> Standing:
+        """Return where an evaluation ended up."""
+        if evaluation.status == "failed":
+            return "failed"
+        if evaluation.status == "infeasible":
+            return "stopped"
+        if not evaluation.feasible:
+            return "over limit"
+        return "front" if evaluation.number in self._front_numbers else "feasible"
+
+    @cached_property
+    def _front_numbers(self) -> frozenset[int]:
+        return frozenset(e.number for e in self.front)
+
+    def cost_front(self, cost: Objective) -> list[Evaluation]:
+        """Return the feasible evaluations that nothing beats in the metric and this one cost, cheapest first."""
+        metric = Objective("metric", self.reference.metric.direction, "score", self.metric_name)
+        members = pareto([e for e in self.evaluations if e.feasible], (metric, cost))
+        return sorted(members, key=lambda e: (cost.value(e), metric.loss(e)))
+
+    def reasons(self) -> list[tuple[str, int, Evaluation]]:
+        """Return (class, count, an example) of what didn't complete, the most frequent first."""
+        rest = [e for e in self.evaluations if e.reason]
+        count = Counter(_class(e) for e in rest)
+        first = {_class(e): e for e in reversed(rest)}
+        return [(name, number, first[name]) for name, number in count.most_common()]
+
+
+def advice(reason_class: str) -> str:
+    """Return what to do about a class of failure."""
+    return ADVICE.get(
+        reason_class, "Look at the trial's folder; `bitfront show TRIAL` prints what is known of it."
+    )
+
+
+def widths(evaluation: Evaluation) -> dict[str, int]:
+    """Return the width in bits of each tensor, in network order."""
+    return {key: FixedPoint.parse(text).width for key, text in evaluation.precision.items()}
+
+
+def mean_width(evaluation: Evaluation) -> float | None:
+    """Return the mean width of the weights (of all tensors where none is a weight), None without precision."""
+    bits = widths(evaluation)
+    chosen = [w for key, w in bits.items() if key.endswith("weight")] or list(bits.values())
+    return sum(chosen) / len(chosen) if chosen else None
+
+
+def uniform_label(evaluation: Evaluation) -> str:
+    """Return `8 bit` for a uniform baseline whose params say so, else `uniform`."""
+    bits = {value for value in evaluation.params.values() if isinstance(value, int) and value > 1}
+    return f"{max(bits)} bit" if bits else "uniform"
+
+
+def layer_widths(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Return (layer, [(role, bits), ...]) in network order."""
+    grouped: dict[str, list[tuple[str, int]]] = {}
+    for key, bits in widths(evaluation).items():
+        layer, _, role = key.rpartition("/")
+        grouped.setdefault(layer or role, []).append((role, bits))
+    return list(grouped.items())
+
+
+def shared_tensors(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return every tensor of the evaluations once, in network order."""
+    return list(dict.fromkeys(key for e in evaluations for key in e.precision))
+
+
+def si(value: float) -> str:
+    """Return a figure as people write it: 49.7 k, 1.73 M, 1,020, 0.0042, 0."""
+    for least, size, letter in ((1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k")):
+        if abs(value) >= least:
+            scaled = value / size
+            places = 0 if abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2
+            return f"{scaled:.{places}f}{letter}"
+    if abs(value) >= 1000 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _class(evaluation: Evaluation) -> str:
+    """Return the class of a reason: what stands before its colon, without the name of a constraint."""
+    return (evaluation.reason or "").split(":", 1)[0].split(" ", 1)[0].strip() or "unknown"

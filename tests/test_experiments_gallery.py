@@ -1,0 +1,146 @@
+"""The ready studies: every folder is whole, loads, and is what its study file says."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from bitfront.experiments import gallery, load_digits, split_dataset, standardise, stratified_split
+from bitfront.search.config import load_study
+from bitfront.spaces import UserError
+
+STUDIES = gallery()
+EACH = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+
+
+def from_file(study, name):
+    """The module that a study file names, loaded by its path as the launcher does."""
+    spec = importlib.util.spec_from_file_location(f"{study.name}_{name}", study.folder / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_register_names_every_study_folder_once_and_the_lstm_first():
+    folders = {file.parent.name for file in STUDIES[0].folder.parent.glob("*/study.yaml")}
+    assert {study.name for study in STUDIES} == folders
+    assert len(STUDIES) == len(folders)
+    assert STUDIES[0].name == "top_tagging_lstm"
+    assert {study.family for study in STUDIES} == {"lstm", "gru", "mlp", "cnn"}
+
+
+@EACH
+def test_the_readme_opens_with_the_command_that_runs_the_study(study):
+    lines = (study.folder / "README.md").read_text().splitlines()
+    assert lines[0].startswith("# ")
+    assert lines[2:5] == ["```bash", f"bitfront run experiments/{study.name}/study.yaml", "```"]
+
+
+@EACH
+def test_the_study_file_is_accepted_and_fits_one_screen(study):
+    config = load_study(study.file)
+    assert config.name == study.name.replace("_", "-")
+    assert (config.model, config.data) == ("model.py:build", "data.py:load")
+    assert len(study.file.read_text().splitlines()) <= 30
+
+
+@EACH
+def test_every_key_of_the_study_file_has_a_comment(study):
+    lines = study.file.read_text().splitlines()
+    for before, line in zip(["", *lines], lines, strict=False):
+        assert "#" in line or before.startswith("# "), line
+
+
+@EACH
+def test_the_data_fit_the_model_and_the_task(study):
+    data, config = from_file(study, "data").load(), load_study(study.file)
+    model = from_file(study, "model").build()
+    assert set(data) == {f"{kind}_{part}" for kind in "xy" for part in ("train", "val", "test")}
+    for part in ("train", "val", "test"):
+        x, y = data[f"x_{part}"], data[f"y_{part}"]
+        assert x.shape == (len(y), *model.input_shape[1:])
+        assert x.dtype == np.float32
+        assert np.issubdtype(y.dtype, np.integer)
+        classes = 2 if config.task == "binary" else model.output_shape[-1]
+        assert set(np.unique(y)) == set(range(classes))
+    score = np.asarray(model(data["x_test"][:50]))
+    assert score.shape == (50, model.output_shape[-1])
+    assert score.min() >= 0
+    assert score.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("top_tagging_lstm", 3569), ("top_tagging_gru", 3089), ("jets_mlp", 4257), ("digits_cnn", 2122)],
+)
+def test_the_models_have_the_parameters_that_their_readmes_state(name, parameters):
+    [study] = [one for one in STUDIES if one.name == name]
+    assert from_file(study, "model").build().count_params() == parameters
+    assert f"{parameters:,} parameters" in " ".join((study.folder / "README.md").read_text().split())
+
+
+def test_the_mlp_learns_more_than_a_cut_on_the_mass_within_three_epochs():
+    import keras
+    from bitfront.experiments import jets_mlp, load_jets_mlp
+    from bitfront.experiments.jets import SUBSTRUCTURE
+    from sklearn.metrics import roc_auc_score
+
+    data = load_jets_mlp()
+    keras.utils.set_random_seed(1)
+    model = jets_mlp()
+    model.compile(keras.optimizers.Adam(0.001), "binary_crossentropy")
+    model.fit(data["x_train"], data["y_train"], batch_size=128, epochs=3, verbose=0)
+    score = model.predict(data["x_test"], verbose=0)[:, 0]
+    mass = data["x_test"][:, SUBSTRUCTURE.index("mass")]
+    learned, cut = (roc_auc_score(data["y_test"], values) for values in (score, mass))
+    assert 0.97 < learned < 0.995
+    assert learned > cut + 0.01
+
+
+def test_listing_the_gallery_and_loading_data_does_not_import_tensorflow():
+    code = (
+        "import sys; from bitfront.experiments import gallery, load_jets_mlp, load_top_tagging; gallery();"
+        "load_top_tagging(); load_jets_mlp(); print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
+
+
+def test_digits_are_multiples_of_a_sixteenth_and_are_split_without_overlap():
+    data = load_digits()
+    inputs = np.concatenate([data[f"x_{part}"] for part in ("train", "val", "test")])
+    assert inputs.shape == (1797, 8, 8, 1)
+    assert (inputs * 16 == np.round(inputs * 16)).all()
+    assert inputs.min() == 0
+    assert inputs.max() == 1
+
+
+def test_a_split_is_a_partition_with_equal_shares_of_every_class():
+    y = np.repeat([0, 1, 2], [100, 200, 700])
+    parts = stratified_split(y, (0.5, 0.3, 0.2), seed=9)
+    assert sorted(np.concatenate(parts)) == list(range(1000))
+    for rows, share in zip(parts, (0.5, 0.3, 0.2), strict=True):
+        assert np.bincount(y[rows]).tolist() == [100 * share, 200 * share, 700 * share]
+    assert any(np.diff(y[parts[0]]) < 0)  # shuffled, not sorted by class
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.0, 0.0, 0.0), (1.2, -0.1, -0.1)])
+def test_a_split_that_does_not_add_up_is_refused(fractions):
+    with pytest.raises(UserError, match="must be three positive fractions"):
+        stratified_split(np.zeros(10), fractions)
+
+
+def test_standardising_uses_the_training_part_alone_and_leaves_constants_finite():
+    rng = np.random.default_rng(0)
+    x = rng.normal([5, -2, 0], [3, 0.1, 0], (600, 3))
+    data = split_dataset(x, rng.integers(0, 2, 600))
+    scaled = standardise(data)
+    np.testing.assert_allclose(scaled["x_train"].mean(0), 0, atol=0.02)
+    np.testing.assert_allclose(scaled["x_train"][:, :2].std(0), 1, atol=0.02)
+    assert (scaled["x_train"][:, 2] == 0).all()
+    shifted = dict(data, x_test=data["x_test"] + 1000)
+    assert np.array_equal(standardise(shifted)["x_train"], scaled["x_train"])
+    assert np.array_equal(standardise(shifted)["x_val"], scaled["x_val"])
