@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bitfront.spaces import UserError
 from numpy.typing import NDArray
+
+from bitfront.spaces import UserError
 
 Dataset = dict[str, NDArray[Any]]
 """Keys x_train, y_train, x_val, y_val, x_test, y_test: float32 inputs, integer labels, same first axis."""

@@ -116,7 +116,9 @@ class LayerDescription:
 
     def __post_init__(self) -> None:
         if self.op not in OPERATIONS:
-            raise DesignError(f"Layer '{self.name}' is a '{self.op}', which is none of {', '.join(OPERATIONS)}.")
+            raise DesignError(
+                f"Layer '{self.name}' is a '{self.op}', which is none of {', '.join(OPERATIONS)}."
+            )
         missing = [size for size in OPERATIONS[self.op] if size not in self.sizes]
         if missing:
             raise DesignError(f"Layer '{self.name}' ({self.op}) lacks the sizes {', '.join(missing)}.")
@@ -229,7 +231,9 @@ class LayerDescription:
             }
             return cls(**typed)
         except (KeyError, TypeError, AttributeError) as error:
-            raise DesignError(f"Layer '{plain.get('name')}' of the design's JSON can't be read: {error}.") from None
+            raise DesignError(
+                f"Layer '{plain.get('name')}' of the design's JSON can't be read: {error}."
+            ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,9 +268,13 @@ class DesignDescription:
         if not self.layers:
             raise DesignError(f"Design '{self.name}' has no layers.")
         if not self.clock_ns > 0:
-            raise DesignError(f"Design '{self.name}': the clock period must be positive, not {self.clock_ns} ns.")
+            raise DesignError(
+                f"Design '{self.name}': the clock period must be positive, not {self.clock_ns} ns."
+            )
         if self.io_type not in ("io_parallel", "io_stream"):
-            raise DesignError(f"Design '{self.name}': io_type is '{self.io_type}', not io_parallel or io_stream.")
+            raise DesignError(
+                f"Design '{self.name}': io_type is '{self.io_type}', not io_parallel or io_stream."
+            )
 
     @property
     def style(self) -> str:
@@ -300,7 +308,9 @@ class DesignDescription:
             DesignError: another version, a missing or unknown key, or an impossible design.
         """
         if plain.get("version") != VERSION:
-            raise DesignError(f"This design's JSON has version {plain.get('version')}, where {VERSION} is read.")
+            raise DesignError(
+                f"This design's JSON has version {plain.get('version')}, where {VERSION} is read."
+            )
         rest = {key: value for key, value in plain.items() if key not in ("version", "layers")}
         try:
             layers: Iterable[LayerDescription] = map(LayerDescription.from_json, plain["layers"])

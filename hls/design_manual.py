@@ -59,9 +59,14 @@ def manual_layers(manual: Json, settings: Json, precision: FixedPoint) -> list[L
     return _keras(manual["keras"], settings, precision, strategy)
 
 
-def _stated(plain: Json, settings: Json, precision: FixedPoint, strategy: str, index: int) -> list[LayerDescription]:
+def _stated(
+    plain: Json, settings: Json, precision: FixedPoint, strategy: str, index: int
+) -> list[LayerDescription]:
     function, name = plain["fn"], str(plain.get("name") or f"layer{index}")
-    width, activation = int(plain.get("w_bits") or precision.width), int(plain.get("a_bits") or precision.width)
+    width, activation = (
+        int(plain.get("w_bits") or precision.width),
+        int(plain.get("a_bits") or precision.width),
+    )
     # The stated widths say nothing about integer bits; those of the model's precision hold where widths agree.
     whole = precision.integer if width == precision.width else min(1, width)
     weight = FixedPoint(width, whole)
@@ -120,7 +125,9 @@ def _stated(plain: Json, settings: Json, precision: FixedPoint, strategy: str, i
         return [product]
     n = int(plain.get("n") or plain.get("n_in") or 1)
     if function in ("softmax", "sigmoid", "tanh", "relu", "linear"):
-        return [LayerDescription(**common, op=function, sizes={"n_in": n}, types={"table": FixedPoint(18, 8)})]
+        return [
+            LayerDescription(**common, op=function, sizes={"n_in": n}, types={"table": FixedPoint(18, 8)})
+        ]
     raise DesignError(f"Layer '{name}' is a '{function}', which a hand-written structure can't hold.")
 
 
@@ -150,7 +157,9 @@ def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: s
             shape = (layer.sizes["out_height"], layer.sizes["out_width"], layer.sizes["n_filt"])
         elif kind in ("LeakyReLU", "ReLU", "Activation"):
             op = "relu" if kind != "LeakyReLU" and keras.get("activation", "relu") == "relu" else "leaky_relu"
-            layers.append(LayerDescription(**common, name=name, op=op, sizes={"n_in": elements, "n_filt": shape[-1]}))
+            layers.append(
+                LayerDescription(**common, name=name, op=op, sizes={"n_in": elements, "n_filt": shape[-1]})
+            )
         elif kind in ("MaxPooling2D", "AveragePooling2D"):
             high, wide = keras["pool_size"]
             out = (shape[0] // high, shape[1] // wide)
@@ -175,7 +184,9 @@ def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: s
             shape = (elements,)
         elif kind not in ("BatchNormalization", "Dropout"):
             # hls4ml folds a normalisation into the convolution before it; a dropout is nothing in inference.
-            raise DesignError(f"Layer '{name}' is a Keras {kind}, which a list of Keras layers can't hold yet.")
+            raise DesignError(
+                f"Layer '{name}' is a Keras {kind}, which a list of Keras layers can't hold yet."
+            )
     return layers
 
 

@@ -81,7 +81,9 @@ FUNCTIONS: dict[str, str] = {
 }
 VARIANTS = ("_switch", "_ss", "_me")
 
-_TYPE = re.compile(r"ap_(u?)(?:fixed|int)<\s*(-?\d+)\s*(?:,\s*(-?\d+)\s*)?(?:,\s*(AP_\w+)\s*)?(?:,\s*(AP_\w+)\s*)?")
+_TYPE = re.compile(
+    r"ap_(u?)(?:fixed|int)<\s*(-?\d+)\s*(?:,\s*(-?\d+)\s*)?(?:,\s*(AP_\w+)\s*)?(?:,\s*(AP_\w+)\s*)?"
+)
 _PACK = re.compile(r"nnet::array<.*,\s*(\d+)\s*\*\s*\d+\s*>")
 DEFAULT = FixedPoint(16, 6)
 
@@ -93,7 +95,9 @@ def read_type(text: Any, default: FixedPoint) -> FixedPoint:
         return default
     sign, width, integer, rounding, overflow = match.groups()
     bits = min(max(int(width), 1), 64)
-    modes = [(mode or standard).removeprefix("AP_") for mode, standard in ((rounding, "TRN"), (overflow, "WRAP"))]
+    modes = [
+        (mode or standard).removeprefix("AP_") for mode, standard in ((rounding, "TRN"), (overflow, "WRAP"))
+    ]
     try:
         return FixedPoint(bits, int(integer) if integer else bits, not sign, *modes)  # type: ignore[arg-type]
     except UserError:
@@ -109,11 +113,20 @@ def _content(plain: Json, shape: int) -> WeightContent | None:
         powers_of_two=int(plain.get("pow2", 0)),
         csd_digits=int(plain["csd"]),
         bits=int(plain.get("bits", 0)),
-        histogram={int(bits): int(count) for bits, count in sorted(plain.get("bithist", {}).items(), key=lambda x: int(x[0]))},
+        histogram={
+            int(bits): int(count)
+            for bits, count in sorted(plain.get("bithist", {}).items(), key=lambda x: int(x[0]))
+        },
     )
 
 
-_WEIGHT_NAMES = (("wr", "recurrent_weight"), ("br", "recurrent_bias"), ("w", "weight"), ("s", "weight"), ("b", "bias"))
+_WEIGHT_NAMES = (
+    ("wr", "recurrent_weight"),
+    ("br", "recurrent_bias"),
+    ("w", "weight"),
+    ("s", "weight"),
+    ("b", "bias"),
+)
 
 
 def _weights(plain: Json) -> dict[str, WeightContent]:
@@ -133,7 +146,9 @@ def _elements(v: Json, prefix: str) -> int:
 
 def _sizes(op: str, v: Json, layer: Json, pack: int, last: int) -> dict[str, int]:
     """Sizes of a layer out of the integers of its config struct."""
-    whole = {key: int(value) for key, value in v.items() if isinstance(value, int) and not isinstance(value, bool)}
+    whole = {
+        key: int(value) for key, value in v.items() if isinstance(value, int) and not isinstance(value, bool)
+    }
     sizes: dict[str, int] = {key: whole[key] for key in OPERATIONS[op] if whole.get(key, 0) > 0}
     for key in ("stride_height", "stride_width", "table_size"):
         if whole.get(key, 0) > 0:
@@ -165,9 +180,13 @@ def _sizes(op: str, v: Json, layer: Json, pack: int, last: int) -> dict[str, int
         area = _elements(whole, "in_") if "in_height" in whole else _elements(whole, "")
         n_in = whole.get("n_in") or whole.get("n_elem") or area * max(channels, 1) if whole else last
         if op == "concatenate":
-            n_in = sum(math.prod(max(whole.get(f"n_elem{k}_{axis}", 1), 1) for axis in range(3)) for k in (1, 2))
+            n_in = sum(
+                math.prod(max(whole.get(f"n_elem{k}_{axis}", 1), 1) for axis in range(3)) for k in (1, 2)
+            )
         if layer["fn"].startswith("film"):
-            n_in = whole.get("height", 1) * whole.get("width", 1) * whole.get("n_chan", whole.get("n_chan1", 1))
+            n_in = (
+                whole.get("height", 1) * whole.get("width", 1) * whole.get("n_chan", whole.get("n_chan1", 1))
+            )
         if layer["fn"].startswith("transpose"):
             n_in = math.prod(whole.get(axis, 1) for axis in ("depth", "height", "width")) if whole else last
         sizes["n_in"] = max(int(n_in), 1)
@@ -195,7 +214,9 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
     for variant in VARIANTS:
         function = function.removesuffix(variant)
     if function not in FUNCTIONS:
-        raise DesignError(f"Layer '{name}' calls nnet::{plain['fn']}, which hls4ml doesn't have and nobody described.")
+        raise DesignError(
+            f"Layer '{name}' calls nnet::{plain['fn']}, which hls4ml doesn't have and nobody described."
+        )
     op = FUNCTIONS[function]
     v: dict[str, Any] = dict(plain.get("v") or {})
     t: dict[str, Any] = dict(plain.get("t") or {})
@@ -275,7 +296,9 @@ def _separated(plain: Json, sub: Json) -> list[Json]:
             raise DesignError(f"Layer '{plain.get('name')}' has no config of its {step} step.")
         texts = plain.get("in_t") or []
         own = config.get("t", {})
-        arrays = {f"w{index}": array for key, array in (plain.get("w") or {}).items() if key == f"{prefix}{index}"}
+        arrays = {
+            f"w{index}": array for key, array in (plain.get("w") or {}).items() if key == f"{prefix}{index}"
+        }
         steps.append(
             {
                 "fn": function.replace("_2d", "_1d") if "1d" in plain["fn"] else function,
@@ -333,7 +356,9 @@ def from_record(record: Json) -> DesignDescription:
     layers: list[LayerDescription] = []
     if structure.get("layers"):
         last = read_type((structure.get("in_types") or {}).get("input_t"), precision)
-        size = math.prod(n for key, n in (structure.get("nums") or {}).items() if re.fullmatch(r"N_INPUT_\d+_1", key))
+        size = math.prod(
+            n for key, n in (structure.get("nums") or {}).items() if re.fullmatch(r"N_INPUT_\d+_1", key)
+        )
         sub = structure.get("subcfg") or {}
         for index, whole in enumerate(structure["layers"]):
             for plain in _separated(whole, sub) if whole["fn"].startswith("separable") else [whole]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from bitfront.spaces import ToolMissing
 from numpy.typing import NDArray
+
+from bitfront.spaces import ToolMissing
 
 from .sandbox import BuildError, run_limited
 

@@ -6,8 +6,9 @@ import math
 from functools import reduce
 
 import numpy as np
-from bitfront.spaces import FixedPoint, integer_bits
 from numpy.typing import NDArray
+
+from bitfront.spaces import FixedPoint, integer_bits
 
 
 def holding(bound: float, fraction: int, *, signed: bool = True) -> FixedPoint:

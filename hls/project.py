@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import yaml
-from bitfront.spaces import UserError
 from numpy.typing import ArrayLike, NDArray
+
+from bitfront.spaces import UserError
 
 from .emulator import FAST_FLAGS, SHIPPED_FLAGS, Emulator
 from .handlers import register_handlers

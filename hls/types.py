@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitfront.spaces import FixedPoint, Graph, Node, Tensor, UserError, Weights, integer_bits
 from bitfront.spaces.graph import LINEAR, MERGES, RECURRENT
-from numpy.typing import NDArray
 
 from . import exact
 

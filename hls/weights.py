@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
-from numpy.typing import NDArray
 
 __all__ = ["DesignError", "WeightContent", "typical_content"]
 
@@ -53,10 +54,14 @@ class WeightContent:
         """
         flat = np.abs(np.asarray(integers, dtype=np.float64).ravel())
         if flat.size and not (np.isfinite(flat).all() and flat.max() < 2**52):
-            raise DesignError("Weights must be finite and below 2^52 steps of their type: quantize them first.")
+            raise DesignError(
+                "Weights must be finite and below 2^52 steps of their type: quantize them first."
+            )
         whole = flat.astype(np.int64)
         if not np.array_equal(whole, flat):
-            raise DesignError("Weights must be whole steps of their type: quantize them and divide by the step first.")
+            raise DesignError(
+                "Weights must be whole steps of their type: quantize them and divide by the step first."
+            )
         magnitude = whole[whole > 0]
         lowest = magnitude & -magnitude
         lengths = np.frexp(magnitude.astype(np.float64))[1]
@@ -84,14 +89,21 @@ class WeightContent:
         top = max(type_.width - type_.signed, 1)
         scale = 2.0**type_.fraction / math.sqrt(max(fan_in, 1))
         below = [math.erf(2.0**length / scale / math.sqrt(2)) for length in range(top)]
-        shares = {length: high - low for length, (low, high) in enumerate(zip(below, [*below[1:], 1.0], strict=True), 1)}
+        shares = {
+            length: high - low
+            for length, (low, high) in enumerate(zip(below, [*below[1:], 1.0], strict=True), 1)
+        }
         histogram = {length: round(n * share) for length, share in shares.items() if round(n * share)}
         return cls(
             n=n,
             nonzero=min(n, sum(histogram.values())),
             powers_of_two=sum(round(count * 2.0 ** (1 - length)) for length, count in histogram.items()),
-            csd_digits=round(sum(count * max(1.0, length / 3 + 7 / 9) for length, count in histogram.items())),
-            bits=round(sum(count * max(1.0, length - 1 + 2.0 ** (1 - length)) for length, count in histogram.items())),
+            csd_digits=round(
+                sum(count * max(1.0, length / 3 + 7 / 9) for length, count in histogram.items())
+            ),
+            bits=round(
+                sum(count * max(1.0, length - 1 + 2.0 ** (1 - length)) for length, count in histogram.items())
+            ),
             histogram=histogram,
         )
 

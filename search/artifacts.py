@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from bitfront.hls import BitTrue, hls_config, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, UserError, Weights, lower
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitfront.search.config.base import nearest
 from bitfront.spaces.errors import UserError
-from numpy.typing import NDArray
 
 Inputs = tuple[NDArray[np.float32], ...]
 SPLITS = ("train", "val", "test")

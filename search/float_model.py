@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from bitfront.search.config.base import nearest
 from bitfront.search.data import Inputs
 from bitfront.search.problem import Problem, ends_in_probabilities

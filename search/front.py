@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from bitfront.spaces import NothingFeasible, UserError
 from numpy.typing import NDArray
+
+from bitfront.spaces import NothingFeasible, UserError
 
 from .evaluation import Evaluation, write_atomic
 from .objectives import ALIASES, QUANTITIES, Metric, Objective, parse_limit

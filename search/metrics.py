@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitfront.search.config import StudyConfig
 from bitfront.search.user_code import UserFunction
 from bitfront.spaces.errors import UserError
-from numpy.typing import NDArray
 
 Scores = NDArray[np.floating[Any]]
 Labels = NDArray[Any]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml

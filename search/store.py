@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
+
 from bitfront.hls import part
 from bitfront.spaces import Candidate, FixedPoint, UserError, Weights
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
 from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, describe, part, resolve
 from bitfront.hls.estimate import Estimate, estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.objectives import (
     Metric,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+
 from bitfront.hls.sandbox import BuildError
 from bitfront.search.bundle import BundleSource, verify_bundle, write_bundle
 from bitfront.spaces import FixedPoint, UserError

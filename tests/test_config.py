@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bitfront.search.config import (
     PYTHON_OBJECT,
     DeviceConfig,
@@ -16,8 +19,6 @@ from bitfront.search.config.base import key_paths
 from bitfront.search.config.reference import markdown
 from bitfront.search.config.space import LayerSpace
 from bitfront.spaces import UserError
-from hypothesis import given
-from hypothesis import strategies as st
 
 MINIMAL = {"model": "model.py:build", "data": "data.py:load", "task": "binary"}
 TEXT = "model: model.py:build\ndata: data.py:load\ntask: binary\n"

@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bitfront.hls.design import DesignDescription, LayerDescription
 from bitfront.hls.weights import DesignError, WeightContent
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
-from hypothesis import given
-from hypothesis import strategies as st
 
 T = FixedPoint(16, 6)
 
@@ -30,7 +31,9 @@ def dense(**changed):
 
 
 def design(*layers, **changed):
-    return DesignDescription(**{"name": "m", "layers": layers or (dense(),), "part": "u250", "clock_ns": 5.0, **changed})
+    return DesignDescription(
+        **{"name": "m", "layers": layers or (dense(),), "part": "u250", "clock_ns": 5.0, **changed}
+    )
 
 
 def slow_digits(value):
@@ -64,7 +67,9 @@ def test_weight_content_takes_any_shape_and_whole_floats():
     assert WeightContent.of(weights) == WeightContent.of(weights.ravel().astype(int))
 
 
-@pytest.mark.parametrize("wrong", [np.array([0.5]), np.array([np.nan]), np.array([np.inf]), np.array([2.0**60])])
+@pytest.mark.parametrize(
+    "wrong", [np.array([0.5]), np.array([np.nan]), np.array([np.inf]), np.array([2.0**60])]
+)
 def test_weights_that_are_no_steps_of_a_type_are_refused(wrong):
     with pytest.raises(DesignError):
         WeightContent.of(wrong)
@@ -108,7 +113,9 @@ def test_an_impossible_layer_is_refused_with_its_name_and_reason(changed, reason
         dense(name="hidden", **changed) if "name" not in changed else None
 
 
-@pytest.mark.parametrize(("changed", "reason"), [({"clock_ns": 0.0}, "clock"), ({"io_type": "io_serial"}, "io_type")])
+@pytest.mark.parametrize(
+    ("changed", "reason"), [({"clock_ns": 0.0}, "clock"), ({"io_type": "io_serial"}, "io_type")]
+)
 def test_an_impossible_design_is_refused(changed, reason):
     with pytest.raises(DesignError, match=reason):
         design(**changed)
@@ -134,7 +141,9 @@ def test_products_and_positions_of_each_kind_of_layer():
     gru = dense(op="gru", sizes={"n_in": 6, "n_state": 20, "sequence": 20})
     assert gru.matrix == (6, 60)
     assert gru.multiplications == 20 * (6 * 60 + 20 * 60 + 60)
-    scores = dense(op="einsum", inputs=(T, T), sizes={"n_free0": 10, "n_free1": 10, "n_contract": 8, "n_inplace": 4})
+    scores = dense(
+        op="einsum", inputs=(T, T), sizes={"n_free0": 10, "n_free1": 10, "n_contract": 8, "n_inplace": 4}
+    )
     assert scores.multiplications == 3200
 
 
@@ -178,7 +187,9 @@ def test_a_separable_convolution_becomes_its_two_steps():
 
 def test_what_a_record_measured_is_not_looked_at():
     plain = record()
-    assert DesignDescription.from_record(plain) == DesignDescription.from_record({**plain, "csynth": {"lut": 9**9}})
+    assert DesignDescription.from_record(plain) == DesignDescription.from_record(
+        {**plain, "csynth": {"lut": 9**9}}
+    )
 
 
 def test_a_record_with_an_unknown_function_is_refused_with_its_name():

@@ -6,8 +6,9 @@ import doctest
 import re
 
 import pytest
-from bitfront.search.config import load_study
 from repository import ROOT
+
+from bitfront.search.config import load_study
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

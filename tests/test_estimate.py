@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from bitfront.hls.design import OPERATIONS, DesignDescription, LayerDescription
 from bitfront.hls.estimate import (
     closest_reuse_factor,
@@ -136,7 +137,9 @@ def test_a_streamed_convolution_takes_the_cycles_a_pixel_that_its_tool_reports(t
         "in_height": 28, "in_width": 28, "n_chan": 1, "filt_height": 3, "filt_width": 3, "n_filt": 4,
         "out_height": 26, "out_width": 26,
     }  # fmt: skip
-    conv = LayerDescription(name="c", op="conv2d", inputs=(T,), result=T, sizes=sizes, types={"weight": T, "accum": T})
+    conv = LayerDescription(
+        name="c", op="conv2d", inputs=(T,), result=T, sizes=sizes, types={"weight": T, "accum": T}
+    )
     found = estimate(design(conv, io_type="io_stream", tool_version=tool))
     assert found.ii_cycles == each * 28 * 28
     assert found.ii_cycles <= found.latency_cycles < found.ii_cycles + 20
@@ -210,7 +213,9 @@ def test_ten_layers_take_less_than_ten_milliseconds_with_their_weights_counted()
     for _ in range(20):
         start = time.perf_counter()
         content = WeightContent.of(weights)
-        fresh = [replace(layer, weights={"weight": content}) if layer.op == "dense" else layer for layer in layers]
+        fresh = [
+            replace(layer, weights={"weight": content}) if layer.op == "dense" else layer for layer in layers
+        ]
         estimate(design(*fresh))
         spent.append(time.perf_counter() - start)
     assert min(spent) < 0.010
@@ -247,7 +252,9 @@ def test_distributed_arithmetic_takes_no_dsps():
 
 def test_a_softmax_of_many_slices_costs_more_than_one():
     def softmax(n, outer):
-        return LayerDescription(name="s", op="softmax", inputs=(T,), result=T, sizes={"n_in": n, "outer": outer})
+        return LayerDescription(
+            name="s", op="softmax", inputs=(T,), result=T, sizes={"n_in": n, "outer": outer}
+        )
 
     one, ten = estimate(design(softmax(10, 1))), estimate(design(softmax(10, 10)))
     assert ten.dsp == 10 * one.dsp

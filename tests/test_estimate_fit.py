@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bitfront.hls.estimate import estimate_file, estimate_record, load_coefficients
 from bitfront.hls.estimate.fit import cross_validate, fit, intervals, main, refit
 from bitfront.hls.estimate.samples import Sample, load_samples, measured, shared_folder
@@ -51,7 +52,9 @@ def test_the_eras_of_the_tools_get_factors_of_their_own():
 def test_a_design_is_predicted_by_a_fit_that_never_saw_its_repository():
     # One repository reports ten times what the rest do: its own designs must be predicted by the rest.
     samples = [sample(n, adder, adder) for n, adder in enumerate(np.geomspace(1e3, 1e6, 30))]
-    samples += [sample(100 + n, adder, 10 * adder, repo="b/b") for n, adder in enumerate(np.geomspace(1e3, 1e6, 30))]
+    samples += [
+        sample(100 + n, adder, 10 * adder, repo="b/b") for n, adder in enumerate(np.geomspace(1e3, 1e6, 30))
+    ]
     held = [one for one in cross_validate(samples) if one.sample.repo == "b/b" and one.scheme == "repository"]
     ratios = [one.predicted["lut"] / one.truth["lut"] for one in held if one.kind == "csynth"]
     assert len(ratios) == 30
@@ -67,7 +70,8 @@ def test_intervals_hold_the_share_of_the_truth_that_they_promise():
     held = [one for one in cross_validate(samples) if one.kind == "csynth"]
     low, high = intervals(held)["csynth"]["mlp"]["lut"]
     inside = [
-        (one.predicted["lut"] + 1) * low <= one.truth["lut"] + 1 <= (one.predicted["lut"] + 1) * high for one in held
+        (one.predicted["lut"] + 1) * low <= one.truth["lut"] + 1 <= (one.predicted["lut"] + 1) * high
+        for one in held
     ]
     assert 0.75 <= np.mean(inside) <= 0.85
 
@@ -97,7 +101,9 @@ def test_the_coefficients_that_ship_say_where_they_come_from_and_how_wrong_they_
     assert shipped.provenance["designs"] > 200
     rows = shipped.provenance["errors"]
     assert {row["left_out"] for row in rows} == {"repository", "design"}
-    assert all(weight > 0 for kind in shipped.weights.values() for by in kind.values() for weight in by.values())
+    assert all(
+        weight > 0 for kind in shipped.weights.values() for by in kind.values() for weight in by.values()
+    )
     assert "in 2x" in format_table(rows)
 
 
@@ -154,7 +160,8 @@ def test_repositories_left_out_are_estimated_within_the_aims(refitted, family, q
     (row,) = [
         row
         for row in rows
-        if (row["kind"], row["left_out"], row["family"], row["quantity"]) == ("csynth", "repository", family, quantity)
+        if (row["kind"], row["left_out"], row["family"], row["quantity"])
+        == ("csynth", "repository", family, quantity)
     ]
     assert least is None or row[score] >= least
     assert most is None or row[score] <= most

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plausible import plausible, plausible_study
+
 from bitfront.search.evaluation import Evaluation, read_evaluations, trial_folder, write_atomic
 from bitfront.spaces import UserError
-from plausible import plausible, plausible_study
 
 COMPLETE = Evaluation(
     number=3, digest="a" * 16, method="ptq", status="complete", metrics={"ptq": 0.5, "score": 0.5}

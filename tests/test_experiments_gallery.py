@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from bitfront.experiments import gallery, load_digits, split_dataset, standardise, stratified_split
 from bitfront.search.config import load_study
 from bitfront.spaces import UserError
@@ -84,9 +85,10 @@ def test_the_models_have_the_parameters_that_their_readmes_state(name, parameter
 
 def test_the_mlp_learns_more_than_a_cut_on_the_mass_within_three_epochs():
     import keras
+    from sklearn.metrics import roc_auc_score
+
     from bitfront.experiments import jets_mlp, load_jets_mlp
     from bitfront.experiments.jets import SUBSTRUCTURE
-    from sklearn.metrics import roc_auc_score
 
     data = load_jets_mlp()
     keras.utils.set_random_seed(1)

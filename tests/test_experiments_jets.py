@@ -9,13 +9,14 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
 from bitfront.experiments import load_jets_mlp, load_top_tagging
 from bitfront.experiments.jets import SUBSTRUCTURE, generate, read_sample, substructure
 from bitfront.experiments.jets.loaders import SHIPPED
 from bitfront.experiments.jets.substructure import constituent_mass
 from bitfront.spaces import UserError
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 INPUTS = ("x_train", "x_val", "x_test")
 

@@ -6,6 +6,10 @@ import csv
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plausible import FLOAT, METRIC, OBJECTIVES, plausible_study
+
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import (
     Box,
@@ -18,9 +22,6 @@ from bitfront.search.front import (
 )
 from bitfront.search.objectives import parse_objectives
 from bitfront.spaces import NothingFeasible, UserError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from plausible import FLOAT, METRIC, OBJECTIVES, plausible_study
 
 TWO = parse_objectives(["accuracy", "lut"], METRIC)
 

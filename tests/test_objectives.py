@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plausible import METRIC, plausible
+
 from bitfront.search.objectives import (
     QUANTITIES,
     Constraint,
@@ -16,9 +20,6 @@ from bitfront.search.objectives import (
     violations,
 )
 from bitfront.spaces import UserError
-from hypothesis import given
-from hypothesis import strategies as st
-from plausible import METRIC, plausible
 
 MSE = Metric("mse", "minimize", 0.0)
 CAPACITY = {"lut": 1000, "ff": 2000, "dsp": 40, "bram18": 60, "uram": 0}

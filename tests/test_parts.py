@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import pytest
+
 from bitfront.hls.parts import catalogue, part
 from bitfront.spaces.errors import UserError
 
 
 def test_every_device_the_study_file_promises_is_known():
-    promised = ["vu13p", "u250", "u200", "u55c", "ku115", "zu9eg", "zu7ev", "kv260", "pynq-z2", "vu9p", "ku040", "7vx690t"]
+    promised = [
+        "vu13p",
+        "u250",
+        "u200",
+        "u55c",
+        "ku115",
+        "zu9eg",
+        "zu7ev",
+        "kv260",
+        "pynq-z2",
+        "vu9p",
+        "ku040",
+        "7vx690t",
+    ]
     assert len({part(alias).die for alias in promised}) == len(promised)
     assert len(catalogue()) >= 12
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bitfront.hls.patches import PATCHES, Patch, apply_patches
 from bitfront.hls.project import HlsProject, convert
 from bitfront.hls.sandbox import BuildError, run_limited

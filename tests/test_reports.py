@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bitfront.hls.reports import (
     EmptyReport,
     FailedRun,
@@ -19,8 +22,6 @@ from bitfront.hls.reports import (
     read_project,
 )
 from bitfront.spaces.errors import UserError
-from hypothesis import given
-from hypothesis import strategies as st
 
 # The texts below are written after the documented formats (UG902, UG1399, UG906); no tool made them.
 
@@ -64,7 +65,8 @@ MODULES = """<ModuleInformation>
 
 
 @pytest.mark.parametrize(
-    ("version", "dsp"), [("2018.2", "DSP48E"), ("2019.2", "DSP48E"), ("2020.1", "DSP48E"), ("2021.1", "DSP"), ("2025.1", "DSP")]
+    ("version", "dsp"),
+    [("2018.2", "DSP48E"), ("2019.2", "DSP48E"), ("2020.1", "DSP48E"), ("2021.1", "DSP"), ("2025.1", "DSP")],
 )
 def test_the_xml_of_every_version_gives_the_same_figures(version, dsp):
     report = parse_csynth_xml(csynth_xml(version, dsp))
@@ -154,16 +156,22 @@ VIVADO_RPT = (
     VITIS_RPT.replace("Vitis HLS", "Vivado HLS")
     .replace("2024.1", "2019.2")
     .replace("|  DSP  |", "| DSP48E|")
-    .replace("|  35.000 ns|  45.000 ns|    1|    2|      yes|", "| 35.000 ns | 45.000 ns |    1|    2| function |")
+    .replace(
+        "|  35.000 ns|  45.000 ns|    1|    2|      yes|", "| 35.000 ns | 45.000 ns |    1|    2| function |"
+    )
     .replace("|  5.00 ns|  4.353 ns|     0.62 ns|", "| 5.00 ns | 4.353 ns |   0.62 ns  |")
 )
 # Before 2019 the latency stood in cycles alone.
-OLD_RPT = VIVADO_RPT.replace("| 35.000 ns | 45.000 ns |", "|").replace("|   Latency (absolute)  |", "|").replace(
-    "|    min    |    max    | min |", "| min |"
+OLD_RPT = (
+    VIVADO_RPT.replace("| 35.000 ns | 45.000 ns |", "|")
+    .replace("|   Latency (absolute)  |", "|")
+    .replace("|    min    |    max    | min |", "| min |")
 )
 
 
-@pytest.mark.parametrize(("text", "pipeline"), [(VITIS_RPT, "yes"), (VIVADO_RPT, "function"), (OLD_RPT, "function")])
+@pytest.mark.parametrize(
+    ("text", "pipeline"), [(VITIS_RPT, "yes"), (VIVADO_RPT, "function"), (OLD_RPT, "function")]
+)
 def test_the_text_report_gives_totals_and_not_those_of_one_die(text, pipeline):
     report = parse_csynth_rpt(text)
     assert report.measured() == {
@@ -232,7 +240,10 @@ TIMING = """
 
 
 def test_timing_says_whether_the_clock_was_met_and_what_would_have_been():
-    met, missed = parse_timing(TIMING.format(wns="0.370", tns="0.000")), parse_timing(TIMING.format(wns="-0.501", tns="-208.6"))
+    met, missed = (
+        parse_timing(TIMING.format(wns="0.370", tns="0.000")),
+        parse_timing(TIMING.format(wns="-0.501", tns="-208.6")),
+    )
     assert (met.met, met.wns_ns, met.whs_ns) == (True, 0.37, 0.019)
     assert (missed.met, missed.tns_ns) == (False, -208.6)
     assert missed.achieved_clock_ns(5.0) == pytest.approx(5.501)
@@ -333,7 +344,10 @@ def test_a_report_cut_anywhere_gives_figures_or_a_typed_error(text, length):
     [
         ("ERROR: [Common 17-345] A valid license was not found for feature 'Synthesis'", "licence"),
         ("ERROR: [HLS 200-1023] Part 'xcvu13p-flga2577-2-e' is not installed.", "part"),
-        ("ERROR: [XFORM 203-504] Stop unrolling loop 'Product1' because it may cause large runtime", "unroll"),
+        (
+            "ERROR: [XFORM 203-504] Stop unrolling loop 'Product1' because it may cause large runtime",
+            "unroll",
+        ),
         ("terminate called after throwing an instance of 'std::bad_alloc'", "memory"),
         ("ERROR: [HLS 207-3776] use of undeclared identifier 'foo_t'", "compile"),
         ("ERROR: [COSIM 212-4] *** C/RTL co-simulation finished: FAIL ***", "cosim"),
@@ -364,8 +378,12 @@ def write(folder, name, text):
 @pytest.mark.parametrize("solution", ["myproject_prj/solution1", "hls_component/hls"])
 def test_a_project_folder_of_either_layout_is_read(tmp_path, solution):
     write(tmp_path, f"{solution}/syn/report/csynth.xml", csynth_xml())
-    write(tmp_path, f"{solution}/sim/report/myproject_cosim.rpt", COSIM.format(status="Pass", ii="4", more=""))
-    write(tmp_path, "vivado_synth.rpt", UTILIZATION.format(family="CLB", version="2023.2", state="Synthesized"))
+    write(
+        tmp_path, f"{solution}/sim/report/myproject_cosim.rpt", COSIM.format(status="Pass", ii="4", more="")
+    )
+    write(
+        tmp_path, "vivado_synth.rpt", UTILIZATION.format(family="CLB", version="2023.2", state="Synthesized")
+    )
     found = read_project(tmp_path)
     assert found.problems == ()
     assert found.measured()["csynth"]["lut"] == 32227
@@ -391,7 +409,11 @@ def test_a_report_that_cannot_be_read_does_not_hide_the_others(tmp_path):
 
 
 def test_a_project_whose_run_failed_says_why(tmp_path):
-    write(tmp_path, "vitis_hls.log", "ERROR: [Common 17-345] A valid license was not found for feature 'Synthesis'\n")
+    write(
+        tmp_path,
+        "vitis_hls.log",
+        "ERROR: [Common 17-345] A valid license was not found for feature 'Synthesis'\n",
+    )
     with pytest.raises(FailedRun, match="XILINXD_LICENSE_FILE"):
         read_project(tmp_path)
 

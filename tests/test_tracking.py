@@ -12,6 +12,8 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
+from plausible import OBJECTIVES, plausible_study, write_study
+
 from bitfront.search.front import pareto, write_front_csv
 from bitfront.search.reference import Reference
 from bitfront.search.tracking import (
@@ -26,7 +28,6 @@ from bitfront.search.tracking import (
 )
 from bitfront.search.tracking.content import clean_name, run_curves, run_metrics, run_params
 from bitfront.spaces import UserError
-from plausible import OBJECTIVES, plausible_study, write_study
 
 STUDY = plausible_study(24)
 FAILED = next(e for e in STUDY if e.status == "failed")

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from bitfront.hls import BitTrue, resolve
 from bitfront.spaces import FixedPoint, Graph, lower
 
@@ -31,7 +32,9 @@ def vector_branches(_: int) -> dict[str, Branch]:
 
     return {
         "mlp": lambda x: L.Dense(5)(L.Dense(10, activation="relu")(L.Dense(16, activation="relu")(x))),
-        "norm": lambda x: L.Dense(4)(L.BatchNormalization()(L.Activation("relu")(L.BatchNormalization()(L.Dense(8)(x))))),
+        "norm": lambda x: L.Dense(4)(
+            L.BatchNormalization()(L.Activation("relu")(L.BatchNormalization()(L.Dense(8)(x))))
+        ),
         "curves": lambda x: L.Dense(3, activation="sigmoid")(
             L.Dense(6, activation="tanh", use_bias=False)(L.LeakyReLU(negative_slope=0.3)(L.Dense(7)(x)))
         ),
@@ -50,7 +53,9 @@ def sequence_branches(_: int) -> dict[str, Branch]:
             L.Conv1D(4, 3, strides=2, activation="tanh")(L.Conv1D(5, 2, padding="causal")(x))
         ),
         "depthwise1d": lambda x: L.GlobalAveragePooling1D()(L.DepthwiseConv1D(3, padding="same")(x)),
-        "separable1d": lambda x: L.Flatten()(L.AveragePooling1D(3)(L.SeparableConv1D(4, 3, padding="same")(x))),
+        "separable1d": lambda x: L.Flatten()(
+            L.AveragePooling1D(3)(L.SeparableConv1D(4, 3, padding="same")(x))
+        ),
         "pointwise": lambda x: L.Flatten()(
             L.Dense(2)(L.BatchNormalization()(L.ZeroPadding1D((1, 2))(L.Dense(5, activation="relu")(x))))
         ),
@@ -81,7 +86,9 @@ def image_branches(_: int) -> dict[str, Branch]:
     return {
         "conv2d": lambda x: L.Dense(3)(
             L.Flatten()(
-                L.MaxPooling2D(2)(L.BatchNormalization()(L.Conv2D(4, 3, padding="same", activation="relu")(x)))
+                L.MaxPooling2D(2)(
+                    L.BatchNormalization()(L.Conv2D(4, 3, padding="same", activation="relu")(x))
+                )
             )
         ),
         "depthwise2d": lambda x: L.GlobalAveragePooling2D()(
@@ -153,7 +160,14 @@ def random_widths(graph: Graph, seed: int, low: int = 2, high: int = 16) -> dict
 
 
 def prepared(
-    model: keras.Model, x: np.ndarray, seed: int, *, low: int = 2, high: int = 16, head: str = "keep", **options: Any
+    model: keras.Model,
+    x: np.ndarray,
+    seed: int,
+    *,
+    low: int = 2,
+    high: int = 16,
+    head: str = "keep",
+    **options: Any,
 ) -> tuple[Graph, BitTrue, dict[str, FixedPoint]]:
     """Return the graph, its bit-true model with random precisions assigned, and the types."""
     graph = lower(model, head=head)

@@ -33,8 +33,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from bitfront.spaces import ToolMissing, UserError
 from numpy.typing import NDArray
+
+from bitfront.spaces import ToolMissing, UserError
 
 CONSTITUENTS = 20
 """Constituents kept a jet, hardest first."""

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitfront.experiments.datasets import Dataset, Fractions, split_dataset, standardise
 from bitfront.spaces import UserError
-from numpy.typing import NDArray
 
 from .substructure import HEAVY_TAILED, SUBSTRUCTURE, substructure
 

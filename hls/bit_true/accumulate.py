@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+
 from bitfront.spaces import FixedPoint, Node
 
 from .quantizer import Mode

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import tensorflow as tf
+
 from bitfront.spaces import FixedPoint, Graph, Node
 
 from .quantizer import Mode, VariableFixedPoint

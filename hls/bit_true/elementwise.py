@@ -9,6 +9,7 @@ from typing import Any
 
 import qkeras
 import tensorflow as tf
+
 from bitfront.spaces import FixedPoint, Graph, Node
 
 from .base import Layer, truncate

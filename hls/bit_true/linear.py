@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import qkeras
 import tensorflow as tf
+
 from bitfront.spaces import FixedPoint, Graph, Node
 
 from .accumulate import Accumulator

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
 from numpy.typing import NDArray
+
+from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
 
 from ..types import Calibration, mantissa_bits, softmax_types
 from .base import BitTrueLayer

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from bitfront.spaces import FixedPoint
 from qkeras.base_quantizer import BaseQuantizer
+
+from bitfront.spaces import FixedPoint
 
 
 @dataclass

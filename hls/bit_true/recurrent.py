@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+
 from bitfront.spaces import FixedPoint, Graph, Node
 
 from .accumulate import Accumulator

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
 from bitfront.spaces import FixedPoint, Graph, Node
 
 from .base import Layer

@@ -31,7 +31,8 @@ def einsum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
         "adder": n * (accum + 7.0),
         "operand_mux": float(n - units) * (a + b),
         "result": float(outputs * layer.result.width),
-        "pipeline": latency / max(1, tree_levels(size["n_contract"]) + 1) * n * accum + outputs * accum * min(latency, 1),
+        "pipeline": latency / max(1, tree_levels(size["n_contract"]) + 1) * n * accum
+        + outputs * accum * min(latency, 1),
     }
     return LayerStructure(
         float(units * each), latency + layer.reuse_factor - 1, layer.reuse_factor, chain, features
@@ -97,7 +98,12 @@ def _divided_norm(layer: LayerDescription, context: Context, data: int) -> Layer
 def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     """Take a HEPT attention kernel: for each block and head, distances and scores of all pairs, exp, normalise, values."""
     size = layer.sizes
-    blocks, heads, depth, coordinates = layer.size("blocks"), size["heads"], size["head_size"], size["coordinates"]
+    blocks, heads, depth, coordinates = (
+        layer.size("blocks"),
+        size["heads"],
+        size["head_size"],
+        size["coordinates"],
+    )
     length = max(1, size["sequence"] // blocks)
     data, accum = layer.inputs[0].width, layer.type("accum").width
     pairs = blocks * heads * length * length

@@ -44,7 +44,9 @@ def estimate_record(
     except BitfrontError as error:
         return _refused(name, kind, str(error))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return _refused(name, kind, f"Record '{name}' isn't built as expected: {type(error).__name__} {error}.")
+        return _refused(
+            name, kind, f"Record '{name}' isn't built as expected: {type(error).__name__} {error}."
+        )
     found.pop("name")
     return {"id": name, **found}
 
@@ -61,7 +63,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line
 
 
-def estimate_file(source: Path, target: Path, *, kind: Kind = "csynth", coefficients: Coefficients | None = None) -> BatchResult:
+def estimate_file(
+    source: Path, target: Path, *, kind: Kind = "csynth", coefficients: Coefficients | None = None
+) -> BatchResult:
     """Estimate every line of `source` into `target`, line by line, so that any number of designs fits in memory.
 
     A line that is no JSON object gets a line with a reason too.

@@ -82,7 +82,10 @@ class Correction:
             value = max(0.0, (before + 1) * math.exp(learned.bias) - 1)
             reach = Z80 * math.sqrt(learned.bias_variance + learned.inside**2)
             totals[name] = round(value)
-            intervals[name] = (max(0.0, (value + 1) * math.exp(-reach) - 1), (value + 1) * math.exp(reach) - 1)
+            intervals[name] = (
+                max(0.0, (value + 1) * math.exp(-reach) - 1),
+                (value + 1) * math.exp(reach) - 1,
+            )
         return replace(found, intervals=intervals, calibrated_on=self.n, **totals)
 
 

@@ -46,7 +46,10 @@ def _linear(layer: LayerDescription, context: Context) -> LayerStructure:
 def _relu(layer: LayerDescription, context: Context) -> LayerStructure:
     n, data, result = _at_once(layer, context), layer.inputs[0].width, layer.result
     rounds = result.rounding != "TRN" or result.overflow != "WRAP"
-    features = {"compare": float(n * (data + result.width)), "cast": float(n * result.width) if rounds else 0.0}
+    features = {
+        "compare": float(n * (data + result.width)),
+        "cast": float(n * result.width) if rounds else 0.0,
+    }
     dsp = 0.0
     if layer.op in ("leaky_relu", "hard_activation"):
         # A product with one constant: shifts and adds, or a slice where data are wide.
@@ -146,7 +149,9 @@ def _pooling(layer: LayerDescription, context: Context) -> LayerStructure:
     features["control"] = 2.0
     lead = (layer.size("pool_height") - 1) * layer.size("in_width") + layer.size("pool_width")
     depth = 2 + context.delays.cycles(chain)
-    return LayerStructure(0.0, words + depth, words, 0.0, features, first=min(lead, words) + depth, last=depth)
+    return LayerStructure(
+        0.0, words + depth, words, 0.0, features, first=min(lead, words) + depth, last=depth
+    )
 
 
 def _add(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -158,7 +163,9 @@ def _add(layer: LayerDescription, context: Context) -> LayerStructure:
 def _multiply(layer: LayerDescription, context: Context) -> LayerStructure:
     n = _at_once(layer, context)
     if layer.options.get("function") == "mask_track":
-        return _finish(layer, context, {"compare": float(n * layer.result.width)}, chain=context.delays.compare)
+        return _finish(
+            layer, context, {"compare": float(n * layer.result.width)}, chain=context.delays.compare
+        )
     a, b = layer.inputs[0].width, layer.inputs[-1].width
     each = variable_product(a, b, context.part, vitis=context.vitis)
     features = {"dsp": float(n * each), "fabric_mult": 0.0 if each else float(n * a * b)}

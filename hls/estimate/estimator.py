@@ -62,7 +62,9 @@ class Coefficients:
 def load_coefficients(path: str | None = None) -> Coefficients:
     """Return the coefficients shipped with the package, or those in the file at `path`."""
     if path is None:
-        text = resources.files("bitfront.hls.estimate").joinpath("coefficients.json").read_text(encoding="utf-8")
+        text = (
+            resources.files("bitfront.hls.estimate").joinpath("coefficients.json").read_text(encoding="utf-8")
+        )
     else:
         text = Path(path).read_text(encoding="utf-8")
     return Coefficients.from_json(json.loads(text))
@@ -138,7 +140,12 @@ class Estimate:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: totals, `<quantity>_interval` pairs, and per-layer parts."""
-        plain: dict[str, Any] = {"name": self.name, "kind": self.kind, "family": self.family, "source": self.source}
+        plain: dict[str, Any] = {
+            "name": self.name,
+            "kind": self.kind,
+            "family": self.family,
+            "source": self.source,
+        }
         plain |= {name: getattr(self, name) for name in QUANTITIES}
         plain |= {
             "clock_ns": self.clock_ns,
@@ -146,7 +153,10 @@ class Estimate:
             "ebops": self.ebops,
             "energy_pj": round(self.energy_pj, 3),
         }
-        plain |= {f"{name}_interval": [round(low, 1), round(high, 1)] for name, (low, high) in self.intervals.items()}
+        plain |= {
+            f"{name}_interval": [round(low, 1), round(high, 1)]
+            for name, (low, high) in self.intervals.items()
+        }
         if self.calibrated_on:
             plain["calibrated_on"] = self.calibrated_on
         plain["layers"] = [layer.to_json() for layer in self.layers]
@@ -225,7 +235,9 @@ def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int
     )  # fmt: skip
 
 
-def timing_of(design: DesignDescription, context: Context, structures: list[LayerStructure]) -> tuple[int, int]:
+def timing_of(
+    design: DesignDescription, context: Context, structures: list[LayerStructure]
+) -> tuple[int, int]:
     """Latency and interval of the whole design, in cycles.
 
     On streams the layers overlap, and C-synthesis reports the slowest one's cycles and a few for each other (the real

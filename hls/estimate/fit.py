@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bitfront.spaces.errors import UserError
 from numpy.typing import NDArray
+
+from bitfront.spaces.errors import UserError
 
 from .priors import PRIORS, SPREAD
 from .samples import Sample, load_samples, shared_folder
@@ -68,11 +69,17 @@ def fit(samples: list[Sample], quantity: str, kind: str, prior: Mapping[str, flo
     from scipy.optimize import least_squares
 
     names = list(prior)
-    used = [sample for sample in samples if quantity in (sample.csynth if kind == "csynth" else sample.implemented)]
+    used = [
+        sample
+        for sample in samples
+        if quantity in (sample.csynth if kind == "csynth" else sample.implemented)
+    ]
     if not used:
         return Fitted(dict(prior), dict.fromkeys(ERAS, 1.0))
     matrix = np.array([[sample.features.get(name, 0.0) for name in names] for sample in used])
-    truth = np.array([(sample.csynth if kind == "csynth" else sample.implemented)[quantity] for sample in used])
+    truth = np.array(
+        [(sample.csynth if kind == "csynth" else sample.implemented)[quantity] for sample in used]
+    )
     eras = np.array([[sample.era == era for era in ERAS] for sample in used], dtype=np.float64)
     counts = Counter((sample.repo, sample.module) for sample in used)
     # A repository counts with the root of its size, so that a sweep of one network doesn't outvote the others.
@@ -188,12 +195,16 @@ def intervals(held: Iterable[Held], share: float = 0.8) -> dict[str, dict[str, d
     return found
 
 
-def refit(samples: list[Sample], progress: Callable[[str], None] = lambda _: None) -> tuple[dict[str, Any], list[Held]]:
+def refit(
+    samples: list[Sample], progress: Callable[[str], None] = lambda _: None
+) -> tuple[dict[str, Any], list[Held]]:
     """Fit everything and cross-validate; returns what `coefficients.json` holds, and the held-out predictions."""
     fitted = _fit_all(samples)
     held = cross_validate(samples, progress)
     plain = {
-        "weights": {kind: {name: dict(one.weights) for name, one in by.items()} for kind, by in fitted.items()},
+        "weights": {
+            kind: {name: dict(one.weights) for name, one in by.items()} for kind, by in fitted.items()
+        },
         "era": {kind: {name: dict(one.era) for name, one in by.items()} for kind, by in fitted.items()},
         "intervals": intervals(held),
         "provenance": {
@@ -210,9 +221,15 @@ def refit(samples: list[Sample], progress: Callable[[str], None] = lambda _: Non
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="bitfront.hls.estimate.fit", description=__doc__.split("\n\n")[0] if __doc__ else "")
-    parser.add_argument("--data", help="folder with designs.jsonl and modules.jsonl (default: csynth in BITFRONT_SHARED)")
-    parser.add_argument("--out", help="file for the coefficients; without it only the table of errors is printed")
+    parser = argparse.ArgumentParser(
+        prog="bitfront.hls.estimate.fit", description=__doc__.split("\n\n")[0] if __doc__ else ""
+    )
+    parser.add_argument(
+        "--data", help="folder with designs.jsonl and modules.jsonl (default: csynth in BITFRONT_SHARED)"
+    )
+    parser.add_argument(
+        "--out", help="file for the coefficients; without it only the table of errors is printed"
+    )
     given = parser.parse_args(arguments)
     try:
         samples = load_samples(shared_folder(given.data))

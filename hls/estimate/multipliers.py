@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+
 from bitfront.hls.parts import Part
 from bitfront.hls.weights import WeightContent
 
@@ -64,10 +65,13 @@ class ConstantProducts:
 def tiles(a: int, b: int, part: Part) -> int:
     """DSP slices that hold an `a` by `b` bit signed product: the fewest tiles of the slice's ports."""
     wide, narrow = part.multiplier_ports
-    return min(
-        math.ceil((a - 1) / (wide - 1)) * math.ceil((b - 1) / (narrow - 1)),
-        math.ceil((b - 1) / (wide - 1)) * math.ceil((a - 1) / (narrow - 1)),
-    ) or 1
+    return (
+        min(
+            math.ceil((a - 1) / (wide - 1)) * math.ceil((b - 1) / (narrow - 1)),
+            math.ceil((b - 1) / (wide - 1)) * math.ceil((a - 1) / (narrow - 1)),
+        )
+        or 1
+    )
 
 
 def variable_product(a: int, b: int, part: Part, *, vitis: bool) -> int:

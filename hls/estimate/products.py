@@ -63,7 +63,8 @@ def matrix_core(
         "shift_add": digits * (data + 7.0),
         "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
         "result": float(n_out * accum),
-        "pipeline": latency / max(1, tree_levels(terms) + 1) * content.nonzero * accum + n_out * accum * min(latency, 1),
+        "pipeline": latency / max(1, tree_levels(terms) + 1) * content.nonzero * accum
+        + n_out * accum * min(latency, 1),
         "fabric_mult": 0.0 if distributed else products.fabric_bits,
         "dsp": dsp,
     }
@@ -87,7 +88,9 @@ def matrix_core(
     return Core(dsp, latency, interval, chain, features)
 
 
-def _resource(n_in: int, n_out: int, data: int, weight: int, accum: int, reuse: int, context: Context) -> Core:
+def _resource(
+    n_in: int, n_out: int, data: int, weight: int, accum: int, reuse: int, context: Context
+) -> Core:
     """`dense_resource_*`: `ceil(n_in n_out / RF)` multipliers, weights in memory, a loop of RF cycles."""
     units = math.ceil(n_in * n_out / reuse)
     each = variable_product(data, weight, context.part, vitis=context.vitis)
@@ -148,7 +151,9 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     merged = merge({}, features, parallel)
     if convolution and partitions > 1:
         # fill_buffer: a partition counter selects each input of the window among the partitions.
-        merged["input_mux"] = merged.get("input_mux", 0.0) + n_in * parallel * layer.inputs[0].width * math.log2(partitions)
+        merged["input_mux"] = merged.get("input_mux", 0.0) + n_in * parallel * layer.inputs[
+            0
+        ].width * math.log2(partitions)
         merged["control"] = 1.0
     latency, interval = core.latency, core.interval
     if partitions > 1:
@@ -165,7 +170,9 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     )
 
 
-def _stream(layer: LayerDescription, core: Core, features: dict[str, float], context: Context) -> LayerStructure:
+def _stream(
+    layer: LayerDescription, core: Core, features: dict[str, float], context: Context
+) -> LayerStructure:
     """Take a product fed by a stream: one pixel (all channels of a position) at a time."""
     data = layer.inputs[0].width
     resource = layer.strategy.startswith("resource")
@@ -178,7 +185,8 @@ def _stream(layer: LayerDescription, core: Core, features: dict[str, float], con
         return LayerStructure(
             dsp=core.dsp,
             latency=positions * each + (reads if reads > 1 else 0),
-            interval=positions * max(core.interval, 1 if positions > 1 else each) + (reads if reads > 1 else 0),
+            interval=positions * max(core.interval, 1 if positions > 1 else each)
+            + (reads if reads > 1 else 0),
             nanoseconds=0.0,
             features=features,
             first=(reads if reads > 1 else 0) + each,

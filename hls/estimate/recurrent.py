@@ -89,7 +89,9 @@ def _step_cycles(layer: LayerDescription, context: Context, matrix: int, chain: 
     gates = 2 * multiply + 3 * delay.add(accum) + 2 * delay.compare
     # Where a look-up is slow, computing its index takes a cycle of its own.
     slow = delay.compare > 0.4 * delay.budget
-    tables = (2 if layer.op != "simple_rnn" else 1) * 2 + 1 if slow else (2 if layer.op != "simple_rnn" else 1)
+    tables = (
+        (2 if layer.op != "simple_rnn" else 1) * 2 + 1 if slow else (2 if layer.op != "simple_rnn" else 1)
+    )
     shared = layer.reuse_factor > 1
     body = delay.cycles(gates + (0.0 if shared else chain)) + tables + (matrix + 1 if shared else 0)
     # A multiplier in DSP slices is registered at its output, and between tiles where it takes several.

@@ -59,7 +59,9 @@ def settle_reuse_factors(
     if strategy.startswith("resource"):
         largest = strategy != "resource_unrolled" or wanted == 1
         kernel = closest_reuse_factor(n_in, n_out, wanted, largest=largest)
-        return kernel, None if n_state is None else closest_reuse_factor(n_state, n_out, wanted, largest=largest)
+        return kernel, None if n_state is None else closest_reuse_factor(
+            n_state, n_out, wanted, largest=largest
+        )
     if strategy in ("distributed_arithmetic", "da"):
         return 1, None if n_state is None else 1
     return max(1, wanted), None if n_state is None else max(1, wanted)

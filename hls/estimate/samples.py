@@ -55,7 +55,9 @@ def shared_folder(given: str | None = None) -> Path:
     near = Path(__file__).resolve().parents[3] / "shared"
     folder = Path(given) if given else (Path(root) if root else near) / "csynth"
     if not (folder / "designs.jsonl").is_file():
-        raise UserError(f"{folder} holds no designs.jsonl: give its folder with --data or set BITFRONT_SHARED.")
+        raise UserError(
+            f"{folder} holds no designs.jsonl: give its folder with --data or set BITFRONT_SHARED."
+        )
     return folder
 
 
@@ -113,7 +115,11 @@ def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> It
         merge(features, structure.features)
     latency, interval = timing_of(design, context, structures)
     repo, era = str(record.get("repo", "?")), "vitis" if context.vitis else "vivado"
-    rules = {"dsp": sum(structure.dsp for structure in structures), "latency_cycles": latency, "ii_cycles": interval}
+    rules = {
+        "dsp": sum(structure.dsp for structure in structures),
+        "latency_cycles": latency,
+        "ii_cycles": interval,
+    }
     family = str(record.get("family") or family_of(design))
     yield Sample(
         name=design.name, family=family, features=features, rules=rules, csynth=measured(record, "csynth"),

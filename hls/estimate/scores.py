@@ -86,7 +86,9 @@ def error_table(held: Iterable[_Held]) -> list[dict[str, Any]]:
     pairs: dict[tuple[str, str, str, str], list[tuple[float, float, str]]] = defaultdict(list)
     for one in held:
         for name, truth in one.truth.items():
-            pairs[one.kind, one.scheme, one.sample.family, name].append((one.predicted[name], truth, one.sample.repo))
+            pairs[one.kind, one.scheme, one.sample.family, name].append(
+                (one.predicted[name], truth, one.sample.repo)
+            )
     rows = []
     for (kind, scheme, family, name), found in sorted(pairs.items()):
         predicted = np.array([row[0] for row in found])
@@ -105,7 +107,9 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     )
     lines = [head, "-" * len(head)]
     for row in rows:
-        shown = [row.get(key) for key in ("smape", "median", "within2", "within25", "spearman", "spearman_inside")]
+        shown = [
+            row.get(key) for key in ("smape", "median", "within2", "within25", "spearman", "spearman_inside")
+        ]
         widths = (8, 8, 7, 7, 7, 7)
         digits = (1, 1, 2, 2, 2, 2)
         cells = "".join(

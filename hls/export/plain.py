@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bitfront.spaces import Graph, Node, Weights
 from numpy.typing import NDArray
+
+from bitfront.spaces import Graph, Node, Weights
 
 if TYPE_CHECKING:
     import keras

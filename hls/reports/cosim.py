@@ -61,7 +61,9 @@ def parse_cosim(text: str) -> CosimReport:
         raise TruncatedReport("The co-simulation report has no results: it ends early, so run it again.")
     run = [cells for cells in rows if cells[1] not in ("NA", "")]
     if not run:
-        raise TruncatedReport("The co-simulation report says that neither Verilog nor VHDL was run: run it again.")
+        raise TruncatedReport(
+            "The co-simulation report says that neither Verilog nor VHDL was run: run it again."
+        )
     cells = run[-1]
     numbers = [int(cell) if re.fullmatch(r"\d+", cell) else None for cell in cells[2:]]
     if cells[1].lower().startswith("fail"):

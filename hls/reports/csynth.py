@@ -77,7 +77,13 @@ class CsynthReport:
         return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-_RESOURCES = {"lut": ("LUT",), "ff": ("FF",), "dsp": ("DSP", "DSP48E"), "bram18": ("BRAM_18K",), "uram": ("URAM",)}
+_RESOURCES = {
+    "lut": ("LUT",),
+    "ff": ("FF",),
+    "dsp": ("DSP", "DSP48E"),
+    "bram18": ("BRAM_18K",),
+    "uram": ("URAM",),
+}
 
 
 def parse_csynth(text: str) -> CsynthReport:
@@ -116,22 +122,30 @@ def parse_csynth_xml(text: str) -> CsynthReport:
     """
     text = require_text(text, "C-synthesis XML report")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise WrongReport("This XML declares entities, which no synthesis report does: give the tool's own csynth.xml.")
+        raise WrongReport(
+            "This XML declares entities, which no synthesis report does: give the tool's own csynth.xml."
+        )
     try:
         root = ET.fromstring(text)  # noqa: S314  (no declarations, see above)
     except ET.ParseError as error:
         failure = last_error(text)
         if failure:
-            raise FailedRun(f"The C-synthesis failed with '{failure}': see `diagnose_log` of its log.") from None
+            raise FailedRun(
+                f"The C-synthesis failed with '{failure}': see `diagnose_log` of its log."
+            ) from None
         if not re.search(r"<(profile|PerformanceEstimates|UserAssignments|ReportVersion)\b", text):
-            raise WrongReport("This is no csynth.xml: give the file in <project>/<solution>/syn/report.") from None
+            raise WrongReport(
+                "This is no csynth.xml: give the file in <project>/<solution>/syn/report."
+            ) from None
         raise TruncatedReport(f"The csynth.xml ends early ({error}): run the synthesis again.") from None
     if root.find(".//AreaEstimates") is None and root.find(".//PerformanceEstimates") is None:
         raise WrongReport(f"This XML is a <{root.tag}> and no csynth.xml: give the file in syn/report.")
     name = _text(root, "./UserAssignments/TopModelName") or _text(root, ".//TopModelName") or "top"
     area = root.find("./AreaEstimates")
     if area is None or root.find("./PerformanceEstimates") is None or area.find("./Resources") is None:
-        raise TruncatedReport(f"The csynth.xml of {name} has no resources or no latency: run the synthesis again.")
+        raise TruncatedReport(
+            f"The csynth.xml of {name} has no resources or no latency: run the synthesis again."
+        )
     modules = tuple(
         _module(node, _text(node, "./Name") or "?") for node in root.findall("./ModuleInformation/Module")
     )
@@ -173,7 +187,11 @@ def _module(node: ET.Element, name: str) -> ModuleReport:
     }
     if cycles["interval_max"] is None and interval:
         cycles["interval_min"], cycles["interval_max"] = _whole(low), _whole(high or low)
-    clock = _text(performance, "./SummaryOfTimingAnalysis/EstimatedClockPeriod") if performance is not None else None
+    clock = (
+        _text(performance, "./SummaryOfTimingAnalysis/EstimatedClockPeriod")
+        if performance is not None
+        else None
+    )
     pipeline = _text(performance, "./PipelineType") if performance is not None else None
     return ModuleReport(
         name=name,
@@ -207,15 +225,21 @@ def parse_csynth_rpt(text: str) -> CsynthReport:
         failure = last_error(text)
         if failure:
             raise FailedRun(f"The C-synthesis failed with '{failure}': see `diagnose_log` of its log.")
-        raise WrongReport("This is no report of Vivado HLS or Vitis HLS: give the *_csynth.rpt in syn/report.")
+        raise WrongReport(
+            "This is no report of Vivado HLS or Vitis HLS: give the *_csynth.rpt in syn/report."
+        )
     name = head[1]
     performance, _, area = text.partition("== Utilization Estimates")
     latency = _latency_row(performance)
     totals, available = _table_row(area, "Total"), _table_row(area, "Available")
     if latency is None or not totals:
         missing = "latency" if latency is None else "utilization"
-        raise TruncatedReport(f"The report of {name} ends before its {missing} table: run the synthesis again.")
-    clock = re.search(r"\|\s*(?:ap_clk|default)\s*\|\s*([\d.]+)[^|]*\|\s*([\d.]+)[^|]*\|\s*([\d.]+)", performance)
+        raise TruncatedReport(
+            f"The report of {name} ends before its {missing} table: run the synthesis again."
+        )
+    clock = re.search(
+        r"\|\s*(?:ap_clk|default)\s*\|\s*([\d.]+)[^|]*\|\s*([\d.]+)[^|]*\|\s*([\d.]+)", performance
+    )
     version = re.search(r"\*\s*Version:\s*([\d.]+)", text)
     device = re.search(r"\*\s*Target device:\s*(\S+)", text)
     numbers = [_whole(latency[index]) for index in (0, 1, -3, -2)]

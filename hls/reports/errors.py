@@ -29,7 +29,9 @@ class FailedRun(ReportError):
     """The report is of a run that ended in an error, which is quoted."""
 
 
-_ERROR = re.compile(r"^\s*(?:\[\d[^\]]*\]\s*)?((?:ERROR|CRITICAL ERROR|FATAL|Fatal Error)\b[^\n]*)", re.MULTILINE)
+_ERROR = re.compile(
+    r"^\s*(?:\[\d[^\]]*\]\s*)?((?:ERROR|CRITICAL ERROR|FATAL|Fatal Error)\b[^\n]*)", re.MULTILINE
+)
 
 
 def last_error(text: str) -> str | None:
@@ -52,5 +54,7 @@ def require_text(text: str, kind: str) -> str:
         EmptyReport: nothing but blanks.
     """
     if not text.strip():
-        raise EmptyReport(f"The {kind} is empty: the tool stopped before it wrote it, so run the synthesis again.")
+        raise EmptyReport(
+            f"The {kind} is empty: the tool stopped before it wrote it, so run the synthesis again."
+        )
     return text.lstrip("\ufeff")

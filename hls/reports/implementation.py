@@ -100,15 +100,21 @@ def parse_utilization(text: str) -> UtilizationReport:
         failure = last_error(text)
         if failure:
             raise FailedRun(f"The run failed with '{failure}': see `diagnose_log` of its log.")
-        raise WrongReport("This is no utilization report of Vivado: give vivado_synth.rpt or a report_utilization.")
+        raise WrongReport(
+            "This is no utilization report of Vivado: give vivado_synth.rpt or a report_utilization."
+        )
     missing = [name for name in ("lut", "ff", "bram", "dsp") if name not in rows]
     if missing:
-        raise TruncatedReport(f"The utilization report lacks {', '.join(missing)}: it ends early, so run it again.")
+        raise TruncatedReport(
+            f"The utilization report lacks {', '.join(missing)}: it ends early, so run it again."
+        )
     state = re.search(r"Design State\s*:\s*([^\n|]+)", text)
     device = re.search(r"\|\s*Device\s*:\s*(\S+)", text)
     version = re.search(r"Tool Version\s*:\s*Vivado v\.([\d.]+)", text)
     available = {
-        key: round(total * (2 if key == "bram" else 1)) for key, (_, total) in rows.items() if total is not None
+        key: round(total * (2 if key == "bram" else 1))
+        for key, (_, total) in rows.items()
+        if total is not None
     }
     if "bram" in available:
         available["bram18"] = available.pop("bram")

@@ -11,7 +11,18 @@ from .errors import last_error
 __all__ = ["Diagnosis", "diagnose_log"]
 
 Cause = Literal[
-    "none", "unroll", "memory", "licence", "part", "timeout", "disk", "compile", "cosim", "crash", "killed", "error"
+    "none",
+    "unroll",
+    "memory",
+    "licence",
+    "part",
+    "timeout",
+    "disk",
+    "compile",
+    "cosim",
+    "crash",
+    "killed",
+    "error",
 ]
 
 
@@ -73,7 +84,11 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
         r"an unexpected error|\[HLS 200-715\]|hs_err_pid)",
         "The tool itself crashed: run it again, and if it stays, change the layer's strategy or the tool's version.",
     ),
-    ("killed", r"(?:^|\s)(?:killed|terminated|interrupted by)", "The run was stopped from outside: run it again."),
+    (
+        "killed",
+        r"(?:^|\s)(?:killed|terminated|interrupted by)",
+        "The run was stopped from outside: run it again.",
+    ),
     (
         "compile",
         r"(?:\[HLS 200-70\]|\[HLS 207-\d+\]|compilation errors found|error: .*(?:undeclared|no matching|expected))",

@@ -107,7 +107,9 @@ def read_project(folder: Path) -> ProjectReports:
     routed = reader.first(
         parse_utilization, "**/*utilization_routed*.rpt", "**/*utilization_placed*.rpt", "**/*utilization_hierarchical*.rpt"
     )  # fmt: skip
-    timing = reader.first(parse_timing, "**/*timing_routed*.rpt", "**/*timing_summary*.rpt", "**/*timing_synth*.rpt")
+    timing = reader.first(
+        parse_timing, "**/*timing_routed*.rpt", "**/*timing_summary*.rpt", "**/*timing_synth*.rpt"
+    )
     cosim = reader.first(parse_cosim, "**/sim/report/*_cosim.rpt", "**/*_cosim.rpt")
     if not any((csynth, vsynth, routed, timing, cosim)):
         for path in reader.files("*hls.log", "**/*hls.log", "**/vitis-run.log", "**/vivado.log"):
@@ -116,7 +118,9 @@ def read_project(folder: Path) -> ProjectReports:
                 quoted = diagnosis.line or diagnosis.cause
                 raise FailedRun(f"The run in {folder} failed with '{quoted}'. {diagnosis.advice}")
         said = f" ({reader.problems[0]})" if reader.problems else ""
-        raise ReportError(f"{folder} holds no readable synthesis report{said}: run the synthesis there first.")
+        raise ReportError(
+            f"{folder} holds no readable synthesis report{said}: run the synthesis there first."
+        )
     return ProjectReports(
         folder=folder, csynth=csynth, vsynth=vsynth, routed=routed, timing=timing, cosim=cosim,
         problems=tuple(reader.problems),

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bitfront.spaces import FixedPoint, UserError
 from numpy.typing import NDArray
+
+from bitfront.spaces import FixedPoint, UserError
 
 if TYPE_CHECKING:
     import keras

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitfront.hls.emulator import Emulator
 from bitfront.spaces import UserError
-from numpy.typing import NDArray
 
 from .write import CHECKSUMS, GOLDEN
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
+
 from bitfront.hls.emulator import emulator_source
 from bitfront.hls.project import HlsProject, convert
 from bitfront.hls.sandbox import BuildError
 from bitfront.spaces import UserError
-from numpy.typing import NDArray
 
 from .archive import save_model
 from .source import BundleSource

@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from bitfront.spaces.errors import UserError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
+
+from bitfront.spaces.errors import UserError
 
 
 class Section(BaseModel):

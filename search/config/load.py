@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bitfront.spaces.errors import UserError
 from pydantic import BaseModel, ValidationError
+
+from bitfront.spaces.errors import UserError
 
 from .base import Section, explain, nearest, no_such_key, section_at
 from .study import StudyConfig

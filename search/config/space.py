@@ -6,8 +6,9 @@ import fnmatch
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from bitfront.spaces.errors import UserError
 from pydantic import Field, field_validator, model_validator
+
+from bitfront.spaces.errors import UserError
 
 from .base import Section, nearest
 from .fields import AccumulatorWidths, Integer, Methods, TiedWidths, WidthRange

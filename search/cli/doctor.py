@@ -1,0 +1,73 @@
+"""`bitfront doctor`: what is installed, and whether a model can be built."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\
+Examples: `bitfront doctor`; `bitfront doctor --model model.py:build`; `bitfront doctor --model net.keras --json`.
+"""
+_PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "da4ml", "optuna", "mlflow", "numpy")
+_TOOLS = {
+    "g++": "without it: search and report work; export and verify can't rebuild the firmware's emulation",
+    "vitis-run": "without it: no C-synthesis here; estimates and exported projects are unaffected",
+    "vitis_hls": "the same for Vitis HLS 2023.2 and older",
+    "vivado_hls": "needed only for backend: Vivado",
+}
+
+
+def command(
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model: file.py:function or a .keras file. Prints each layer's support."),
+    ] = None,
+    trust_model: Annotated[
+        bool, typer.Option("--trust-model", help="Load a .keras file with Lambda layers.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print versions and tools and what each gap disables; with --model, what can be built of a model."""
+    if model:
+        _model(model, trust_model, as_json)
+        return
+    rows = [{"name": "python", "found": platform.python_version(), "note": ""}]
+    for name in _PACKAGES:
+        try:
+            rows.append({"name": name, "found": version(name), "note": ""})
+        except PackageNotFoundError:
+            rows.append({"name": name, "found": "missing", "note": "reinstall bitfront"})
+    for tool, gap in _TOOLS.items():
+        found = shutil.which(tool)
+        rows.append({"name": tool, "found": "found" if found else "not found", "note": "" if found else gap})
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']:12s} {row['found']:12s} {row['note']}".rstrip())
+
+
+def _model(source: str, trust: bool, as_json: bool) -> None:
+    from bitfront.hls import support_table
+    from bitfront.search.problem import load_model
+    from bitfront.spaces.errors import UserError
+
+    rows = support_table(load_model(source, Path(), trust=trust))
+    if as_json:
+        typer.echo(
+            json.dumps([{**row.__dict__, "supported": row.supported} for row in rows], indent=1, default=list)
+        )
+    else:
+        for row in rows:
+            where = ", ".join(row.io_types) or "no"
+            note = f"  {row.reason}" if row.reason else ""
+            typer.echo(f"{row.layer:24s} {row.kind:22s} {where:24s}{note}".rstrip())
+    refused = [row.layer for row in rows if not row.supported]
+    if refused:
+        raise UserError(f"{len(refused)} of {len(rows)} layers can't be built: {', '.join(refused)}.")

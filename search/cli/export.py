@@ -1,0 +1,35 @@
+"""`bitfront export`: one candidate as a bundle that proves itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\
+Examples: `bitfront export studies/top-tagging --pick knee --out best`;
+`bitfront export studies/top-tagging --pick "lut<5000" --out small`; `bitfront export studies/top-tagging --pick 12`.
+"""
+
+
+def command(
+    study: Annotated[str, typer.Argument(help="Study folder, study file, or name under ./studies.")],
+    pick: Annotated[
+        str,
+        typer.Option(help="knee, best, smallest, a trial number, or limits such as 'lut<5000, latency<1us'."),
+    ] = "knee",
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", help="Folder to write; default STUDY/bundle-PICK.")
+    ] = None,
+) -> None:
+    """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the way."""
+    from bitfront.search import export_bundle
+
+    from .places import study_folder
+
+    folder = study_folder(study)
+    safe = "".join(c if c.isalnum() else "-" for c in pick).strip("-")
+    target = export_bundle(folder, pick, out or folder / f"bundle-{safe}")
+    typer.echo(f"Wrote {target}: the firmware's emulation gives the golden outputs bit for bit.")
+    typer.echo(f"Next: bitfront verify {target}, or {target}/build.sh where Vitis HLS is installed.")

@@ -1,0 +1,44 @@
+"""`bitfront init`: copy a ready study to begin from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\
+Examples: `bitfront init jets_mlp`; `bitfront init lstm my-study` (a family's name takes its first ready study).
+"""
+
+
+def command(
+    name: Annotated[
+        str, typer.Argument(help="A ready study (bitfront ls), or a family: mlp, cnn, lstm, gru.")
+    ],
+    folder: Annotated[Path | None, typer.Argument(help="Folder to make; default: the study's name.")] = None,
+) -> None:
+    """Copy a ready study's files to a new folder and print the next three commands."""
+    import difflib
+
+    from bitfront.experiments import gallery
+    from bitfront.spaces.errors import UserError
+
+    ready = gallery()
+    chosen = next((s for s in ready if name in (s.name, s.family)), None)
+    if chosen is None:
+        names = [s.name for s in ready] + [s.family for s in ready]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(s.name for s in ready)}."
+        raise UserError(f"There is no ready study {name!r}: {hint}")
+    target = folder or Path(chosen.name)
+    if target.exists():
+        raise UserError(f"{str(target)!r} exists already: name another folder.")
+    shutil.copytree(chosen.folder, target, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    typer.echo(
+        f"Copied {chosen.name} to {target}: study.yaml, model.py and data.py are yours to change. Next:"
+    )
+    typer.echo(f"  bitfront validate {target}/study.yaml")
+    typer.echo(f"  bitfront run {target}/study.yaml")
+    typer.echo(f"  bitfront export {target}/study.yaml --pick knee --out {target}/best")

@@ -1,0 +1,55 @@
+"""`bitfront run`: search, or go on with a search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\
+Examples: `bitfront run study.yaml`; `bitfront run study.yaml --set budget.trials=20 --set space.weights=4..8`;
+`bitfront run study.yaml --budget 10m`. Ctrl-C keeps what is finished; the same command goes on.
+"""
+
+
+def command(
+    study: Annotated[
+        str, typer.Argument(help="Study file, its folder, or the name of a ready study (bitfront ls).")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a key: key.path=value. May be given several times."),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Number of candidates, instead of the study's budget.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Wall-clock time (90s, 10m, 2h), instead of the study's.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew; the old folder is kept, numbered.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Search precisions as a study file says, or go on with a search that was stopped."""
+    from rich.console import Console
+
+    from bitfront.search import run_study
+    from bitfront.search.config.quantities import duration
+    from bitfront.spaces.errors import NothingFeasible, UserError
+
+    from .studies import load
+
+    config, base = load(study, set_ or [])
+    try:
+        wall = duration(budget) if budget else None
+    except ValueError as error:
+        raise UserError(f"--budget {budget!r} {error}.") from None
+    console = Console(highlight=False, quiet=quiet, soft_wrap=True)
+    result = run_study(config, base, trials=trials, wall=wall, fresh=fresh, console=console)
+    if result.interrupted:
+        raise typer.Exit(130)
+    if not result.feasible:
+        nearest = result.front[0].number if result.front else None
+        hint = f"trial {nearest} comes nearest" if nearest is not None else "no trial was scored"
+        raise NothingFeasible(f"No candidate meets the constraints ({hint}): relax one, or widen the space.")

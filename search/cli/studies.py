@@ -1,0 +1,29 @@
+"""How commands load a study: a file, a folder, or a ready study by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitfront.search import StudyConfig
+
+
+def load(study: str, overrides: Sequence[str] = ()) -> tuple[StudyConfig, Path]:
+    """Return a study's configuration and the folder that its paths are relative to.
+
+    Raises:
+        UserError: when there is no such study, or it is not valid.
+    """
+    from bitfront.search.config import load_study
+    from bitfront.search.config.load import study_path
+
+    if not Path(study).exists():
+        from bitfront.experiments import gallery
+
+        ready = {entry.name: entry for entry in gallery()}
+        if study in ready:
+            return load_study(ready[study].file, overrides), ready[study].folder
+    path = study_path(study)
+    return load_study(path, overrides), path.parent

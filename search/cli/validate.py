@@ -1,0 +1,62 @@
+"""`bitfront validate`: check a study without running it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\
+Examples: `bitfront validate study.yaml`; `bitfront validate study.yaml --json`. Nothing is trained.
+"""
+
+
+def command(
+    study: Annotated[str, typer.Argument(help="Study file, its folder, or the name of a ready study.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: key.path=value.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
+) -> None:
+    """Check study file, model and data against each other, expand the space and count its configurations."""
+    from bitfront.hls import check_hardware
+    from bitfront.search import load_problem, space_of
+    from bitfront.search.samplers import baselines
+    from bitfront.spaces import lower
+
+    from .studies import load
+
+    config, base = load(study, set_ or [])
+    problem = load_problem(config, base)
+    graph = lower(problem.model, head=config.space.head)
+    check_hardware(graph, io_type=config.hls.io_type)
+    space = space_of(config, graph)
+    if as_json:
+        rows = [
+            {
+                "name": d.name,
+                "kind": d.kind,
+                "low": d.low,
+                "high": d.high,
+                "choices": list(d.choices),
+                "targets": d.targets,
+            }
+            for d in space.dimensions
+        ]
+        typer.echo(json.dumps({"dimensions": rows, "configurations": space.size}, indent=1))
+        return
+    for notice in problem.data.notices:
+        typer.echo(f"Note: {notice}")
+    for d in space.dimensions:
+        values = ", ".join(map(str, d.choices)) if d.choices else f"{d.low}..{d.high}"
+        typer.echo(f"{d.name:32s} {values:16s} {', '.join(d.targets)}")
+    for d in space.fixed:
+        value = d.choices[0] if d.choices else d.low or "exact"
+        typer.echo(f"{d.name:32s} {value!s:16s} (fixed)")
+    trials = config.budget.trials or "as many as the time allows"
+    trained = (
+        f"up to {config.training.epochs} epochs each" if "qat" in config.space.method else "none is trained"
+    )
+    typer.echo(
+        f"{len(space.dimensions)} dimensions, {space.size:.3g} configurations; {len(baselines(space))} uniform "
+        f"baselines come first; {trials} trials, {trained}."
+    )
