@@ -330,18 +330,16 @@ def test(arguments: "list[str]") -> int:
 def demo() -> int:
     """Run the main job on the study that ships with bitfront: search, report, export and verify."""
     bitfront = str(VENV / "bin" / "bitfront")
-    study = str(ROOT / "studies" / "top_tagging_lstm")
-    bundle = str(ROOT / "studies" / "top_tagging_lstm" / "knee")
+    study = ROOT / "studies" / "top_tagging_lstm"
+    bundle = study / "bundle-knee"
+    export = [bitfront, "export", str(study), "--pick", "knee", "--out", str(bundle)]
     steps = [
         ("search precisions for a jet-tagging LSTM", [bitfront, "run", str(DEMO_STUDY)]),
-        ("draw the front", [bitfront, "report", study]),
-        (
-            "export the front's knee as an hls4ml project",
-            [bitfront, "export", study, "--pick", "knee", "--output", bundle],
-        ),
+        ("draw the front", [bitfront, "report", str(study)]),
+        ("export the front's knee as an hls4ml project", export),
         (
             "compare the exported project's emulation with the search's predictions",
-            [bitfront, "verify", bundle],
+            [bitfront, "verify", str(bundle)],
         ),
     ]
     if not shutil.which("g++"):
@@ -354,10 +352,12 @@ def demo() -> int:
         del steps[2]  # exported by an earlier run: a finished study has the same knee
     for number, (what, command) in enumerate(steps, 1):
         say(f"{number} of {len(steps)}: {what}")
+        if command is export and (bundle / "checksums.sha256").is_file():
+            shutil.rmtree(bundle)  # of an earlier demo, whose front may have had another knee
         code = run(command)
         if code:
             return code
-    say("done; the study is in studies/top_tagging_lstm, its front in front.csv and report.html there")
+    say("done: open studies/top_tagging_lstm/report.html, or run '.venv/bin/bitfront ui' for MLflow")
     return 0
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from .objectives import Objective
 from .report import palette
-from .report.plots import CELLS_WITH_TEXT, log_ticks, metric_limits, metric_range, shown_limit, wants_log
+from .report.plots import (
+    CELLS_WITH_TEXT,
+    log_ticks,
+    metric_limits,
+    metric_range,
+    shown_limit,
+    tick_label,
+    wants_log,
+)
 from .report.view import StudyView, mean_width, shared_tensors, si, uniform_label, widths
 
 STYLE: dict[str, Any] = {
@@ -126,13 +134,13 @@ def draw_front(axes: Any, view: StudyView, cost: Objective) -> None:
     if wants_log(values):
         axes.set_xscale("log")
         ticks = log_ticks(values)
-        axes.set_xticks(ticks, [si(tick) for tick in ticks])
+        axes.set_xticks(ticks, [tick_label(tick) for tick in ticks])
         axes.set_xticks([], minor=True)
         axes.set_xlim(0.7 * min(values), 1.4 * max([*values, limit or 0.0]))
     axes.set_ylim(*metric_range(view)[0])
     sources = sorted({e.source for e in view.scored})
     axes.set_xlabel(f"{cost.title}, {' or '.join(sources)} with 80 % interval")
-    axes.set_ylabel(view.metric_name)
+    axes.set_ylabel(view.metric_title)
     axes.legend(fontsize=8, loc="best")
 
 

@@ -26,7 +26,7 @@ def markdown() -> str:
         for parameter in command.params:
             names = ", ".join(f"`{option}`" for option in parameter.opts)
             if parameter.param_type_name == "argument":
-                names = f"`{(parameter.name or "").upper()}`"
+                names = f"`{str(parameter.name).upper()}`"
             elif parameter.name == "help":
                 continue
             rows.append(f"| {names} | {parameter.help} |")

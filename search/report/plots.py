@@ -41,6 +41,11 @@ def log_ticks(values: Sequence[float]) -> list[float]:
     return [tick for d in decades for tick in (step * 10.0**d for step in steps) if low <= tick <= high]
 
 
+def tick_label(tick: float) -> str:
+    """Return `20 k`, `1 M` or `500` for a tick of `log_ticks`."""
+    return si(tick).replace(".00", "").replace(".0", "")
+
+
 def shown_limit(view: StudyView, cost: Objective, values: Sequence[float]) -> float | None:
     """Return the constraint's limit on `cost` where it is near enough to be drawn.
 
@@ -118,11 +123,15 @@ def scatter(view: StudyView, cost: Objective) -> Figure:
         data.append(_uniform(view, cost, uniform))
     values = [cost.value(e) for e in view.scored]
     log = wants_log(values)
-    layout = _layout(cost.title + _stock(view, cost), view.metric_name)
+    layout = _layout(cost.title + _stock(view, cost), view.metric_title)
     layout["xaxis"] |= {"type": "log" if log else "linear"}
     if log:
         ticks = log_ticks(values)
-        layout["xaxis"] |= {"tickmode": "array", "tickvals": ticks, "ticktext": [si(tick) for tick in ticks]}
+        layout["xaxis"] |= {
+            "tickmode": "array",
+            "tickvals": ticks,
+            "ticktext": [tick_label(tick) for tick in ticks],
+        }
     layout["yaxis"]["range"] = list(metric_range(view)[0])
     layout["shapes"], layout["annotations"] = _guides(view, cost, values)
     return {"data": data, "layout": layout}

@@ -68,8 +68,15 @@ class StudyView:
 
     @property
     def metric_name(self) -> str:
-        """The metric as a figure names it."""
+        """The metric as a sentence names it."""
         return self.reference.metric.label
+
+    @property
+    def metric_title(self) -> str:
+        """The metric as an axis names it, with its direction where less is better."""
+        return self.metric_name + (
+            " (less is better)" if self.reference.metric.direction == "minimize" else ""
+        )
 
     @cached_property
     def scored(self) -> tuple[Evaluation, ...]:

@@ -1,0 +1,377 @@
+"""The report says what the study found, opens without a network, and works in a browser at any width."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
+
+from bitfront.search.evaluation import Evaluation
+from bitfront.search.front import pareto, pick
+from bitfront.search.objectives import Metric, parse_objectives
+from bitfront.search.report import StudyView, palette, plots, write_report
+from bitfront.search.report.page import headline
+from bitfront.search.report.view import layer_widths, mean_width, si
+from bitfront.spaces import UserError
+
+STUDY = plausible_study(60)
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SHOTS = os.environ.get("BITFRONT_SCREENSHOTS")
+"""A folder that keeps the browser tests' pictures, for people to look at."""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of one study, written once for the tests that only read it."""
+    return write_report(write_study(tmp_path_factory.mktemp("report") / "toy-lstm", STUDY))
+
+
+@pytest.fixture(scope="module")
+def view(page):
+    return StudyView.read(page.parent)
+
+
+def embedded(text):
+    block = re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.DOTALL)
+    return json.loads(block[1])
+
+
+def without_plotly(text):
+    """The page without Plotly's own 4.5 MB of code, which mentions addresses that it never asks for."""
+    return re.sub(r"<script>\s*/\*\*.*?</script>", "", text, count=1, flags=re.DOTALL)
+
+
+def test_the_report_leaves_the_page_the_table_and_every_figure(page):
+    folder = page.parent
+    assert page == folder / "report.html"
+    assert (folder / "front.csv").is_file()
+    names = ["front_lut", "front_latency", "precision", "hypervolume", "training"]
+    expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
+    assert {path.name for path in (folder / "figures").iterdir()} == expected
+    assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "figures" / "front_lut.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_page_asks_for_nothing_from_outside(page):
+    text = without_plotly(page.read_text())
+    assert len(text) < 1_000_000, "Plotly was not cut out, so this test would see too much"
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!#|data:)[^"'>]+""", text)
+    assert not re.findall(r"https?://", text)
+    assert "default-src 'none'" in text
+
+
+def test_the_three_picks_stand_on_top_with_their_commands(page):
+    text = page.read_text()
+    for how in ("best", "knee", "smallest"):
+        chosen = pick(STUDY, OBJECTIVES, how, METRIC)
+        card = re.search(
+            rf'<div class="pick">(?:(?!<div class="pick">).)*--pick {how}</code>', text, re.DOTALL
+        )[0]
+        assert f"trial {chosen.number}<" in card
+        assert f'<p class="value">{chosen.score:.4f}</p>' in card
+        assert "estimate, 80 %:" in card
+        assert f"bitfront export toy-lstm --pick {how}" in card
+
+
+def test_the_first_sentences_count_what_was_tried(view):
+    text = headline(view)
+    assert text.startswith(
+        "60 candidates for LSTM 20, Dense 64 on xcvu13p-flga2577-2-e at 5 ns (6 of them uniform"
+    )
+    assert f"{sum(e.feasible for e in STUDY)} meet every limit" in text
+    assert f"{len(pareto(STUDY, OBJECTIVES))} are on the front" in text
+    assert f"float model scores {FLOAT['val']:.4f}" in text
+
+
+def test_every_trial_is_a_row_of_the_table(page):
+    text = page.read_text()
+    body = re.search(r'<table id="trials">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)[1]
+    assert [int(float(n)) for n in re.findall(r'<tr[^>]*><td data-value="([\d.]+)"', body)] == [
+        e.number for e in STUDY
+    ]
+    stopped = next(e for e in STUDY if e.status == "infeasible")
+    assert html.escape(stopped.reason) in body
+
+
+def test_stopped_and_failed_trials_are_counted_with_advice(page, view):
+    assert {name: count for name, count, _ in view.reasons()} == {
+        "constraint": sum(e.status == "infeasible" for e in STUDY),
+        "nan_loss": sum(e.status == "failed" for e in STUDY),
+    }
+    assert "Lower the learning rate" in page.read_text()
+
+
+def test_every_figure_is_one_that_plotly_takes(page):
+    figures = embedded(page.read_text())
+    assert set(figures) == {"cost-lut-plot", "cost-latency-plot", "precision", "hypervolume", "training"}
+    for figure in figures.values():
+        assert go.Figure(figure).data
+
+
+def test_the_scatter_shows_every_scored_trial_once(view):
+    (lut, _) = view.costs
+    points = [
+        (x, y)
+        for trace in plots.scatter(view, lut)["data"]
+        if "markers" in trace["mode"]
+        for x, y in zip(trace["x"], trace["y"], strict=True)
+    ]
+    assert sorted(points) == sorted((e.resources["lut"], e.score) for e in STUDY if e.status == "complete")
+
+
+def test_intervals_are_drawn_as_error_bars_of_the_front(view):
+    (lut, _) = view.costs
+    (trace,) = [t for t in plots.scatter(view, lut)["data"] if t["name"] == "QAT, on the front"]
+    ends = [x + up for x, up in zip(trace["x"], trace["error_x"]["array"], strict=True)]
+    expected = [e.intervals["lut"][1] for e in view.front if e.method == "qat"]
+    assert ends == pytest.approx(expected)
+
+
+def test_hovering_tells_the_bits_of_every_layer(view):
+    e = view.front[0]
+    told = plots.hover(view, e)
+    for layer, roles in layer_widths(e):
+        assert f"<br>{layer}: {roles[0][0]} {roles[0][1]}" in told
+    assert "estimate, 80 %:" in told
+
+
+def test_float_model_limits_and_baselines_are_marked(view):
+    (lut, _) = view.costs
+    figure = plots.scatter(view, lut)
+    notes = " ".join(note["text"] for note in figure["layout"]["annotations"])
+    assert "float 0.8420" in notes
+    assert "limit 0.7578" in notes  # 10 % under the float model
+    assert "limit 69.1 k" in notes  # 4 % of the device
+    (uniform,) = [t for t in figure["data"] if t["name"] == "uniform precision"]
+    assert {"8 bit", "6 bit"} <= set(uniform["text"])
+
+
+def test_the_heat_map_has_a_row_a_front_member_and_a_column_a_tensor(view):
+    (trace,) = plots.heat_map(view)["data"]
+    assert len(trace["z"]) == len(view.front)
+    assert trace["x"] == list(view.front[0].precision)
+    costs = [e.resources["lut"] for e in view.front]
+    assert costs == sorted(costs)
+
+
+def test_a_copied_study_reports_the_same(page, tmp_path):
+    copy = tmp_path / "toy-lstm"
+    shutil.copytree(page.parent, copy, ignore=shutil.ignore_patterns("report.html", "front*", "figures"))
+    assert write_report(copy, figures=False).read_text() == page.read_text()
+
+
+def test_the_same_study_gives_the_same_bytes(page, tmp_path):
+    copy = tmp_path / "toy-lstm"
+    shutil.copytree(page.parent, copy)
+    write_report(copy)
+    for path in (page.parent / "figures").iterdir():
+        assert (copy / "figures" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_table_of_the_front_can_be_taken_from_the_page(page):
+    rows = list(csv.DictReader((page.parent / "front.csv").open()))
+    assert {int(row["trial"]) for row in rows} == {e.number for e in pareto(STUDY, OBJECTIVES)}
+    assert "data:text/csv" in page.read_text()
+
+
+def test_names_from_a_model_cannot_break_out_of_the_page(tmp_path):
+    evil = '</script><img src=x onerror="alert(1)">'
+    bad = replace(STUDY[24], precision={f"{evil}/weight": "fixed<8,3>"}, params={evil: 3})
+    assert bad.status == "complete"
+    study = write_study(tmp_path / "evil", [*STUDY[:8], bad])
+    replace(reference("evil"), model=evil, data=evil, study=evil).write(study)
+    (study / "study.yaml").write_text(evil)
+    text = write_report(study, figures=False).read_text()
+    assert evil not in text
+    assert "<img" not in without_plotly(text)
+
+
+def test_a_study_without_a_feasible_candidate_says_so(tmp_path):
+    broken = [replace(e, constraints={"lut": 0.1 + e.number}) for e in STUDY[:9]]
+    study = write_study(tmp_path / "toy", broken)
+    text = write_report(study).read_text()
+    nearest = min((e for e in broken if e.status == "complete"), key=lambda e: e.number)
+    assert "No candidate meets every limit" in text
+    assert f"trial {nearest.number}." in text
+    assert "0 meet every limit, 0 are on the front" in text
+    assert '<div class="pick">' not in text
+
+
+def test_a_study_where_nothing_was_scored_still_has_a_page(tmp_path):
+    failed = [Evaluation(number=0, digest="a", method="qat", status="failed", reason="timeout: 60 s")]
+    text = write_report(write_study(tmp_path / "toy", failed)).read_text()
+    assert "Raise the limit, or shorten the training." in text
+    assert embedded(text) == {}
+
+
+def test_a_study_of_ptq_alone_says_that_nothing_was_trained(tmp_path):
+    ptq = [e for e in STUDY if e.method == "ptq"]
+    text = write_report(write_study(tmp_path / "toy", ptq), figures=False).read_text()
+    assert "No candidate was trained" in text
+
+
+def test_a_metric_that_falls_and_dsps_that_are_zero_are_drawn(tmp_path):
+    metric = Metric("mse", "minimize", 0.0)
+    flipped = [
+        replace(e, metrics={k: 1 - v for k, v in e.metrics.items()}, resources={**e.resources, "dsp": 0.0})
+        for e in STUDY
+    ]
+    study = write_study(tmp_path / "toy", flipped)
+    objectives = parse_objectives(["mse", "lut", "dsp"], metric)
+    changed = replace(reference("toy"), metric=metric, objectives=objectives, constraints=())
+    replace(changed, float_scores={"val": 0.158}).write(study)
+    write_report(study)
+    figure = plots.scatter(StudyView.read(study), objectives[2])
+    assert figure["layout"]["xaxis"]["type"] == "linear"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "MSE (less is better)"
+
+
+@pytest.mark.parametrize("damage", ["no reference", "no trials", "damaged"])
+def test_what_is_no_study_is_refused_in_a_sentence(damage, tmp_path):
+    study = write_study(tmp_path / "toy", STUDY[:2])
+    if damage == "no reference":
+        (study / "reference.json").unlink()
+    elif damage == "no trials":
+        shutil.rmtree(study / "trials")
+    else:
+        (study / "reference.json").write_text('{"study": "toy"}')
+    with pytest.raises(UserError):
+        write_report(study)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (32.0, "32"), (1020.4, "1,020"), (49656, "49.7 k"), (99999, "100.0 k"), (999_950, "1000 k")]
+    + [(1_728_000, "1.73 M"), (0.00421, "0.00421"), (12.345, "12.3"), (26_400, "26.4 k"), (123_456, "123 k")],
+)
+def test_figures_are_written_as_people_do(value, text):
+    assert si(value) == text
+
+
+def test_the_colours_are_those_of_okabe_and_ito():
+    published = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    used = {*palette.METHOD.values(), palette.FRONT, palette.FLOAT, palette.LIMIT, palette.UNIFORM}
+    assert used <= published
+    assert len(used) == 6
+
+
+def test_the_mean_width_is_that_of_the_weights():
+    e = replace(plausible(24), precision={"a/weight": "fixed<4,1>", "a/recurrent_weight": "fixed<6,1>"})
+    assert mean_width(replace(e, precision={**e.precision, "a/result": "fixed<16,3>"})) == 5
+    assert mean_width(replace(e, precision={})) is None
+
+
+PROBE = """
+<script>
+addEventListener("load", () => setTimeout(() => {
+  const out = {}, table = document.getElementById("trials"), rows = () => [...table.tBodies[0].rows];
+  out.ready = document.documentElement.dataset.ready === "true";
+  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
+  out.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const head = (name) => [...table.tHead.rows[0].cells].find((c) => c.textContent.trim() === name);
+  head("LUT").querySelector("button").click();
+  out.ascending = rows().map((r) => Number(r.cells[head("LUT").cellIndex].dataset.value));
+  head("Accuracy").querySelector("button").click();
+  head("Accuracy").querySelector("button").click();
+  out.sort = head("Accuracy").getAttribute("aria-sort");
+  out.descending = rows().map((r) => r.cells[head("Accuracy").cellIndex].dataset.value);
+  const pick = document.getElementById("filter-standing");
+  pick.value = "front"; pick.dispatchEvent(new Event("change"));
+  out.front = rows().filter((r) => !r.hidden).map((r) => Number(r.cells[0].dataset.value));
+  pick.value = ""; pick.dispatchEvent(new Event("change"));
+  const text = document.getElementById("filter-text");
+  text.value = "uniform nothing"; text.dispatchEvent(new Event("input"));
+  out.none = document.getElementById("filter-count").textContent;
+  const plot = document.getElementById("cost-lut-plot");
+  const curve = plot.data.findIndex((t) => t.name === "QAT, on the front");
+  Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: 0 }]);
+  out.hover = plot.querySelector(".hoverlayer").textContent;
+  out.keys = [...document.querySelectorAll("button, a[href], input, select, summary")].filter((n) => n.tabIndex < 0).length;
+  out.requests = performance.getEntriesByType("resource").map((e) => e.name);
+  const pre = document.createElement("pre");
+  pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
+}, 500));
+</script>
+"""
+
+
+def chromium(tmp_path, address, *options):
+    """Open an address headless, without the browser's own errands, and return (stdout, what the page logged)."""
+    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
+    words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    words += [
+        "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=15000",
+    ]
+    done = subprocess.run(
+        [*words, *options, address], capture_output=True, text=True, timeout=180, check=True
+    )
+    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
+def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
+    probed = tmp_path / "probed.html"
+    text = page.read_text()
+    probed.write_text(text.replace("</body>", PROBE + "</body>"))
+    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
+    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
+
+    assert console == []
+    assert found["ready"]
+    assert found["requests"] == []
+    assert all(count > 0 for _, count in found["plots"])
+    assert len(found["plots"]) == 5
+    assert found["overflow"] <= 0
+    assert found["ascending"] == sorted(e.resources["lut"] for e in STUDY)
+    assert found["sort"] == "descending"
+    scored = [float(x) for x in found["descending"] if x]
+    assert scored == sorted(scored, reverse=True)
+    assert found["descending"][len(scored) :] == [""] * (len(STUDY) - len(scored))
+    assert sorted(found["front"]) == sorted(e.number for e in view.front)
+    assert found["none"] == "0 of 60 trials"
+    assert "Trial" in found["hover"]
+    assert "lstm: weight" in found["hover"]
+    assert found["keys"] == 0
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
+@pytest.mark.parametrize(("width", "height"), [(1920, 4600), (390, 7000)])
+def test_the_page_fits_a_projector_and_a_phone(page, tmp_path, width, height):
+    # a headless window is never narrower than 500 pixels, a frame in it is
+    frame = tmp_path / "frame.html"
+    measure = "<script>addEventListener('load', () => setTimeout(() => { document.documentElement.dataset.over = String("
+    measure += (
+        "document.documentElement.scrollWidth - innerWidth); document.title = 'measured'; }, 800));</script>"
+    )
+    (tmp_path / "inner.html").write_text(page.read_text().replace("</body>", measure + "</body>"))
+    frame.write_text(
+        f'<body style="margin:0"><iframe id="f" src="inner.html" width="{width}" height="{height}" '
+        'style="border:0"></iframe><script>addEventListener("load", () => setTimeout(() => { const d = '
+        'document.getElementById("f").contentDocument; document.title = d.documentElement.dataset.over; }, 2500));'
+        "</script></body>"
+    )
+    access = "--allow-file-access-from-files"
+    dom, console = chromium(
+        tmp_path, frame.as_uri(), access, f"--window-size={max(width, 500)},{height}", "--dump-dom"
+    )
+    assert console == []
+    assert int(re.search(r"<title>(-?\d+)</title>", dom)[1]) <= 0, "the page is wider than the screen"
+    shot = Path(SHOTS or tmp_path) / f"report-{width}.png"
+    shot.parent.mkdir(parents=True, exist_ok=True)
+    size = f"--window-size={max(width, 500)},{height}"
+    chromium(tmp_path, frame.as_uri(), access, size, f"--screenshot={shot}")
+    assert shot.stat().st_size > 50_000
