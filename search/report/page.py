@@ -245,7 +245,9 @@ def _trials_section(view: StudyView) -> str:
         (view.metric_name, ""),
         ("Before training", ""),
     ]
-    head += [("To float", "")] + [(key.title, "") for key in keys] + [("Seconds", ""), ("Note", "text")]
+    head += [("To float", "")]
+    head += [("On test data", "")] if _tested(view) else []
+    head += [(key.title, "") for key in keys] + [("Seconds", ""), ("Note", "text")]
     cells = "".join(
         f'<th scope="col" class="{css}"><button type="button">{html.escape(text)}</button></th>'
         for text, css in head
@@ -263,6 +265,11 @@ def _trials_section(view: StudyView) -> str:
     return _section("trials-section", "All trials", content)
 
 
+def _tested(view: StudyView) -> bool:
+    """Whether any candidate was scored on the test sample (which never ranks)."""
+    return any("test" in e.metrics for e in view.evaluations)
+
+
 def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
     standing = view.standing(e)
     method = f"{e.method.upper()}{', ' + uniform_label(e) if e.kind == 'uniform' else ''}"
@@ -273,6 +280,9 @@ def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
     cells.append(_number(before, "" if before is None else f"{before:.4f}"))
     difference = None if score is None else score - view.reference.float_score
     cells.append(_number(difference, "" if difference is None else f"{difference:+.4f}"))
+    if _tested(view):
+        test = e.metrics.get("test")
+        cells.append(_number(test, "" if test is None else f"{test:.4f}"))
     for key in keys:
         value = e.resources.get(key.key)
         cells.append(_number(value, "" if value is None else f"{value:,.6g}"))

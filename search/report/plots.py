@@ -153,7 +153,7 @@ def _points(view: StudyView, cost: Objective, chosen: list[Evaluation], standing
             "symbol": palette.MARKER_PLOTLY[method] + ("-open" if hollow else ""),
             "color": palette.GREY if hollow else palette.METHOD[method],
             "size": 13 if on_front else 8,
-            "opacity": 1.0 if on_front else 0.55,
+            "opacity": 1.0 if on_front or hollow else 0.55,
             "line": {"color": palette.INK if on_front else palette.GREY, "width": 1.5 if on_front else 1},
         },
     }
@@ -354,6 +354,7 @@ def training_gain(view: StudyView) -> Figure | None:
     layout = _layout("Mean width of the weights (bits)", f"{view.metric_name}: QAT minus PTQ")
     layout["shapes"] = [_line("h", 0.0, palette.INK, "solid")]
     layout["height"] = 380
+    layout["legend"]["y"] = -0.24  # in units of a plot lower than the others: below the axis title
     return {"data": data, "layout": layout}
 
 

@@ -27,6 +27,9 @@ ADVICE: Mapping[str, str] = {
 }
 """What to do about a class of failure (the word before the colon in `Evaluation.reason`)."""
 
+NOT_UNIFORM = (".accumulators", ".tables", "reuse_factor")
+"""Ends of the names of parameters that a uniform baseline doesn't set to its width (`Space.uniform`)."""
+
 
 @dataclass(frozen=True)
 class StudyView:
@@ -169,7 +172,12 @@ def mean_width(evaluation: Evaluation) -> float | None:
 
 def uniform_label(evaluation: Evaluation) -> str:
     """Return `8 bit` for a uniform baseline whose params say so, else `uniform`."""
-    bits = {value for value in evaluation.params.values() if isinstance(value, int) and value > 1}
+    # a uniform baseline keeps accumulators and tables at their widest, and a reuse factor is no width
+    bits = {
+        value
+        for name, value in evaluation.params.items()
+        if isinstance(value, int) and value > 1 and not name.endswith(NOT_UNIFORM)
+    }
     return f"{max(bits)} bit" if bits else "uniform"
 
 
