@@ -332,11 +332,13 @@ def demo() -> int:
     bitfront = str(VENV / "bin" / "bitfront")
     study = ROOT / "studies" / "top_tagging_lstm"
     bundle = study / "bundle-knee"
-    export = [bitfront, "export", str(study), "--pick", "knee", "--out", str(bundle)]
     steps = [
         ("search precisions for a jet-tagging LSTM", [bitfront, "run", str(DEMO_STUDY)]),
         ("draw the front", [bitfront, "report", str(study)]),
-        ("export the front's knee as an hls4ml project", export),
+        (
+            "export the front's knee as an hls4ml project",
+            [bitfront, "export", str(study), "--pick", "knee", "--out", str(bundle)],
+        ),
         (
             "compare the exported project's emulation with the search's predictions",
             [bitfront, "verify", str(bundle)],
@@ -348,12 +350,10 @@ def demo() -> int:
             "no g++ on PATH: the search and the report work without it; exporting with proof, 'bitfront verify' "
             "and the emulation tests need it, and are left out"
         )
-    elif (Path(bundle) / "checksums.sha256").exists():
+    elif (bundle / "checksums.sha256").is_file():
         del steps[2]  # exported by an earlier run: a finished study has the same knee
     for number, (what, command) in enumerate(steps, 1):
         say(f"{number} of {len(steps)}: {what}")
-        if command is export and (bundle / "checksums.sha256").is_file():
-            shutil.rmtree(bundle)  # of an earlier demo, whose front may have had another knee
         code = run(command)
         if code:
             return code

@@ -83,3 +83,23 @@ def test_the_readme_s_model_is_one_that_can_be_searched():
     graph = lower(space["build"]())
     assert [node.op for node in graph.nodes] == ["input", "gru", "dense", "relu", "dense"]
     assert graph.dropped_head == "softmax"
+
+
+def test_every_command_in_the_documentation_exists_with_its_options():
+    """What the pages tell people to type is a command of bitfront with such options."""
+    from typer.main import get_command
+
+    from bitfront.search.cli import app
+
+    commands = get_command(app).commands
+    typed = set()
+    for text in (page.read_text() for page in PAGES):
+        typed.update(re.findall(r"`bitfront ([a-z][^`]*)`", BLOCK.sub("", text)))
+        for match in BLOCK.finditer(text):
+            typed.update(re.findall(r"(?m)^(?:\.venv/bin/)?bitfront ([a-z].*)$", match[2]))
+    assert len(typed) > 8
+    for line in typed:
+        name, *rest = line.split()
+        assert name in commands, f"bitfront {line}"
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, f"bitfront {line}"
