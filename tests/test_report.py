@@ -1,111 +1,117 @@
-"""The report shows a study as its folder tells it, works offline, and reads on a phone and by keyboard."""
+"""The report says what the study found, opens without a network, and works in a browser at any width."""
 
 from __future__ import annotations
 
+import csv
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
-from plausible import OBJECTIVES, plausible, plausible_study, write_study
+from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
 
+from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import pareto, pick
-from bitfront.search.report import StudyView, write_report
-from bitfront.search.report.plots import heat_map, scatter
-from bitfront.search.report.view import advice, uniform_label, widths
+from bitfront.search.objectives import Metric, parse_objectives
+from bitfront.search.report import StudyView, palette, plots, write_report
+from bitfront.search.report.page import headline
+from bitfront.search.report.view import layer_widths, mean_width, si, uniform_label
 from bitfront.spaces import UserError
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-EVALUATIONS = plausible_study(40)
-FRONT = {e.number for e in pareto(EVALUATIONS, OBJECTIVES)}
-TESTED = [replace(e, metrics={**e.metrics, "test": 0.7654}) if e.number in FRONT else e for e in EVALUATIONS]
+STUDY = plausible_study(60)
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SHOTS = os.environ.get("BITFRONT_SCREENSHOTS")
+"""A folder that keeps the browser tests' pictures, for people to look at."""
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return write_study(tmp_path_factory.mktemp("studies") / "toy", TESTED)
+def page(tmp_path_factory):
+    """The report of one study, written once for the tests that only read it."""
+    return write_report(write_study(tmp_path_factory.mktemp("report") / "toy-lstm", STUDY))
 
 
 @pytest.fixture(scope="module")
-def page(study):
-    """The page without Plotly's 5 MB: what bitfront wrote itself."""
-    text = write_report(study, figures=False).read_text(encoding="utf-8")
-    return re.sub(r"<script>/\*\*.*?</script>", "", text, flags=re.S)
+def view(page):
+    return StudyView.read(page.parent)
 
 
-@pytest.fixture(scope="module")
-def view(study):
-    return StudyView.read(study)
+def embedded(text):
+    block = re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.DOTALL)
+    return json.loads(block[1])
 
 
-def test_the_three_picks_stand_first_with_the_commands_that_export_them(page):
+def without_plotly(text):
+    """The page without Plotly's own 4.5 MB of code, which mentions addresses that it never asks for."""
+    return re.sub(r"<script>\s*/\*\*.*?</script>", "", text, count=1, flags=re.DOTALL)
+
+
+def test_the_report_leaves_the_page_the_table_and_every_figure(page):
+    folder = page.parent
+    assert page == folder / "report.html"
+    assert (folder / "front.csv").is_file()
+    names = ["front_lut", "front_latency", "precision", "hypervolume", "training"]
+    expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
+    assert {path.name for path in (folder / "figures").iterdir()} == expected
+    assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "figures" / "front_lut.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_page_asks_for_nothing_from_outside(page):
+    text = without_plotly(page.read_text())
+    assert len(text) < 1_000_000, "Plotly was not cut out, so this test would see too much"
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!#|data:)[^"'>]+""", text)
+    assert not re.findall(r"https?://", text)
+    assert "default-src 'none'" in text
+
+
+def test_the_three_picks_stand_on_top_with_their_commands(page):
+    text = page.read_text()
     for how in ("best", "knee", "smallest"):
-        chosen = pick(TESTED, OBJECTIVES, how)
-        assert f"bitfront export toy --pick {how}</code>" in page
-        card = page[page.index(f"<h3>{how.capitalize()}</h3>") :].split('class="command"')[0]
+        chosen = pick(STUDY, OBJECTIVES, how, METRIC)
+        card = re.search(
+            rf'<div class="pick">(?:(?!<div class="pick">).)*--pick {how}</code>', text, re.DOTALL
+        )[0]
         assert f"trial {chosen.number}<" in card
-        assert f"{chosen.score:.4f}" in card
-        assert "<dt>On test data</dt><dd>0.7654</dd>" in card
+        assert f'<p class="value">{chosen.score:.4f}</p>' in card
+        assert "estimate, 80 %:" in card
+        assert f"bitfront export toy-lstm --pick {how}" in card
 
 
-def test_every_trial_has_one_row_with_its_standing(page, view):
-    body = page.split('<table id="trials">')[1].split("<tbody>")[1].split("</tbody>")[0]
-    assert re.findall(r'data-standing="([^"]+)"', body) == [view.standing(e) for e in TESTED]
-    assert body.count('<td data-value="0.7654">0.7654</td>') == len(FRONT)
+def test_the_first_sentences_count_what_was_tried(view):
+    text = headline(view)
+    assert text.startswith(
+        "60 candidates for LSTM 20, Dense 64 on xcvu13p-flga2577-2-e at 5 ns (6 of them uniform"
+    )
+    assert f"{sum(e.feasible for e in STUDY)} meet every limit" in text
+    assert f"{len(pareto(STUDY, OBJECTIVES))} are on the front" in text
+    assert f"float model scores {FLOAT['val']:.4f}" in text
 
 
-def test_the_test_column_is_there_only_for_a_study_that_looked_at_test_data(page, tmp_path):
-    untested = write_report(write_study(tmp_path / "toy", EVALUATIONS), figures=False).read_text("utf-8")
-    assert '<button type="button">On test data</button>' in page
-    assert '<button type="button">On test data</button>' not in untested
+def test_every_trial_is_a_row_of_the_table(page):
+    text = page.read_text()
+    body = re.search(r'<table id="trials">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)[1]
+    assert [int(float(n)) for n in re.findall(r'<tr[^>]*><td data-value="([\d.]+)"', body)] == [
+        e.number for e in STUDY
+    ]
+    stopped = next(e for e in STUDY if e.status == "infeasible")
+    assert html.escape(stopped.reason) in body
 
 
-def test_the_page_asks_the_network_for_nothing(page):
-    assert "default-src 'none'" in page
-    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page)
-
-
-def test_what_did_not_complete_is_counted_with_advice(page, view):
-    table = page.split('id="failures-section-title"')[1].split("</section>")[0]
-    assert {name for name, _, _ in view.reasons()} >= {"constraint"}
-    assert sum(count for _, count, _ in view.reasons()) == sum(e.reason is not None for e in TESTED)
-    for name, count, _ in view.reasons():
-        assert f'<td class="text">{name}</td><td>{count}</td>' in table
-        assert html.escape(advice(name)) in table
-
-
-def test_a_point_of_the_front_tells_its_interval_and_the_bits_of_every_layer(view):
-    cost = next(cost for cost in view.costs if cost.name == "lut")
-    traces = [t for t in scatter(view, cost)["data"] if "on the front" in t["name"]]
-    told = {int(re.search(r"Trial (\d+)", text)[1]): text for trace in traces for text in trace["text"]}
-    members = [e for e in view.front if e.kind != "uniform"]
-    assert set(told) == {e.number for e in members}
-    for e in members:
-        assert f"weight {widths(e)['lstm/weight']}," in told[e.number]
-        assert "80 %:" in told[e.number]
-    for trace in traces:
-        assert all(up > 0 and down > 0 for up, down in zip(*_ends(trace), strict=True))
-
-
-def _ends(trace):
-    return trace["error_x"]["array"], trace["error_x"]["arrayminus"]
-
-
-def test_the_front_line_leads_through_what_nothing_beats_in_its_plane(view):
-    for cost in view.costs:
-        line = scatter(view, cost)["data"][0]
-        assert line["name"] == "front in this plane"
-        assert line["x"] == sorted(line["x"])
-        assert line["y"] == sorted(line["y"])
-
-
-def test_the_heat_map_holds_the_bits_of_every_front_member(view):
-    trace = heat_map(view)["data"][0]
-    members = [e for e in view.front if e.precision]
-    assert trace["z"] == [[widths(e)[key] for key in trace["x"]] for e in members]
+def test_scores_on_test_data_are_shown_where_there_are_some(page, tmp_path):
+    front = {e.number for e in pareto(STUDY, OBJECTIVES)}
+    scored = [replace(e, metrics={**e.metrics, "test": 0.7654}) if e.number in front else e for e in STUDY]
+    text = write_report(write_study(tmp_path / "toy", scored), figures=False).read_text()
+    column = '<button type="button">On test data</button>'
+    assert text.count(column) == 1
+    assert text.count('<td data-value="0.7654">0.7654</td>') == len(front)
+    assert text.count("<dt>On test data</dt><dd>0.7654</dd>") == 3
+    assert column not in page.read_text()
 
 
 def test_a_uniform_baseline_is_named_by_its_width_whatever_its_accumulators_and_reuse():
@@ -114,106 +120,286 @@ def test_a_uniform_baseline_is_named_by_its_width_whatever_its_accumulators_and_
     assert uniform_label(baseline) == "6 bit"
 
 
-def test_a_study_in_which_nothing_is_feasible_says_so_and_offers_no_pick(tmp_path):
-    stopped = [e for e in EVALUATIONS if e.status == "infeasible"]
-    text = write_report(write_study(tmp_path / "toy", stopped)).read_text(encoding="utf-8")
-    assert "No candidate meets every limit." in text
-    assert "--pick knee" not in text
-    assert not (tmp_path / "toy" / "front.png").exists()
+def test_stopped_and_failed_trials_are_counted_with_advice(page, view):
+    assert {name: count for name, count, _ in view.reasons()} == {
+        "constraint": sum(e.status == "infeasible" for e in STUDY),
+        "nan_loss": sum(e.status == "failed" for e in STUDY),
+    }
+    assert "Lower the learning rate" in page.read_text()
 
 
-def test_names_from_the_study_cannot_become_markup(tmp_path):
-    bad = replace(
-        EVALUATIONS[0], status="failed", metrics={}, reason="odd: <img src=x onerror=alert(1)></script>"
-    )
-    text = write_report(write_study(tmp_path / "toy", [*EVALUATIONS[1:], bad]), figures=False).read_text(
-        "utf-8"
-    )
-    assert "<img src=x" not in text
-    assert "&lt;img src=x" in text
+def test_every_figure_is_one_that_plotly_takes(page):
+    figures = embedded(page.read_text())
+    assert set(figures) == {"cost-lut-plot", "cost-latency-plot", "precision", "hypervolume", "training"}
+    for figure in figures.values():
+        assert go.Figure(figure).data
 
 
-def test_the_same_study_gives_the_same_page_and_figures(study, tmp_path):
-    copy = tmp_path / "toy"
-    shutil.copytree(study, copy)
-    write_report(study)
+def test_the_scatter_shows_every_scored_trial_once(view):
+    (lut, _) = view.costs
+    points = [
+        (x, y)
+        for trace in plots.scatter(view, lut)["data"]
+        if "markers" in trace["mode"]
+        for x, y in zip(trace["x"], trace["y"], strict=True)
+    ]
+    assert sorted(points) == sorted((e.resources["lut"], e.score) for e in STUDY if e.status == "complete")
+
+
+def test_intervals_are_drawn_as_error_bars_of_the_front(view):
+    (lut, _) = view.costs
+    (trace,) = [t for t in plots.scatter(view, lut)["data"] if t["name"] == "QAT, on the front"]
+    ends = [x + up for x, up in zip(trace["x"], trace["error_x"]["array"], strict=True)]
+    expected = [e.intervals["lut"][1] for e in view.front if e.method == "qat"]
+    assert ends == pytest.approx(expected)
+
+
+def test_hovering_tells_the_bits_of_every_layer(view):
+    e = view.front[0]
+    told = plots.hover(view, e)
+    for layer, roles in layer_widths(e):
+        assert f"<br>{layer}: {roles[0][0]} {roles[0][1]}" in told
+    assert "estimate, 80 %:" in told
+
+
+def test_float_model_limits_and_baselines_are_marked(view):
+    (lut, _) = view.costs
+    figure = plots.scatter(view, lut)
+    notes = " ".join(note["text"] for note in figure["layout"]["annotations"])
+    assert "float 0.8420" in notes
+    assert "limit 0.7578" in notes  # 10 % under the float model
+    assert "limit 69.1 k" in notes  # 4 % of the device
+    (uniform,) = [t for t in figure["data"] if t["name"] == "uniform precision"]
+    assert {"8 bit", "6 bit"} <= set(uniform["text"])
+
+
+def test_the_heat_map_has_a_row_a_front_member_and_a_column_a_tensor(view):
+    (trace,) = plots.heat_map(view)["data"]
+    assert len(trace["z"]) == len(view.front)
+    assert trace["x"] == list(view.front[0].precision)
+    costs = [e.resources["lut"] for e in view.front]
+    assert costs == sorted(costs)
+
+
+def test_a_copied_study_reports_the_same(page, tmp_path):
+    copy = tmp_path / "toy-lstm"
+    shutil.copytree(page.parent, copy, ignore=shutil.ignore_patterns("report.html", "front*", "figures"))
+    assert write_report(copy, figures=False).read_text() == page.read_text()
+
+
+def test_the_same_study_gives_the_same_bytes(page, tmp_path):
+    copy = tmp_path / "toy-lstm"
+    shutil.copytree(page.parent, copy)
     write_report(copy)
-    names = sorted(p.relative_to(study) for p in study.glob("figures/*"))
-    assert {p.name for p in names} >= {"front_lut.png", "front_lut.pdf", "precision.png", "hypervolume.pdf"}
-    for name in [*names, "front.png", "front.csv", "report.html"]:
-        assert (study / name).read_bytes() == (copy / name).read_bytes(), name
+    for path in (page.parent / "figures").iterdir():
+        assert (copy / "figures" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_folder_that_is_no_study_is_refused_in_a_sentence(tmp_path):
-    with pytest.raises(UserError, match="is not a study that has run"):
-        write_report(tmp_path)
+def test_the_table_of_the_front_can_be_taken_from_the_page(page):
+    rows = list(csv.DictReader((page.parent / "front.csv").open()))
+    assert {int(row["trial"]) for row in rows} == {e.number for e in pareto(STUDY, OBJECTIVES)}
+    assert "data:text/csv" in page.read_text()
 
 
-PROBE = """<!DOCTYPE html><title>probe</title>
-<style>iframe {{ border: 0; width: {width}px; height: 900px }}</style>
-<iframe src="toy/report.html"></iframe><pre id="found"></pre>
+def test_names_from_a_model_cannot_break_out_of_the_page(tmp_path):
+    evil = '</script><img src=x onerror="alert(1)">'
+    bad = replace(STUDY[24], precision={f"{evil}/weight": "fixed<8,3>"}, params={evil: 3})
+    assert bad.status == "complete"
+    study = write_study(tmp_path / "evil", [*STUDY[:8], bad])
+    replace(reference("evil"), model=evil, data=evil, study=evil).write(study)
+    (study / "study.yaml").write_text(evil)
+    text = write_report(study, figures=False).read_text()
+    assert evil not in text
+    assert "<img" not in without_plotly(text)
+
+
+def test_a_study_without_a_feasible_candidate_says_so(tmp_path):
+    broken = [replace(e, constraints={"lut": 0.1 + e.number}) for e in STUDY[:9]]
+    study = write_study(tmp_path / "toy", broken)
+    text = write_report(study).read_text()
+    nearest = min((e for e in broken if e.status == "complete"), key=lambda e: e.number)
+    assert "No candidate meets every limit" in text
+    assert f"trial {nearest.number}." in text
+    assert "0 meet every limit, 0 are on the front" in text
+    assert '<div class="pick">' not in text
+
+
+def test_a_study_where_nothing_was_scored_still_has_a_page(tmp_path):
+    failed = [Evaluation(number=0, digest="a", method="qat", status="failed", reason="timeout: 60 s")]
+    text = write_report(write_study(tmp_path / "toy", failed)).read_text()
+    assert "Raise the limit, or shorten the training." in text
+    assert embedded(text) == {}
+
+
+def test_a_study_of_ptq_alone_says_that_nothing_was_trained(tmp_path):
+    ptq = [e for e in STUDY if e.method == "ptq"]
+    text = write_report(write_study(tmp_path / "toy", ptq), figures=False).read_text()
+    assert "No candidate was trained" in text
+
+
+def test_a_metric_that_falls_and_dsps_that_are_zero_are_drawn(tmp_path):
+    metric = Metric("mse", "minimize", 0.0)
+    flipped = [
+        replace(e, metrics={k: 1 - v for k, v in e.metrics.items()}, resources={**e.resources, "dsp": 0.0})
+        for e in STUDY
+    ]
+    study = write_study(tmp_path / "toy", flipped)
+    objectives = parse_objectives(["mse", "lut", "dsp"], metric)
+    changed = replace(reference("toy"), metric=metric, objectives=objectives, constraints=())
+    replace(changed, float_scores={"val": 0.158}).write(study)
+    write_report(study)
+    figure = plots.scatter(StudyView.read(study), objectives[2])
+    assert figure["layout"]["xaxis"]["type"] == "linear"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "MSE (less is better)"
+
+
+@pytest.mark.parametrize("damage", ["no reference", "no trials", "damaged"])
+def test_what_is_no_study_is_refused_in_a_sentence(damage, tmp_path):
+    study = write_study(tmp_path / "toy", STUDY[:2])
+    if damage == "no reference":
+        (study / "reference.json").unlink()
+    elif damage == "no trials":
+        shutil.rmtree(study / "trials")
+    else:
+        (study / "reference.json").write_text('{"study": "toy"}')
+    with pytest.raises(UserError):
+        write_report(study)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (32.0, "32"),
+        (1020.4, "1,020"),
+        (49656, "49.7 k"),
+        (99999, "100.0 k"),
+        (999_950, "1000 k"),
+        (1_728_000, "1.73 M"),
+        (0.00421, "0.00421"),
+        (12.345, "12.3"),
+        (26_400, "26.4 k"),
+        (123_456, "123 k"),
+    ],
+)
+def test_figures_are_written_as_people_do(value, text):
+    assert si(value) == text
+
+
+def test_the_colours_are_those_of_okabe_and_ito():
+    published = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    used = {*palette.METHOD.values(), palette.FRONT, palette.FLOAT, palette.LIMIT, palette.UNIFORM}
+    assert used <= published
+    assert len(used) == 6
+
+
+def test_the_mean_width_is_that_of_the_weights():
+    e = replace(plausible(24), precision={"a/weight": "fixed<4,1>", "a/recurrent_weight": "fixed<6,1>"})
+    assert mean_width(replace(e, precision={**e.precision, "a/result": "fixed<16,3>"})) == 5
+    assert mean_width(replace(e, precision={})) is None
+
+
+PROBE = """
 <script>
-const frame = document.querySelector("iframe");
-const wait = () => {{
-  const page = frame.contentDocument;
-  if (!page || !page.documentElement.dataset.ready) return setTimeout(wait, 50);
-  const view = frame.contentWindow, table = page.getElementById("trials");
-  const shown = () => Array.from(table.tBodies[0].rows).filter((row) => !row.hidden);
-  const found = {{
-    overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
-    plots: Array.from(page.querySelectorAll(".plot"), (plot) => plot.querySelectorAll("svg.main-svg").length > 0),
-    requests: view.performance.getEntriesByType("resource").length,
-  }};
-  const lut = Array.from(table.tHead.querySelectorAll("button")).find((b) => b.textContent === "LUT");
-  const column = lut.closest("th").cellIndex;
-  const values = () => shown().map((row) => Number(row.cells[column].dataset.value));
-  lut.click();
-  found.ascending = values();
-  lut.click();
-  found.descending = values();
-  const standing = page.getElementById("filter-standing");
-  standing.value = "front";
-  standing.dispatchEvent(new view.Event("change"));
-  found.front = shown().map((row) => Number(row.cells[0].dataset.value));
-  found.count = page.getElementById("filter-count").textContent;
-  const scatter = page.getElementById("cost-lut-plot");
-  const curve = scatter.data.findIndex((trace) => trace.name.endsWith("on the front"));
-  view.Plotly.Fx.hover(scatter, [{{ curveNumber: curve, pointNumber: 0 }}]);
-  setTimeout(() => {{
-    found.hover = (scatter.querySelector(".hoverlayer") || {{}}).textContent;
-    document.getElementById("found").textContent = JSON.stringify(found);
-  }}, 300);
-}};
-wait();
+addEventListener("load", () => setTimeout(() => {
+  const out = {}, table = document.getElementById("trials"), rows = () => [...table.tBodies[0].rows];
+  out.ready = document.documentElement.dataset.ready === "true";
+  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
+  out.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const head = (name) => [...table.tHead.rows[0].cells].find((c) => c.textContent.trim() === name);
+  head("LUT").querySelector("button").click();
+  out.ascending = rows().map((r) => Number(r.cells[head("LUT").cellIndex].dataset.value));
+  head("Accuracy").querySelector("button").click();
+  head("Accuracy").querySelector("button").click();
+  out.sort = head("Accuracy").getAttribute("aria-sort");
+  out.descending = rows().map((r) => r.cells[head("Accuracy").cellIndex].dataset.value);
+  const pick = document.getElementById("filter-standing");
+  pick.value = "front"; pick.dispatchEvent(new Event("change"));
+  out.front = rows().filter((r) => !r.hidden).map((r) => Number(r.cells[0].dataset.value));
+  pick.value = ""; pick.dispatchEvent(new Event("change"));
+  const text = document.getElementById("filter-text");
+  text.value = "uniform nothing"; text.dispatchEvent(new Event("input"));
+  out.none = document.getElementById("filter-count").textContent;
+  const plot = document.getElementById("cost-lut-plot");
+  const curve = plot.data.findIndex((t) => t.name === "QAT, on the front");
+  Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: 0 }]);
+  out.hover = plot.querySelector(".hoverlayer").textContent;
+  out.keys = [...document.querySelectorAll("button, a[href], input, select, summary")].filter((n) => n.tabIndex < 0).length;
+  out.requests = performance.getEntriesByType("resource").map((e) => e.name);
+  const pre = document.createElement("pre");
+  pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
+}, 500));
 </script>
 """
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs headless Chromium (Debian: chromium)")
-@pytest.mark.parametrize("width", [1400, 390])
-def test_in_a_browser_the_page_fits_sorts_filters_and_hovers_without_a_request(study, width, tmp_path):
-    write_report(study, figures=False)
-    probe = study.parent / f"probe_{width}.html"
-    probe.write_text(PROBE.format(width=width), encoding="utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    command += ["--disable-quic", "--allow-file-access-from-files", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--window-size=1500,1000"]
-    ran = subprocess.run(
-        [*command, "--dump-dom", probe.as_uri()], capture_output=True, text=True, timeout=120, check=True
+def chromium(tmp_path, address, *options):
+    """Open an address headless, without the browser's own errands, and return (stdout, what the page logged)."""
+    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
+    words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    words += [
+        "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=15000",
+    ]
+    done = subprocess.run(
+        [*words, *options, address], capture_output=True, text=True, timeout=180, check=True
     )
-    assert "CONSOLE" not in ran.stderr, ran.stderr
-    text = re.search(r'<pre id="found">(.*?)</pre>', ran.stdout, re.S)[1]
-    assert text, ran.stderr[-2000:]
-    found = json.loads(html.unescape(text))
-    assert found["overflow"] == 0
-    assert found["plots"]
-    assert all(found["plots"])
-    assert found["requests"] == 0
-    assert found["ascending"] == sorted(found["ascending"])
-    assert found["descending"] == sorted(found["ascending"], reverse=True)
-    assert len(found["ascending"]) == len(TESTED)
-    assert set(found["front"]) == FRONT
-    assert found["count"] == f"{len(FRONT)} of {len(TESTED)} trials"
+    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
+def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
+    probed = tmp_path / "probed.html"
+    text = page.read_text()
+    probed.write_text(text.replace("</body>", PROBE + "</body>"))
+    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
+    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
+
+    assert console == []
+    assert found["ready"]
+    assert found["requests"] == []
+    assert all(count > 0 for _, count in found["plots"])
+    assert len(found["plots"]) == 5
+    assert found["overflow"] <= 0
+    assert found["ascending"] == sorted(e.resources["lut"] for e in STUDY)
+    assert found["sort"] == "descending"
+    scored = [float(x) for x in found["descending"] if x]
+    assert scored == sorted(scored, reverse=True)
+    assert found["descending"][len(scored) :] == [""] * (len(STUDY) - len(scored))
+    assert sorted(found["front"]) == sorted(e.number for e in view.front)
+    assert found["none"] == "0 of 60 trials"
+    assert "Trial" in found["hover"]
     assert "lstm: weight" in found["hover"]
+    assert found["keys"] == 0
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
+@pytest.mark.parametrize(("width", "height"), [(1920, 4600), (390, 7000)])
+def test_the_page_fits_a_projector_and_a_phone(page, tmp_path, width, height):
+    # a headless window is never narrower than 500 pixels, a frame in it is
+    frame = tmp_path / "frame.html"
+    measure = "<script>addEventListener('load', () => setTimeout(() => { document.documentElement.dataset.over = String("
+    measure += (
+        "document.documentElement.scrollWidth - innerWidth); document.title = 'measured'; }, 800));</script>"
+    )
+    (tmp_path / "inner.html").write_text(page.read_text().replace("</body>", measure + "</body>"))
+    frame.write_text(
+        f'<body style="margin:0"><iframe id="f" src="inner.html" width="{width}" height="{height}" '
+        'style="border:0"></iframe><script>addEventListener("load", () => setTimeout(() => { const d = '
+        'document.getElementById("f").contentDocument; document.title = d.documentElement.dataset.over; }, 2500));'
+        "</script></body>"
+    )
+    access = "--allow-file-access-from-files"
+    dom, console = chromium(
+        tmp_path, frame.as_uri(), access, f"--window-size={max(width, 500)},{height}", "--dump-dom"
+    )
+    assert console == []
+    assert int(re.search(r"<title>(-?\d+)</title>", dom)[1]) <= 0, "the page is wider than the screen"
+    shot = Path(SHOTS or tmp_path) / f"report-{width}.png"
+    shot.parent.mkdir(parents=True, exist_ok=True)
+    size = f"--window-size={max(width, 500)},{height}"
+    chromium(tmp_path, frame.as_uri(), access, size, f"--screenshot={shot}")
+    assert shot.stat().st_size > 50_000

@@ -69,7 +69,8 @@ def metric_range(view: StudyView) -> tuple[tuple[float, float], int]:
     kept += [view.reference.float_score, *metric_limits(view)]
     low, high = min(kept), max(kept)
     span = high - low or 0.01
-    low, high = low - 0.06 * span, high + 0.14 * span  # the labels of the picks stand above their points
+    # the labels of the picks stand above their points, those of the baselines below
+    low, high = low - 0.1 * span, high + 0.14 * span
     return (low, high), sum(not low <= e.score <= high for e in view.scored)
 
 
