@@ -34,7 +34,6 @@ def command(
     """Search precisions as a study file says, or go on with a search that was stopped."""
     from rich.console import Console
 
-    from bitfront.search import run_study
     from bitfront.search.config.quantities import duration
     from bitfront.spaces.errors import NothingFeasible, UserError
 
@@ -45,6 +44,8 @@ def command(
         wall = duration(budget) if budget else None
     except ValueError as error:
         raise UserError(f"--budget {budget!r} {error}.") from None
+    from bitfront.search import run_study  # after the checks: TensorFlow takes seconds to import
+
     console = Console(highlight=False, quiet=quiet, soft_wrap=True)
     result = run_study(config, base, trials=trials, wall=wall, fresh=fresh, console=console)
     if result.interrupted:

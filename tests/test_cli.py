@@ -1,0 +1,175 @@
+"""The command line where nothing is trained: help, exit codes, and one sentence for each mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bitfront.search.cli import main as run_main
+from bitfront.search.cli.main import app
+from bitfront.search.cli.reference import markdown
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ["doctor", "init", "ls", "validate", "run", "report", "show", "export", "verify", "ui", "estimate"]
+
+
+@pytest.fixture
+def bitfront(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; return its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bitfront", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run_main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+def test_help_imports_nothing_heavy_and_is_quick():
+    """The processor time is compared, not the wall clock: a busy machine must not fail this."""
+    code = (
+        "import sys, time; sys.argv = ['bitfront', '--help']; from bitfront.search.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'optuna', 'hls4ml', 'sklearn', 'pandas'} & set(sys.modules)\n"
+        "print(sorted(heavy), time.process_time(), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy, _, seconds = done.stderr.strip().splitlines()[-1].rpartition(" ")
+
+    assert heavy == "[]"
+    assert float(seconds) < 1.5
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_a_wrong_study_file_is_refused_without_waiting_for_tensorflow(tmp_path):
+    code = (
+        "import sys; sys.argv = ['bitfront', 'run', 'nosuch.yaml']; from bitfront.search.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+
+    assert done.stdout.split() == ["2", "False"]
+
+
+def test_the_page_in_docs_is_the_generated_one():
+    """Regenerate with `python -m bitfront.search.cli.reference > docs/cli.md`."""
+    assert (ROOT / "docs" / "cli.md").read_text() == markdown()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_an_example(bitfront, name):
+    code, out, _ = bitfront(name, "--help")
+
+    assert code == 0
+    assert f"bitfront {name}" in out.partition("Example")[2]
+
+
+def test_every_option_is_described():
+    import typer
+
+    commands = typer.main.get_command(app).commands
+    silent = [
+        f"{name} {parameter.name}"
+        for name, command in commands.items()
+        for parameter in command.params
+        if not getattr(parameter, "help", None)
+    ]
+
+    assert sorted(commands) == sorted(COMMANDS)
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nosuch",), "No such command"),
+        (("run",), "Missing argument"),
+        (("run", "nosuch.yaml"), "no such study file"),
+        (("show", "nosuch", "knee"), "no study that has run"),
+        (("report", "nosuch"), "no study that has run"),
+        (("export", "nosuch"), "no study that has run"),
+        (("verify", "nosuch"), "is not a bundle"),
+        (("init", "lsm"), "did you mean 'lstm'?"),
+        (("estimate", "--designs", "none.jsonl", "--out", "out.jsonl"), "none.jsonl"),
+        (("ui", "--port", "99999999"), "65535"),
+        (("doctor", "--model", "nosuch.keras"), "there's no file"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_two(bitfront, arguments, words):
+    code, out, err = bitfront(*arguments)
+
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err + out
+
+
+def test_a_fault_of_the_program_leaves_a_crash_log_and_exit_code_one(bitfront, monkeypatch):
+    from bitfront.search.cli import ls
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(ls, "_studies", broken)
+    code, _, err = bitfront("ls")
+
+    assert code == 1
+    assert "ZeroDivisionError: a bug" in err
+    log = Path(err.partition("the details are in ")[2].partition(",")[0])
+    assert "Traceback" in log.read_text()
+    log.unlink()
+
+
+def test_ctrl_c_ends_with_code_130(bitfront, monkeypatch):
+    from bitfront.search.cli import ls
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ls, "_studies", stopped)
+
+    assert bitfront("ls")[0] == 130
+
+
+def test_ls_gives_scripts_the_ready_studies_and_the_parts(bitfront):
+    _, out, _ = bitfront("ls", "--json")
+    assert {row["name"] for row in json.loads(out)} >= {"top_tagging_lstm", "jets_mlp"}
+
+    _, out, _ = bitfront("ls", "--parts", "--json")
+    assert len(json.loads(out)) >= 12
+
+
+def test_init_copies_a_study_that_loads_and_names_the_next_commands(bitfront, tmp_path):
+    from bitfront.search.config import load_study
+
+    code, out, _ = bitfront("init", "mlp", "mine")
+
+    assert code == 0
+    assert load_study(tmp_path / "mine").task == "binary"
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("  bitfront")] == [
+        "validate",
+        "run",
+        "export",
+    ]
+    assert bitfront("init", "mlp", "mine")[0] == 2
+
+
+def test_doctor_says_what_each_gap_disables(bitfront, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    code, out, _ = bitfront("doctor", "--json")
+
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert rows["g++"]["found"] == "not found"
+    assert "verify" in rows["g++"]["note"]
+    assert rows["hls4ml"]["found"].startswith("1.3")
