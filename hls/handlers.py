@@ -23,7 +23,7 @@ def register_handlers() -> None:
 
     register_simple_rnn()
 
-    class CheckedBidirectionalHandler(BidirectionalHandler):  # type: ignore[misc]
+    class CheckedBidirectionalHandler(BidirectionalHandler):
         handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)
 
         def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def register_simple_rnn() -> None:
 
     vivado = get_backend("vivado")
 
-    class InitSimpleRNN(OptimizerPass):  # type: ignore[misc]
+    class InitSimpleRNN(OptimizerPass):
         """Sets strategy and legal reuse factors, and lays the weights out, as hls4ml does for LSTM and GRU."""
 
         def match(self, node: Any) -> bool:
@@ -62,7 +62,7 @@ def register_simple_rnn() -> None:
             node.set_attr("_prepared", True)
             return False
 
-    class SimpleRNNConfigTemplate(LayerConfigTemplate):  # type: ignore[misc]
+    class SimpleRNNConfigTemplate(LayerConfigTemplate):
         def __init__(self) -> None:
             super().__init__(SimpleRNN)
 
@@ -116,7 +116,7 @@ def register_simple_rnn() -> None:
                 )
             return products + activation + _CONFIG.format(**params)
 
-    class SimpleRNNFunctionTemplate(FunctionCallTemplate):  # type: ignore[misc]
+    class SimpleRNNFunctionTemplate(FunctionCallTemplate):
         def __init__(self) -> None:
             super().__init__(SimpleRNN, include_header=[f"nnet_utils/{HEADER}"])
 

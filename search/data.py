@@ -199,10 +199,14 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
     _check_classes(y, shape, source, notices)
     notices += _overlaps(x)
     return Dataset(
-        **{f"x_{split}": x[split] for split in SPLITS},
-        **{f"y_{split}": y[split] for split in SPLITS},
+        x_train=x["train"],
+        y_train=y["train"],
+        x_val=x["val"],
+        y_val=y["val"],
+        x_test=x["test"],
+        y_test=y["test"],
         notices=tuple(notices),
-    )  # type: ignore[arg-type]
+    )
 
 
 def _split_off(

@@ -226,7 +226,7 @@ class _Launcher:
             study = optuna.create_study(
                 study_name="bitfront",
                 storage=storage,
-                directions=list(self.config.directions()),
+                directions=[*self.config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
             )
         if not study.get_trials(deepcopy=False):

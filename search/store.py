@@ -119,13 +119,13 @@ class StudyStore:
             progress.say(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
             train_float(problem)
         _replace(self.folder / "float.keras", problem.model.save)
-        weights = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}
+        weights: dict[str, Any] = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}
         _replace(saved, lambda path: np.savez(path, **weights))
 
     def _keep_golden(self, problem: Problem) -> None:
         path = self.folder / "golden.npz"
         if not path.exists():
-            arrays = {f"x{i}": x[:GOLDEN_SAMPLES] for i, x in enumerate(problem.data.x_val)}
+            arrays: dict[str, Any] = {f"x{i}": x[:GOLDEN_SAMPLES] for i, x in enumerate(problem.data.x_val)}
             _replace(path, lambda target: np.savez_compressed(target, **arrays))
 
     # -- what is measured against ------------------------------------------------------------------------------
@@ -171,7 +171,9 @@ class StudyStore:
         folder = trial_folder(self.folder, evaluation.number)
         folder.mkdir(parents=True, exist_ok=True)
         if weights is not None:
-            arrays = {f"{node}/{role}": v for node, roles in weights.items() for role, v in roles.items()}
+            arrays: dict[str, Any] = {
+                f"{node}/{role}": v for node, roles in weights.items() for role, v in roles.items()
+            }
             _replace(folder / "weights.npz", lambda path: np.savez_compressed(path, **arrays))
         write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
         write_atomic(folder / "layers.csv", _csv(evaluation))

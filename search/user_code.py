@@ -61,7 +61,7 @@ class UserFunction:
             raise UserError(
                 f"{self.key}: {self.file} has no function {self.name!r}: {hint}.".replace("?.", "?")
             )
-        return function  # type: ignore[no-any-return]
+        return function
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function.

@@ -222,7 +222,7 @@ def _activation(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _relu(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if getattr(layer, "max_value", None) is not None or getattr(layer, "threshold", 0):
+    if getattr(layer, "max_value", None) is not None or getattr(layer, "threshold", None):
         raise Unsupported("ReLU with max_value or threshold is not supported; clip by the precision instead")
     slope = float(layer.negative_slope)
     if slope:

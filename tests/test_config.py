@@ -108,6 +108,7 @@ class TestRefusals:
             ({"budget": {"wall": "0s"}}, ["not above zero"]),
             ({"training": {"epochs": 1.5}}, ["training.epochs"]),
             ({"training": {"learning_rate": float("nan")}}, ["training.learning_rate"]),
+            ({"training": {"loss": "binary_crossentropy"}}, ["training.loss", "leave it out"]),
             ({"name": "../up"}, ["can't be a folder's name"]),
             ({"model": PYTHON_OBJECT}, ["run the study from Python again"]),
         ],

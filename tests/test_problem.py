@@ -381,6 +381,6 @@ class TestModel:
     def test_an_unknown_loss_is_refused(self, keras):
         from bitfront.search.float_model import train_float
 
-        problem = self.problem(dense(keras), model_trained=False, training={"loss": "binary_crossentropi"})
-        with pytest.raises(UserError, match=r"training.loss = .* did you mean 'binary_crossentropy'\?"):
+        problem = self.problem(dense(keras), model_trained=False, training={"loss": "squared_hing"})
+        with pytest.raises(UserError, match=r"training.loss = .* did you mean 'squared_hinge'\?"):
             train_float(replace(problem))

@@ -20,10 +20,15 @@ class BitTrueLayer(Protocol):
     calling it computes. `__call__` is traced: what differs between candidates lives in variables.
     """
 
-    variables: Mapping[str, Any]
-    """Role -> trainable variable, float."""
-    quantizers: Mapping[str, VariableFixedPoint]
-    """Role -> quantizer of weights and of the result."""
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Role -> trainable variable, float."""
+        ...
+
+    @property
+    def quantizers(self) -> Mapping[str, VariableFixedPoint]:
+        """Role -> quantizer of weights and of the result."""
+        ...
 
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
         """Take over what is not held by `quantizers`: accumulator and table types (role -> type)."""

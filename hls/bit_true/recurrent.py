@@ -80,6 +80,7 @@ class Recurrent(Layer):
         recurrent = self.weight(f"{prefix}recurrent_weight")
         units = recurrent.shape[0]
         zero = tf.zeros((tf.shape(x)[0], units), self.mode.dtype)
+        start: tuple[Any, ...]
         if self.cell == "lstm":
             step, start = self._lstm(recurrent, units), (zero, zero)
         elif self.cell == "gru":
@@ -101,9 +102,9 @@ class Recurrent(Layer):
         """Return `step` carrying the largest |state| and |pre-activation| along."""
 
         def watched(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
-            *states, state_peak, accum_peak = states
-            z = tf.abs(projected) + tf.abs(tf.tensordot(states[0], recurrent, [[-1], [0]]))
-            after = step(projected, tuple(states))
+            *before, state_peak, accum_peak = states
+            z = tf.abs(projected) + tf.abs(tf.tensordot(before[0], recurrent, [[-1], [0]]))
+            after = step(projected, tuple(before))
             state_peak = tf.reduce_max([state_peak, *(tf.reduce_max(tf.abs(s)) for s in after)])
             return (*after, state_peak, tf.maximum(accum_peak, tf.reduce_max(z)))
 

@@ -190,6 +190,13 @@ class StudyConfig(Section):
     def _consistent(self) -> StudyConfig:
         self._check_metric()
         self._check_limits()
+        if "crossentropy" in self.training.loss and self.task != "regression":
+            # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
+            raise at(
+                "training.loss",
+                f"= {self.training.loss!r} can't tell logits from probabilities: leave it out, auto takes the cross-entropy "
+                "that fits",
+            )
         return self
 
     def _check_metric(self) -> None:

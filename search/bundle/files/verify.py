@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -29,13 +30,13 @@ def check_files() -> None:
             stop(2, f"{name} was changed")
 
 
-def stop(code: int, message: str) -> None:
+def stop(code: int, message: str) -> NoReturn:
     """Print one line and end."""
     print(f"FAIL: {message}", file=sys.stderr)
     raise SystemExit(code)
 
 
-def load(entries: list) -> np.ndarray:
+def load(entries: "list[dict[str, str]]") -> np.ndarray:
     """Return the arrays of `entries` side by side, one row a sample."""
     arrays = [np.load(HERE / "golden" / entry["file"], allow_pickle=False) for entry in entries]
     return np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1).astype(np.float64)
