@@ -80,6 +80,12 @@ def check_hardware(
         for node in graph
         if (node.op, io_type) in REFUSED
     ]
+    if "resource" in {s.lower() for s in strategies}:
+        faults += [
+            f"{node.name!r} ({node.op}): hls4ml has no Resource strategy for depthwise convolutions, use Latency"
+            for node in graph
+            if node.op.startswith("depthwise")
+        ]
     if "distributed_arithmetic" in {s.lower() for s in strategies}:
         faults += [
             f"{node.name!r} ({node.op}): hls4ml has no distributed arithmetic for recurrent layers"

@@ -1,0 +1,153 @@
+"""Quantizers, types and training of the bit-true model."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import qkeras
+import zoo
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bitfront.hls import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, resolve, to_qkeras
+from bitfront.spaces import FixedPoint, UserError, lower
+
+VALUES = np.concatenate(
+    [np.linspace(-40, 40, 4001), np.arange(-64, 64) / 16.0, [0.0, 1e-9, 1e6, -1e6]]
+).astype("f4")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 16).flatmap(lambda w: st.tuples(st.just(w), st.integers(1, w))))
+def test_a_signed_quantizer_equals_quantized_bits(widths):
+    """The variable quantizer gives QKeras' values for every width and integer bits that QKeras supports."""
+    width, integer = widths
+    ours = VariableFixedPoint(width, integer)
+    theirs = qkeras.quantized_bits(width, integer - 1, symmetric=0, keep_negative=True, alpha=1.0)
+
+    assert np.array_equal(np.asarray(theirs(VALUES)), np.asarray(ours(VALUES)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 16).flatmap(lambda w: st.tuples(st.just(w), st.integers(0, w))))
+def test_an_unsigned_quantizer_equals_quantized_relu(widths):
+    """The unsigned quantizer gives QKeras' quantized ReLU."""
+    width, integer = widths
+    ours = VariableFixedPoint(width, integer, signed=False)
+    theirs = qkeras.quantized_relu(width, integer)
+
+    assert np.array_equal(np.asarray(theirs(VALUES)), np.asarray(ours(VALUES)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 24), st.integers(-4, 10), st.booleans())
+def test_the_quantizer_equals_the_types_own_rounding(width, integer, signed):
+    """The traced quantizer and `FixedPoint.quantize` agree, also where QKeras has no equivalent."""
+    kind = FixedPoint(width, integer, signed, "RND_CONV", "SAT")
+    quantizer = VariableFixedPoint(signed=signed)
+    quantizer.assign(kind)
+    exact = VALUES.astype(np.float64)
+
+    found = np.asarray(quantizer(VALUES), np.float64)
+    assert np.allclose(kind.quantize(exact), found, rtol=2**-23, atol=kind.step * 2**-20)
+
+
+def test_one_trace_serves_every_precision():
+    """Twenty candidates are assigned and scored; each function is traced once."""
+    model, x = zoo.zoo("vector", 1), zoo.data("vector", 100)
+    graph = lower(model)
+    twin = BitTrue(graph)
+    calibration = twin.calibrate([x])
+    for seed in range(20):
+        twin.assign(resolve(graph, zoo.random_widths(graph, seed), calibration))
+        twin.predict([x])
+        twin.restore(graph.weights)
+
+    assert set(twin.traces.values()) == {1}
+
+
+def test_without_rounding_the_model_is_the_keras_model():
+    """The float pass of the bit-true layers gives Keras's own predictions."""
+    for group in ("vector", "sequence", "image", "recurrent", "bidirectional"):
+        model, x = zoo.zoo(group, 1), zoo.data(group, 50)
+        expected = model.predict(x, verbose=0)
+        found = BitTrue(lower(model, head="keep")).predict_float([x])
+
+        for a, b in zip(expected, found, strict=True):
+            assert np.allclose(a, b, atol=1e-4)
+
+
+def test_every_layer_meets_the_protocol():
+    """Each layer of the zoo offers what `BitTrueLayer` asks for."""
+    for group in zoo.GROUPS:
+        twin = BitTrue(lower(zoo.zoo(group, 1)))
+
+        assert all(isinstance(layer, BitTrueLayer) for layer in twin.layers.values())
+
+
+def test_feed_forward_candidates_are_the_same_in_qkeras():
+    """A candidate exported with constant QKeras quantizers predicts the same, tables and means apart."""
+    for group, names in (("vector", ("mlp", "norm", "merges")), ("image", ("conv2d", "separable2d"))):
+        model, x = zoo.zoo(group, 1, only=names), zoo.data(group, 100)
+        graph, twin, types = zoo.prepared(model, x, 5, low=3, high=10)
+        found = to_qkeras(graph, twin.weights(), types).predict(x, verbose=0)
+
+        for name, a, b in zip(graph.outputs, twin.predict([x]), found, strict=True):
+            if name == "concatenate":  # its sigmoid is a table in the firmware
+                assert np.abs(a - b).max() < 1.0
+            else:
+                assert np.array_equal(a, b)
+
+
+def test_training_with_rounding_learns_and_is_traced_once():
+    """Loss falls from one epoch to the next, for two candidates, with one trace."""
+    keras.utils.set_random_seed(0)
+    L = keras.layers
+    model = keras.Sequential([keras.Input((7, 4)), L.GRU(6), L.Dense(1, activation="sigmoid")])
+    x = zoo.data("recurrent", 600)
+    y = (x.sum((1, 2)) > 0).astype("int32")
+    graph, twin, _ = zoo.prepared(model, x, 1, low=5, high=8)
+    trainer = Trainer(twin, [x], y, task="binary", batch_size=50)
+    calibration = twin.calibrate([x])
+    for seed in (1, 2):
+        twin.restore(graph.weights)
+        twin.assign(resolve(graph, zoo.random_widths(graph, seed, 5, 8), calibration))
+        trainer.reset()
+        losses = [trainer.epoch(np.arange(600), 1e-2) for _ in range(5)]
+
+        assert losses[-1] < losses[0]
+    assert twin.traces["train_epoch"] == 1
+
+
+def test_what_the_firmware_cannot_compute_is_refused_by_name():
+    """Every faulty layer is named, with the reason, before anything is trained."""
+    L = keras.layers
+    inputs = keras.Input((6, 4), name="x")
+    y = L.GRU(3, reset_after=False, name="old_gru", return_sequences=True)(inputs)
+    model = keras.Model(
+        inputs, L.Dense(2, activation="gelu", name="curve")(L.LSTM(3, go_backwards=True, name="back")(y))
+    )
+    with pytest.raises(UserError, match=r"old_gru.*reset_after"):
+        lower(model)
+
+
+def test_a_narrow_accumulator_wraps_as_ap_fixed_does():
+    """Products are truncated one by one and the sum wraps, as a NumPy emulation of the C++ loop gives."""
+    L = keras.layers
+    model = keras.Sequential([keras.Input((12,), name="x"), L.Dense(3, name="d")])
+    zoo.randomize(model, 0)
+    x = zoo.data("vector", 50)
+    graph = lower(model)
+    twin = BitTrue(graph, narrow_accumulators=frozenset({"d"}))
+    widths = zoo.random_widths(graph, 2, 6, 8) | {"d/accum": 9}
+    types = resolve(graph, widths, twin.calibrate([x]))
+    twin.assign(types)
+    accum = types["d/accum"]
+    inputs = types["x/result"].quantize(x)
+    weights = types["d/weight"].quantize(graph.weights["d"]["weight"])
+    total = accum.quantize(types["d/bias"].quantize(graph.weights["d"]["bias"]))[None]
+    for i in range(12):
+        total = accum.quantize(total + accum.quantize(inputs[:, i, None] * weights[None, i]))
+
+    assert np.array_equal(types["d/result"].quantize(total), twin.predict([x])[0])
