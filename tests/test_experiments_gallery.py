@@ -43,7 +43,7 @@ def test_the_readme_opens_with_the_command_that_runs_the_study(study):
 @EACH
 def test_the_study_file_is_accepted_and_fits_one_screen(study):
     config = load_study(study.file)
-    assert config.name == study.name.replace("_", "-")
+    assert config.name == study.name
     assert (config.model, config.data) == ("model.py:build", "data.py:load")
     assert len(study.file.read_text().splitlines()) <= 30
 
