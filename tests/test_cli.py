@@ -173,3 +173,37 @@ def test_doctor_says_what_each_gap_disables(bitfront, monkeypatch):
     assert rows["g++"]["found"] == "not found"
     assert "verify" in rows["g++"]["note"]
     assert rows["hls4ml"]["found"].startswith("1.3")
+
+
+def test_estimate_counts_what_it_refused(bitfront, tmp_path):
+    (tmp_path / "designs.jsonl").write_text('{"id": "a"}\n')
+
+    code, out, _ = bitfront("estimate", "--designs", "designs.jsonl", "--out", "estimates.jsonl")
+
+    assert code == 0
+    assert "Estimated 0 designs, refused 1 " in out
+    assert json.loads((tmp_path / "estimates.jsonl").read_text())["reason"]
+
+
+def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_path):
+    from bitfront.search.evaluation import Evaluation
+    from bitfront.search.objectives import Metric, parse_objectives
+    from bitfront.search.reference import Reference
+
+    study = tmp_path / "studies" / "tried"
+    metric = Metric("accuracy")
+    objectives = parse_objectives(("metric", "lut"), metric)
+    reference = Reference(
+        study="tried", study_id="tried", metric=metric, float_scores={"val": 0.9}, objectives=objectives
+    )
+    study.mkdir(parents=True)
+    reference.write(study)
+    Evaluation(
+        number=3, digest="d", method="ptq", status="infeasible", reason="constraint lut: 90 > 20"
+    ).write(study)
+
+    code, out, _ = bitfront("show", "tried", "3")
+
+    assert code == 0
+    assert "Not on the front: constraint lut: 90 > 20" in out
+    assert bitfront("export", "tried", "--pick", "3")[0] == 2

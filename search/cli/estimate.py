@@ -23,5 +23,5 @@ def command(
 
     result = estimate_file(designs, out)
     typer.echo(
-        f"Estimated {result.estimated} designs, refused {result.refused} (each with its reason) -> {out}"
+        f"Estimated {result.estimated} designs, refused {len(result.refused)} (each with its reason) -> {out}"
     )

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import typer
 
-from bitfront.spaces.errors import BitfrontError
-
 from . import doctor, estimate, export, init, ls, report, run, show, ui, validate, verify
 
 EXIT_CODES = """\
@@ -37,15 +35,19 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         app(prog_name="bitfront", standalone_mode=True)
-    except BitfrontError as error:
-        typer.echo(f"bitfront: {error}", err=True)
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:  # the one place where the unexpected becomes a sentence
+        from bitfront.spaces.errors import (
+            BitfrontError,
+        )  # here, since it loads NumPy, which --help doesn't need
+
+        if isinstance(error, BitfrontError):
+            typer.echo(f"bitfront: {error}", err=True)
+            sys.exit(error.exit_code)
         log = _crash_log()
         typer.echo(
             f"bitfront: something unexpected happened ({type(error).__name__}: {str(error)[:200]}); "

@@ -30,7 +30,10 @@ def command(
 
     folder = study_folder(study)
     reference, evaluations = Reference.read(folder), read_evaluations(folder)
-    chosen = pick(evaluations, reference.objectives, trial, reference.metric)
+    # A trial that was stopped or failed can be shown, though not picked.
+    chosen = next((e for e in evaluations if str(e.number) == trial), None) or pick(
+        evaluations, reference.objectives, trial, reference.metric
+    )
     if as_json:
         typer.echo(json.dumps(chosen.to_json(), indent=1, default=str))
         return
