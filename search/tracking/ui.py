@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,6 +83,9 @@ def ui(output: Path, port: int = 5000, *, show: Callable[[str], None] = print, u
     port = _claim(port)
     pages = links(output, uri)
     words, environment = command(output, port, uri)
+    if threading.current_thread() is threading.main_thread():
+        # a plain kill must end the server too, not leave it behind
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:
