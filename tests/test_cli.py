@@ -14,7 +14,20 @@ from bitfront.search.cli.main import app
 from bitfront.search.cli.reference import markdown
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["doctor", "init", "ls", "validate", "run", "report", "show", "export", "verify", "ui", "estimate"]
+COMMANDS = [
+    "doctor",
+    "init",
+    "ls",
+    "validate",
+    "run",
+    "report",
+    "show",
+    "export",
+    "verify",
+    "ui",
+    "sync",
+    "estimate",
+]
 
 
 @pytest.fixture

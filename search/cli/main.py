@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from . import doctor, estimate, export, init, ls, report, run, show, ui, validate, verify
+from . import doctor, estimate, export, init, ls, report, run, show, sync, ui, validate, verify
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 unexpected (a crash log is written); 2 the study, model, data or an argument can't be used;
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (doctor, init, ls, validate, run, report, show, export, verify, ui, estimate):
+for command in (doctor, init, ls, validate, run, report, show, export, verify, ui, sync, estimate):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 
 
