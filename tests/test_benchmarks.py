@@ -23,6 +23,7 @@ ROWS = (
 )
 
 
+@pytest.mark.slow
 def test_the_mlp_is_measured_without_a_retrace_and_beats_rebuilding():
     """One repeat fills every row of the table with a positive figure; nothing is traced twice."""
     speed = measure(MLP, repeats=1, rebuild_repeats=1)
