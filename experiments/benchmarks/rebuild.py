@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bitfront.search import Problem
 
 WIDTHS = (2, 8)
-"""Lowest and highest width that a trial draws, as in AutoQKeras' own examples."""
+"""Lowest and highest width that a trial draws."""
 _LOSSES = {
     "binary": "binary_crossentropy",
     "multiclass": "sparse_categorical_crossentropy",

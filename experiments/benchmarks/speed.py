@@ -77,9 +77,10 @@ def random_params(space: Space, draw: random.Random) -> Params:
 
 
 def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) -> Speed:
-    """Measure one ready study; the weights stay random, since no time depends on them.
+    """Measure one ready study; the weights stay random.
 
-    What is compared alternates within a repeat, so that a slow spell of the machine meets both.
+    Trained weights may have other ranges, and so other shares of candidates that need float64. Ours and the float
+    model alternate within a repeat, so that a slow spell of the machine meets both; rebuilding follows afterwards.
 
     Raises:
         UserError: when a number of repeats is not positive.
