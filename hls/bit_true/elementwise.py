@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
@@ -89,7 +88,7 @@ class Pool(Layer):
     """Maximum and average over windows or over all positions.
 
     An average is summed exactly and divided as ap_fixed divides: truncated toward zero at the accumulator's
-    fraction, which is the input's plus `ceil(log2(window))` (`extra_fraction`).
+    fraction, which is the input's plus `ceil(log2(window))` (`exact.averaged`).
     """
 
     def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
@@ -137,11 +136,6 @@ class Pool(Layer):
         scale = tf.cast(self.accum_scale, total.dtype)
         exact = truncate(total * scale / tf.cast(self.window, total.dtype)) / scale
         return mean + tf.stop_gradient(exact - mean) if self.mode.training else exact
-
-
-def extra_fraction(window: int) -> int:
-    """Return how many fraction bits an average's accumulator has beyond its input: exact for powers of two."""
-    return math.ceil(math.log2(window)) if window > 1 else 0
 
 
 class Moving(Layer):

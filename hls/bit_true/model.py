@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
+from bitfront.spaces.graph import LINEAR
 
 from ..types import Calibration, mantissa_bits, softmax_types
 from .base import BitTrueLayer
@@ -172,7 +173,7 @@ class BitTrue:
                     flat = np.asarray(value).ravel()
                     samples[name] = flat[:: max(1, flat.size // SAMPLES)]
         for node in self.graph:
-            if node.op in _FUSABLE:
+            if node.op in LINEAR:
                 peaks.setdefault(f"{node.name}/accum", peaks[f"{node.name}/result"])
         return Calibration(peaks=peaks, samples=samples, rule=rule)
 
@@ -188,18 +189,13 @@ class BitTrue:
     def _run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Run `function` as a graph that is traced once under `name`; counts traces."""
         if name not in self._traced:
-
-            def counted(*inner: Any) -> Any:
-                self.traces[name] = self.traces.get(name, 0) + 1
-                return function(*inner)
-
             signature = tf.nest.map_structure(
                 lambda t: tf.TensorSpec(
                     (None, *t.shape[1:]) if t.shape.rank and name not in _FIXED else t.shape, t.dtype
                 ),
                 list(args),
             )
-            self._traced[name] = tf.function(counted, input_signature=signature)
+            self.traced(name, function, signature)
         return self._traced[name](*args)
 
     def traced(self, name: str, function: Callable[..., Any], signature: Sequence[Any]) -> Callable[..., Any]:
@@ -215,7 +211,6 @@ class BitTrue:
 
 
 _OWN_ROLES = ("accum", "table", "exp_table", "inv_table")
-_FUSABLE = frozenset({"dense", "conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
 _FIXED = frozenset({"restore", "assign"})
 
 
@@ -238,7 +233,7 @@ def _assign_rows(variables: Sequence[Any]) -> Callable[..., Any]:
 def _build(graph: Graph, node: Node, mode: Mode, table_size: int, narrow: bool) -> BitTrueLayer:
     """Return the layer for `node`."""
     op = node.op
-    if op in _FUSABLE:
+    if op in LINEAR:
         return Linear(graph, node, mode, narrow=narrow)
     if op in {"lstm", "gru", "simple_rnn", "bidirectional"}:
         return Recurrent(graph, node, mode, table_size=table_size, narrow=narrow)
