@@ -203,6 +203,24 @@ class TestMetrics:
         assert roc_auc(truth, np.eye(3)[truth]) == 1.0
         assert roc_auc(truth, np.full((4, 3), 1 / 3)) == 0.5
 
+    @pytest.mark.parametrize("levels", [2, 7, 100_000])
+    def test_ranking_metrics_equal_scikit_learns_with_and_without_ties(self, levels):
+        from sklearn.metrics import roc_auc_score, roc_curve
+
+        rng = np.random.default_rng(levels)
+        truth = rng.integers(0, 2, 500)
+        score = np.round((truth + rng.normal(size=500)) * levels / 8) / levels
+        false_positive, true_positive, _ = roc_curve(truth, score, drop_intermediate=False)
+        classes = rng.integers(0, 4, 500)
+        scores = np.round(rng.random((500, 4)) * levels) / levels
+        one_versus_rest = [roc_auc_score(classes == one, scores[:, one]) for one in range(4)]
+
+        assert roc_auc(truth, score) == pytest.approx(roc_auc_score(truth, score), abs=1e-12)
+        assert roc_auc(classes, scores) == pytest.approx(np.mean(one_versus_rest), abs=1e-12)
+        for efficiency in (0.1, 0.5, 0.9):
+            kept = np.interp(efficiency, true_positive, false_positive)
+            assert background_rejection(truth, score, efficiency) == pytest.approx(1 / kept, abs=1e-9)
+
     def test_background_rejection_is_one_over_the_share_of_background_kept(self):
         signal, background = np.linspace(0, 1, 101), np.linspace(-1, 0.6, 1001)
         truth = np.r_[np.ones(101), np.zeros(1001)]
