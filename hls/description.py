@@ -101,7 +101,13 @@ def _layer(
         reuse_factor=factor,
         strategy=chosen,
         options=options,
+        after=tuple(_built(graph, name) for name in node.inputs),
     )
+
+
+def _built(graph: Graph, name: str) -> str:
+    """Return the node that is built for `name`: a dropout is nothing, so what it reads."""
+    return _built(graph, graph[name].inputs[0]) if graph[name].op == "dropout" else name
 
 
 def _both_directions(

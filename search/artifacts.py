@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bitfront.hls import BitTrue, hls_config, to_keras, to_qkeras
-from bitfront.spaces import Candidate, FixedPoint, Graph, UserError, Weights, lower
+from bitfront.spaces import FixedPoint, Graph, Space, UserError, Weights, lower
 
 from .bundle.source import BundleSource
 from .config import load_study
@@ -41,7 +41,9 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     config = load_study(study_dir / "study.yaml")
     float_model = load_float_model(study_dir, trust=config.trust_model)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-    graph, candidate, twin = rebuild(config, float_model, evaluation, types)
+    graph, space = rebuild(config, float_model, types)
+    candidate = space.candidate(evaluation.params)
+    twin = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
     weights: Weights = StudyStore(study_dir).weights(number) or graph.weights
     twin.restore(weights)
     twin.assign(types)
@@ -102,16 +104,12 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
         raise UserError(f"{path} can't be loaded ({str(error).splitlines()[0]}).") from error
 
 
-def rebuild(
-    config: StudyConfig, model: Any, evaluation: Evaluation, types: dict[str, FixedPoint]
-) -> tuple[Graph, Candidate, BitTrue]:
-    """Return the graph, the candidate and a bit-true model for a trial of a study."""
+def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tuple[Graph, Space]:
+    """Return the graph of a study's trial, whose inputs have the signs that `types` say, and the study's space."""
     graph = lower(model, head=config.space.head)
     unsigned = {name: 0.0 if not types[f"{name}/result"].signed else -1.0 for name in graph.inputs}
     graph = graph.with_data(unsigned)
-    space = space_of(config, graph)
-    twin = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
-    return graph, space.candidate(evaluation.params), twin
+    return graph, space_of(config, graph)
 
 
 def _golden(study_dir: Path) -> list[Any]:

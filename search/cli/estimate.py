@@ -1,27 +1,187 @@
-"""`bitfront estimate`: what designs cost, from files."""
+"""`bitfront estimate`: what a model, a bundle, a study's front or a file of designs costs."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    from bitfront.hls import DesignDescription
+
 EXAMPLES = """\
-Examples: `bitfront estimate --designs designs.jsonl --out estimates.jsonl`.
+Examples: `bitfront estimate net.keras --precision "fixed<8,3>" --part alveo-u250`;
+`bitfront estimate model.py:build --io-type io_stream --json`; `bitfront estimate best`;
+`bitfront estimate studies/top_tagging_lstm`; `bitfront estimate --designs designs.jsonl --out estimates.jsonl`.
 """
+Kind = Literal["csynth", "implemented"]
+_FIGURES = {
+    "lut": "LUT",
+    "ff": "FF",
+    "dsp": "DSP",
+    "bram18": "BRAM18",
+    "latency_cycles": "latency (cycles)",
+    "ii_cycles": "II (cycles)",
+}
 
 
 def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="A model (file.py:function, a .keras file, a ready study's name), a bundle, or a study that ran, "
+            "whose front is estimated."
+        ),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="A model's: type of all its weights and results.")
+    ] = "fixed<16,6>",
+    part: Annotated[
+        str, typer.Option(help="A model's: part, die or board (bitfront ls --parts).")
+    ] = "xcvu13p-flga2577-2-e",
+    clock_ns: Annotated[
+        float, typer.Option("--clock-ns", min=0.5, help="A model's: clock period in ns.")
+    ] = 5.0,
+    io_type: Annotated[
+        Literal["io_parallel", "io_stream"], typer.Option("--io-type", help="A model's: hls4ml's interface.")
+    ] = "io_parallel",
+    strategy: Annotated[
+        Literal["Latency", "Resource", "distributed_arithmetic"],
+        typer.Option(help="A model's: hls4ml's strategy."),
+    ] = "Latency",
+    reuse_factor: Annotated[
+        int, typer.Option("--reuse-factor", min=1, help="A model's: products that share a multiplier.")
+    ] = 1,
+    trust_model: Annotated[
+        bool, typer.Option("--trust-model", help="Load a .keras file with Lambda layers.")
+    ] = False,
+    kind: Annotated[
+        Kind | None,
+        typer.Option(help="csynth (the tool's own estimate) or implemented; both, and for a file csynth."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: one object a design and kind.")
+    ] = False,
     designs: Annotated[
-        Path, typer.Option(help="JSON lines: design descriptions, or records of published results.")
-    ],
-    out: Annotated[Path, typer.Option(help="JSON lines to write: figures, 80 % intervals, per-layer parts.")],
+        Path | None,
+        typer.Option(help="JSON lines instead: design descriptions, or records of published results."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="JSON lines to write: figures, 80 % intervals, per-layer parts.")
+    ] = None,
 ) -> None:
-    """Estimate LUT, FF, DSP, BRAM, latency and interval of every design of a file."""
+    """Estimate LUT, FF, DSP, BRAM, latency and interval, each with its 80 % interval."""
+    from bitfront.spaces.errors import UserError
+
+    if (source is None) == (designs is None):
+        raise UserError("Give either a model, a bundle or a study, or --designs with a file of designs.")
+    if designs is not None:
+        if out is None:
+            raise UserError("--designs needs --out, the file to write.")
+        _file(designs, out, kind or "csynth")
+        return
+    assert source is not None
+    found = _study_or_bundle(source)
+    if found is None:
+        options = {
+            "part": part, "clock_ns": clock_ns, "io_type": io_type, "strategy": strategy, "reuse_factor": reuse_factor,
+        }  # fmt: skip
+        found = [_model(source, precision, trust_model, options)]
+        if not source.endswith((".keras", ".h5", ".hdf5")) and not as_json:
+            typer.echo("Note: the weights are untrained; their values shape LUT and DSP.")
+    kinds: tuple[Kind, ...] = (kind,) if kind else ("csynth", "implemented")
+    if as_json or out:
+        _write_json(found, kinds, out)
+    else:
+        _tables(found, kinds)
+
+
+def _file(designs: Path, out: Path, kind: Kind) -> None:
     from bitfront.hls.estimate import estimate_file
 
-    result = estimate_file(designs, out)
+    result = estimate_file(designs, out, kind=kind)
     typer.echo(
         f"Estimated {result.estimated} designs, refused {len(result.refused)} (each with its reason) -> {out}"
     )
+
+
+def _study_or_bundle(source: str) -> list[DesignDescription] | None:
+    from bitfront.spaces.errors import UserError
+
+    from .places import find_study
+
+    given = Path(source)
+    folder = find_study(source)
+    if folder is None and given.is_dir():
+        from bitfront.search.designs import bundle_design, is_bundle
+
+        if not is_bundle(given):
+            raise UserError(f"{source!r} is neither a bundle nor a study that has run: give one, or a model.")
+        return [bundle_design(given)]
+    if folder is None:
+        return None
+    from bitfront.search import pareto, read_evaluations
+    from bitfront.search.designs import study_designs
+    from bitfront.search.reference import Reference
+
+    front = pareto(read_evaluations(folder), Reference.read(folder).objectives)
+    return list(study_designs(folder, front).values())
+
+
+def _model(source: str, precision: str, trust: bool, options: dict[str, Any]) -> DesignDescription:
+    from bitfront.search.designs import model_design
+    from bitfront.search.problem import load_model
+    from bitfront.spaces import FixedPoint
+
+    chosen = FixedPoint.parse(precision)  # before TensorFlow, which takes seconds to load
+    return model_design(load_model(source, Path(), trust=trust), chosen, **options)
+
+
+def _write_json(found: Iterable[DesignDescription], kinds: Iterable[Kind], out: Path | None) -> None:
+    from bitfront.hls.estimate import estimate_record
+
+    rows = [estimate_record(design.to_json(), kind=kind) for design in found for kind in kinds]
+    if out is None:
+        typer.echo(json.dumps(rows, indent=1))
+    else:
+        out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        typer.echo(f"Wrote {len(rows)} estimates -> {out}")
+
+
+def _tables(found: list[DesignDescription], kinds: Iterable[Kind]) -> None:
+    from rich.console import Console
+
+    from bitfront.hls.estimate import estimate
+
+    console = Console(highlight=False, soft_wrap=True)
+    for kind in kinds:
+        estimates = [estimate(design, kind=kind) for design in found]
+        source = (
+            "as C-synthesis would report it"
+            if kind == "csynth"
+            else "after logic synthesis and place and route"
+        )
+        console.print(_table(f"Estimate {source}; 80 % intervals in brackets", estimates, figures=True))
+        if len(found) == 1:
+            console.print(_table("By layer", estimates[0].layers))
+
+
+def _table(title: str, rows: Iterable[Any], *, figures: bool = False) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("design" if figures else "layer")
+    for label in _FIGURES.values():
+        table.add_column(label, justify="right")
+    for row in rows:
+        cells = [f"{getattr(row, key):,.0f}" for key in _FIGURES]
+        if figures:
+            spans = [row.intervals[key] for key in _FIGURES]
+            cells = [
+                f"{cell} [{low:,.0f}..{high:,.0f}]" for cell, (low, high) in zip(cells, spans, strict=True)
+            ]
+        table.add_row(row.name, *cells)
+    return table
