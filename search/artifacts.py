@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,19 +26,32 @@ if TYPE_CHECKING:
 _PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "optuna", "numpy")
 
 
-def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
-    """Return all that a bundle of trial `number` is made of.
+@dataclass(frozen=True)
+class ScoredTrial:
+    """A scored trial of a study, computing again."""
+
+    evaluation: Evaluation
+    config: StudyConfig
+    float_model: Any
+    graph: Graph
+    candidate: Candidate
+    types: dict[str, FixedPoint]
+    weights: Weights
+    twin: BitTrue
+    """The bit-true model, holding the trial's weights and types."""
+
+
+def reload_trial(study_dir: Path, number: int) -> ScoredTrial:
+    """Return a scored trial from `study.yaml`, `float.keras` and the trial's own folder; nothing else is read.
 
     Raises:
-        UserError: when the folder is no study, or the trial was never scored.
+        UserError: when one of them is missing or damaged, or the trial was never scored.
     """
-    study_dir = Path(study_dir)
     evaluation = Evaluation.read(trial_folder(study_dir, number) / FILE)
     if evaluation.status != "complete":
         raise UserError(
             f"Trial {number} is {evaluation.status} ({evaluation.reason}): choose one that was scored."
         )
-    reference = Reference.read(study_dir)
     config = load_study(study_dir / "study.yaml")
     float_model = load_float_model(study_dir, trust=config.trust_model)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
@@ -47,33 +61,46 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     weights: Weights = StudyStore(study_dir).weights(number) or graph.weights
     twin.restore(weights)
     twin.assign(types)
-    golden = _golden(study_dir)
+    return ScoredTrial(evaluation, config, float_model, graph, candidate, types, weights, twin)
+
+
+def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
+    """Return all that a bundle of trial `number` is made of.
+
+    Raises:
+        UserError: when the folder is no study, or the trial was never scored.
+    """
+    study_dir = Path(study_dir)
+    trial = reload_trial(study_dir, number)
+    reference = Reference.read(study_dir)
+    config, graph, weights, types = trial.config, trial.graph, trial.weights, trial.types
+    golden = golden_inputs(study_dir)
     plain = to_keras(graph, weights, types)
     return BundleSource(
         name=f"{reference.study}-{number:05d}",
         quantized_model=to_qkeras(graph, weights, types),
         model=plain,
-        float_model=float_model,
+        float_model=trial.float_model,
         precision=types,
         hls_config=hls_config(
             graph,
             types,
             plain,
             backend=config.hls.backend,
-            strategy=candidate.strategy,
-            reuse_factor=candidate.reuse_factor,
+            strategy=trial.candidate.strategy,
+            reuse_factor=trial.candidate.reuse_factor,
             table_size=config.space.table_size,
         ),
         part=config.device.part,
         clock_ns=config.device.clock_ns,
         golden_inputs=golden,
-        golden_outputs=twin.predict(golden),
-        evaluation=evaluation.to_json(),
+        golden_outputs=trial.twin.predict(golden),
+        evaluation=trial.evaluation.to_json(),
         study={
             "name": reference.study,
             "digest": config.digest,
             "trial": number,
-            "candidate": candidate.digest,
+            "candidate": trial.candidate.digest,
             "seed": config.seed,
             "data_digest": str(reference.params.get("data_digest", "")),
             "float_scores": dict(reference.float_scores),
@@ -112,7 +139,12 @@ def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tu
     return graph, space_of(config, graph)
 
 
-def _golden(study_dir: Path) -> list[Any]:
+def golden_inputs(study_dir: Path) -> list[Any]:
+    """Return the validation samples that a study keeps for bundles, one array an input.
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
     path = Path(study_dir) / "golden.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:

@@ -167,5 +167,5 @@ def write_study(folder: Path, evaluations: list[Evaluation]) -> Path:
     for evaluation in evaluations:
         evaluation.write(folder)
     reference(folder.name).write(folder)
-    (folder / "study.yaml").write_text("name: toy\nmodel: model.py:build\n")
+    (folder / "study.yaml").write_text("name: toy\nmodel: model.py:build\ndata: data.py:load\ntask: binary\n")
     return folder

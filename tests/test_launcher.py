@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bitfront.search import export_bundle, load_study, read_evaluations, run_study, verify_bundle
+from bitfront.search.cli import main
 from bitfront.search.evaluation import trial_folder
+from bitfront.search.front import pick
+from bitfront.search.reference import Reference
+from bitfront.search.tracking import register
 from bitfront.spaces import UserError
 
 MODEL = """
@@ -96,6 +102,69 @@ def test_the_knee_is_exported_and_verifies_bit_for_bit(place):
     bundle = export_bundle(study(place), "knee", place / "best")
 
     assert verify_bundle(bundle).ok
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
+def test_an_exported_trial_is_loaded_by_its_alias_and_predicts_what_the_firmware_does(place, tmp_path):
+    """MLflow's own loader, given nothing but the alias, returns the bundle's golden outputs bit for bit."""
+    import mlflow
+
+    store = f"sqlite:///{place / 'studies' / 'registry.db'}"
+    best = pick(read_evaluations(study(place)), Reference.read(study(place)).objectives, "best")
+    bundle = export_bundle(study(place), str(best.number), tmp_path / "best")
+
+    model = register(study(place), best.number, store)
+    mlflow.set_tracking_uri(store)
+    loaded = mlflow.pyfunc.load_model("models:/digits@champion")
+
+    assert model.uri == "models:/digits@champion"
+    x = np.load(bundle / "golden" / "inputs.npy").astype("float32")
+    assert np.array_equal(loaded.predict(x), np.load(bundle / "golden" / "outputs.npy"))
+    assert loaded.metadata.signature.inputs.input_types() == [np.dtype("float32")]
+
+    client = mlflow.MlflowClient(store)
+    version = client.get_model_version_by_alias("digits", "champion")
+    assert version.tags["part"] == "xcvu13p-flga2577-2-e"
+    assert float(version.tags["lut"]) == pytest.approx(best.resources["lut"], rel=1e-5)
+    assert float(version.tags["latency_ns"]) == pytest.approx(best.resources["latency_ns"], rel=1e-5)
+    assert version.tags["source"] == "estimate"
+    assert client.get_run(version.run_id).data.tags["bitfront.trial"] == str(best.number)
+
+    assert register(study(place), best.number, store) == model, "the same trial is one version"
+    other = next(
+        e for e in read_evaluations(study(place)) if e.status == "complete" and e.digest != best.digest
+    )
+    assert register(study(place), other.number, store).version == "2"
+    assert client.get_model_version_by_alias("digits", "champion").tags["trial"] == str(other.number)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
+def test_an_export_without_its_server_warns_and_sync_registers_later(place, tmp_path, monkeypatch, capsys):
+    """The bundle is written all the same; `bitfront sync` makes up for it."""
+    import mlflow
+
+    copy = tmp_path / "studies" / "digits"
+    shutil.copytree(study(place), copy)
+    text = (copy / "study.yaml").read_text()
+    (copy / "study.yaml").write_text(text.replace("enabled: false", "uri: http://127.0.0.1:9"))
+
+    def bitfront(*words):
+        monkeypatch.setattr(sys, "argv", ["bitfront", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, capsys.readouterr()
+
+    code, said = bitfront("export", str(copy), "--out", str(tmp_path / "best"))
+    assert code == 0
+    assert "bitfront sync" in said.err
+    assert verify_bundle(tmp_path / "best").ok
+
+    store = f"sqlite:///{tmp_path / 'later.db'}"
+    code, said = bitfront("sync", str(copy), "--uri", store)
+    assert code == 0
+    assert "models:/digits@champion (version 1)" in said.out
+    version = mlflow.MlflowClient(store).get_model_version_by_alias("digits", "champion")
+    assert int(version.version) == 1
 
 
 def test_the_report_names_three_picks(place):

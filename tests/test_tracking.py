@@ -21,12 +21,15 @@ from bitfront.search.tracking import (
     NullTracker,
     StudyRecord,
     Tracker,
+    choose,
+    chosen,
     default_uri,
     links,
     redact,
     sync,
 )
 from bitfront.search.tracking.content import clean_name, run_curves, run_metrics, run_params
+from bitfront.search.tracking.sync import tracking_uri
 from bitfront.spaces import UserError
 
 STUDY = plausible_study(24)
@@ -199,9 +202,11 @@ def test_studies_with_other_ids_share_a_database_without_mixing(output, study, c
 
 def test_sync_sends_what_an_outage_kept_back(output, study, client):
     tracked(output, study, STUDY[:5])
-    assert sync(study, output, [4], []) == len(STUDY)
-    tracker = tracked(output, study, [], [4])
+    assert sync(study) == len(STUDY)
+    front = [e.number for e in pareto(STUDY, OBJECTIVES)]
+    tracker = tracked(output, study, [], front)
     assert len(children(client, tracker)) == len(STUDY)
+    assert set(children(client, tracker, "tags.pareto = 'true'")) == set(front)
 
 
 def test_an_unreachable_server_costs_one_warning_without_the_password(study, caplog, capfd):
@@ -222,7 +227,7 @@ def test_an_unreachable_server_costs_one_warning_without_the_password(study, cap
     shown = said[0] + caplog.text + "".join(capfd.readouterr())
     assert not [secret for secret in ("hunter2", "anna", "s3cret") if secret in shown]
     with pytest.raises(UserError, match="failed"):
-        sync(study, study.parent, [], [], f"http://127.0.0.1:{port}")
+        sync(study, uri=f"http://127.0.0.1:{port}")
 
 
 def test_a_store_that_breaks_in_the_middle_does_not_stop_the_search(study, tmp_path):
@@ -325,3 +330,19 @@ def test_the_pages_need_a_study_and_a_free_port(output, tmp_path):
         (tmp_path / "mlflow.db").touch()
         with pytest.raises(UserError, match="is taken"):
             ui(tmp_path, taken.getsockname()[1])
+
+
+def test_sync_goes_where_the_study_file_says(output, study, tmp_path):
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    (study / "study.yaml").write_text(
+        f"model: m.py:b\ndata: d.py:l\ntask: binary\ntracking: {{uri: '{uri}'}}\n"
+    )
+    assert tracking_uri(study) == uri
+    (study / "study.yaml").unlink()
+    assert tracking_uri(study) == default_uri(output)
+
+
+def test_a_trial_that_was_never_exported_is_no_champion(study):
+    assert chosen(study) is None
+    choose(study, 7)
+    assert chosen(study) == 7

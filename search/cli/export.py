@@ -22,14 +22,38 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "--output", help="Folder to write; default STUDY/bundle-PICK.")
     ] = None,
+    registers: Annotated[
+        bool,
+        typer.Option("--register/--no-register", help="Make it MLflow's registered model STUDY@champion."),
+    ] = True,
 ) -> None:
     """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the way."""
-    from bitfront.search import export_bundle
+    from bitfront.search import export_bundle, load_study, read_evaluations
+    from bitfront.search import pick as choose
+    from bitfront.search.reference import Reference
 
     from .places import study_folder
 
     folder = study_folder(study)
     safe = "".join(c if c.isalnum() else "-" for c in pick).strip("-")
-    target = export_bundle(folder, pick, out or folder / f"bundle-{safe}")
+    reference = Reference.read(folder)
+    number = choose(read_evaluations(folder), reference.objectives, pick, reference.metric).number
+    target = export_bundle(folder, str(number), out or folder / f"bundle-{safe}")
     typer.echo(f"Wrote {target}: the firmware's emulation gives the golden outputs bit for bit.")
+    if registers and load_study(folder / "study.yaml").tracking.enabled:
+        _register(folder, number)
     typer.echo(f"Next: bitfront verify {target}, or {target}/build.sh where Vitis HLS is installed.")
+
+
+def _register(folder: Path, number: int) -> None:
+    """Register the trial, or warn: the bundle is written, whatever becomes of MLflow."""
+    from bitfront.search.tracking import choose, register
+    from bitfront.spaces.errors import UserError
+
+    choose(folder, number)
+    try:
+        model = register(folder, number)
+    except UserError as error:
+        typer.echo(f"Warning: {error}", err=True)
+    else:
+        typer.echo(f"Registered in MLflow as {model.uri} (version {model.version}).")

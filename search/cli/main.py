@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -33,6 +34,7 @@ def main() -> None:
     """Run the command line and exit with the code that `EXIT_CODES` documents."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on retracing is not for the user
     try:
         app(prog_name="bitfront", standalone_mode=True)
     except KeyboardInterrupt:

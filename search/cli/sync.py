@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,21 +15,18 @@ Needed after a run whose tracking server was out of reach; what MLflow has alrea
 def command(
     study: Annotated[str, typer.Argument(help="Study folder, study file, or name under ./studies.")],
     uri: Annotated[
-        str | None, typer.Option(help="Tracking server or store; default: sqlite beside the study.")
+        str | None, typer.Option(help="Tracking server or store; default: the study's own.")
     ] = None,
 ) -> None:
-    """Send to MLflow the trials of a study that it lacks, and mark the front."""
-    from bitfront.search import pareto, read_evaluations
-    from bitfront.search.reference import Reference
-    from bitfront.search.tracking import sync
+    """Send to MLflow the trials of a study that it lacks, mark the front, and register what was exported."""
+    from bitfront.search.tracking import chosen, register, sync
 
     from .places import study_folder
 
     folder = study_folder(study)
-    front = [
-        e.number for e in pareto(read_evaluations(folder), Reference.read(folder).objectives) if e.feasible
-    ]
-    names = ("report.html", "study.yaml", "reference.json", "front.csv", "front.png")
-    artifacts: list[Path] = [folder / name for name in names if (folder / name).exists()]
-    count = sync(folder, folder.parent, front, artifacts, uri)
+    count = sync(folder, uri=uri)
     typer.echo(f"MLflow has all {count} trials of {folder.name}.")
+    exported = chosen(folder)
+    if exported is not None:
+        model = register(folder, exported, uri)
+        typer.echo(f"Trial {model.trial} is {model.uri} (version {model.version}).")

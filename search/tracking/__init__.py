@@ -1,18 +1,25 @@
 """Studies shown while they run: the tracker's protocol, MLflow, and nothing."""
 
-from .mlflow_tracker import MlflowTracker, default_uri, redact, sync
+from .mlflow_tracker import MlflowTracker, default_uri, redact
 from .protocol import NullTracker, StudyRecord, Tracker
+from .registry import ALIAS, Registered, choose, chosen, register
+from .sync import sync
 from .ui import StudyLinks, links, ui
 
 __all__ = [
+    "ALIAS",
     "MlflowTracker",
     "NullTracker",
+    "Registered",
     "StudyLinks",
     "StudyRecord",
     "Tracker",
+    "choose",
+    "chosen",
     "default_uri",
     "links",
     "redact",
+    "register",
     "sync",
     "ui",
 ]

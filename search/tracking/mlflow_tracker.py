@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitfront.spaces import UserError
-
-from ..evaluation import Evaluation, read_evaluations
+from ..evaluation import Evaluation
 from . import content
 from .protocol import StudyRecord
 
@@ -123,7 +121,7 @@ class MlflowTracker:
             self._broken = True
             _log.debug("MLflow failed with %s", type(error).__name__)
             self._warn(
-                f"MLflow at {redact(self.uri)} failed ({_first_line(error)}): the search goes on without it and "
+                f"MLflow at {redact(self.uri)} failed ({first_line(error)}): the search goes on without it and "
                 "`bitfront sync` will send what is missing."
             )
 
@@ -262,27 +260,6 @@ class MlflowTracker:
         self._client.set_terminated(self._parent, "FINISHED")
 
 
-def sync(
-    study_dir: Path, output: Path, front: Sequence[int], artifacts: Sequence[Path], uri: str | None = None
-) -> int:
-    """Send every trial of a study folder that MLflow lacks, and the front; return how many trials the study has.
-
-    Raises:
-        UserError: the folder is no study, or the store fails.
-    """
-
-    def refuse(message: str) -> None:
-        raise UserError(message)
-
-    evaluations = read_evaluations(study_dir)
-    tracker = MlflowTracker(output, uri, warn=refuse)
-    tracker.start(StudyRecord.of(study_dir))
-    for evaluation in evaluations:
-        tracker.trial(evaluation)
-    tracker.finish(front, artifacts)
-    return len(evaluations)
-
-
 def client_class() -> type[Any]:
     """Import MLflow (seconds), without telemetry and with short timeouts, and return its client class.
 
@@ -320,7 +297,8 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what failed, in one line without secrets."""
     lines = redact(str(error)).strip().splitlines()
     text = lines[0] if lines else ""
     return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
