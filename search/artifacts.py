@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bitfront.hls import BitTrue, hls_config, to_keras, to_qkeras
-from bitfront.spaces import FixedPoint, Graph, Space, UserError, Weights, lower
+from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
 
 from .bundle.source import BundleSource
 from .config import load_study
