@@ -1,0 +1,103 @@
+"""Finds AMD's tools, and says how each is called on a project that hls4ml wrote."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitfront.spaces.errors import ToolMissing
+
+from .outcome import STAGES, Fidelity
+
+__all__ = ["Tool", "find_tool"]
+
+_HLS: Mapping[str, tuple[str, ...]] = {"Vitis": ("vitis-run", "vitis_hls", "v++"), "Vivado": ("vivado_hls",)}
+"""Programs by hls4ml backend, the preferred one first (UG1399: vitis-run since 2023.2, vitis_hls before; v++ alone
+knows C-synthesis only)."""
+_SETTINGS = {
+    "Vitis": "source the settings64.sh of Vitis 2022.2 or newer",
+    "Vivado": "source the settings64.sh of Vivado HLS 2020.1 or older",
+}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An HLS tool, and Vivado beside it where logic synthesis was asked for."""
+
+    name: str
+    path: Path
+    vivado: Path | None = None
+
+    def command(self, *, cosim: bool) -> list[str]:
+        """Return the command line for C-synthesis (and co-simulation), to be run in the project's folder."""
+        if self.name == "vitis-run":
+            return [str(self.path), "--mode", "hls", "--tcl", "build_prj.tcl"]
+        if self.name == "v++":
+            return [
+                str(self.path), "-c", "--mode", "hls", "--config", "hls_config.cfg", "--work_dir", "hls_component",
+            ]  # fmt: skip
+        given = [" ".join(f"{key}={value}" for key, value in build_options(cosim=cosim).items())]
+        return [str(self.path), "-f", "build_prj.tcl", *(given if self.name == "vivado_hls" else [])]
+
+    def prepare(self, project: Path, name: str, *, part: str, clock_ns: float, cosim: bool) -> None:
+        """Write what the tool reads its options from."""
+        if self.name == "v++":
+            (project / "hls_config.cfg").write_text(_unified(name, part, clock_ns), encoding="utf-8")
+        elif self.name != "vivado_hls":
+            lines = [f"    {key} {value}\n" for key, value in build_options(cosim=cosim).items()]
+            (project / "build_opt.tcl").write_text(
+                "array set opt {\n" + "".join(lines) + "}\n", encoding="utf-8"
+            )
+
+
+def build_options(*, cosim: bool) -> dict[str, int]:
+    """Return the options of hls4ml's build_prj.tcl; logic synthesis is run apart, so that its failure stands alone."""
+    chosen = {"synth": 1, "cosim": int(cosim)}
+    keys = ("reset", "csim", "synth", "cosim", "validation", "export", "vsynth", "fifo_opt")
+    return {key: chosen.get(key, 0) for key in keys}
+
+
+def _unified(name: str, part: str, clock_ns: float) -> str:
+    """Return a configuration file of the unified flow (UG1399, "HLS config file commands"), as build_prj.tcl sets it."""
+    source = f"firmware/{name}.cpp"
+    return "\n".join(
+        [
+            f"part={part}",
+            "",
+            "[hls]",
+            "flow_target=vivado",
+            f"clock={clock_ns:g}ns",
+            "clock_uncertainty=27%",
+            f"syn.file={source}",
+            f"syn.file_cflags={source},-std=c++0x",
+            f"syn.top={name}",
+            "syn.compile.name_max_length=80",
+            "syn.schedule.enable_dsp_full_reg=0",
+            "",
+        ]
+    )
+
+
+def find_tool(backend: str, fidelity: Fidelity = "csynth", *, path: str | None = None) -> Tool:
+    """Return the tool that takes projects of a backend (`Vitis`, `Vivado`) as far as `fidelity`.
+
+    `path` stands for the environment's PATH.
+
+    Raises:
+        ToolMissing: naming the programs that were looked for, and what to do.
+    """
+    stages = STAGES[fidelity]
+    names = [name for name in _HLS[backend] if name != "v++" or stages == ("csynth",)]
+    found = next((Tool(name, Path(at)) for name in names if (at := shutil.which(name, path=path))), None)
+    if found is None:
+        raise ToolMissing(f"No {' or '.join(names)} on PATH: {_SETTINGS[backend]}.")
+    if "vsynth" not in stages:
+        return found
+    vivado = shutil.which("vivado", path=path)
+    if vivado is None:
+        raise ToolMissing(
+            f"No vivado on PATH, which {fidelity} needs: {_SETTINGS[backend]}, or ask for csynth."
+        )
+    return Tool(found.name, found.path, Path(vivado))
