@@ -1,15 +1,12 @@
-"""The Pareto front: who is on it, how large it is, and which point to take.
-
-Scale. Resources span decades, so they are compared by `log2(1 + value)`: halving the LUTs counts the same
-wherever it happens. Metrics are compared as they are.
-"""
+"""The Pareto front: who is on it, how large it is, and which point to take."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +25,11 @@ PICKS = ("best", "knee", "smallest")
 
 
 def losses(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> Losses:
-    """Return a row an evaluation and a column an objective, all to be minimised, on the module's scale."""
+    """Return a row an evaluation and a column an objective, all to be minimised, as `Objective.scaled` gives them."""
     table = np.empty((len(evaluations), len(objectives)))
     for row, evaluation in enumerate(evaluations):
         for column, objective in enumerate(objectives):
-            loss = objective.loss(evaluation)
-            table[row, column] = loss if objective.is_metric else np.log2(1.0 + max(0.0, loss))
+            table[row, column] = objective.scaled(objective.value(evaluation))
     return table
 
 
@@ -73,44 +69,53 @@ def pareto(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -
 class Box:
     """The scale of the hypervolume: 0 at `ideal` and 1 at `reference`, per objective.
 
-    A resource runs from the smallest to the largest uniform baseline's, the metric from the float model's to the
-    worst scored uniform baseline's. All are known before the search proper starts, so that the hypervolume never
-    falls while it runs, and studies with the same baselines compare. A point worse than the reference adds
-    nothing; one better than the ideal (fewer LUTs than any baseline) counts for more, so 1 is not the maximum.
+    A study settles it before its first trial and records it in `reference.json`, so that the hypervolume never
+    falls while it runs, and studies of one model, data and device compare. A point worse than the reference adds
+    nothing; one better than the ideal (fewer LUTs than any uniform candidate) counts for more, so 1 is not the
+    maximum.
     """
 
     ideal: tuple[float, ...]
     reference: tuple[float, ...]
 
     @classmethod
-    def of(
+    def spanning(
         cls,
-        evaluations: Sequence[Evaluation],
+        costs: Sequence[Mapping[str, float]],
         objectives: Sequence[Objective],
-        float_score: float | None = None,
+        float_score: float,
+        blind_score: float,
     ) -> Box:
-        """Build the box from the uniform baselines among `evaluations`; without them, from all that were scored.
+        """Return the box from the smallest to the largest of `costs`, and from the float model's score to a blind one's.
 
-        Raises:
-            UserError: when no evaluation has the figures that are needed.
+        Args:
+            costs: resources of the uniform candidates, as `Evaluation.resources` names them.
+            objectives: the study's.
+            float_score: the float model's metric.
+            blind_score: the metric of outputs that ignore the inputs; where it isn't worse than the float model's
+                or isn't finite, the metric's scale is one unit.
         """
         ideal, reference = [], []
         for objective in objectives:
-            known = [
-                e for e in evaluations if objective.key in (e.metrics if objective.is_metric else e.resources)
-            ]
-            if not known:
-                raise UserError(
-                    f"No candidate has a {objective.name} yet, so there is no hypervolume: run more trials."
-                )
-            column = losses([e for e in known if e.kind == "uniform"] or known, [objective])
-            best, worst = float(column.min()), float(column.max())
-            if objective.is_metric and float_score is not None:
-                best = -float_score if objective.direction == "maximize" else float_score
+            ends = (
+                (float_score, blind_score) if objective.is_metric else [one[objective.key] for one in costs]
+            )
+            scaled = [objective.scaled(end) for end in ends]
+            best = scaled[0] if objective.is_metric else min(scaled)
             ideal.append(best)
-            # where the baselines don't differ (no DSP in any) there is no scale: take one unit
-            reference.append(worst if worst > best else best + 1.0)
+            # where the candidates don't differ (no DSP in any) there is no scale: take one unit
+            worst = max(scaled)
+            reference.append(worst if best < worst < math.inf else best + 1.0)
         return cls(tuple(ideal), tuple(reference))
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Return the box as plain values."""
+        return {"ideal": list(self.ideal), "reference": list(self.reference)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Sequence[float]]) -> Box:
+        """Read what `to_json` wrote."""
+        return cls(*(tuple(float(value) for value in data[key]) for key in ("ideal", "reference")))
 
     def normalise(self, table: Losses) -> Losses:
         """Return `losses` on the box's scale; what is worse than the reference is cut to 1."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from bitfront.spaces import BitfrontError, Weights
 
 from .evaluation import Evaluation, Kind, read_evaluations
-from .front import Box, hypervolume, pareto
-from .objectives import Objective, parse_objectives
+from .front import hypervolume, pareto
+from .objectives import Objective
 from .progress import Progress
 from .samplers import as_optuna, baselines, from_optuna, make_sampler, suggest
 from .store import StudyStore
@@ -96,7 +96,7 @@ class _Launcher:
         problem = store.open(config, self.base_dir, self.progress)
         bench = Workbench(problem)
         reference = store.write_reference(bench)
-        self.objectives = parse_objectives(config.objectives, bench.metric_record)
+        self.objectives, self.box = reference.objectives, reference.box
         tracker = self._tracker()
         tracker.start(StudyRecord.of(store.folder))
         for evaluation in read_evaluations(store.folder):
@@ -253,8 +253,7 @@ class _Launcher:
             "search/n_trained": float(sum("qat" in e.metrics for e in found)),
         }
         if feasible:
-            box = Box.of(found, self.objectives, bench.float_score)
-            figures["search/hypervolume"] = hypervolume(self._front(), self.objectives, box)
+            figures["search/hypervolume"] = hypervolume(self._front(), self.objectives, self.box)
             best = min(feasible, key=self.objectives_metric.loss)
             figures["search/best_metric"] = best.score
         return figures

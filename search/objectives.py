@@ -127,6 +127,16 @@ class Objective:
         value = self.value(evaluation)
         return -value if self.direction == "maximize" else value
 
+    def scaled(self, value: float) -> float:
+        """Return a value on the scale of the hypervolume and the knee, less being better.
+
+        Resources span decades, so they are compared by `log2(1 + value)`: halving the LUTs counts the same wherever
+        it happens. Metrics are compared as they are.
+        """
+        if not self.is_metric:
+            return math.log2(1.0 + max(0.0, value))
+        return -value if self.direction == "maximize" else value
+
     def to_json(self) -> dict[str, Any]:
         """Return the objective as plain values."""
         return asdict(self)
@@ -295,19 +305,6 @@ def metric_violations(
 ) -> dict[str, float]:
     """Violations that need the candidate's score, by constraint name."""
     return {c.name: c.violation(score, float_score) for c in constraints if c.after_scoring}
-
-
-def violations(
-    constraints: Sequence[Constraint],
-    resources: Mapping[str, float],
-    score: float | None = None,
-    float_score: float | None = None,
-) -> dict[str, float]:
-    """Violations of every constraint that can be checked: those on the metric only where `score` is given."""
-    result = resource_violations(constraints, resources)
-    if score is not None:
-        result |= metric_violations(constraints, score, float_score)
-    return result
 
 
 def broken(

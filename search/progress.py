@@ -62,7 +62,8 @@ class Progress:
         self, evaluation: Evaluation, figures: Mapping[str, float], front: Sequence[Evaluation]
     ) -> None:
         """Show a finished trial."""
-        line = self._line(evaluation, figures, on_front=any(e.number == evaluation.number for e in front))
+        on_front = evaluation.feasible and any(e.number == evaluation.number for e in front)
+        line = self._line(evaluation, figures, on_front=on_front)
         if self._live is None:
             self.say(line)
         else:

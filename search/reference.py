@@ -15,6 +15,7 @@ from typing import Any
 from bitfront.spaces import UserError
 
 from .evaluation import write_atomic
+from .front import Box
 from .objectives import Constraint, Metric, Objective
 
 FILE = "reference.json"
@@ -32,6 +33,8 @@ class Reference:
     float_scores: Mapping[str, float]
     """The float model's metric: `val` (ranks) and, where known, `test` (report only)."""
     objectives: tuple[Objective, ...]
+    box: Box
+    """Scale of the hypervolume, settled before the first trial."""
     constraints: tuple[Constraint, ...] = ()
     device: Mapping[str, int | str] = field(default_factory=dict)
     """`part`, and the stock of lut, ff, dsp, bram18, uram."""
@@ -67,6 +70,7 @@ class Reference:
         data["float"] = dict(data.pop("float_scores"))
         data["metric"] = {"name": metric.name, "direction": metric.direction, "perfect": metric.perfect}
         data["objectives"] = [objective.to_json() for objective in self.objectives]
+        data["box"] = self.box.to_json()
         data["constraints"] = [constraint.to_json() for constraint in self.constraints]
         return data | {"device": dict(self.device), "params": dict(self.params)}
 
@@ -87,6 +91,7 @@ class Reference:
                 "float_scores": scores,
                 "metric": Metric(**data["metric"]),
                 "objectives": tuple(Objective.from_json(row) for row in data["objectives"]),
+                "box": Box.from_json(data["box"]),
                 "constraints": tuple(Constraint.from_json(row) for row in data.get("constraints", ())),
             }
             return cls(**rest)

@@ -25,7 +25,7 @@ from bitfront.spaces import Candidate, FixedPoint, UserError, Weights
 
 from .evaluation import Evaluation, trial_folder, write_atomic
 from .objectives import parse_objectives
-from .reference import Reference
+from .reference import FILE, Reference
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -139,12 +139,15 @@ class StudyStore:
             scores["test"] = bench.float_test_score()
         identity = self._identity() or {}
         data = problem.data
+        objectives = parse_objectives(config.objectives, bench.metric_record)
+        known = (self.folder / FILE).exists()
         reference = Reference(
             study=config.name,
             study_id="-".join([config.name, identity.get("config", ""), identity.get("problem", "")]),
             metric=bench.metric_record,
             float_scores=scores,
-            objectives=parse_objectives(config.objectives, bench.metric_record),
+            objectives=objectives,
+            box=Reference.read(self.folder).box if known else bench.box(objectives),
             constraints=bench.constraints,
             device={"part": device.name, **device.capacity()},
             clock_ns=config.device.clock_ns,

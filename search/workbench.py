@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,18 @@ from bitfront.hls.estimate import Estimate, estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
 
 from .evaluation import Evaluation, Kind
-from .objectives import Constraint, Metric, broken, metric_violations, parse_constraints, resource_violations
+from .front import Box
+from .objectives import (
+    Constraint,
+    Metric,
+    Objective,
+    broken,
+    metric_violations,
+    parse_constraints,
+    resource_violations,
+)
+from .record import Record, resources_of
+from .samplers import baselines
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -167,23 +178,53 @@ class Workbench:
         )
         return estimate(design)
 
+    def box(self, objectives: Sequence[Objective]) -> Box:
+        """Return the scale of the hypervolume, for which the uniform candidates are estimated but none is scored.
+
+        Raises:
+            UserError: when none of them can be computed.
+        """
+        costs, fault = [], UserError("The space has no uniform candidate.")
+        for params in baselines(self.space):
+            candidate = self.space.candidate(params)
+            try:
+                costs.append(resources_of(self.cost(candidate, self.types(candidate))))
+            except UserError as error:  # types too wide to be exact, which the trial itself will report
+                fault = error
+        if not costs:
+            raise fault
+        return Box.spanning(costs, objectives, self.float_score, self.blind_score())
+
+    def blind_score(self) -> float:
+        """Return the validation metric of outputs that ignore the inputs: the mean target, or each class's share."""
+        y = self.problem.data.y_train
+        task = self.problem.config.task
+        if task == "multiclass":
+            classes = self.graph[self.graph.outputs[0]].shape[-1]
+            known: Any = np.bincount(y, minlength=classes) / len(y)
+        else:
+            known = y.mean(axis=0)
+        samples = len(self.problem.data.y_val)
+        constant = np.broadcast_to(np.asarray(known, np.float64), (samples, *np.shape(known)))
+        return float(self.metric.on_logits(False)(self.problem.data.y_val, constant))
+
     def evaluate(
         self, number: int, params: Params, kind: Kind = "search"
     ) -> tuple[Evaluation, Weights | None]:
         """Return what became of a candidate, and its trained weights where it was trained.
 
-        A broken resource constraint ends it before it is scored; a training that diverges is a failure with a
-        reason; nothing else is caught here.
+        A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which others
+        are compared; a training that diverges is a failure with a reason; nothing else is caught here.
         """
         candidate = self.space.candidate(params)
         started = time.perf_counter()
         types = self.types(candidate)
-        record = _Record(number, params, kind, candidate)
+        record = Record(number, params, kind, candidate)
         record.cost(self.cost(candidate, types), types, self.graph)
         record.seconds["estimate"] = time.perf_counter() - started
         record.constraints = resource_violations(self.constraints, record.resources)
         reason = broken(self.constraints, record.constraints, record.resources)
-        if reason:
+        if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
         started = time.perf_counter()
         self._restore()
@@ -223,7 +264,7 @@ class Workbench:
             self.twin.restore(self._float_weights)
             self._trained = False
 
-    def _train(self, candidate: Candidate, record: _Record) -> tuple[Weights | None, str]:
+    def _train(self, candidate: Candidate, record: Record) -> tuple[Weights | None, str]:
         """Train from the float weights; return the weights of the best epoch, or None and why."""
         config, data = self.problem.config.training, self.problem.data
         if self._trainer is None:
@@ -274,64 +315,3 @@ def _choices(config: StudyConfig, graph: Graph) -> tuple[set[str], set[int]]:
     strategies = {s for layer in layers for s in config.hls.choices("strategy", layer)[0]}
     factors = {f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]}
     return strategies, factors
-
-
-class _Record:
-    """Collects an `Evaluation` while a candidate passes through."""
-
-    def __init__(self, number: int, params: Mapping[str, Any], kind: Kind, candidate: Candidate) -> None:
-        self.number, self.params, self.kind, self.candidate = number, dict(params), kind, candidate
-        self.metrics: dict[str, float] = {}
-        self.resources: dict[str, float] = {}
-        self.intervals: dict[str, tuple[float, float]] = {}
-        self.layers: tuple[Mapping[str, Any], ...] = ()
-        self.precision: dict[str, str] = {}
-        self.constraints: dict[str, float] = {}
-        self.history: list[Mapping[str, float]] = []
-        self.seconds: dict[str, float] = {}
-
-    def cost(self, found: Estimate, types: Types, graph: Graph) -> None:
-        """Take over an estimate and the types it holds for."""
-        self.precision = {key: str(kind) for key, kind in types.items()}
-        names = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles", "ebops", "energy_pj")
-        self.resources = {name: float(getattr(found, name)) for name in names}
-        self.resources["latency_ns"] = found.latency_ns
-        self.resources["ii_ns"] = found.ii_cycles * found.clock_ns
-        self.intervals = {k: (float(low), float(high)) for k, (low, high) in found.intervals.items()}
-        for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
-            if cycles in self.intervals:
-                low, high = self.intervals[cycles]
-                self.intervals[nanoseconds] = (low * found.clock_ns, high * found.clock_ns)
-        rows = {layer.name: layer.to_json() for layer in found.layers}
-        self.layers = tuple(
-            {
-                "node": node.name,
-                "op": node.op,
-                "types": {
-                    k.rpartition("/")[2]: str(t) for k, t in types.items() if k.startswith(f"{node.name}/")
-                },
-                **{k: v for k, v in rows.get(node.name, {}).items() if k not in {"name", "op"}},
-            }
-            for node in graph
-        )
-
-    def finish(self, status: Literal["complete", "infeasible", "failed"], reason: str | None) -> Evaluation:
-        """Return the record."""
-        finite = {k: v for k, v in self.metrics.items() if math.isfinite(v)}
-        return Evaluation(
-            number=self.number,
-            digest=self.candidate.digest,
-            method=self.candidate.method,  # type: ignore[arg-type]
-            status=status,
-            kind=self.kind,
-            params=self.params,
-            metrics=finite,
-            resources=self.resources,
-            intervals=self.intervals,
-            layers=self.layers,
-            precision=self.precision,
-            constraints=self.constraints,
-            history=tuple(self.history),
-            seconds=self.seconds,
-            reason=reason,
-        )

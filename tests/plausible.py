@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bitfront.search.evaluation import Evaluation
+from bitfront.search.front import Box
 from bitfront.search.objectives import (
     Metric,
     broken,
@@ -153,6 +154,7 @@ def reference(name: str) -> Reference:
         metric=METRIC,
         float_scores=FLOAT,
         objectives=OBJECTIVES,
+        box=Box.spanning([e.resources for e in plausible_study(6)], OBJECTIVES, FLOAT["val"], 0.5),
         constraints=CONSTRAINTS,
         device=DEVICE,
         clock_ns=CLOCK_NS,

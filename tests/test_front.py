@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plausible import FLOAT, METRIC, OBJECTIVES, plausible_study
+from plausible import METRIC, OBJECTIVES, plausible_study, reference
 
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import (
@@ -104,7 +105,7 @@ def test_a_uniform_baseline_can_be_on_the_front():
 @given(points, points)
 def test_more_points_never_shrink_the_hypervolume(some, more):
     everything = some + [replace(e, number=e.number + 100, digest=f"m{e.number}") for e in more]
-    box = Box.of(everything, OBJECTIVES, 0.8)
+    box = Box(ideal=(-0.8, 0.0, 6.0), reference=(-0.5, 3.0, 7.0))
     part, whole = hypervolume(some, OBJECTIVES, box), hypervolume(everything, OBJECTIVES, box)
     assert 0 <= part <= whole + 1e-12
     assert whole == pytest.approx(hypervolume(pareto(everything, OBJECTIVES), OBJECTIVES, box)) or not any(
@@ -120,16 +121,20 @@ def test_the_hypervolume_of_one_point_is_the_rectangle_it_dominates():
     assert hypervolume([], TWO, box) == 0.0
 
 
-def test_the_box_spans_the_baselines_and_reaches_up_to_the_float_model():
-    uniform = [point(0, 0.8, 1023, kind="uniform"), point(1, 0.5, 15, kind="uniform")]
-    box = Box.of([*uniform, point(2, 0.3, 2**14)], TWO, 0.9)
-    assert box.ideal == (-0.9, 4.0)
-    assert box.reference == (-0.5, 10.0)
+def test_the_box_spans_the_uniform_candidates_and_what_the_inputs_are_worth():
+    box = Box.spanning([{"lut": 1023.0}, {"lut": 15.0}], TWO, 0.9, 0.5)
+    assert (box.ideal, box.reference) == ((-0.9, 4.0), (-0.5, 10.0))
+    assert Box.from_json(box.to_json()) == box
+
+
+@pytest.mark.parametrize("blind", [0.9, 0.95, math.nan, -math.inf])
+def test_a_blind_score_that_gives_no_scale_leaves_one_unit(blind):
+    assert Box.spanning([{"lut": 1.0}], TWO, 0.9, blind).reference[0] == pytest.approx(0.1)
 
 
 def test_the_history_climbs_to_the_hypervolume_of_the_study():
     evaluations = plausible_study(60)
-    box = Box.of(evaluations, OBJECTIVES, FLOAT["val"])
+    box = reference("toy").box
     history = hypervolume_history(evaluations, OBJECTIVES, box)
     values = [value for _, value in history]
     assert [number for number, _ in history] == [e.number for e in evaluations]
@@ -173,7 +178,7 @@ def test_costs_that_rise_together_do_not_outvote_the_metric():
 
 
 def test_baselines_that_do_not_differ_leave_a_scale_of_one():
-    box = Box.of([point(0, 0.8, 0, kind="uniform"), point(1, 0.7, 0, kind="uniform")], TWO, 0.9)
+    box = Box.spanning([{"lut": 0.0}, {"lut": 0.0}], TWO, 0.9, 0.5)
     assert (box.ideal[1], box.reference[1]) == (0.0, 1.0)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bitfront.search import export_bundle, load_study, read_evaluations, run_study, verify_bundle
 from bitfront.search.cli import main
 from bitfront.search.evaluation import trial_folder
 from bitfront.search.front import pick
 from bitfront.search.reference import Reference
+from bitfront.search.report.view import StudyView
 from bitfront.search.tracking import register
 from bitfront.spaces import UserError
 
@@ -42,7 +45,7 @@ model: model.py:build
 data: data.py:load
 task: multiclass
 objectives: [metric, lut]
-constraints: {metric_drop: 0.2}
+constraints: {metric_drop: 0.2, lut: 24500}
 space: {weights: 4..8, activations: 4..8, input: 4..6, method: [ptq, qat]}
 training: {float_epochs: 6, float_learning_rate: 0.01, epochs: 1}
 budget: {trials: 12}
@@ -57,9 +60,11 @@ def place(tmp_path_factory) -> Path:
     for name, text in (("model.py", MODEL), ("data.py", DATA), ("study.yaml", STUDY)):
         (folder / name).write_text(text)
     config = load_study(folder / "study.yaml", [f"output={folder / 'studies'}"])
-    assert len(run_study(config, folder, trials=7).evaluations) == 7
-    (trial_folder(folder / "studies" / "digits", 6) / "evaluation.json").unlink()
-    result = run_study(config, folder)
+    with (folder / "said.txt").open("w") as file:
+        console = Console(file=file, width=200)
+        assert len(run_study(config, folder, trials=7, console=console).evaluations) == 7
+        (trial_folder(folder / "studies" / "digits", 6) / "evaluation.json").unlink()
+        result = run_study(config, folder, console=console)
     assert len(result.evaluations) >= 11
     return folder
 
@@ -86,6 +91,26 @@ def test_a_study_is_answered_at_once_when_its_budget_is_spent(place):
     result = run_study(config, place)
 
     assert before == [e.number for e in result.evaluations]
+
+
+def test_the_hypervolume_that_a_run_shows_never_falls(place):
+    """Its scale is settled before the first trial, and taken up again by the next run and the report."""
+    runs = (place / "said.txt").read_text().split("Study digits in")[1:]
+    shown = [[float(v) for v in re.findall(r"hv (\S+)", run)] for run in runs]
+    history = [value for _, value in StudyView.read(study(place)).hypervolumes]
+
+    assert [sorted(one) for one in shown] == shown
+    assert 0 < shown[-1][-1] == pytest.approx(history[-1], abs=1e-3)
+
+
+def test_uniform_baselines_beyond_a_limit_are_scored_but_not_on_the_front(place):
+    """They are what the search is compared to; other candidates beyond it are stopped before scoring."""
+    found = read_evaluations(study(place))
+    beyond = [e for e in found if e.constraints.get("lut", 0) > 0]
+
+    assert [e for e in beyond if e.kind == "uniform"]
+    assert all(e.status == ("complete" if e.kind == "uniform" else "infeasible") for e in beyond)
+    assert not any(e.feasible for e in beyond)
 
 
 def test_other_settings_are_refused_in_a_study_that_ran(place):

@@ -17,7 +17,6 @@ from bitfront.search.objectives import (
     parse_constraints,
     parse_objectives,
     resource_violations,
-    violations,
 )
 from bitfront.spaces import UserError
 
@@ -108,10 +107,10 @@ def test_metric_violations_follow_the_direction_of_the_metric(name, limit, metri
 
 def test_a_constraint_of_the_metric_waits_for_the_score():
     both = parse_constraints({"lut": 100, "accuracy_drop": "1%"}, METRIC, CAPACITY)
-    assert set(violations(both, {"lut": 50})) == {"lut"}
-    assert set(violations(both, {"lut": 50}, 0.7, 0.8)) == {"lut", "metric_drop"}
+    assert set(resource_violations(both, {"lut": 50})) == {"lut"}
+    assert set(metric_violations(both, 0.7, 0.8)) == {"metric_drop"}
     with pytest.raises(UserError, match="float model"):
-        violations(both, {"lut": 50}, 0.7)
+        metric_violations(both, 0.7)
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def _pair(view: StudyView, figures: dict[str, plots.Figure]) -> str:
     )
     caption = (
         "Volume of the objectives that the feasible candidates dominate, in units of the box that the float model's "
-        f"score and the uniform baselines span (resources by their logarithm). {stopped}"
+        f"score, the score without any input and the uniform candidates' resources span (resources by their logarithm). {stopped}"
     )
     left = _section(
         "progress-section", "Progress of the search", _figure("hypervolume", "Hypervolume", caption)

@@ -12,7 +12,7 @@ from typing import Literal
 from bitfront.spaces import FixedPoint, UserError
 
 from ..evaluation import Evaluation, read_evaluations
-from ..front import PICKS, Box, hypervolume_history, pareto, pick
+from ..front import PICKS, hypervolume_history, pareto, pick
 from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
 
@@ -110,8 +110,7 @@ class StudyView:
         """Hypervolume after each trial; empty where nothing was scored."""
         if not self.scored:
             return []
-        box = Box.of(self.evaluations, self.objectives, self.reference.float_score)
-        return hypervolume_history(self.evaluations, self.objectives, box)
+        return hypervolume_history(self.evaluations, self.objectives, self.reference.box)
 
     @cached_property
     def last_gain(self) -> int | None:
