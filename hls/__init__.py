@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from .parts import Part, part
     from .project import HlsProject, Notice, convert
     from .sandbox import BuildError
-    from .support import LayerSupport, check_hardware, legal_reuse_factor, support_table
+    from .support import (
+        REFUSED,
+        REFUSED_STRATEGIES,
+        LayerSupport,
+        check_hardware,
+        legal_reuse_factor,
+        support_table,
+    )
     from .types import Calibration, Types, resolve
 
 __all__ = [
+    "REFUSED",
+    "REFUSED_STRATEGIES",
     "BitTrue",
     "BitTrueLayer",
     "BuildError",
@@ -55,7 +64,14 @@ _HOMES = {
     "parts": ("Part", "part"),
     "project": ("HlsProject", "Notice", "convert"),
     "sandbox": ("BuildError",),
-    "support": ("LayerSupport", "check_hardware", "legal_reuse_factor", "support_table"),
+    "support": (
+        "REFUSED",
+        "REFUSED_STRATEGIES",
+        "LayerSupport",
+        "check_hardware",
+        "legal_reuse_factor",
+        "support_table",
+    ),
     "types": ("Calibration", "Types", "resolve"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

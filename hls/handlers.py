@@ -17,11 +17,12 @@ def register_handlers() -> None:
     `Bidirectional`: hls4ml 1.3 tests a GRU *cell* against the GRU *layer*, so the two rows of a GRU's bias
     stay together and conversion ends in an `AttributeError`; merge modes other than `concat` write past
     the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
-    code that hls4ml's AMD backends lack (see `simple_rnn`).
+    code that hls4ml's AMD backends lack (see `simple_rnn`). Padding of a streamed Conv1D goes into its own branch.
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
     register_simple_rnn()
+    _pad_the_right_branch()
 
     class CheckedBidirectionalHandler(BidirectionalHandler):
         handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)
@@ -36,6 +37,34 @@ def register_handlers() -> None:
                     config[f"{direction}_bias_data"] = bias[0]
                     config[f"{direction}_recurrent_bias_data"] = bias[1]
             return config
+
+
+def _pad_the_right_branch() -> None:
+    """Replace hls4ml 1.3's pass that pads a streamed Conv1D.
+
+    It inserts the padding before the first consumer of the convolution's input, whichever that is, so with several
+    branches on one tensor another branch is padded and a stream is read twice. Its pass for Conv2D names the node.
+    """
+    from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
+    from hls4ml.model.optimizer.optimizer import optimizer_map
+
+    class PadBefore:
+        """The model, whose new nodes go before `node`."""
+
+        def __init__(self, model: Any, node: Any) -> None:
+            self._model, self._node = model, node
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._model, name)
+
+        def insert_node(self, new: Any) -> None:
+            self._model.insert_node(new, before=self._node)
+
+    class InsertZeroPadding(InsertZeroPaddingBeforeConv1D):
+        def transform(self, model: Any, node: Any) -> bool:
+            return bool(super().transform(PadBefore(model, node), node))
+
+    optimizer_map["vivado:insert_zero_padding_before_conv1d"] = InsertZeroPadding()
 
 
 def _require_supported(layer: Any) -> None:

@@ -15,11 +15,22 @@ if TYPE_CHECKING:
     import keras
 
 IO_TYPES = ("io_parallel", "io_stream")
+STRATEGIES = ("Latency", "Resource", "distributed_arithmetic")
+MAX_READERS = 7
+"""How many layers may read one stream, an output of the model counted as one: hls4ml's `clone_stream` ends there."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
     ("bidirectional", "io_stream"): "hls4ml builds bidirectional layers with io_parallel only",
 }
 """(operation, io_type) -> why it can't be built."""
+_DEPTHWISE = "hls4ml has no Resource strategy for depthwise convolutions, use Latency"
+_NO_DA = "hls4ml has no distributed arithmetic for recurrent layers"
+REFUSED_STRATEGIES: Mapping[tuple[str, str], str] = {
+    ("depthwise_conv1d", "resource"): _DEPTHWISE,
+    ("depthwise_conv2d", "resource"): _DEPTHWISE,
+    **{(op, "distributed_arithmetic"): _NO_DA for op in sorted(RECURRENT)},
+}
+"""(operation, strategy in lower case) -> why it can't be built."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,10 @@ class LayerSupport:
     """The firmware's operations that it turns into; empty for layers that vanish (Dropout, Flatten of a vector)."""
     io_types: tuple[str, ...]
     """Interfaces for which it can be built."""
+    strategies: tuple[str, ...]
+    """Strategies with which it can be built."""
     reason: str | None
-    """Why not, where an interface is missing."""
+    """Why not, where an interface or a strategy is missing."""
 
     @property
     def supported(self) -> bool:
@@ -54,13 +67,25 @@ def support_table(model: keras.Model) -> tuple[LayerSupport, ...]:
 
 
 def _row(
-    layer: str, kind: str, ops: Iterable[str], nodes: tuple[str, ...], fault: str | None
+    layer: str, kind: str, ops: tuple[str, ...], nodes: tuple[str, ...], fault: str | None
 ) -> LayerSupport:
     if fault:
-        return LayerSupport(layer, kind, nodes, (), fault)
-    refused = {io: REFUSED[op, io] for op in ops for io in IO_TYPES if (op, io) in REFUSED}
-    reason = next(iter(refused.values()), None)
-    return LayerSupport(layer, kind, nodes, tuple(io for io in IO_TYPES if io not in refused), reason)
+        return LayerSupport(layer, kind, nodes, (), (), fault)
+    where = {io: REFUSED[op, io] for op in ops for io in IO_TYPES if (op, io) in REFUSED}
+    how = {
+        s: REFUSED_STRATEGIES[op, s.lower()]
+        for op in ops
+        for s in STRATEGIES
+        if (op, s.lower()) in REFUSED_STRATEGIES
+    }
+    return LayerSupport(
+        layer,
+        kind,
+        nodes,
+        tuple(io for io in IO_TYPES if io not in where),
+        tuple(s for s in STRATEGIES if s not in how),
+        "; ".join(dict.fromkeys([*where.values(), *how.values()])) or None,
+    )
 
 
 def check_hardware(
@@ -80,22 +105,28 @@ def check_hardware(
         for node in graph
         if (node.op, io_type) in REFUSED
     ]
-    if "resource" in {s.lower() for s in strategies}:
+    chosen = {s.lower() for s in strategies}
+    faults += [
+        f"{node.name!r} ({node.op}): {REFUSED_STRATEGIES[node.op, s]}"
+        for node in graph
+        for s in sorted(chosen)
+        if (node.op, s) in REFUSED_STRATEGIES
+    ]
+    if "distributed_arithmetic" in chosen and max(reuse_factors) > 1:
+        faults.append("distributed arithmetic needs reuse factor 1")
+    if io_type == "io_stream":
         faults += [
-            f"{node.name!r} ({node.op}): hls4ml has no Resource strategy for depthwise convolutions, use Latency"
+            f"{node.name!r} ({node.op}): {readers} layers read its output and hls4ml splits a stream into at most "
+            f"{MAX_READERS}, so let them share a layer or use io_parallel"
             for node in graph
-            if node.op.startswith("depthwise")
+            if (readers := _readers(graph, node.name)) > MAX_READERS
         ]
-    if "distributed_arithmetic" in {s.lower() for s in strategies}:
-        faults += [
-            f"{node.name!r} ({node.op}): hls4ml has no distributed arithmetic for recurrent layers"
-            for node in graph
-            if node.op in RECURRENT
-        ]
-        if max(reuse_factors) > 1:
-            faults.append("distributed arithmetic needs reuse factor 1")
     if faults:
         raise UserError(f"hls4ml can't build this model with {io_type}: " + "; ".join(faults) + ".")
+
+
+def _readers(graph: Graph, name: str) -> int:
+    return len(graph.consumers(name)) + (name in graph.outputs)
 
 
 def legal_reuse_factor(graph: Graph, name: str, wanted: int) -> int:

@@ -115,8 +115,7 @@ class Workbench:
             )
         minima = {name: float(x.min()) for name, x in zip(graph.inputs, data.x_train, strict=True)}
         self.graph = graph.with_data(minima)
-        strategies, factors = _choices(config, self.graph)
-        check_hardware(self.graph, io_type=config.hls.io_type, strategies=strategies, reuse_factors=factors)
+        require_buildable(config, self.graph)
         self.space = space_of(config, self.graph)
         self.twin = BitTrue(
             self.graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(self.space)
@@ -310,8 +309,16 @@ def narrow_nodes(space: Space) -> frozenset[str]:
     return frozenset(key.rpartition("/")[0] for key in keys if key.endswith("/accum"))
 
 
-def _choices(config: StudyConfig, graph: Graph) -> tuple[set[str], set[int]]:
+def require_buildable(config: StudyConfig, graph: Graph) -> None:
+    """Refuse a model that hls4ml can't build with the interface, strategies and reuse factors that may be chosen.
+
+    Raises:
+        UserError: naming every layer, and why.
+    """
     layers = {node.layer for node in graph}
-    strategies = {s for layer in layers for s in config.hls.choices("strategy", layer)[0]}
-    factors = {f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]}
-    return strategies, factors
+    check_hardware(
+        graph,
+        io_type=config.hls.io_type,
+        strategies={s for layer in layers for s in config.hls.choices("strategy", layer)[0]},
+        reuse_factors={f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]},
+    )

@@ -200,6 +200,7 @@ def test_estimate_counts_what_it_refused(bitfront, tmp_path):
 
 def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_path):
     from bitfront.search.evaluation import Evaluation
+    from bitfront.search.front import Box
     from bitfront.search.objectives import Metric, parse_objectives
     from bitfront.search.reference import Reference
 
@@ -207,7 +208,12 @@ def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_p
     metric = Metric("accuracy")
     objectives = parse_objectives(("metric", "lut"), metric)
     reference = Reference(
-        study="tried", study_id="tried", metric=metric, float_scores={"val": 0.9}, objectives=objectives
+        study="tried",
+        study_id="tried",
+        metric=metric,
+        float_scores={"val": 0.9},
+        objectives=objectives,
+        box=Box(ideal=(-1.0, 0.0), reference=(-0.5, 100.0)),
     )
     study.mkdir(parents=True)
     reference.write(study)

@@ -5,30 +5,31 @@ Each branch gets its own random precision, so that one g++ build proves many lay
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
-from bitfront.hls import BitTrue, resolve
+from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, resolve, to_keras
 from bitfront.spaces import FixedPoint, Graph, lower
+from bitfront.spaces.graph import LINEAR, RECURRENT
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
 
 L = keras.layers
+SAMPLES = 200
+PART = "xcvu13p-flga2577-2-e"
+REUSE_FACTOR = 4
+"""Wanted with the Resource strategy, whose code differs by it; the nearest that a layer can be built with is taken."""
 Branch = Callable[[Any], Any]
 
 
 def vector_branches(_: int) -> dict[str, Branch]:
     """Branches on a vector of 12 features."""
-
-    def merges(x: Any) -> Any:
-        a, b = L.Dense(6)(x), L.Dense(6, activation="relu")(x)
-        c = L.Add()([a, b])
-        d = L.Multiply()([c, L.Dense(6)(x)])
-        e = L.Subtract()([d, L.Dense(6, activation="sigmoid")(x)])
-        f = L.Average()([e, L.Dense(6)(x)])
-        g = L.Maximum()([f, L.Dense(6)(x)])
-        return L.Concatenate()([L.Minimum()([g, L.Dense(6)(x)]), L.Dense(3, activation="relu")(x)])
 
     return {
         "mlp": lambda x: L.Dense(5)(L.Dense(10, activation="relu")(L.Dense(16, activation="relu")(x))),
@@ -38,9 +39,24 @@ def vector_branches(_: int) -> dict[str, Branch]:
         "curves": lambda x: L.Dense(3, activation="sigmoid")(
             L.Dense(6, activation="tanh", use_bias=False)(L.LeakyReLU(negative_slope=0.3)(L.Dense(7)(x)))
         ),
-        "merges": merges,
         "softmax": lambda x: L.Softmax()(L.Dense(5)(x)),
     }
+
+
+def merge_branches(_: int) -> dict[str, Branch]:
+    """Branches that split and meet again, on a vector of 12 features; no tensor is read more than seven times."""
+
+    def arithmetic(x: Any) -> Any:
+        h = L.Dense(6, activation="relu")(x)
+        sums = L.Subtract()([L.Add()([h, L.Dense(6)(x)]), L.Dense(6, activation="sigmoid")(h)])
+        means = L.Average()([L.Multiply()([h, sums]), L.Dense(6)(h)])
+        return L.Maximum()([means, L.Dense(6)(x)])
+
+    def joins(x: Any) -> Any:
+        h = L.Dense(6, activation="relu")(x)
+        return L.Concatenate()([L.Minimum()([L.Dense(6)(h), h]), L.Dense(3, activation="relu")(x)])
+
+    return {"arithmetic": arithmetic, "joins": joins}
 
 
 def sequence_branches(_: int) -> dict[str, Branch]:
@@ -102,6 +118,7 @@ def image_branches(_: int) -> dict[str, Branch]:
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "vector": (12,),
+    "merges": (12,),
     "sequence": (12, 4),
     "recurrent": (7, 4),
     "bidirectional": (7, 4),
@@ -109,6 +126,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }
 GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "vector": vector_branches,
+    "merges": merge_branches,
     "sequence": sequence_branches,
     "recurrent": recurrent_branches,
     "bidirectional": bidirectional_branches,
@@ -159,6 +177,15 @@ def random_widths(graph: Graph, seed: int, low: int = 2, high: int = 16) -> dict
     return widths
 
 
+NOT_DEPTHWISE = tuple(
+    name
+    for branches in GROUPS.values()
+    for name in branches(0)
+    if not name.startswith(("depthwise", "separable"))
+)
+"""hls4ml 1.3 has no Resource strategy for depthwise convolutions; `check_hardware` refuses it."""
+
+
 def prepared(
     model: keras.Model,
     x: np.ndarray,
@@ -177,3 +204,27 @@ def prepared(
     types = resolve(graph, random_widths(graph, seed, low, high), calibration)
     twin.assign(types)
     return graph, twin, types
+
+
+def differences(
+    folder: Path, group: str, io_type: str, strategy: str, copies: int = 1, *, seed: int = 3, **options: Any
+) -> dict[str, float]:
+    """Return by how much each output of the emulation differs from the bit-true model."""
+    only = NOT_DEPTHWISE if strategy == "Resource" else ()
+    model, x = zoo(group, copies, seed=seed, only=only), data(group, SAMPLES)
+    graph, twin, types = prepared(model, x, seed, **options)
+    expected = twin.predict([x])
+    plain = to_keras(graph, twin.weights(), types)
+    reuse = {
+        n.name: legal_reuse_factor(graph, n.name, REUSE_FACTOR) for n in graph if n.op in LINEAR | RECURRENT
+    }
+    config = hls_config(
+        graph, types, plain, strategy=strategy, reuse_factor=reuse if strategy == "Resource" else 1
+    )
+    project = convert(plain, config, folder / "project", io_type=io_type, part=PART, clock_ns=5)
+    found = project.compile().predict(x)
+    found = found if isinstance(found, list) else [found]
+    return {
+        name: float(np.abs(a - b.reshape(a.shape)).max())
+        for name, a, b in zip(graph.outputs, expected, found, strict=True)
+    }

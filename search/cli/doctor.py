@@ -67,7 +67,8 @@ def _model(source: str, trust: bool, as_json: bool) -> None:
         for row in rows:
             where = ", ".join(row.io_types) or "no"
             note = f"  {row.reason}" if row.reason else ""
-            typer.echo(f"{row.layer:24s} {row.kind:22s} {where:24s}{note}".rstrip())
+            how = ", ".join(row.strategies)
+            typer.echo(f"{row.layer:24s} {row.kind:22s} {where:24s} {how:42s}{note}".rstrip())
     refused = [row.layer for row in rows if not row.supported]
     if refused:
         raise UserError(f"{len(refused)} of {len(rows)} layers can't be built: {', '.join(refused)}.")

@@ -18,9 +18,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
 ) -> None:
     """Check study file, model and data against each other, expand the space and count its configurations."""
-    from bitfront.hls import check_hardware
     from bitfront.search import load_problem, space_of
     from bitfront.search.samplers import baselines
+    from bitfront.search.workbench import require_buildable
     from bitfront.spaces import lower
 
     from .studies import load
@@ -28,7 +28,7 @@ def command(
     config, base = load(study, set_ or [])
     problem = load_problem(config, base)
     graph = lower(problem.model, head=config.space.head)
-    check_hardware(graph, io_type=config.hls.io_type)
+    require_buildable(config, graph)
     space = space_of(config, graph)
     if as_json:
         rows = [
