@@ -1,37 +1,38 @@
-"""The loop: ask, evaluate, write down, tell; one writer, resumable at any moment.
+"""The loop: ask, have evaluated, write down, tell; one writer, resumable at any moment.
 
-The order is what makes it resumable: a trial's files are complete before Optuna hears of it, so a study that was
-cut off has at most one trial that is running without files (it is evaluated again under its number) or with files
-(it is told from them).
+The order is what makes it resumable: a trial's files are complete before Optuna hears of it, so what a cut-off study
+has running is either without files (it is evaluated again under its number) or with files (it is told from them).
 """
 
 from __future__ import annotations
 
 import time
-import warnings
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitfront.spaces import BitfrontError, Weights
+from bitfront.spaces import UserError
 
-from .evaluation import Evaluation, Kind, read_evaluations
+from .evaluation import Evaluation, read_evaluations, trial_folder
+from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, pareto
+from .ledger import Ledger
 from .objectives import Objective
 from .progress import Progress
-from .samplers import as_optuna, baselines, from_optuna, make_sampler, suggest
 from .store import StudyStore
 from .tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
 from .workbench import Workbench
 
 if TYPE_CHECKING:
-    import optuna
     from rich.console import Console
 
     from .config import StudyConfig
 
-_STARTUP = 10
-"""Trials that a sampler waits for before it models, at least."""
+_SUSPECT = ("error:", "crash:", "timeout:", "out_of_memory:", "compiler:")
+"""Classes of failure that may be the study's or the machine's, rather than a candidate's."""
+_MOST_IN_A_ROW = 10
+"""Such failures in a row after which the search stops."""
 
 
 @dataclass(frozen=True)
@@ -89,150 +90,119 @@ class _Launcher:
     wall: float | None
     evaluations: dict[int, Evaluation] = field(default_factory=dict)
     interrupted: bool = False
+    _streak: int = 0
+    _spent: float = 0.0
+    _began: float = 0.0
 
     def run(self) -> StudyResult:
         store, config = self.store, self.config
         self.progress.say(f"Study {config.name} in {store.folder}")
+        bound_tensorflow()
         problem = store.open(config, self.base_dir, self.progress)
-        bench = Workbench(problem)
+        self.bench = bench = Workbench(problem)
         reference = store.write_reference(bench)
         self.objectives, self.box = reference.objectives, reference.box
+        self.evaluations = {e.number: e for e in read_evaluations(store.folder)}
+        ledger = Ledger(
+            config, store.folder, bench.space, self.objectives, self.evaluations.values(), self.progress.say
+        )
         tracker = self._tracker()
         tracker.start(StudyRecord.of(store.folder))
-        for evaluation in read_evaluations(store.folder):
-            self.evaluations[evaluation.number] = evaluation
-        study = self._optuna(bench)
+        for evaluation in self.evaluations.values():
+            tracker.trial(evaluation)  # what was cut off between a trial's files and its run
         self.progress.start(bench, reference, self.objectives)
         try:
-            self._search(study, bench, tracker)
+            self._search(ledger, tracker)
         except KeyboardInterrupt:
             self.interrupted = True
             self.progress.say("Interrupted: what is finished is kept, the same command goes on from here.")
+        except OSError as error:
+            raise UserError(
+                f"The study folder {store.folder} can't be written ({error.strerror or error}): see to it, and run the "
+                f"same command again; {len(self.evaluations)} finished trials are kept."
+            ) from error
         finally:
             self.progress.stop()
         return self._close(bench, tracker)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
-    def _search(self, study: optuna.Study, bench: Workbench, tracker: Tracker) -> None:
-        first = len(baselines(bench.space))
-        startup = max(_STARTUP, first)
-        spent = self.store.spent_seconds()
-        began = time.monotonic()
-        limit = self.trials or (self.config.budget.trials if self.wall is None else None)
-        wall = self.wall if self.wall is not None else self.config.budget.wall
-        for number in self._unfinished(study):
-            self._one(study, bench, tracker, number)
-        while (limit is None or len(self.evaluations) < limit) and (
-            wall is None or spent + time.monotonic() - began < wall
-        ):
-            number = len(study.get_trials(deepcopy=False))
-            study.sampler = make_sampler(self.config.sampler, self.config.seed, number, startup=startup)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                trial = study.ask()
-                suggest(trial, bench.space)
-            self._one(study, bench, tracker, trial.number)
-            self.store.spend(spent + time.monotonic() - began)
-
-    def _unfinished(self, study: optuna.Study) -> list[int]:
-        """Return the numbers of trials that a launcher which is gone left running, after repairing half-asked ones."""
-        from optuna.trial import TrialState
-
-        numbers = []
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if len(trial.params) < len(trial.distributions) or not trial.params:
-                study.tell(trial.number, state=TrialState.FAIL)
-            else:
-                numbers.append(trial.number)
-        return numbers
-
-    def _one(self, study: optuna.Study, bench: Workbench, tracker: Tracker, number: int) -> None:
-        """Evaluate trial `number` unless its files are there, then tell everyone."""
-        frozen = study.get_trials(deepcopy=False)[number]
-        params = from_optuna(bench.space, frozen.params)
-        kind: Kind = "uniform" if frozen.user_attrs.get("kind") == "uniform" else "search"
-        evaluation = self.evaluations.get(number)
-        if evaluation is None:
-            evaluation, weights = self._evaluate(bench, number, params, kind)
-            self.store.write_trial(evaluation, weights)
-            self.evaluations[number] = evaluation
-        self._tell(study, evaluation)
-        tracker.trial(evaluation)
-        figures = self._figures(bench)
-        tracker.progress(number, figures)
-        self.progress.trial(evaluation, figures, self._front())
-
-    def _evaluate(
-        self, bench: Workbench, number: int, params: dict[str, int | str], kind: Kind
-    ) -> tuple[Evaluation, Weights | None]:
-        digest = bench.space.candidate(params).digest
-        known = next(
-            (e for e in self.evaluations.values() if e.digest == digest and e.status != "failed"), None
-        )
-        if known is not None:
-            from dataclasses import replace
-
-            return replace(known, number=number, kind=kind, params=params, seconds={}), self.store.weights(
-                known.number
-            )
-        try:
-            return bench.evaluate(number, params, kind)
-        except BitfrontError as error:
-            # a candidate that can't be computed (types too wide to be exact, say) is an outcome, not the study's end
-            candidate = bench.space.candidate(params)
-            reason = f"refused: {error}"
-            return (
-                Evaluation(
-                    number=number,
-                    digest=candidate.digest,
-                    method=candidate.method,  # type: ignore[arg-type]
-                    status="failed",
-                    kind=kind,
-                    params=params,
-                    reason=reason,
-                ),
-                None,
-            )
-
-    def _tell(self, study: optuna.Study, evaluation: Evaluation) -> None:
-        from optuna.trial import Trial, TrialState
-
-        frozen = study.get_trials(deepcopy=False)[evaluation.number]
-        if frozen.state.is_finished():
+    def _search(self, ledger: Ledger, tracker: Tracker) -> None:
+        self._spent, self._began = self.store.spent_seconds(), time.monotonic()
+        again = deque(ledger.interrupted())
+        if not again and not self._room(0):
             return
-        trial = Trial(study, frozen._trial_id)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for name, violation in evaluation.constraints.items():
-                trial.set_constraint(name, violation)
-        if evaluation.status == "complete":
-            study.tell(evaluation.number, [o.value(evaluation) for o in self.objectives])
-        else:
-            state = TrialState.PRUNED if evaluation.status == "infeasible" else TrialState.FAIL
-            study.tell(evaluation.number, state=state)
+        executor = open_executor(self.bench, self.store.folder, self.progress.say)
+        under_way = 0
+        try:
+            while True:
+                while under_way < executor.slots and (again or self._room(under_way)):
+                    job = again.popleft() if again else ledger.ask()
+                    outcome = self._known(job, executor)
+                    if outcome is None:
+                        executor.submit(job)
+                        under_way += 1
+                    else:
+                        self._finish(ledger, tracker, outcome)
+                if not under_way:
+                    return
+                self._finish(ledger, tracker, executor.wait())
+                under_way -= 1
+        finally:
+            executor.close()
+
+    def _room(self, under_way: int) -> bool:
+        """Whether the budget allows one more candidate."""
+        trials = self.trials or (self.config.budget.trials if self.wall is None else None)
+        wall = self.wall if self.wall is not None else self.config.budget.wall
+        return (trials is None or len(self.evaluations) + under_way < trials) and (
+            wall is None or self._spent + time.monotonic() - self._began < wall
+        )
+
+    def _known(self, job: Job, executor: Executor) -> Outcome | None:
+        """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
+        done = self.evaluations.get(job.number)
+        if done is not None and dict(done.params) == dict(job.params):
+            return Outcome(done, self.store.weights(job.number))
+        digest = job.candidate.digest
+        twin = next((e for e in self.evaluations.values() if e.digest == digest), None)
+        if twin is not None:
+            same = replace(twin, number=job.number, kind=job.kind, params=job.params, seconds={})
+            return Outcome(same, self.store.weights(twin.number))
+        if executor.shares_process and self.store.attempt(job.number) > self.config.trial.attempts:
+            times = self.config.trial.attempts
+            return failure(job, f"crash: the search's process ended {times} times while it was evaluated")
+        return None
+
+    def _finish(self, ledger: Ledger, tracker: Tracker, outcome: Outcome) -> None:
+        """Write an outcome down, then tell everyone."""
+        evaluation = outcome.evaluation
+        if self.evaluations.get(evaluation.number) != evaluation:
+            self.store.write_trial(evaluation, outcome.weights, outcome.log)
+            self.evaluations[evaluation.number] = evaluation
+        ledger.tell(evaluation)
+        tracker.trial(evaluation)
+        figures = self._figures(self.bench)
+        tracker.progress(evaluation.number, figures)
+        self.progress.trial(evaluation, figures, self._front())
+        self.store.spend(self._spent + time.monotonic() - self._began)
+        self._check_streak(outcome)
+
+    def _check_streak(self, outcome: Outcome) -> None:
+        """Stop a study whose every candidate fails in a way that isn't the candidate's.
+
+        Raises:
+            UserError: with the last reason.
+        """
+        reason = outcome.evaluation.reason or ""
+        self._streak = self._streak + 1 if reason.startswith(_SUSPECT) else 0
+        if self._streak >= _MOST_IN_A_ROW:
+            folder = trial_folder(self.store.folder, outcome.evaluation.number)
+            raise UserError(
+                f"The last {self._streak} candidates failed, {reason}: the cause is not theirs, see {folder / 'log.txt'}."
+            )
 
     # -- around it ---------------------------------------------------------------------------------------------
-
-    def _optuna(self, bench: Workbench) -> optuna.Study:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            storage = JournalStorage(JournalFileBackend(str(self.store.folder / "journal.log")))
-            study = optuna.create_study(
-                study_name="bitfront",
-                storage=storage,
-                directions=[*self.config.directions()],  # type: ignore[list-item]
-                load_if_exists=True,
-            )
-        if not study.get_trials(deepcopy=False):
-            for params in baselines(bench.space):
-                study.enqueue_trial(as_optuna(bench.space, params), user_attrs={"kind": "uniform"})
-        return study
 
     def _tracker(self) -> Tracker:
         section = self.config.tracking

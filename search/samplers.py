@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import Params, Space, UserError
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.distributions import BaseDistribution
 
 POPULATION = 20
 """Of NSGA-II: a study of some hundred trials has no room for Optuna's 50."""
@@ -44,19 +46,88 @@ def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.s
         return optuna.samplers.RandomSampler(seed=mixed)
 
 
-def suggest(trial: Any, space: Space) -> dict[str, int | str]:
-    """Ask Optuna for a value of every dimension; widths are ordinal."""
-    params: dict[str, int | str] = {}
+def seeded_sampler(name: str, seed: int, *, startup: int) -> optuna.samplers.BaseSampler:
+    """Return a sampler whose every draw depends on the trial's number and the trials before it alone.
+
+    So a trial that was cut off while it was drawn is drawn again as it was, the sequence goes on after an
+    interruption, and two launchers that share a study never draw alike.
+
+    Raises:
+        UserError: when the Gaussian process needs PyTorch and it is missing.
+    """
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, TrialState
+
+    make_sampler(name, seed, 0, startup=startup)  # refuses now what it would refuse later
+
+    class Seeded(BaseSampler):
+        def __init__(self) -> None:
+            self._latest: tuple[int, BaseSampler] | None = None
+
+        def _of(self, trial: FrozenTrial) -> BaseSampler:
+            if self._latest is None or self._latest[0] != trial.number:
+                self._latest = trial.number, make_sampler(name, seed, trial.number, startup=startup)
+            return self._latest[1]
+
+        def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+            self._of(trial).before_trial(study, trial)
+
+        def infer_relative_search_space(
+            self, study: optuna.Study, trial: FrozenTrial
+        ) -> dict[str, BaseDistribution]:
+            return self._of(trial).infer_relative_search_space(study, trial)
+
+        def sample_relative(
+            self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        ) -> dict[str, Any]:
+            return self._of(trial).sample_relative(study, trial, search_space)
+
+        def sample_independent(
+            self,
+            study: optuna.Study,
+            trial: FrozenTrial,
+            param_name: str,
+            param_distribution: BaseDistribution,
+        ) -> Any:
+            # by the parameter's name too: those that were drawn before a cut need not be drawn again
+            own = seed ^ zlib.crc32(param_name.encode())
+            sampler = make_sampler(name, own, trial.number, startup=startup)
+            return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+        def after_trial(
+            self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any
+        ) -> None:
+            self._of(trial).after_trial(study, trial, state, values)
+
+    return Seeded()
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return every dimension as `suggest` asks for it."""
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    found: dict[str, BaseDistribution] = {}
     for d in space.dimensions:
         if d.choices and all(isinstance(c, int) for c in d.choices):
             # ordinal though not evenly spaced (reuse factors): the sampler sees the position
-            index = trial.suggest_int(d.name, 0, len(d.choices) - 1)
-            params[d.name] = d.choices[index]
+            found[d.name] = IntDistribution(0, len(d.choices) - 1)
         elif d.choices:
-            params[d.name] = trial.suggest_categorical(d.name, d.choices)
+            found[d.name] = CategoricalDistribution(d.choices)
         else:
-            params[d.name] = trial.suggest_int(d.name, d.low, d.high)
-    return params
+            found[d.name] = IntDistribution(d.low, d.high)
+    return found
+
+
+def suggest(trial: Any, space: Space) -> dict[str, int | str]:
+    """Ask Optuna for a value of every dimension; widths are ordinal."""
+    stored: dict[str, int | str] = {}
+    for name, kind in distributions(space).items():
+        choices = getattr(kind, "choices", None)
+        if choices is None:
+            stored[name] = trial.suggest_int(name, kind.low, kind.high)  # type: ignore[attr-defined]
+        else:
+            stored[name] = trial.suggest_categorical(name, choices)
+    return from_optuna(space, stored)
 
 
 def as_optuna(space: Space, params: Params) -> dict[str, int | str]:

@@ -169,10 +169,23 @@ class StudyStore:
 
     # -- trials ------------------------------------------------------------------------------------------------
 
-    def write_trial(self, evaluation: Evaluation, weights: Weights | None) -> None:
+    def attempt(self, number: int) -> int:
+        """Count one more attempt at a trial that may take this process with it; return how many there were."""
+        path = trial_folder(self.folder, number) / "attempts"
+        try:
+            count = int(path.read_text()) + 1
+        except (OSError, ValueError):
+            count = 1
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{count}\n")
+        return count
+
+    def write_trial(self, evaluation: Evaluation, weights: Weights | None, log: str = "") -> None:
         """Write a trial's folder; `evaluation.json` comes last and makes it finished."""
         folder = trial_folder(self.folder, evaluation.number)
         folder.mkdir(parents=True, exist_ok=True)
+        if log:
+            write_atomic(folder / "log.txt", log + "\n")
         if weights is not None:
             arrays: dict[str, Any] = {
                 f"{node}/{role}": v for node, roles in weights.items() for role, v in roles.items()
@@ -181,6 +194,7 @@ class StudyStore:
         write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
         write_atomic(folder / "layers.csv", _csv(evaluation))
         evaluation.write(self.folder)
+        (folder / "attempts").unlink(missing_ok=True)
 
     def weights(self, number: int) -> Weights | None:
         """Return the trained weights of a trial, or None where it was not trained.
@@ -234,6 +248,8 @@ def _replace(path: Path, save: Any) -> None:
     try:
         save(str(temporary))
         temporary.chmod(0o644)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())  # before a record that relies on it can survive a power loss
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

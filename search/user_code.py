@@ -46,6 +46,10 @@ class UserFunction:
             )
         self._function = self._load()
 
+    def __reduce__(self) -> tuple[type[UserFunction], tuple[str, Path, str]]:
+        """Travel to a worker as a name: the file must be reachable there under the same path."""
+        return UserFunction, (f"{self.file.name}:{self.name}", self.file.parent, self.key)
+
     def _load(self) -> Callable[..., Any]:
         tag = hashlib.sha256(str(self.file).encode()).hexdigest()[:12]
         spec = importlib.util.spec_from_file_location(f"bitfront_user_{tag}_{self.file.stem}", self.file)

@@ -8,7 +8,7 @@ import typer
 
 EXAMPLES = """\
 Examples: `bitfront run study.yaml`; `bitfront run study.yaml --set budget.trials=20 --set space.weights=4..8`;
-`bitfront run study.yaml --budget 10m`. Ctrl-C keeps what is finished; the same command goes on.
+`bitfront run study.yaml --budget 10m`; `bitfront run study.yaml --workers 4`. Ctrl-C keeps what is finished; the same command goes on.
 """
 
 
@@ -29,6 +29,13 @@ def command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew; the old folder is kept, numbered.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Evaluate candidates in so many processes of this machine.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Evaluate candidates on the workers of the Dask scheduler at this address."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Search precisions as a study file says, or go on with a search that was stopped."""
@@ -39,7 +46,12 @@ def command(
 
     from .studies import load
 
-    config, base = load(study, set_ or [])
+    overrides = list(set_ or [])
+    if workers is not None:
+        overrides += ["cluster.kind=local", f"cluster.workers={workers}"]
+    if scheduler is not None:
+        overrides.append(f"cluster.scheduler={scheduler}")
+    config, base = load(study, overrides)
     try:
         wall = duration(budget) if budget else None
     except ValueError as error:

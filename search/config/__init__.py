@@ -2,6 +2,7 @@
 
 from .load import load_study, override, study_path
 from .quantities import Limit, Widths
+from .running import ClusterConfig, TlsConfig, TrialConfig
 from .sections import (
     BudgetConfig,
     ConstraintsConfig,
@@ -17,6 +18,7 @@ from .study import PYTHON_OBJECT, StudyConfig
 __all__ = [
     "PYTHON_OBJECT",
     "BudgetConfig",
+    "ClusterConfig",
     "ConstraintsConfig",
     "DeviceConfig",
     "HlsConfig",
@@ -25,8 +27,10 @@ __all__ = [
     "MetricConfig",
     "SpaceConfig",
     "StudyConfig",
+    "TlsConfig",
     "TrackingConfig",
     "TrainingConfig",
+    "TrialConfig",
     "Widths",
     "check_patterns",
     "load_study",

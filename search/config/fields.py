@@ -95,6 +95,9 @@ MetricLimit = Annotated[Limit, PlainValidator(quantities.plain_number), PlainSer
 Duration = Annotated[
     float, PlainValidator(quantities.duration), PlainSerializer(quantities.plain_duration, return_type=str)
 ]
+Bytes = Annotated[
+    int, PlainValidator(quantities.size), PlainSerializer(quantities.plain_size, return_type=str)
+]
 Strategies = Annotated[
     tuple[Strategy, ...] | dict[str, tuple[Strategy, ...]],
     PlainValidator(lambda value: _each(value, _strategy)),

@@ -24,6 +24,8 @@ _NUMBER = re.compile(
 
 _NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _PICOJOULES = {"pJ": 1.0, "nJ": 1e3, "uJ": 1e6, "µJ": 1e6, "mJ": 1e9}
+_BYTES = {"B": 1, "kiB": 2**10, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_BYTES |= {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -172,3 +174,22 @@ def plain_duration(seconds: float) -> str:
         if seconds % _SECONDS[unit] == 0:
             return f"{seconds / _SECONDS[unit]:.0f}{unit}"
     return f"{seconds:g}s"
+
+
+def size(value: object) -> int:
+    """Read an amount of memory or disk such as `4GiB` or `500MB` and return bytes."""
+    parsed = split(value)
+    if parsed is None or parsed[1] not in ("", *_BYTES):
+        raise ValueError("isn't an amount of memory: write it with its unit, such as 500MiB or 4GiB")
+    amount = parsed[0] * _BYTES[parsed[1] or "B"]
+    if amount < 0:
+        raise ValueError("is negative: write zero or more")
+    return round(amount)
+
+
+def plain_size(amount: int) -> str:
+    """Return an amount of bytes as a study file writes it, in the largest unit that leaves an integer."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if amount and amount % _BYTES[unit] == 0:
+            return f"{amount // _BYTES[unit]}{unit}"
+    return f"{amount}B"

@@ -14,6 +14,7 @@ from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from .base import Section, at
 from .fields import Integer, Real, tuple_of
+from .running import ClusterConfig, TrialConfig
 from .sections import (
     BudgetConfig,
     ConstraintsConfig,
@@ -139,6 +140,12 @@ class StudyConfig(Section):
     )
     tracking: TrackingConfig = Field(
         default_factory=TrackingConfig, description="where MLflow keeps the runs"
+    )
+    cluster: ClusterConfig = Field(
+        default_factory=ClusterConfig, description="the workers that evaluate candidates, if any"
+    )
+    trial: TrialConfig = Field(
+        default_factory=TrialConfig, description="what one candidate may take before it counts as failed"
     )
 
     @model_validator(mode="before")
@@ -302,7 +309,7 @@ class StudyConfig(Section):
 
     @property
     def digest(self) -> str:
-        """Identify what shapes the results: 16 hex digits over all but name, budget, output and tracking.
+        """Identify what shapes the results: 16 hex digits over all but name, budget, output, tracking, cluster and trial.
 
         A study that goes on with more trials keeps its digest. The contents of the model and data files are not
         part of it: see `Problem.digest`.
@@ -311,4 +318,4 @@ class StudyConfig(Section):
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 
-_WITHOUT_EFFECT = ("name", "budget", "output", "tracking")
+_WITHOUT_EFFECT = ("name", "budget", "output", "tracking", "cluster", "trial")

@@ -1,0 +1,177 @@
+"""Opening what a study's `cluster` section describes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bitfront.spaces import ToolMissing, UserError
+
+from .job import Executor, InProcess
+
+if TYPE_CHECKING:
+    from ..config import ClusterConfig
+    from ..workbench import Workbench
+
+_LEAST_MEMORY = 2 << 30
+"""Bytes: TensorFlow with a small network takes some 700 MB."""
+_QUEUES = {"slurm": "SLURMCluster", "htcondor": "HTCondorCluster", "lsf": "LSFCluster"}
+
+
+def open_executor(bench: Workbench, study_dir: Path, say: Callable[[str], None]) -> Executor:
+    """Return who evaluates the study's candidates; a cluster's workers may still be starting.
+
+    Raises:
+        UserError: when a scheduler can't be reached or a cluster can't be started.
+        ToolMissing: when the package that starts such a cluster isn't installed.
+    """
+    config = bench.problem.config
+    if not config.cluster.distributed:
+        return InProcess(bench, config.trial.wall)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said in a sentence
+    from distributed import Client
+
+    from .dask_executor import DaskExecutor
+    from .worker import Parcel
+
+    cluster = config.cluster
+    threads = cluster.threads
+    if threads is None and cluster.scheduler is None and cluster.kind == "local":
+        threads = max(1, (os.cpu_count() or 1) // cluster.workers)
+    key = f"{config.name}-{uuid.uuid4().hex[:8]}"
+    security = _security(cluster)
+    started: Any = None
+    if cluster.scheduler is None:
+        started = start_cluster(cluster, threads, security, attempts=config.trial.attempts)
+    try:
+        client = Client(
+            started if started is not None else cluster.scheduler, security=security, timeout="20s"
+        )
+        executor = DaskExecutor(
+            client,
+            Parcel.of(key, bench.problem, study_dir, threads=threads),
+            attempts=config.trial.attempts,
+            say=say,
+            close=started.close if started is not None else lambda: None,
+        )
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        if started is not None:
+            with contextlib.suppress(Exception):
+                started.close()
+        raise UserError(
+            f"The Dask scheduler at {cluster.scheduler or started.scheduler_address} can't be used "
+            f"({type(error).__name__}: {str(error).splitlines()[0][:200]}): see that it runs, and its address and certificates."
+        ) from None
+    where = (
+        f"{cluster.workers} {cluster.kind} workers"
+        if started is not None
+        else f"the workers of {cluster.scheduler}"
+    )
+    say(f"Candidates are evaluated by {where}.")
+    return executor
+
+
+def start_cluster(config: ClusterConfig, threads: int | None, security: Any, *, attempts: int) -> Any:
+    """Start the scheduler and the workers that a `cluster` section asks for; return Dask's cluster.
+
+    Raises:
+        UserError: when Dask refuses the arguments.
+        ToolMissing: when the package for this kind of cluster isn't installed.
+    """
+    import dask
+
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    if threads:
+        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    # allowed-failures are deaths after which a task is tried once more; TensorFlow reads its variables once
+    dask.config.set(
+        {
+            "distributed.scheduler.allowed-failures": attempts - 1,
+            "distributed.nanny.pre-spawn-environ": environment,
+        }
+    )
+    try:
+        if config.kind == "local":
+            return _local(config, security)
+        if config.kind == "kubernetes":
+            return _kubernetes(config, environment)
+        return _job_queue(config, environment, threads, security)
+    except ImportError as error:
+        extra = "kubernetes" if config.kind == "kubernetes" else "jobqueue"
+        raise ToolMissing(
+            f"cluster.kind {config.kind} needs {error.name}: pip install 'bitfront[{extra}]'."
+        ) from None
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        raise UserError(f"cluster: Dask can't start it ({str(error).splitlines()[0][:300]}).") from None
+
+
+def _local(config: ClusterConfig, security: Any) -> Any:
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=config.workers,
+        threads_per_worker=1,
+        processes=True,
+        host=config.host,
+        protocol="tls://" if security is not None else "tcp://",
+        security=security,
+        dashboard_address=None,
+        worker_dashboard_address=None,
+        memory_limit=config.memory or _memory_share(config.workers),
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _job_queue(config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any) -> Any:
+    import dask_jobqueue
+
+    options = {
+        "cores": 1,  # Dask's threads: a worker holds one candidate at a time, TensorFlow has threads of its own
+        "processes": 1,
+        "memory": config.memory or _LEAST_MEMORY * 2,
+        "job_script_prologue": [f"export {name}={value}" for name, value in environment.items()],
+        "scheduler_options": {"host": config.host, "dashboard_address": None},
+        **({"security": security, "protocol": "tls://"} if security is not None else {}),
+        **({"job_cpu": threads} if threads and config.kind == "slurm" else {}),
+        **({"ncpus": threads} if threads and config.kind == "lsf" else {}),
+    }
+    cluster = getattr(dask_jobqueue, _QUEUES[config.kind])(**(options | config.options))
+    cluster.scale(jobs=config.workers)
+    return cluster
+
+
+def _kubernetes(config: ClusterConfig, environment: dict[str, str]) -> Any:
+    from dask_kubernetes.operator import KubeCluster
+
+    command = ["dask", "worker", "--nthreads", "1", "--no-dashboard"]
+    options = {"name": "bitfront", "n_workers": config.workers, "env": environment, "worker_command": command}
+    return KubeCluster(**(options | config.options))
+
+
+def _security(config: ClusterConfig) -> Any:
+    """Return Dask's TLS settings of the section; None leaves them to Dask's own configuration."""
+    if config.tls is None:
+        return None
+    from distributed import Security
+
+    for key in ("ca", "cert", "key"):
+        if not Path(getattr(config.tls, key)).is_file():
+            raise UserError(
+                f"cluster.tls.{key}: there's no file {getattr(config.tls, key)}: correct the path."
+            )
+    sides = {f"tls_{side}_{kind}": getattr(config.tls, kind) for side in _SIDES for kind in ("cert", "key")}
+    return Security(tls_ca_file=config.tls.ca, require_encryption=True, **sides)
+
+
+_SIDES = ("client", "worker", "scheduler")
+
+
+def _memory_share(workers: int) -> int:
+    """Return the bytes each of so many local workers may use, the launcher having a share too."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(_LEAST_MEMORY, int(0.9 * total / (workers + 1)))

@@ -1,0 +1,171 @@
+"""What runs on a worker of a Dask cluster: one workbench a study, built when its first candidate comes."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distributed import WorkerPlugin, get_worker
+
+from bitfront.spaces import UserError
+
+from .devices import bound_tensorflow
+from .job import Job, Outcome, evaluate
+
+if TYPE_CHECKING:
+    from ..problem import Problem
+    from ..workbench import Workbench
+
+GRACE = 60.0
+"""Seconds after a candidate's time limit in which the launcher should have ended it; then the worker ends itself."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """All that a worker needs of a study; it reaches each worker once, with the plugin."""
+
+    key: str
+    """Names the study on the cluster, which may serve several."""
+    version: str
+    """Of bitfront, which must be the worker's."""
+    model: bytes
+    """The float model with its weights, as a `.keras` file."""
+    problem: Mapping[str, Any]
+    """The fields of `Problem` but the model."""
+    log_folder: str
+    """Where workers that can reach it leave the stack of a crash."""
+    wall: float
+    """Time limit of a candidate in seconds."""
+    threads: int | None = None
+    """TensorFlow's CPU threads, its own choice where None."""
+
+    @classmethod
+    def of(cls, key: str, problem: Problem, study_dir: Path, *, threads: int | None) -> Parcel:
+        """Pack a study whose float model is trained and saved in `study_dir`."""
+        from ..config import PYTHON_OBJECT
+
+        config = problem.config.model_copy(update={"model": PYTHON_OBJECT, "data": PYTHON_OBJECT})
+        rest = {f.name: getattr(problem, f.name) for f in fields(problem) if f.name != "model"}
+        return cls(
+            key=key,
+            version=version("bitfront"),
+            model=(study_dir / "float.keras").read_bytes(),
+            problem=rest | {"config": config},
+            log_folder=str(study_dir.resolve() / "workers"),
+            wall=config.trial.wall,
+            threads=threads,
+        )
+
+    def unpack(self) -> Problem:
+        """Return the problem with its float model.
+
+        Raises:
+            UserError: when the worker has another version of bitfront.
+        """
+        if version("bitfront") != self.version:
+            raise UserError(
+                f"A worker on {socket.gethostname()} has bitfront {version('bitfront')}, the launcher {self.version}: "
+                "install the same version."
+            )
+        from ..problem import Problem, load_model
+
+        with tempfile.TemporaryDirectory(prefix="bitfront-") as place:
+            (Path(place) / "float.keras").write_bytes(self.model)
+            model = load_model("float.keras", Path(place), trust=self.problem["config"].trust_model)
+        return Problem(model=model, **self.problem)
+
+
+class StudyPlugin(WorkerPlugin):
+    """Brings a study to every worker, those that join later included, and takes it away again."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self.parcel = parcel
+        self.name = parcel.key
+
+    def setup(self, worker: Any) -> None:
+        """Keep the parcel; the first job opens it, since TensorFlow takes seconds and this must not block."""
+        _PARCELS[self.parcel.key] = self.parcel
+
+    def teardown(self, worker: Any) -> None:
+        """Forget the study."""
+        _PARCELS.pop(self.parcel.key, None)
+        _BENCHES.pop(self.parcel.key, None)
+
+
+_PARCELS: dict[str, Parcel] = {}
+_BENCHES: dict[str, Workbench] = {}
+_ONE_AT_A_TIME = threading.Lock()
+"""A worker of several threads still has one bit-true model, which holds one candidate."""
+
+
+def work(key: str, job: Job) -> Outcome:
+    """Evaluate a job on this worker, and tell the launcher that it began.
+
+    Raises:
+        UserError: when the study can't be taken up here, which says nothing about the candidate.
+    """
+    with _ONE_AT_A_TIME:
+        parcel = _parcel(key)
+        log = _log_file(parcel)
+        if key not in _BENCHES:
+            _BENCHES[key] = _build(parcel)
+        worker = get_worker()
+        worker.log_event(key, {"number": job.number, "worker": worker.address, "log": log})
+        # A candidate that never returns, on a worker whose launcher is gone, must not stay for ever.
+        faulthandler.dump_traceback_later(parcel.wall + GRACE, exit=True)
+        try:
+            return evaluate(_BENCHES[key], job)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _parcel(key: str, patience: float = 60.0) -> Parcel:
+    end = time.monotonic() + patience
+    while key not in _PARCELS and time.monotonic() < end:
+        time.sleep(0.05)
+    if key not in _PARCELS:
+        raise UserError(f"The worker on {socket.gethostname()} was never given study {key}: restart it.")
+    return _PARCELS[key]
+
+
+def _build(parcel: Parcel) -> Workbench:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    bound_tensorflow(parcel.threads, str(get_worker().name))
+    from ..workbench import Workbench
+
+    return Workbench(parcel.unpack())
+
+
+def _log_file(parcel: Parcel) -> str:
+    """Send what native code prints, and the stack of a crash, to a file that the launcher reads; return its path.
+
+    Nothing happens where this worker doesn't reach the study's folder.
+    """
+    folder = Path(parcel.log_folder)
+    path = folder / f"{socket.gethostname()}-{os.getpid()}.log"
+    if str(path) in _LOGS:
+        return str(path)
+    if not folder.parent.is_dir():
+        return ""
+    try:
+        folder.mkdir(exist_ok=True)
+        file = path.open("w", encoding="utf-8")
+    except OSError:
+        return ""
+    os.dup2(file.fileno(), 2)
+    faulthandler.enable(file)
+    _LOGS[str(path)] = file
+    return str(path)
+
+
+_LOGS: dict[str, Any] = {}
+"""Open files, which `faulthandler` writes to and which must therefore not be closed."""

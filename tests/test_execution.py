@@ -1,0 +1,163 @@
+"""Workers evaluate what the launcher asks for, come and go, and what goes wrong on them is an outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bitfront.search import load_study, read_evaluations, run_study
+from bitfront.search.evaluation import trial_folder
+
+MODEL = """
+import keras
+
+def build():
+    return keras.Sequential([keras.Input((8,), name="x"), keras.layers.Dense(6, activation="relu", name="hidden"),
+                             keras.layers.Dense(3, activation="softmax", name="out")])
+"""
+DATA = """
+import numpy as np
+
+def load():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(900, 8)).astype("float32")
+    y = (x @ np.random.default_rng(2).normal(size=(8, 3))).argmax(1)
+    return (x[:500], y[:500]), (x[500:700], y[500:700]), (x[700:], y[700:])
+"""
+STUDY = """
+name: small
+model: model.py:build
+data: data.py:load
+task: multiclass
+objectives: [metric, lut]
+space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat]}
+training: {float_epochs: 2, epochs: 1}
+sampler: random
+tracking: {enabled: false}
+"""
+
+
+def write(folder: Path, *, metric: str = "", study: str = "") -> Path:
+    """Write a study's files and return the study file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("model.py", MODEL), ("data.py", DATA), ("study.yaml", STUDY + study)):
+        (folder / name).write_text(text)
+    if metric:
+        (folder / "metric.py").write_text(metric)
+        with (folder / "study.yaml").open("a") as file:
+            file.write("metric: metric.py:score\n")
+    return folder / "study.yaml"
+
+
+def run(file: Path, *overrides: str, trials: int, **options):
+    """Run a study file and return its evaluations by number."""
+    config = load_study(file, [f"output={file.parent / 'studies'}", *overrides])
+    result = run_study(config, file.parent, trials=trials, **options)
+    return {e.number: e for e in result.evaluations}
+
+
+def results(evaluations) -> dict:
+    """Return what must not depend on who evaluated, by number."""
+    return {
+        n: (e.digest, e.status, e.kind, dict(e.metrics), dict(e.resources)) for n, e in evaluations.items()
+    }
+
+
+def workers() -> list[psutil.Process]:
+    """Return the worker processes that this process started."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> dict:
+    """A study evaluated in the launcher's process."""
+    return run(write(tmp_path_factory.mktemp("alone")), trials=16)
+
+
+def test_workers_that_are_killed_change_no_result(alone, tmp_path):
+    """Two workers, one of which is killed while it works, give what one process gives, and none stays behind."""
+    killed = []
+
+    def kill():
+        while not killed:
+            found = workers()
+            if len(list((tmp_path / "studies" / "small" / "trials").glob("*/evaluation.json"))) > 3 and found:
+                os.kill(found[0].pid, signal.SIGKILL)
+                killed.append(found[0].pid)
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    found = run(write(tmp_path), "cluster.workers=2", trials=16)
+    thread.join(timeout=5)
+
+    assert killed
+    assert sorted(found) == list(range(16))
+    got, expected = results(found), results(alone)
+    assert {n: row[:3] for n, row in got.items()} == {n: row[:3] for n, row in expected.items()}
+    for number, (*_, metrics, resources) in got.items():
+        assert metrics == pytest.approx(expected[number][3], abs=0.03)
+        assert resources["lut"] == pytest.approx(expected[number][4]["lut"], rel=0.1)
+    assert workers() == []
+
+
+HANGS = """
+import os, time
+import numpy as np
+
+def score(y_true, y_score):
+    value = float(np.mean(y_score.argmax(-1) == y_true))
+    marker = os.environ.get("BITFRONT_TEST_MARKER", "")
+    if marker and os.path.exists(marker):
+        what = open(marker).read()
+        if what == "hang":
+            os.remove(marker)
+            time.sleep(600)
+        if what == "die":
+            os.abort()
+    return value
+"""
+
+
+@pytest.mark.slow
+def test_a_candidate_that_hangs_or_kills_its_worker_fails_with_a_reason_and_the_search_goes_on(
+    tmp_path, monkeypatch
+):
+    """A hang ends at its time limit, a crash after its attempts; the others are scored."""
+    marker = tmp_path / "marker"
+    monkeypatch.setenv("BITFRONT_TEST_MARKER", str(marker))
+    file = write(tmp_path, metric=HANGS)
+    seen: list[str] = []
+
+    def disturb():
+        folder = tmp_path / "studies" / "small"
+        for what, after in (("hang", 2), ("die", 5)):
+            while len(list((folder / "trials").glob("*/evaluation.json"))) < after:
+                time.sleep(0.02)
+            marker.write_text(what)
+            while sum(e.status == "failed" for e in read_evaluations(folder)) <= len(seen):
+                time.sleep(0.05)
+            marker.unlink(missing_ok=True)
+            seen.append(what)
+
+    thread = threading.Thread(target=disturb, daemon=True)
+    thread.start()
+    found = run(file, "cluster.workers=1", "trial.wall=4s", "trial.attempts=2", trials=12)
+    thread.join(timeout=5)
+
+    assert seen == ["hang", "die"]
+    reasons = {e.number: e.reason for e in found.values() if e.status == "failed"}
+    assert sorted(reason.split(":")[0] for reason in reasons.values()) == ["crash", "timeout"]
+    crashed = next(n for n, reason in reasons.items() if reason.startswith("crash"))
+    assert "metric.py" in (trial_folder(tmp_path / "studies" / "small", crashed) / "log.txt").read_text()
+    assert sum(e.status == "complete" for e in found.values()) == 10
