@@ -100,7 +100,7 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
             "name": reference.study,
             "digest": config.digest,
             "trial": number,
-            "candidate": trial.candidate.digest,
+            "candidate": trial.evaluation.digest,
             "seed": config.seed,
             "data_digest": str(reference.params.get("data_digest", "")),
             "float_scores": dict(reference.float_scores),

@@ -164,8 +164,7 @@ class _Launcher:
         done = self.evaluations.get(job.number)
         if done is not None and dict(done.params) == dict(job.params):
             return Outcome(done, self.store.weights(job.number))
-        digest = job.candidate.digest
-        twin = next((e for e in self.evaluations.values() if e.digest == digest), None)
+        twin = next((e for e in self.evaluations.values() if dict(e.params) == dict(job.params)), None)
         if twin is not None:
             same = replace(twin, number=job.number, kind=job.kind, params=job.params, seconds={})
             return Outcome(same, self.store.weights(twin.number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from bitfront.hls import Types
@@ -55,6 +56,10 @@ class Record:
             }
             for node in graph
         )
+
+    def keep_untrained(self) -> None:
+        """Make it the candidate that is rounded and not trained."""
+        self.candidate = replace(self.candidate, method="ptq")
 
     def finish(self, status: Literal["complete", "infeasible", "failed"], reason: str | None) -> Evaluation:
         """Return the record."""

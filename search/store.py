@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from bitfront.hls import part
-from bitfront.spaces import Candidate, FixedPoint, UserError, Weights
+from bitfront.spaces import FixedPoint, UserError, Weights
 
 from .evaluation import Evaluation, trial_folder, write_atomic
 from .objectives import parse_objectives
@@ -221,9 +221,8 @@ class StudyStore:
         """Return the evaluation with its test score, kept in its file; scored once."""
         if "test" in evaluation.metrics or evaluation.status != "complete":
             return evaluation
-        candidate: Candidate = bench.space.candidate(evaluation.params)
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        score = bench.test_score(candidate, types, self.weights(evaluation.number))
+        score = bench.test_score(types, self.weights(evaluation.number))
         scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
         scored.write(self.folder)
         return scored

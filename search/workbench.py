@@ -213,7 +213,9 @@ class Workbench:
         """Return what became of a candidate, and its trained weights where it was trained.
 
         A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which others
-        are compared; a training that diverges is a failure with a reason; nothing else is caught here.
+        are compared; a training that diverges is a failure with a reason; nothing else is caught here. Where training
+        makes the score worse, the candidate keeps its float weights and is a ptq one; its `qat` metric says what
+        training gave.
         """
         candidate = self.space.candidate(params)
         started = time.perf_counter()
@@ -226,9 +228,7 @@ class Workbench:
         if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
         started = time.perf_counter()
-        self._restore()
-        self.twin.assign(types)
-        record.metrics["ptq"] = self.score(self.twin.predict(self.problem.data.x_val)[0])
+        record.metrics["ptq"] = self._scored(None, types)
         record.seconds["ptq"] = time.perf_counter() - started
         weights = None
         if candidate.method == "qat":
@@ -238,25 +238,38 @@ class Workbench:
             if weights is None:
                 return record.finish("failed", fault), None
             types = self.types(candidate, weights, types)
-            record.cost(self.cost(candidate, types, weights), types, self.graph)
-            record.constraints = resource_violations(self.constraints, record.resources)
-        record.metrics["score"] = record.metrics[candidate.method]
+            record.metrics["qat"] = self._scored(weights, types)
+            if self.problem.metric.better(record.metrics["ptq"], record.metrics["qat"]):
+                weights = None
+                record.keep_untrained()
+            else:
+                record.cost(self.cost(candidate, types, weights), types, self.graph)
+                record.constraints = resource_violations(self.constraints, record.resources)
+        method = record.candidate.method
+        record.metrics["score"] = record.metrics[method]
         if not math.isfinite(record.metrics["score"]):
-            return record.finish("failed", f"nan_metric: the {candidate.method} score is not finite"), None
+            return record.finish("failed", f"nan_metric: the {method} score is not finite"), None
         record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
         return record.finish("complete", None), weights
 
-    def test_score(self, candidate: Candidate, types: Types, weights: Weights | None) -> float:
+    def test_score(self, types: Types, weights: Weights | None) -> float:
         """Return the metric of a candidate on the test split, which nothing else looks at."""
-        self.twin.restore(weights or self._float_weights)
-        self._trained = True
-        self.twin.assign(types)
-        return self.score(self.twin.predict(self.problem.data.x_test)[0], "test")
+        return self._scored(weights, types, "test")
 
     def float_test_score(self) -> float:
         """Return the float model's metric on the test split."""
         self._restore()
         return self.score(self.twin.predict_float(self.problem.data.x_test)[0], "test")
+
+    def _scored(self, weights: Weights | None, types: Types, split: Literal["val", "test"] = "val") -> float:
+        """Return the metric of a candidate with these weights, the float ones where None."""
+        if weights is not None:
+            self.twin.restore(weights)
+            self._trained = True
+        else:
+            self._restore()
+        self.twin.assign(types)
+        return self.score(self.twin.predict(getattr(self.problem.data, f"x_{split}"))[0], split)
 
     def _restore(self) -> None:
         if self._trained:
@@ -281,6 +294,7 @@ class Workbench:
         self._trainer.reset()
         self._trained = True
         best: Weights | None = None
+        best_value = math.nan
         for epoch in range(config.epochs):
             cosine = (
                 (1 + math.cos(math.pi * epoch / max(1, config.epochs - 1))) / 2 if config.epochs > 1 else 1.0
@@ -296,8 +310,8 @@ class Workbench:
             record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
                 return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
-            if best is None or self.problem.metric.better(value, record.metrics["qat"]):
-                best, record.metrics["qat"] = self.twin.weights(), value
+            if best is None or self.problem.metric.better(value, best_value):
+                best, best_value = self.twin.weights(), value
         return best, ""
 
 

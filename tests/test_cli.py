@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from plausible import reference
 
 from bitfront.search.cli import main as run_main
 from bitfront.search.cli.main import app
@@ -73,6 +74,21 @@ def test_a_wrong_study_file_is_refused_without_waiting_for_tensorflow(tmp_path):
     )
 
     assert done.stdout.split() == ["2", "False"]
+
+
+def test_tensorflow_says_nothing_on_the_terminal_and_a_failing_import_is_not_hidden(tmp_path):
+    code = "import sys; sys.argv = ['bitfront', 'doctor', '--model', 'jets_mlp']; from bitfront.search.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "io_stream" in done.stdout
+
+    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'no AVX'); raise ImportError('broken')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "no AVX" in done.stderr
 
 
 def test_the_page_in_docs_is_the_generated_one():
@@ -200,23 +216,10 @@ def test_estimate_counts_what_it_refused(bitfront, tmp_path):
 
 def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_path):
     from bitfront.search.evaluation import Evaluation
-    from bitfront.search.front import Box
-    from bitfront.search.objectives import Metric, parse_objectives
-    from bitfront.search.reference import Reference
 
     study = tmp_path / "studies" / "tried"
-    metric = Metric("accuracy")
-    objectives = parse_objectives(("metric", "lut"), metric)
-    reference = Reference(
-        study="tried",
-        study_id="tried",
-        metric=metric,
-        float_scores={"val": 0.9},
-        objectives=objectives,
-        box=Box(ideal=(-1.0, 0.0), reference=(-0.5, 100.0)),
-    )
     study.mkdir(parents=True)
-    reference.write(study)
+    reference("tried").write(study)
     Evaluation(
         number=3, digest="d", method="ptq", status="infeasible", reason="constraint lut: 90 > 20"
     ).write(study)

@@ -15,9 +15,11 @@ from bitfront.search import export_bundle, load_study, read_evaluations, run_stu
 from bitfront.search.cli import main
 from bitfront.search.evaluation import trial_folder
 from bitfront.search.front import pick
+from bitfront.search.problem import load_problem
 from bitfront.search.reference import Reference
 from bitfront.search.report.view import StudyView
 from bitfront.search.tracking import register
+from bitfront.search.workbench import Workbench
 from bitfront.spaces import UserError
 
 MODEL = """
@@ -111,6 +113,29 @@ def test_uniform_baselines_beyond_a_limit_are_scored_but_not_on_the_front(place)
     assert [e for e in beyond if e.kind == "uniform"]
     assert all(e.status == ("complete" if e.kind == "uniform" else "infeasible") for e in beyond)
     assert not any(e.feasible for e in beyond)
+
+
+def test_training_that_makes_a_candidate_worse_is_not_kept(place):
+    """Such a candidate is a ptq one of the float weights; what training gave is still told."""
+    overrides = ["training.learning_rate=3", "training.epochs=2", "constraints={}"]
+    problem = load_problem(load_study(place / "study.yaml", overrides), place)
+    problem.model.load_weights(study(place) / "float.keras")
+    bench = Workbench(problem)
+    plain, trained = (bench.evaluate(0, bench.space.uniform(8, method)) for method in ("ptq", "qat"))
+
+    assert trained[0].metrics["qat"] < trained[0].metrics["ptq"] == trained[0].score
+    assert (trained[0].method, trained[0].digest, trained[1]) == ("ptq", plain[0].digest, None)
+    assert trained[0].resources == plain[0].resources
+
+
+def test_the_score_of_a_trained_candidate_is_that_of_its_best_epoch_and_recorded_types(place):
+    """No score is worse than that of the same candidate without training."""
+    found = [e for e in read_evaluations(study(place)) if e.params["method"] == "qat"]
+
+    assert {e.method for e in found} >= {"qat"}
+    for e in found:
+        assert e.metrics["qat"] == max(row["metric"] for row in e.history)
+        assert e.score == max(e.metrics["qat"], e.metrics["ptq"])
 
 
 def test_other_settings_are_refused_in_a_study_that_ran(place):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import typer
 
 from . import doctor, estimate, export, init, ls, report, run, show, sync, ui, validate, verify
+from .quiet import quiet_tensorflow
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 unexpected (a crash log is written); 2 the study, model, data or an argument can't be used;
@@ -32,9 +32,8 @@ for command in (doctor, init, ls, validate, run, report, show, export, verify, u
 
 def main() -> None:
     """Run the command line and exit with the code that `EXIT_CODES` documents."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on retracing is not for the user
+    quiet_tensorflow()
     try:
         app(prog_name="bitfront", standalone_mode=True)
     except KeyboardInterrupt:

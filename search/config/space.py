@@ -51,7 +51,7 @@ class SpaceConfig(Section):
     method: Methods = Field(
         default=("ptq", "qat"),
         description="ptq rounds the float model (a forward pass a candidate); qat also trains it for "
-        "`training.epochs`, better below about 8 bits and some 10-100 times slower",
+        "`training.epochs`, better below about 8 bits and some 10-100 times slower. Its best epoch counts, or its ptq score where training made it worse",
         examples=["[ptq, qat]"],
     )
     weights: WidthRange = Field(
