@@ -8,17 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .evidence_figures import (
+    draw_calibration,
+    draw_curves,
+    draw_latency,
+    draw_measured,
+    draw_overlay,
+    draw_sensitivity,
+    log_scale,
+)
 from .objectives import Objective
 from .report import palette
-from .report.plots import (
-    CELLS_WITH_TEXT,
-    log_ticks,
-    metric_limits,
-    metric_range,
-    shown_limit,
-    tick_label,
-    wants_log,
-)
+from .report.axes import readable, tick_label, wants_log
+from .report.compare import Comparison
+from .report.evidence import bars, pairs
+from .report.plots import CELLS_WITH_TEXT, metric_limits, metric_range, shown_limit
 from .report.view import StudyView, mean_width, shared_tensors, si, uniform_label, widths
 
 STYLE: dict[str, Any] = {
@@ -65,6 +69,30 @@ def write_figures(view: StudyView, study_dir: Path) -> list[Path]:
         if any(e.gain is not None for e in view.scored):
             figure = _draw(figure_class, lambda axes: draw_training(axes, view), (7.2, 3.6))
             written += _write(figure, [folder / f"training.{kind}" for kind in ("png", "pdf")])
+        measured, times = pairs(view), bars(view) if view.latency and view.picks else []
+        tensors = len({row.tensor for row in view.sensitivity})
+        evidence: list[tuple[str, Any, Callable[[Any], None], tuple[float, float]]] = [
+            ("synthesis", measured, lambda axes: draw_calibration(axes, measured), (5.2, 4.8)),
+            ("latency", times, lambda axes: draw_latency(axes, times), (7.2, 1.2 + 0.26 * len(times))),
+            ("sensitivity", tensors, lambda axes: draw_sensitivity(axes, view), (7.2, 1.2 + 0.3 * tensors)),
+        ]
+        for name, there, draw, size in evidence:
+            if there:
+                figure = _draw(figure_class, draw, size)
+                written += _write(figure, [folder / f"{name}.{kind}" for kind in ("png", "pdf")])
+    return written
+
+
+def write_comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write the figures of a comparison of studies as PNG and PDF into `folder` and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    with _matplotlib() as figure_class:
+        for cost in comparison.costs:
+            figure = _draw(figure_class, partial(draw_overlay, comparison=comparison, cost=cost), (7.2, 4.8))
+            written += _write(figure, [folder / f"fronts_{cost.name}.{kind}" for kind in ("png", "pdf")])
+        figure = _draw(figure_class, lambda axes: draw_curves(axes, comparison), (7.2, 3.4))
+        written += _write(figure, [folder / f"hypervolume.{kind}" for kind in ("png", "pdf")])
     return written
 
 
@@ -102,21 +130,29 @@ def draw_front(axes: Any, view: StudyView, cost: Objective) -> None:
                 label=f"{method.upper()}, {'on the front' if on_front else 'over a limit' if hollow else 'feasible'}",
                 zorder=4 if on_front else 2,
             )
+    values = [cost.value(e) for e in view.scored]
     uniform = [e for e in view.scored if e.kind == "uniform"]
-    if uniform:
-        x, y = [cost.value(e) for e in uniform], [e.score for e in uniform]
-        axes.scatter(
-            x, y, marker="D", s=46, color=palette.UNIFORM, edgecolors=palette.INK, label="uniform", zorder=3
-        )
-        for e in uniform:
-            axes.annotate(
-                uniform_label(e),
-                (cost.value(e), e.score),
-                (6, -11),
-                textcoords="offset points",
-                fontsize=8,
-                clip_on=True,
+    x, y = [cost.value(e) for e in uniform], [e.score for e in uniform]
+    for method in ("ptq", "qat"):
+        chosen = [e for e in uniform if e.method == method]
+        if chosen:
+            axes.scatter(
+                [cost.value(e) for e in chosen],
+                [e.score for e in chosen],
+                marker=palette.UNIFORM_MATPLOTLIB[method],
+                s=46,
+                color=palette.UNIFORM,
+                edgecolors=palette.INK,
+                label=f"{method.upper()}, uniform",
+                zorder=3,
             )
+    for e, told in zip(uniform, readable(x, y, values, metric_range(view)[0]), strict=True):
+        if told:
+            at = (cost.value(e), e.score)
+            axes.annotate(
+                uniform_label(e), at, (6, -11), textcoords="offset points", fontsize=8, clip_on=True
+            )
+    draw_measured(axes, view, cost)
     line = view.cost_front(cost)
     if len(line) > 1:
         x, y = [cost.value(e) for e in line], [e.score for e in line]
@@ -124,19 +160,17 @@ def draw_front(axes: Any, view: StudyView, cost: Objective) -> None:
             x, y, where="post", color=palette.FRONT, linewidth=1.8, zorder=1, label="front in this plane"
         )
     axes.axhline(view.reference.float_score, color=palette.FLOAT, linestyle="--", label="float model")
-    limits = [(axes.axhline, y) for y in metric_limits(view)]
-    values = [cost.value(e) for e in view.scored]
+    limits = [(axes.axhline, level) for level in metric_limits(view)]
     limit = shown_limit(view, cost, values)
     if limit is not None:
         limits.append((axes.axvline, limit))
-    for position, (draw, at) in enumerate(limits):
-        draw(at, color=palette.LIMIT, linestyle=":", label=None if position else "limit")
+    for position, (draw, level) in enumerate(limits):
+        draw(level, color=palette.LIMIT, linestyle=":", label=None if position else "limit")
     if wants_log(values):
-        axes.set_xscale("log")
-        ticks = log_ticks(values)
-        axes.set_xticks(ticks, [tick_label(tick) for tick in ticks])
-        axes.set_xticks([], minor=True)
+        log_scale(axes.xaxis, values)
         axes.set_xlim(0.7 * min(values), 1.4 * max([*values, limit or 0.0]))
+    else:
+        axes.xaxis.set_major_formatter(lambda value, _: tick_label(value))
     axes.set_ylim(*metric_range(view)[0])
     sources = sorted({e.source for e in view.scored})
     axes.set_xlabel(f"{cost.title}, {' or '.join(sources)} with 80 % interval")

@@ -17,6 +17,7 @@ from bitfront.spaces import UserError
 from .evaluation import Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, pareto
+from .latency import record_latency
 from .ledger import Ledger
 from .objectives import Objective
 from .progress import Progress
@@ -243,6 +244,8 @@ class _Launcher:
             self.store.write_reference(bench, test=True)
         artifacts: list[Path] = []
         if self.evaluations:
+            if not self.interrupted:
+                record_latency(self.store.folder, bench.problem.model, bench.problem.data.x_val, again=False)
             self.progress.say("Writing the report")
             report = write_report(self.store.folder)
             artifacts = [p for p in (report, *(self.store.folder / n for n in _ARTIFACTS)) if p.exists()]

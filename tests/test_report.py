@@ -18,8 +18,18 @@ from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, ref
 
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import pareto, pick
+from bitfront.search.latency import Timing, read_latency, record_latency
 from bitfront.search.objectives import Metric, parse_objectives
-from bitfront.search.report import StudyView, palette, plots, write_report
+from bitfront.search.report import (
+    Comparison,
+    StudyView,
+    evidence,
+    palette,
+    plots,
+    write_comparison,
+    write_report,
+)
+from bitfront.search.report.axes import readable
 from bitfront.search.report.page import headline
 from bitfront.search.report.view import layer_widths, mean_width, si, uniform_label
 from bitfront.spaces import UserError
@@ -39,6 +49,47 @@ def page(tmp_path_factory):
 @pytest.fixture(scope="module")
 def view(page):
     return StudyView.read(page.parent)
+
+
+@pytest.fixture(scope="module")
+def full_page(tmp_path_factory):
+    """The report of a study with everything beside it: syntheses, processors, a sensitivity table."""
+    study = write_study(tmp_path_factory.mktemp("full") / "toy-lstm", STUDY)
+    write_measurements(study)
+    timing = Timing(
+        device="CPU",
+        hardware="a CPU, 2 cores",
+        runtime="TensorFlow 2, XLA",
+        batch=1,
+        calls=9,
+        median_us=120.0,
+        low_us=110.0,
+        high_us=150.0,
+    )
+    many = replace(timing, batch=1024, median_us=2048.0, low_us=1900.0, high_us=2100.0)
+    (study / "latency.json").write_text(json.dumps([timing.__dict__, many.__dict__]))
+    rows = [f"lstm/weight,{bits},{-0.2 / bits}" for bits in (2, 4, 8)]
+    (study / "sensitivity.csv").write_text("\n".join(["tensor,bits,metric_change", *rows]) + "\n")
+    return write_report(study)
+
+
+def write_measurements(study):
+    """Half as many LUTs as estimated for one trial, a fifth more for another, and a run that failed."""
+    for e, factor in ((scored()[0], 0.5), (scored()[1], 1.2)):
+        figures = {"lut": factor * e.resources["lut"], "latency_cycles": e.resources["latency_cycles"]}
+        outcome = {"measured": {"csynth": figures}, "cause": None}
+        (study / "trials" / f"{e.number:05d}" / "synthesis.json").write_text(json.dumps(outcome))
+    failed = {
+        "measured": {},
+        "cause": "hls_unroll",
+        "line": "ERROR: Stop <unrolling>",
+        "advice": "Raise the reuse factor.",
+    }
+    (study / "trials" / f"{scored()[2].number:05d}" / "synthesis.json").write_text(json.dumps([failed]))
+
+
+def scored():
+    return [e for e in STUDY if e.status == "complete"]
 
 
 def embedded(text):
@@ -120,6 +171,130 @@ def test_a_uniform_baseline_is_named_by_its_width_whatever_its_accumulators_and_
     assert uniform_label(baseline) == "6 bit"
 
 
+def test_a_baseline_that_a_layer_s_range_held_back_is_named_by_its_weights():
+    params = {"method": "qat", "input.activations": 4, "a.weights": 2, "b.weights": 2, "a.activations": 3}
+    assert uniform_label(replace(plausible(0, width=6), params=params)) == "2 bit"
+
+
+def test_labels_that_would_print_over_each_other_are_left_out():
+    xs, ys = [100, 101, 100, 1000], [0.9, 0.9, 0.5, 0.9]
+    assert readable(xs, ys, xs, (0.4, 1.0)) == [True, False, True, True]
+
+
+def test_what_a_tool_measured_stands_beside_its_estimate(full_page):
+    view = StudyView.read(full_page.parent)
+    traces = {t.get("name"): t for t in plots.scatter(view, view.costs[0])["data"]}
+    points = traces["measured by C-synthesis"]
+    wanted = [(f * e.resources["lut"], e.score) for e, f in zip(scored(), (0.5, 1.2), strict=False)]
+    assert dict(zip(points["y"], points["x"], strict=True)) == pytest.approx({y: x for x, y in wanted})
+    assert "by C-synthesis" in points["text"][0]
+    assert StudyView.read(full_page.parent).measured[scored()[0].number].value("latency_ns") == (
+        "csynth",
+        pytest.approx(scored()[0].resources["latency_ns"]),
+    )
+
+
+def test_the_estimate_s_error_is_told_with_its_coverage(full_page):
+    found = evidence.pairs(StudyView.read(full_page.parent))
+    lut = [p for p in found if p.key == "lut"]
+    assert [round(p.error, 6) for p in lut] == [1.0, round(0.2 / 1.2, 6)]
+    assert [p.inside for p in lut] == [False, True]  # the toy's interval is 0.78 to 1.3 of the estimate
+    text = full_page.read_text()
+    assert (
+        '<td class="text">LUT</td><td class="">2</td><td class="">58 %</td><td class="">1 of 2</td>' in text
+    )
+
+
+def test_a_synthesis_that_failed_is_listed_with_the_tool_s_line_and_advice(full_page):
+    text = full_page.read_text()
+    assert "synthesis: hls_unroll" in text
+    assert "ERROR: Stop &lt;unrolling&gt;" in text
+    assert "Raise the reuse factor." in text
+
+
+def test_processors_stand_beside_the_fpga_and_the_published_table_is_quoted(full_page, page):
+    text = full_page.read_text()
+    names = embedded(text)["latency"]["data"]
+    assert {"FPGA, one inference", "CPU, one inference", "CPU, per inference of many"} <= {
+        t["name"] for t in names
+    }
+    (many,) = [t for t in names if t["name"] == "CPU, per inference of many"]
+    assert many["x"] == [2.0]
+    assert "120 µs on the CPU" in text
+    assert "1515.15" in text  # the quoted LSTM on a V100
+    assert "Quoted, not measured here" in text
+    assert "latency-section" not in page.read_text()  # nothing was measured there
+
+
+def test_the_sensitivity_table_is_drawn(full_page):
+    (trace,) = embedded(full_page.read_text())["sensitivity"]["data"]
+    assert trace["y"] == ["lstm/weight"]
+    assert trace["z"] == [[-0.1, -0.05, -0.025]]
+
+
+def test_every_figure_of_a_full_study_is_a_file_too(full_page):
+    names = {path.stem for path in (full_page.parent / "figures").iterdir()}
+    assert names >= {"synthesis", "latency", "sensitivity", "precision", "front_lut"}
+    assert len(list((full_page.parent / "figures").glob("*.pdf"))) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("trials/00000/synthesis.json", "{"),
+        ("trials/00000/synthesis.json", '{"tool": "x"}'),
+        ("latency.json", "[{}]"),
+        ("sensitivity.csv", "tensor,bits\na,b\n"),
+    ],
+)
+def test_a_damaged_file_is_named_in_a_sentence(file, content, tmp_path):
+    study = write_study(tmp_path / "toy", STUDY[:9])
+    (study / file).write_text(content)
+    with pytest.raises(UserError, match=Path(file).name):
+        write_report(study, figures=False)
+
+
+def test_the_float_model_is_timed_on_this_machine(tmp_path):
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    timings = record_latency(tmp_path, model, [np.zeros((5, 4), "float32")])
+    assert read_latency(tmp_path) == timings
+    assert {(t.device, t.batch) for t in timings} >= {("CPU", 1), ("CPU", 1024)}
+    assert all(0 < t.low_us <= t.median_us <= t.high_us for t in timings)
+    assert all("TensorFlow" in t.runtime and t.hardware for t in timings)
+    one = min(t.per_sample_us for t in timings if t.batch == 1)
+    assert min(t.per_sample_us for t in timings if t.batch == 1024) < one / 4
+    assert record_latency(tmp_path, None, [], again=False) == timings
+
+
+def test_two_studies_are_laid_over_each_other(tmp_path):
+    a = write_study(tmp_path / "a", STUDY)
+    b = write_study(tmp_path / "b", plausible_study(40, seed=8))
+    page = write_comparison([a, b])
+    assert page == tmp_path / "compare-a-b" / "report.html"
+    figures = embedded(page.read_text())
+    fronts = [t for t in figures["cost-lut-plot"]["data"] if t["showlegend"]]
+    assert [t["name"] for t in fronts] == ["a", "b"]
+    assert fronts[0]["marker"]["symbol"] != fronts[1]["marker"]["symbol"]
+    assert len(figures["hypervolume"]["data"][1]["x"]) == 40
+    assert {p.name for p in (page.parent / "figures").iterdir()} >= {"fronts_lut.pdf", "hypervolume.png"}
+    views = Comparison((StudyView.read(a), StudyView.read(b)))
+    cheapest = views.cheapest(views.views[0], views.costs[0], 0.02)
+    able = [e.resources["lut"] for e in STUDY if e.feasible and e.score >= FLOAT["val"] - 0.02]
+    assert cheapest.resources["lut"] == min(able)
+
+
+def test_studies_that_do_not_compare_are_refused(tmp_path):
+    a, b = (write_study(tmp_path / name, STUDY[:9]) for name in "ab")
+    replace(reference("b"), metric=Metric("mse", "minimize", 0.0)).write(b)
+    with pytest.raises(UserError, match="accuracy, mse"):
+        write_comparison([a, b])
+    with pytest.raises(UserError, match="2 to 5"):
+        write_comparison([a])
+
+
 def test_stopped_and_failed_trials_are_counted_with_advice(page, view):
     assert {name: count for name, count, _ in view.reasons()} == {
         "constraint": sum(e.status == "infeasible" for e in STUDY),
@@ -169,7 +344,7 @@ def test_float_model_limits_and_baselines_are_marked(view):
     assert "float 0.8420" in notes
     assert "limit 0.7578" in notes  # 10 % under the float model
     assert "limit 69.1 k" in notes  # 4 % of the device
-    (uniform,) = [t for t in figure["data"] if t["name"] == "uniform precision"]
+    (uniform,) = [t for t in figure["data"] if t["name"] == "PTQ, uniform precision"]
     assert {"8 bit", "6 bit"} <= set(uniform["text"])
 
 
@@ -249,7 +424,7 @@ def test_a_metric_that_falls_and_dsps_that_are_zero_are_drawn(tmp_path):
     replace(changed, float_scores={"val": 0.158}).write(study)
     write_report(study)
     figure = plots.scatter(StudyView.read(study), objectives[2])
-    assert figure["layout"]["xaxis"]["type"] == "linear"
+    assert figure["layout"]["xaxis"].get("type") != "log"
     assert figure["layout"]["yaxis"]["title"]["text"] == "MSE (less is better)"
 
 
@@ -348,6 +523,48 @@ def chromium(tmp_path, address, *options):
     return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 
+FULL = """
+<script>
+addEventListener("load", () => setTimeout(() => {
+  const out = {};
+  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
+  out.unreachable = [...document.querySelectorAll(".scroll, .wide")].filter((n) => n.tabIndex < 0).length;
+  out.unnamed = [...document.querySelectorAll("[role=region], figure, nav, input, select")].filter(
+    (n) => !(n.getAttribute("aria-label") || n.closest("label"))).length;
+  out.requests = performance.getEntriesByType("resource").map((e) => e.name);
+  out.ready = document.documentElement.dataset.ready === "true";
+  const pre = document.createElement("pre");
+  pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
+}, 500));
+</script>
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
+@pytest.mark.parametrize("kind", ["full", "comparison"])
+def test_the_other_pages_draw_every_figure_without_an_error_or_a_request(kind, full_page, page, tmp_path):
+    shown = (
+        full_page
+        if kind == "full"
+        else write_comparison([page.parent, full_page.parent], tmp_path / "c", figures=False)
+    )
+    probed = tmp_path / "probed.html"
+    probed.write_text(shown.read_text().replace("</body>", FULL + "</body>"))
+    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
+    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
+    assert console == []
+    assert found["ready"]
+    assert found["requests"] == []
+    assert all(count > 0 for _, count in found["plots"])
+    assert len(found["plots"]) == (8 if kind == "full" else 3)
+    assert (found["unreachable"], found["unnamed"]) == (0, 0)
+    if SHOTS:
+        chromium(
+            tmp_path, shown.as_uri(), "--window-size=1920,5000", f"--screenshot={Path(SHOTS) / kind}.png"
+        )
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
 def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
@@ -377,15 +594,15 @@ def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
-@pytest.mark.parametrize(("width", "height"), [(1920, 4600), (390, 7000)])
-def test_the_page_fits_a_projector_and_a_phone(page, tmp_path, width, height):
+@pytest.mark.parametrize(("width", "height"), [(1920, 5600), (390, 8700)])
+def test_the_page_fits_a_projector_and_a_phone(full_page, tmp_path, width, height):
     # a headless window is never narrower than 500 pixels, a frame in it is
     frame = tmp_path / "frame.html"
     measure = "<script>addEventListener('load', () => setTimeout(() => { document.documentElement.dataset.over = String("
     measure += (
         "document.documentElement.scrollWidth - innerWidth); document.title = 'measured'; }, 800));</script>"
     )
-    (tmp_path / "inner.html").write_text(page.read_text().replace("</body>", measure + "</body>"))
+    (tmp_path / "inner.html").write_text(full_page.read_text().replace("</body>", measure + "</body>"))
     frame.write_text(
         f'<body style="margin:0"><iframe id="f" src="inner.html" width="{width}" height="{height}" '
         'style="border:0"></iframe><script>addEventListener("load", () => setTimeout(() => { const d = '

@@ -1,6 +1,7 @@
-"""The report of a study: one offline page, the front as a table, and every figure as PNG and PDF."""
+"""The report of a study, or of several: offline pages, the front as a table, and every figure as PNG and PDF."""
 
+from .compare import Comparison, write_comparison
 from .view import StudyView
 from .write import write_report
 
-__all__ = ["StudyView", "write_report"]
+__all__ = ["Comparison", "StudyView", "write_comparison", "write_report"]

@@ -3,70 +3,40 @@
 from __future__ import annotations
 
 import html
-import json
 import shlex
 from collections.abc import Sequence
-from importlib import resources
 from statistics import median
-from typing import Any
 from urllib.parse import quote
 
 from ..evaluation import Evaluation, total_seconds
 from ..objectives import QUANTITIES, Objective
-from . import plots
+from . import evidence, markup, plots
+from .axes import Figure
 from .view import Standing, StudyView, advice, si, uniform_label
-
-CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
-"""Forbids the page every request: it is offline by construction, and a layer's name can't load anything."""
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
 PICK_NOTES = {
     "best": "highest score of the front",
-    "knee": "best trade: beyond it, a little more score costs much",
+    "knee": "best trade of score for resources",
     "smallest": "fewest resources of the front",
 }
 
 
 def render(view: StudyView, front_csv: str) -> str:
     """Return the page of a study; `front_csv` is offered as a download."""
-    figures: dict[str, plots.Figure] = {}
+    figures: dict[str, Figure] = {}
     sections = [_scatter_section(view, cost, figures) for cost in view.costs] if view.scored else []
     sections.append(_heat_section(view, figures))
+    sections.append(evidence.sensitivity_section(view, figures))
     sections.append(_pair(view, figures))
+    sections.append(evidence.synthesis_section(view, figures))
+    sections.append(evidence.latency_section(view, figures))
     sections += [_trials_section(view), _failures_section(view), _details_section(view, front_csv)]
-    title = html.escape(f"{view.reference.study}: bitfront report")
-    body = "\n".join(filter(None, sections))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{CSP}">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-{_asset("style.css")}
-</style>
-</head>
-<body>
-<a class="skip" href="#trials-section">Skip to the table of trials</a>
-<header class="top">
-{_header(view)}
-</header>
-<main>
-{_picks(view)}
-{body}
-</main>
-<footer>{_footer(view)}</footer>
-<script type="application/json" id="figures">{_json(figures)}</script>
-<script>{_plotly()}</script>
-<script>
-{_asset("page.js")}
-</script>
-</body>
-</html>
-"""
+    main = "\n".join(filter(None, [_picks(view), *sections]))
+    return markup.document(
+        f"{view.reference.study}: bitfront report", _header(view), main, _footer(view), figures
+    )
 
 
 def headline(view: StudyView) -> str:
@@ -84,7 +54,9 @@ def headline(view: StudyView) -> str:
     )
     uniform = [e for e in view.scored if e.kind == "uniform" and e.feasible]
     knee = view.picks.get("knee")
-    if uniform and knee is not None:
+    if knee is not None and knee.kind == "uniform":
+        text += f" The knee is the uniform {uniform_label(knee)} baseline: so far, no mixed precision is a better trade."
+    elif uniform and knee is not None:
         cost = view.costs[0]
         rival = min(uniform, key=lambda e: abs(e.score - knee.score))
         text += (
@@ -101,8 +73,15 @@ def _header(view: StudyView) -> str:
     ]
     links += ['<a href="#precision-section">Precision</a>'] if view.front else []
     links += ['<a href="#progress-section">Progress</a>'] if view.scored else []
+    links += ['<a href="#sensitivity-section">Sensitivity</a>'] if view.sensitivity else []
+    links += ['<a href="#synthesis-section">Synthesis</a>'] if view.measured else []
+    links += ['<a href="#latency-section">FPGA or CPU</a>'] if view.latency and view.picks else []
     links += ['<a href="#trials-section">All trials</a>']
-    links += ['<a href="#failures-section">Stopped and failed</a>'] if view.reasons() else []
+    links += (
+        ['<a href="#failures-section">Stopped and failed</a>']
+        if view.reasons() or view.synthesis_failures()
+        else []
+    )
     notice = ""
     if not view.any_feasible:
         nearest = (
@@ -145,18 +124,19 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
         rows.append((cost.label, f"{si(value)}{unit} <small>({e.source}{interval}{share})</small>"))
     listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{text}</dd>" for name, text in rows)
     command = f"bitfront export {shlex.quote(view.folder)} --pick {how}"
-    difference = e.score - view.reference.float_score
+    difference = round(e.score - view.reference.float_score, 4)
+    gap = f"{difference:+.4f} to float" if difference else "as the float model"
     return (
         f'<div class="pick"><div class="head"><h3>{PICK_TITLES[how]}</h3><span class="soft">trial {e.number}</span></div>'
         f'<p class="soft">{PICK_NOTES[how]}</p>'
-        f'<p class="value">{e.score:.4f}</p><p class="soft">{html.escape(view.metric_name)}, {difference:+.4f} to float</p>'
+        f'<p class="value">{e.score:.4f}</p><p class="soft">{html.escape(view.metric_name)}, {gap}</p>'
         f"<dl>{listed}</dl>"
         f'<div class="command"><code tabindex="0">{html.escape(command)}</code>'
         f'<button type="button" aria-label="Copy the command that exports {how}">Copy</button></div></div>'
     )
 
 
-def _scatter_section(view: StudyView, cost: Objective, figures: dict[str, plots.Figure]) -> str:
+def _scatter_section(view: StudyView, cost: Objective, figures: dict[str, Figure]) -> str:
     name = f"cost-{cost.name}-plot"
     figures[name] = plots.scatter(view, cost)
     hidden = plots.metric_range(view)[1]
@@ -166,30 +146,30 @@ def _scatter_section(view: StudyView, cost: Objective, figures: dict[str, plots.
         else ""
     )
     caption = (
-        "Circles are PTQ, triangles QAT, diamonds uniform baselines; large outlined marks are on the front and carry "
+        "Circles are PTQ, triangles QAT; diamonds are uniform baselines, pointed ones trained. Large outlined marks are on the front and carry "
         "the 80 % interval of the estimate. The line is the front in this plane; with more objectives a point can be "
         f"on the front for another reason.{outside}"
     )
-    heading = f"{html.escape(view.metric_name)} against {html.escape(_lower(cost.label))}"
-    return _section(f"cost-{cost.name}", heading, _figure(name, heading, caption))
+    heading = f"{html.escape(view.metric_name)} against {html.escape(markup.lower(cost.label))}"
+    return markup.section(f"cost-{cost.name}", heading, markup.figure(name, heading, caption))
 
 
-def _heat_section(view: StudyView, figures: dict[str, plots.Figure]) -> str:
+def _heat_section(view: StudyView, figures: dict[str, Figure]) -> str:
     if not any(e.precision for e in view.front):
         return ""
     figures["precision"] = plots.heat_map(view)
     caption = (
         f"Bits of every tensor, from the model's input to its output; one row a front member, cheapest in "
-        f"{html.escape(_lower(view.costs[0].label))} on top: trial, method, score, {html.escape(_lower(view.costs[0].label))}."
+        f"{html.escape(markup.lower(view.costs[0].label))} on top: trial, method, score, {html.escape(markup.lower(view.costs[0].label))}."
     )
-    return _section(
+    return markup.section(
         "precision-section",
         "Precision of the front",
-        _figure("precision", "Bits of each tensor", caption, "wide"),
+        markup.figure("precision", "Bits of each tensor", caption, "wide"),
     )
 
 
-def _pair(view: StudyView, figures: dict[str, plots.Figure]) -> str:
+def _pair(view: StudyView, figures: dict[str, Figure]) -> str:
     if not view.scored:
         return ""
     figures["hypervolume"] = plots.hypervolume_curve(view)
@@ -202,18 +182,20 @@ def _pair(view: StudyView, figures: dict[str, plots.Figure]) -> str:
         "Volume of the objectives that the feasible candidates dominate, in units of the box that the float model's "
         f"score, the score without any input and the uniform candidates' resources span (resources by their logarithm). {stopped}"
     )
-    left = _section(
-        "progress-section", "Progress of the search", _figure("hypervolume", "Hypervolume", caption)
+    left = markup.section(
+        "progress-section", "Progress of the search", markup.figure("hypervolume", "Hypervolume", caption)
     )
     gain = plots.training_gain(view)
     if gain is None:
-        right = _section("training-section", "PTQ or QAT?", "<p>No candidate was trained in this study.</p>")
+        right = markup.section(
+            "training-section", "PTQ or QAT?", "<p>No candidate was trained in this study.</p>"
+        )
     else:
         figures["training"] = gain
-        right = _section(
+        right = markup.section(
             "training-section",
             "PTQ or QAT?",
-            _figure("training", "Gain of training", html.escape(_verdict(view))),
+            markup.figure("training", "Gain of training", html.escape(_verdict(view))),
         )
     return f'<div class="pair">{left}{right}</div>'
 
@@ -262,7 +244,7 @@ def _trials_section(view: StudyView) -> str:
 <table id="trials"><thead><tr>{cells}</tr></thead><tbody>
 {rows}
 </tbody></table></div>"""
-    return _section("trials-section", "All trials", content)
+    return markup.section("trials-section", "All trials", content)
 
 
 def _tested(view: StudyView) -> bool:
@@ -273,39 +255,43 @@ def _tested(view: StudyView) -> bool:
 def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
     standing = view.standing(e)
     method = f"{e.method.upper()}{', ' + uniform_label(e) if e.kind == 'uniform' else ''}"
-    cells = [_number(float(e.number), str(e.number)), _text(standing), _text(method)]
+    cells = [
+        markup.number_cell(float(e.number), str(e.number)),
+        markup.text_cell(standing),
+        markup.text_cell(method),
+    ]
     score = e.metrics.get("score")
-    cells.append(_number(score, "" if score is None else f"{score:.4f}"))
+    cells.append(markup.number_cell(score, "" if score is None else f"{score:.4f}"))
     before = e.metrics.get("ptq")
-    cells.append(_number(before, "" if before is None else f"{before:.4f}"))
+    cells.append(markup.number_cell(before, "" if before is None else f"{before:.4f}"))
     difference = None if score is None else score - view.reference.float_score
-    cells.append(_number(difference, "" if difference is None else f"{difference:+.4f}"))
+    cells.append(markup.number_cell(difference, "" if difference is None else f"{difference:+.4f}"))
     if _tested(view):
         test = e.metrics.get("test")
-        cells.append(_number(test, "" if test is None else f"{test:.4f}"))
+        cells.append(markup.number_cell(test, "" if test is None else f"{test:.4f}"))
     for key in keys:
         value = e.resources.get(key.key)
-        cells.append(_number(value, "" if value is None else f"{value:,.6g}"))
-    cells.append(_number(total_seconds([e]), f"{total_seconds([e]):.2f}"))
+        cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
+    cells.append(markup.number_cell(total_seconds([e]), f"{total_seconds([e]):.2f}"))
     broken = ", ".join(f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0)
     cells.append(f'<td class="text long">{html.escape(e.reason or broken)}</td>')
     return f'<tr class="{standing}" data-standing="{standing}">{"".join(cells)}</tr>'
 
 
 def _failures_section(view: StudyView) -> str:
-    rows = "".join(
-        f'<tr><td class="text">{html.escape(name)}</td><td>{count}</td><td class="text long">{html.escape(advice(name))}</td>'
-        f'<td class="text long">trial {example.number}: {html.escape(example.reason or "")}</td></tr>'
+    rows = [
+        [name, str(count), advice(name), f"trial {example.number}: {example.reason or ''}"]
         for name, count, example in view.reasons()
-    )
+    ]
+    rows += [
+        [f"synthesis: {cause}", str(count), what, f"trial {number}: {line}"]
+        for cause, count, what, number, line in view.synthesis_failures()
+    ]
     if not rows:
         return ""
-    head = "".join(
-        f'<th scope="col" class="{css}">{text}</th>'
-        for text, css in (("Reason", "text"), ("Trials", ""), ("What to do", "text"), ("Example", "text"))
-    )
-    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return _section("failures-section", "Stopped and failed", table)
+    columns = [("Reason", "text"), ("Trials", ""), ("What to do", "text long"), ("Example", "text long")]
+    table = markup.table(columns, [[html.escape(cell) for cell in row] for row in rows])
+    return markup.section("failures-section", "Stopped and failed", table)
 
 
 def _details_section(view: StudyView, front_csv: str) -> str:
@@ -320,7 +306,7 @@ def _details_section(view: StudyView, front_csv: str) -> str:
         f"<code>figures</code>. Another point: <code>bitfront export {html.escape(shlex.quote(view.folder))} "
         f"--pick 'lut&lt;5000'</code>, or with a trial's number.</p>{config}"
     )
-    return _section("details-section", "Take it away", content)
+    return markup.section("details-section", "Take it away", content)
 
 
 def _footer(view: StudyView) -> str:
@@ -329,42 +315,3 @@ def _footer(view: StudyView) -> str:
     tested = f" Float model on test data: {test:.4f}." if test is not None else ""
     seconds = total_seconds(view.evaluations)
     return f"Candidates took {seconds:,.0f} s of evaluation.{data}{tested} Written by bitfront; opens without a network."
-
-
-def _section(name: str, title: str, content: str) -> str:
-    return f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{title}</h2>\n{content}</section>'
-
-
-def _figure(name: str, label: str, caption: str, css: str = "") -> str:
-    return (
-        f'<figure aria-label="{label}"><figcaption>{caption}</figcaption>'
-        f'<div class="{css}"><div id="{name}" class="plot"></div></div></figure>'
-    )
-
-
-def _number(value: float | None, text: str) -> str:
-    return f'<td data-value="{"" if value is None else repr(float(value))}">{text}</td>'
-
-
-def _text(text: str) -> str:
-    return f'<td class="text">{html.escape(text)}</td>'
-
-
-def _lower(label: str) -> str:
-    """Return a label for the middle of a sentence: `Latency` -> `latency`, but `LUT` stays."""
-    return label if label[:2].isupper() else label[:1].lower() + label[1:]
-
-
-def _json(value: Any) -> str:
-    # "</script>" in a layer's name would end the block that holds it
-    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
-
-
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())

@@ -10,6 +10,8 @@ from typing import Any
 from ..evaluation import Evaluation
 from ..objectives import Objective
 from . import palette
+from .axes import Figure, Trace, guide, layout, log_axis, readable, wants_log
+from .measured import STAGES
 from .view import (
     StudyView,
     layer_widths,
@@ -20,30 +22,8 @@ from .view import (
     widths,
 )
 
-Figure = dict[str, Any]
-Trace = dict[str, Any]
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 CELLS_WITH_TEXT = 40
 """Columns up to which the heat map writes each width into its cell."""
-
-
-def wants_log(values: Sequence[float]) -> bool:
-    """Whether an axis over `values` reads better with a log scale: all positive and over most of a decade."""
-    return bool(values) and min(values) > 0 and max(values) / min(values) > 6
-
-
-def log_ticks(values: Sequence[float]) -> list[float]:
-    """Return 1-2-5 ticks that span `values` and a factor of three around them; powers of ten beyond two decades."""
-    low, high = min(values) / 3, max(values) * 3
-    steps = (1, 2, 5) if high / low < 1000 else (1,)
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for d in decades for tick in (step * 10.0**d for step in steps) if low <= tick <= high]
-
-
-def tick_label(tick: float) -> str:
-    """Return `20 k`, `1 M` or `500` for a tick of `log_ticks`."""
-    return si(tick).replace(".00", "").replace(".0", "")
 
 
 def shown_limit(view: StudyView, cost: Objective, values: Sequence[float]) -> float | None:
@@ -60,12 +40,10 @@ def shown_limit(view: StudyView, cost: Objective, values: Sequence[float]) -> fl
 def metric_range(view: StudyView) -> tuple[tuple[float, float], int]:
     """Return the metric's axis range and how many scored trials lie outside it.
 
-    It holds the front, the feasible baselines, the float model and the metric's limit; a candidate that fell to
-    chance level would squeeze all of them into a line.
+    It holds the feasible candidates, the float model and the metric's limit; a candidate that fell to chance level
+    would squeeze all of them into a line.
     """
-    kept = [e.score for e in view.scored if e.feasible or e.kind == "uniform"] or [
-        e.score for e in view.scored
-    ]
+    kept = [e.score for e in view.scored if e.feasible] or [e.score for e in view.scored]
     kept += [view.reference.float_score, *metric_limits(view)]
     low, high = min(kept), max(kept)
     span = high - low or 0.01
@@ -88,11 +66,16 @@ def hover(view: StudyView, e: Evaluation) -> str:
         score += f" (PTQ {e.metrics['ptq']:.4f}, training {e.gain:+.4f})"
     lines.append(score)
     for cost in view.costs:
-        lines.append(f"{cost.label} <b>{quantity(e, cost)}</b>")
+        lines.append(f"{cost.label} <b>{quantity(e, cost)}</b>{_found(view, e, cost)}")
     for layer, roles in layer_widths(e):
         bits = ", ".join(f"{html.escape(role.replace('_', ' '))} {width}" for role, width in roles)
         lines.append(f"{html.escape(layer)}: {bits}")
     return "<br>".join(lines)
+
+
+def _found(view: StudyView, e: Evaluation, cost: Objective) -> str:
+    known = view.measured[e.number].value(cost.key) if e.number in view.measured else None
+    return f", {si(known[1])} by {STAGES[known[0]]}" if known else ""
 
 
 def quantity(e: Evaluation, cost: Objective) -> str:
@@ -119,23 +102,23 @@ def scatter(view: StudyView, cost: Objective) -> Figure:
     line = view.cost_front(cost)
     if len(line) > 1:
         data.insert(0, _front_line(view, cost, line))
-    uniform = [e for e in view.scored if e.kind == "uniform"]
-    if uniform:
-        data.append(_uniform(view, cost, uniform))
     values = [cost.value(e) for e in view.scored]
     log = wants_log(values)
-    layout = _layout(cost.title + _stock(view, cost), view.metric_title)
-    layout["xaxis"] |= {"type": "log" if log else "linear"}
+    uniform = [e for e in view.scored if e.kind == "uniform"]
+    named = readable(
+        [cost.value(e) for e in uniform], [e.score for e in uniform], values, metric_range(view)[0]
+    )
+    for method in ("ptq", "qat"):
+        baselines = [(e, told) for e, told in zip(uniform, named, strict=True) if e.method == method]
+        if baselines:
+            data.append(_uniform(view, cost, baselines, method))
+    data += _measured(view, cost)
+    shown = layout(cost.title + _stock(view, cost), view.metric_title)
     if log:
-        ticks = log_ticks(values)
-        layout["xaxis"] |= {
-            "tickmode": "array",
-            "tickvals": ticks,
-            "ticktext": [tick_label(tick) for tick in ticks],
-        }
-    layout["yaxis"]["range"] = list(metric_range(view)[0])
-    layout["shapes"], layout["annotations"] = _guides(view, cost, values)
-    return {"data": data, "layout": layout}
+        shown["xaxis"] |= log_axis(values)
+    shown["yaxis"]["range"] = list(metric_range(view)[0])
+    shown["shapes"], shown["annotations"] = _guides(view, cost, values)
+    return {"data": data, "layout": shown}
 
 
 def _points(view: StudyView, cost: Objective, chosen: list[Evaluation], standing: str, method: str) -> Trace:
@@ -188,25 +171,62 @@ def _front_line(view: StudyView, cost: Objective, line: list[Evaluation]) -> Tra
     }
 
 
-def _uniform(view: StudyView, cost: Objective, chosen: list[Evaluation]) -> Trace:
+def _uniform(view: StudyView, cost: Objective, chosen: list[tuple[Evaluation, bool]], method: str) -> Trace:
+    """Return the baselines of one method; those that would print over each other carry no label."""
     return {
         "type": "scatter",
         "mode": "markers+text",
-        "name": "uniform precision",
-        "x": [cost.value(e) for e in chosen],
-        "y": [e.score for e in chosen],
-        "text": [uniform_label(e) for e in chosen],
+        "name": f"{method.upper()}, uniform precision",
+        "x": [cost.value(e) for e, _ in chosen],
+        "y": [e.score for e, _ in chosen],
+        "text": [uniform_label(e) if told else "" for e, told in chosen],
         "textposition": "bottom right",
         "textfont": {"size": 12, "color": palette.INK},
-        "customdata": [hover(view, e) for e in chosen],
+        "customdata": [hover(view, e) for e, _ in chosen],
         "hovertemplate": "%{customdata}<extra></extra>",
         "marker": {
-            "symbol": "diamond",
+            "symbol": palette.UNIFORM_PLOTLY[method],
             "size": 12,
             "color": palette.UNIFORM,
             "line": {"color": palette.INK, "width": 1.5},
         },
     }
+
+
+def _measured(view: StudyView, cost: Objective) -> list[Trace]:
+    """Return what tools measured, a trace a stage, each point tied to its estimate by a thin line."""
+    by_stage: dict[str, list[tuple[Evaluation, float]]] = {}
+    for e in view.scored:
+        known = view.measured[e.number].value(cost.key) if e.number in view.measured else None
+        if known is not None:
+            by_stage.setdefault(known[0], []).append((e, known[1]))
+    traces: list[Trace] = []
+    for stage, points in by_stage.items():
+        ties = [(cost.value(e), value) for e, value in points]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [x for tie in ties for x in (*tie, None)],
+                "y": [y for e, _ in points for y in (e.score, e.score, None)],
+                "line": {"color": palette.INK, "width": 1, "dash": "dot"},
+                "hoverinfo": "skip",
+                "showlegend": False,
+            }
+        )
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"measured by {STAGES[stage]}",
+                "x": [value for _, value in points],
+                "y": [e.score for e, _ in points],
+                "text": [hover(view, e) for e, _ in points],
+                "hovertemplate": "%{text}<extra></extra>",
+                "marker": {"symbol": "square-open", "size": 12, "color": palette.INK, "line": {"width": 2.5}},
+            }
+        )
+    return traces
 
 
 def _stock(view: StudyView, cost: Objective) -> str:
@@ -220,10 +240,14 @@ def _guides(view: StudyView, cost: Objective, values: Sequence[float]) -> tuple[
     notes: list[Trace] = []
 
     def level(y: float, text: str, color: str, dash: str, anchor: str) -> None:
-        shapes.append(_line("h", y, color, dash))
+        shapes.append(guide("h", y, color, dash))
         notes.append(
             {"xref": "paper", "x": 0.005, "y": y, "text": text, "showarrow": False, "xanchor": "left"}
-            | {"yanchor": anchor, "font": {"size": 13, "color": color}, "bgcolor": "rgba(255,255,255,0.75)"}
+            | {
+                "yanchor": anchor,
+                "font": {"size": 13, "color": palette.INK},
+                "bgcolor": "rgba(255,255,255,0.75)",
+            }
         )
 
     level(
@@ -233,29 +257,37 @@ def _guides(view: StudyView, cost: Objective, values: Sequence[float]) -> tuple[
         level(y, f"limit {y:.4f}", palette.LIMIT, "dot", "top")
     limit = shown_limit(view, cost, values)
     if limit is not None:
-        shapes.append(_line("v", limit, palette.LIMIT, "dot"))
+        shapes.append(guide("v", limit, palette.LIMIT, "dot"))
         position = math.log10(limit) if wants_log(values) else limit
         notes.append(
             {"yref": "paper", "y": 0.02, "x": position, "text": f"limit {si(limit)}", "showarrow": False}
-            | {"xanchor": "right", "yanchor": "bottom", "font": {"size": 13, "color": palette.LIMIT}}
+            | {"xanchor": "right", "yanchor": "bottom", "font": {"size": 13, "color": palette.INK}}
             | {"bgcolor": "rgba(255,255,255,0.75)"}
         )
-    named: dict[int, list[str]] = {}
-    for how, e in view.picks.items():
-        named.setdefault(e.number, []).append(how)
-    for how, e in view.picks.items():
-        if named[e.number][0] == how:
-            x = cost.value(e)
-            notes.append(
-                {
-                    "x": math.log10(x) if wants_log(values) else x,
-                    "y": e.score,
-                    "text": f"<b>{', '.join(named[e.number])}</b>",
-                }
-                | {"showarrow": True, "arrowhead": 0, "arrowwidth": 1.2, "ax": 0, "ay": -34, "standoff": 8}
-                | {"font": {"size": 13, "color": palette.INK}, "bgcolor": "rgba(255,255,255,0.85)"}
-            )
+    for (x, y), names in _named(view, cost, values):
+        notes.append(
+            {"x": x, "y": y, "text": f"<b>{', '.join(names)}</b>"}
+            | {"showarrow": True, "arrowhead": 0, "arrowwidth": 1.2, "ax": 0, "ay": -34, "standoff": 8}
+            | {"font": {"size": 13, "color": palette.INK}, "bgcolor": "rgba(255,255,255,0.85)"}
+        )
     return shapes, notes
+
+
+def _named(
+    view: StudyView, cost: Objective, values: Sequence[float]
+) -> list[tuple[tuple[float, float], list[str]]]:
+    """Return the picks' places with their names; picks that would print over each other share a label."""
+    picks = list(view.picks.items())
+    xs = [cost.value(e) for _, e in picks]
+    free = readable(xs, [e.score for _, e in picks], values, metric_range(view)[0])
+    scale = math.log10 if wants_log(values) else float
+    labels: list[tuple[tuple[float, float], list[str]]] = []
+    for (how, e), x, alone in zip(picks, xs, free, strict=True):
+        if alone:
+            labels.append(((scale(x), e.score), [how]))
+        else:
+            min(labels, key=lambda label: abs(label[0][0] - scale(x)))[1].append(how)
+    return labels
 
 
 def heat_map(view: StudyView) -> Figure:
@@ -281,18 +313,18 @@ def heat_map(view: StudyView) -> Figure:
     }
     if len(tensors) <= CELLS_WITH_TEXT:
         trace |= {"texttemplate": "%{z}", "textfont": {"size": 13}}
-    layout = _layout("", "")
-    layout["xaxis"] = {
+    shown = layout("", "")
+    shown["xaxis"] = {
         "tickangle": -45,
         "side": "bottom",
         "showgrid": False,
         "automargin": True,
         "type": "category",
     }
-    layout["yaxis"] = {"autorange": "reversed", "showgrid": False, "automargin": True, "type": "category"}
-    layout["height"] = 214 + 30 * max(2, len(rows))
-    layout["margin"] = {"l": 10, "r": 10, "t": 34, "b": 10}
-    return {"data": [trace], "layout": layout}
+    shown["yaxis"] = {"autorange": "reversed", "showgrid": False, "automargin": True, "type": "category"}
+    shown["height"] = 214 + 30 * max(2, len(rows))
+    shown["margin"] = {"l": 10, "r": 10, "t": 34, "b": 10}
+    return {"data": [trace], "layout": shown}
 
 
 def _row_name(view: StudyView, e: Evaluation) -> str:
@@ -311,16 +343,17 @@ def hypervolume_curve(view: StudyView) -> Figure:
             "x": numbers,
             "y": [value for _, value in view.hypervolumes],
             "line": {"color": palette.FRONT, "width": 3, "shape": "hv"},
-            "hovertemplate": "after trial %{x}: %{y:.4f}<extra></extra>",
+            "customdata": [si(seconds) for seconds in view.seconds_until],
+            "hovertemplate": "after trial %{x} (%{customdata} s of evaluation): %{y:.4f}<extra></extra>",
             "name": "hypervolume",
         }
     ]
-    layout = _layout("Trial", "Hypervolume")
-    layout["showlegend"] = False
-    layout["height"] = 360
+    shown = layout("Trial", "Hypervolume")
+    shown["showlegend"] = False
+    shown["height"] = 360
     if view.last_gain is not None:
-        layout["shapes"] = [_line("v", view.last_gain, palette.GREY, "dot")]
-    return {"data": data, "layout": layout}
+        shown["shapes"] = [guide("v", view.last_gain, palette.GREY, "dot")]
+    return {"data": data, "layout": shown}
 
 
 def training_gain(view: StudyView) -> Figure | None:
@@ -352,45 +385,8 @@ def training_gain(view: StudyView) -> Figure | None:
                 },
             }
         )
-    layout = _layout("Mean width of the weights (bits)", f"{view.metric_name}: QAT minus PTQ")
-    layout["shapes"] = [_line("h", 0.0, palette.INK, "solid")]
-    layout["height"] = 380
-    layout["legend"]["y"] = -0.24  # in units of a plot lower than the others: below the axis title
-    return {"data": data, "layout": layout}
-
-
-def _line(way: str, at: float, color: str, dash: str) -> Trace:
-    here, across = ("y", "x") if way == "h" else ("x", "y")
-    return {
-        "type": "line",
-        f"{across}ref": "paper",
-        f"{across}0": 0,
-        f"{across}1": 1,
-        f"{here}0": at,
-        f"{here}1": at,
-        "line": {"color": color, "width": 2 if dash != "solid" else 1, "dash": dash},
-        "layer": "below",
-    }
-
-
-def _layout(x: str, y: str) -> dict[str, Any]:
-    axis = {
-        "gridcolor": "#e7eaf0",
-        "linecolor": "#9aa1ad",
-        "showline": True,
-        "ticks": "outside",
-        "zeroline": False,
-    }
-    return {
-        "autosize": True,
-        "height": 540,
-        "font": {"family": FONT, "size": 14, "color": palette.INK},
-        "paper_bgcolor": "#ffffff",
-        "plot_bgcolor": "#ffffff",
-        "margin": {"l": 70, "r": 16, "t": 34, "b": 56},
-        "hovermode": "closest",
-        "hoverlabel": {"align": "left", "bgcolor": "#ffffff", "bordercolor": "#9aa1ad", "font": {"size": 13}},
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.14, "xanchor": "left", "x": 0},
-        "xaxis": {**axis, "title": {"text": x, "standoff": 8}, "automargin": True},
-        "yaxis": {**axis, "title": {"text": y, "standoff": 8}, "automargin": True},
-    }
+    shown = layout("Mean width of the weights (bits)", f"{view.metric_name}: QAT minus PTQ")
+    shown["shapes"] = [guide("h", 0.0, palette.INK, "solid")]
+    shown["height"] = 380
+    shown["legend"]["y"] = -0.24  # in units of a plot lower than the others: below the axis title
+    return {"data": data, "layout": shown}

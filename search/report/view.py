@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
 from bitfront.spaces import FixedPoint, UserError
 
-from ..evaluation import Evaluation, read_evaluations
+from ..evaluation import Evaluation, read_evaluations, total_seconds
 from ..front import PICKS, hypervolume_history, pareto, pick
+from ..latency import Timing, read_latency
 from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
+from .measured import Measured, read_measured
+from .sensitivity import Sensitivity, read_sensitivity
 
 Standing = Literal["front", "feasible", "over limit", "stopped", "failed"]
 
@@ -41,6 +45,12 @@ class StudyView:
     """The study folder as a command line would name it."""
     config: str
     """Text of `study.yaml`, empty where there is none."""
+    measured: Mapping[int, Measured] = field(default_factory=dict)
+    """What synthesis tools measured, by trial."""
+    latency: tuple[Timing, ...] = ()
+    """The float model's latency on processors."""
+    sensitivity: tuple[Sensitivity, ...] = ()
+    """What each tensor's width does to the metric, where the study has such a table."""
 
     @classmethod
     def read(cls, study_dir: Path) -> StudyView:
@@ -56,7 +66,15 @@ class StudyView:
             raise UserError(f"{study_dir} has no finished trial yet: run the study first.")
         config = study_dir / "study.yaml"
         text = config.read_text(encoding="utf-8") if config.is_file() else ""
-        return cls(reference, evaluations, study_dir.name, text)
+        return cls(
+            reference,
+            evaluations,
+            study_dir.name,
+            text,
+            read_measured(study_dir, reference.clock_ns),
+            read_latency(study_dir),
+            read_sensitivity(study_dir),
+        )
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -113,6 +131,11 @@ class StudyView:
         return hypervolume_history(self.evaluations, self.objectives, self.reference.box)
 
     @cached_property
+    def seconds_until(self) -> list[float]:
+        """Seconds of evaluation up to and with each trial."""
+        return list(accumulate(total_seconds([e]) for e in self.evaluations))
+
+    @cached_property
     def last_gain(self) -> int | None:
         """The last trial that made the hypervolume grow (by a thousandth of its final value, at least)."""
         best, last = 0.0, None
@@ -149,6 +172,17 @@ class StudyView:
         first = {_class(e): e for e in reversed(rest)}
         return [(name, number, first[name]) for name, number in count.most_common()]
 
+    def synthesis_failures(self) -> list[tuple[str, int, str, int, str]]:
+        """Return (cause, count, advice, an example's trial, its telling line) of what a tool could not build."""
+        rows = [
+            (cause, what, number, line)
+            for number, known in self.measured.items()
+            for cause, line, what in known.failures
+        ]
+        count = Counter(cause for cause, *_ in rows)
+        first = {row[0]: row[1:] for row in reversed(rows)}
+        return [(cause, number, *first[cause]) for cause, number in count.most_common()]
+
 
 def advice(reason_class: str) -> str:
     """Return what to do about a class of failure."""
@@ -171,13 +205,15 @@ def mean_width(evaluation: Evaluation) -> float | None:
 
 def uniform_label(evaluation: Evaluation) -> str:
     """Return `8 bit` for a uniform baseline whose params say so, else `uniform`."""
-    # a uniform baseline keeps accumulators and tables at their widest, and a reuse factor is no width
-    bits = {
-        value
+    # a layer's range may hold the width back, and accumulators, tables and reuse factors are no part of it
+    bits = [
+        (name, value)
         for name, value in evaluation.params.items()
-        if isinstance(value, int) and value > 1 and not name.endswith(NOT_UNIFORM)
-    }
-    return f"{max(bits)} bit" if bits else "uniform"
+        if isinstance(value, int) and not name.endswith(NOT_UNIFORM)
+    ]
+    weights = [value for name, value in bits if "weight" in name.rpartition(".")[2]]
+    common = Counter(weights or [value for _, value in bits]).most_common(1)
+    return f"{common[0][0]} bit" if common else "uniform"
 
 
 def layer_widths(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, int]]]]:

@@ -1,0 +1,264 @@
+"""Several studies on one page: fronts over each other, hypervolume on one scale, what each needs for a score."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bitfront.spaces import UserError
+
+from ..evaluation import Evaluation, total_seconds, write_atomic
+from ..front import Box, hypervolume_history
+from ..objectives import QUANTITIES, Objective
+from . import markup, palette
+from .axes import Figure, Trace, guide, layout, log_axis, wants_log
+from .plots import hover, metric_range
+from .view import StudyView, si
+
+ALLOWED_DROPS = (0.005, 0.01, 0.02, 0.05)
+"""Drops of the metric, in its own unit, for which the cheapest candidate of each study is listed."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Studies with one metric, side by side.
+
+    Raises:
+        UserError: when fewer than two are given, too many, or their metrics differ.
+    """
+
+    views: tuple[StudyView, ...]
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.views) <= len(palette.STUDIES):
+            raise UserError(
+                f"--compare takes 2 to {len(palette.STUDIES)} studies, not {len(self.views)}: name their folders."
+            )
+        metrics = {view.reference.metric.name for view in self.views}
+        if len(metrics) > 1:
+            raise UserError(
+                f"These studies don't compare: their metrics are {', '.join(sorted(metrics))}; choose studies with one."
+            )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What each study is called: its name, with its folder where two have one name."""
+        names = [view.reference.study for view in self.views]
+        return tuple(
+            f"{name} ({view.folder})" if names.count(name) > 1 else name
+            for name, view in zip(names, self.views, strict=True)
+        )
+
+    @cached_property
+    def costs(self) -> tuple[Objective, ...]:
+        """The first study's costs that all have, LUT and latency among them, whether they were objectives or not."""
+        wanted = {cost.name: cost for cost in self.views[0].costs}
+        for name in ("lut", "latency"):
+            quantity = QUANTITIES[name]
+            wanted.setdefault(name, Objective(name, "minimize", quantity.key, quantity.label, quantity.unit))
+        return tuple(
+            cost
+            for cost in wanted.values()
+            if all(cost.key in e.resources for view in self.views for e in view.scored)
+        )
+
+    @cached_property
+    def hypervolumes(self) -> list[list[tuple[int, float]]]:
+        """Hypervolume after each trial of each study, over the objectives that all share, on the first one's scale."""
+        first = self.views[0]
+        kept = [
+            i
+            for i, objective in enumerate(first.objectives)
+            if all(objective.name in {o.name for o in view.objectives} for view in self.views)
+        ]
+        objectives = [first.objectives[i] for i in kept]
+        box = first.reference.box
+        shared = Box(tuple(box.ideal[i] for i in kept), tuple(box.reference[i] for i in kept))
+        return [hypervolume_history(view.evaluations, objectives, shared) for view in self.views]
+
+    def cheapest(self, view: StudyView, cost: Objective, drop: float) -> Evaluation | None:
+        """Return the feasible candidate with the least cost that is at most `drop` worse than the float model."""
+        sign = 1 if view.reference.metric.direction == "maximize" else -1
+        least = sign * view.reference.float_score - drop
+        able = [e for e in view.scored if e.feasible and sign * e.score >= least]
+        return min(able, key=cost.value, default=None)
+
+
+def write_comparison(study_dirs: Sequence[Path], out: Path | None = None, *, figures: bool = True) -> Path:
+    """Write the page that overlays studies, and its figures as PNG and PDF; return the page's path.
+
+    Args:
+        study_dirs: two or more study folders.
+        out: folder to write; `compare-A-B` beside the first study by default.
+        figures: whether to draw the PNG and PDF files too.
+
+    Raises:
+        UserError: when a folder is no study, or the studies don't compare.
+    """
+    comparison = Comparison(tuple(StudyView.read(folder) for folder in study_dirs))
+    names = "-".join(Path(folder).name for folder in study_dirs)
+    folder = out or Path(study_dirs[0]).parent / f"compare-{names}"
+    if figures:
+        from ..figures import write_comparison_figures
+
+        write_comparison_figures(comparison, folder / "figures")
+    page = folder / "report.html"
+    write_atomic(page, render(comparison))
+    return page
+
+
+def render(comparison: Comparison) -> str:
+    """Return the page."""
+    figures: dict[str, Figure] = {}
+    sections = [_table(comparison)]
+    for cost in comparison.costs:
+        name = f"cost-{cost.name}-plot"
+        figures[name] = overlay(comparison, cost)
+        heading = (
+            f"{html.escape(comparison.views[0].metric_name)} against {html.escape(markup.lower(cost.label))}"
+        )
+        caption = (
+            "Each line is the front of one study in this plane; its members are outlined, its other candidates small. "
+            "Dashed lines are the float models."
+        )
+        sections.append(markup.section(f"cost-{cost.name}", heading, markup.figure(name, heading, caption)))
+    figures["hypervolume"] = curves(comparison)
+    caption = (
+        f"Over the objectives that all share, on the scale of {html.escape(comparison.names[0])}; studies of other "
+        "models, data or devices are not on one scale."
+    )
+    heading = "Progress of the searches"
+    sections.append(
+        markup.section("progress-section", heading, markup.figure("hypervolume", "Hypervolume", caption))
+    )
+    title = " and ".join(comparison.names)
+    devices = {str(view.reference.device.get("part", "")) for view in comparison.views}
+    notice = (
+        ""
+        if len(devices) == 1
+        else f'<p class="notice">Different devices: {html.escape(", ".join(sorted(devices)))}.</p>'
+    )
+    header = f"<h1>{html.escape(title)}</h1>\n<p class=lead>{html.escape(headline(comparison))}</p>{notice}"
+    footer = "Written by bitfront from the studies' folders; opens without a network."
+    return markup.document(
+        f"{title}: bitfront", header, "\n".join(sections), footer, figures, skip="#studies-section"
+    )
+
+
+def headline(comparison: Comparison) -> str:
+    """Return which study's front dominates more, in a sentence."""
+    ends = [history[-1][1] if history else 0.0 for history in comparison.hypervolumes]
+    ranked = sorted(zip(ends, comparison.names, strict=True), key=lambda row: -row[0])
+    told = ", ".join(f"{name} {value:.3f}" for value, name in ranked)
+    return f"Hypervolume at the end: {told} (more is better)."
+
+
+def overlay(comparison: Comparison, cost: Objective) -> Figure:
+    """Draw the fronts of all studies in the plane of metric and cost."""
+    data: list[Trace] = []
+    shapes: list[Trace] = []
+    for position, (view, name) in enumerate(zip(comparison.views, comparison.names, strict=True)):
+        color, symbol = palette.STUDIES[position], palette.STUDY_PLOTLY[position]
+        line = view.cost_front(cost)
+        members = {e.number for e in line}
+        rest = [e for e in view.scored if e.number not in members]
+        told = html.escape(name)
+        for chosen, size, width in ((rest, 6, 0), (line, 12, 1.5)):
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines+markers" if width else "markers",
+                    "name": told,
+                    "legendgroup": told,
+                    "showlegend": bool(width),
+                    "x": [cost.value(e) for e in chosen],
+                    "y": [e.score for e in chosen],
+                    "text": [f"<b>{told}</b><br>{hover(view, e)}" for e in chosen],
+                    "hovertemplate": "%{text}<extra></extra>",
+                    "line": {"color": color, "width": 2, "shape": "hv"},
+                    "marker": {
+                        "symbol": symbol,
+                        "size": size,
+                        "color": color,
+                        "opacity": 1.0 if width else 0.35,
+                        "line": {"color": palette.INK, "width": width},
+                    },
+                }
+            )
+        shapes.append(guide("h", view.reference.float_score, color, "dash"))
+    values = [cost.value(e) for view in comparison.views for e in view.scored]
+    shown = layout(cost.title, comparison.views[0].metric_title)
+    if wants_log(values):
+        shown["xaxis"] |= log_axis(values)
+    shown["yaxis"]["range"] = list(score_range(comparison))
+    shown["shapes"] = shapes
+    return {"data": data, "layout": shown}
+
+
+def score_range(comparison: Comparison) -> tuple[float, float]:
+    """Return the range of the metric's axis that shows every front."""
+    ranges = [metric_range(view)[0] for view in comparison.views]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def curves(comparison: Comparison) -> Figure:
+    """Draw the hypervolume of each study over its trials."""
+    data: list[Trace] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": html.escape(name),
+            "x": [number for number, _ in history],
+            "y": [value for _, value in history],
+            "line": {
+                "color": palette.STUDIES[i],
+                "width": 3,
+                "shape": "hv",
+                "dash": palette.STUDY_DASHES[i],
+            },
+            "hovertemplate": "after trial %{x}: %{y:.4f}<extra>" + html.escape(name) + "</extra>",
+        }
+        for i, (history, name) in enumerate(zip(comparison.hypervolumes, comparison.names, strict=True))
+    ]
+    shown = layout("Trial", "Hypervolume")
+    shown["height"] = 400
+    shown["legend"]["y"] = -0.22
+    return {"data": data, "layout": shown}
+
+
+def _table(comparison: Comparison) -> str:
+    cost = comparison.costs[0]
+    columns = [("", "text"), *((name, "") for name in comparison.names)]
+    rows: list[list[str]] = []
+
+    def row(what: str, cells: Sequence[str]) -> None:
+        rows.append([html.escape(text) for text in (what, *cells)])
+
+    views = comparison.views
+    row("Device", [f"{v.reference.device.get('part', '')} at {v.reference.clock_ns:g} ns" for v in views])
+    row("Float model", [f"{v.reference.float_score:.4f}" for v in views])
+    row("Trials (seconds of evaluation)", [_effort(v) for v in views])
+    row("On the front", [str(len(v.front) if v.any_feasible else 0) for v in views])
+    ends = [history[-1][1] if history else math.nan for history in comparison.hypervolumes]
+    row("Hypervolume", [f"{value:.3f}" for value in ends])
+    for how in ("best", "knee", "smallest"):
+        chosen = [v.picks.get(how) for v in views]
+        row(f"{how.capitalize()}: score, {cost.label}", [_cell(e, cost) for e in chosen])
+    for drop in ALLOWED_DROPS:
+        found = [comparison.cheapest(v, cost, drop) for v in views]
+        row(f"{cost.label} for a drop of at most {drop:g}", [_cell(e, cost) for e in found])
+    return markup.section("studies-section", "Side by side", markup.table(columns, rows))
+
+
+def _effort(view: StudyView) -> str:
+    return f"{len(view.evaluations)} ({total_seconds(view.evaluations):,.0f} s)"
+
+
+def _cell(e: Evaluation | None, cost: Objective) -> str:
+    return (
+        "none" if e is None else f"{e.score:.4f}, {si(cost.value(e))} (trial {e.number}, {e.method.upper()})"
+    )
