@@ -1,8 +1,9 @@
 """Keras and QKeras layers that compute what hls4ml's C++ computes, with precisions in variables."""
 
 from .base import BitTrueLayer
+from .compiled import COMPILE_AFTER
 from .model import BitTrue
 from .quantizer import VariableFixedPoint
 from .training import Trainer
 
-__all__ = ["BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint"]
+__all__ = ["COMPILE_AFTER", "BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint"]

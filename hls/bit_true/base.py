@@ -70,8 +70,3 @@ class Layer:
         """Hold `value` as a trainable float variable."""
         self.variables[role] = tf.Variable(value, dtype=tf.float32, name=f"{self.node.name}/{role}")
         return self.variables[role]
-
-
-def truncate(x: Any) -> Any:
-    """Round toward zero, as C++ integer division does."""
-    return tf.where(x < 0, tf.math.ceil(x), tf.math.floor(x))

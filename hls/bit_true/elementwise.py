@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
-from .base import Layer, truncate
+from .base import Layer
 from .quantizer import Mode, VariableFixedPoint
 from .tables import Table
 
@@ -134,7 +134,9 @@ class Pool(Layer):
         if not self.mode.exact:
             return mean
         scale = tf.cast(self.accum_scale, total.dtype)
-        exact = truncate(total * scale / tf.cast(self.window, total.dtype)) / scale
+        # in integers: a compiler may turn the division of floats into a product that rounds
+        steps = tf.truncatediv(tf.cast(total * scale, tf.int64), self.window)
+        exact = tf.cast(steps, total.dtype) / scale
         return mean + tf.stop_gradient(exact - mean) if self.mode.training else exact
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from bitfront.spaces.graph import LINEAR
 
 from ..types import Calibration, mantissa_bits, softmax_types
 from .base import BitTrueLayer
+from .compiled import Compiled
 from .elementwise import Input, LeakyReLU, Merge, Moving, Pool, Rounding, TableActivation
 from .linear import BatchNorm, Linear
 from .quantizer import Mode
@@ -61,6 +63,7 @@ class BitTrue:
         ]
         self.traces: dict[str, int] = {}
         self._traced: dict[str, Callable[..., Any]] = {}
+        self._compiled: dict[str, Compiled] = {}
         self._float64 = False
         self.types: dict[str, FixedPoint] = {}
 
@@ -142,8 +145,21 @@ class BitTrue:
         """Return what the firmware outputs for the inputs `x` (one array an input, batch first), exactly."""
         dtype = tf.float64 if self._float64 else tf.float32
         self.mode.exact, self.mode.training, self.mode.dtype = True, False, dtype
-        parts = self._batches(x, f"predict_{dtype.name}", self.forward, dtype)
-        return [np.concatenate(p).astype(np.float64) for p in zip(*parts, strict=True)]
+        name = f"predict_{dtype.name}"
+        if name not in self._compiled:
+            signature = [[tf.TensorSpec((None, *part.shape[1:]), dtype) for part in x]]
+            self._compiled[name] = Compiled(
+                self.traced(name, self.forward, signature),
+                lambda: self.traced(f"{name}_compiled", self.forward, signature, jit_compile=True),
+            )
+        # parts of one size, since XLA compiles for each: the last is filled up with its first sample
+        samples = len(x[0])
+        size = max(1, math.ceil(samples / math.ceil(max(1, samples) / self.batch_size)))
+        parts = []
+        for start in range(0, max(1, samples), size):
+            batch = [_filled(part[start : start + size], size) for part in x]
+            parts.append(self._compiled[name]([tf.constant(part, dtype) for part in batch]))
+        return [np.concatenate(p)[:samples].astype(np.float64) for p in zip(*parts, strict=True)]
 
     def predict_float(self, x: Arrays) -> list[NDArray[np.float64]]:
         """Return what the model computes without any rounding."""
@@ -198,7 +214,9 @@ class BitTrue:
             self.traced(name, function, signature)
         return self._traced[name](*args)
 
-    def traced(self, name: str, function: Callable[..., Any], signature: Sequence[Any]) -> Callable[..., Any]:
+    def traced(
+        self, name: str, function: Callable[..., Any], signature: Sequence[Any], *, jit_compile: bool = False
+    ) -> Callable[..., Any]:
         """Return `function` as a graph that counts its traces under `name`; built on the first call."""
         if name not in self._traced:
 
@@ -206,8 +224,16 @@ class BitTrue:
                 self.traces[name] = self.traces.get(name, 0) + 1
                 return function(*inner)
 
-            self._traced[name] = tf.function(counted, input_signature=list(signature))
+            self._traced[name] = tf.function(
+                counted, input_signature=list(signature), jit_compile=jit_compile or None
+            )
         return self._traced[name]
+
+
+def _filled(part: NDArray[np.floating], size: int) -> NDArray[np.floating]:
+    """Return `part` with its first sample repeated at the end, so that there are `size`."""
+    missing = size - len(part)
+    return np.concatenate([part, np.repeat(part[:1], missing, axis=0)]) if missing else part
 
 
 _OWN_ROLES = ("accum", "table", "exp_table", "inv_table")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,29 +98,33 @@ class VariableFixedPoint(BaseQuantizer):
 
     def __call__(self, x: Any) -> Any:
         """Return `x` rounded, in the type that the model computes in (any shape)."""
-        x = tf.cast(tf.convert_to_tensor(x), self.mode.dtype)
+        return self.reader()(tf.cast(tf.convert_to_tensor(x), self.mode.dtype))
+
+    def reader(self) -> Callable[[Any], Any]:
+        """Return what rounds tensors of the model's type to the precision as it is now, for use in a loop."""
         if not self.mode.exact:
-            return x
+            return tf.identity
         packed = tf.cast(self.packed, self.mode.dtype)
         scale, low, high = packed[2], packed[3], packed[4]
+
+        def rounded(x: Any) -> Any:
+            steps = tf.raw_ops.ClipByValue(t=tf.round(x * scale), clip_value_min=low, clip_value_max=high)
+            return steps / scale
+
         if not self.mode.training:
-            return tf.clip_by_value(tf.round(x * scale), low, high) / scale
-        clip = self.clip_gradient
+            return rounded
+        middle, reach = (high + low) / 2 / scale, (high - low + 1) / 2 / scale
 
         @tf.custom_gradient
-        def rounded(value: Any) -> Any:
-            scaled = value * scale
-            result = tf.clip_by_value(tf.round(scaled), low, high) / scale
-
+        def trained(x: Any) -> Any:
             def gradient(upstream: Any) -> Any:
-                if not clip:
+                if not self.clip_gradient:
                     return upstream
-                inside = (scaled >= low - 0.5) & (scaled <= high + 0.5)
-                return tf.where(inside, upstream, tf.zeros_like(upstream))
+                return tf.where(tf.abs(x - middle) <= reach, upstream, tf.zeros((), x.dtype))
 
-            return result, gradient
+            return rounded(x), gradient
 
-        return rounded(x)
+        return trained
 
     def get_config(self) -> dict[str, Any]:
         """Return the precision at this moment."""

@@ -15,11 +15,18 @@ from bitfront.spaces import FixedPoint, Graph, Node
 
 from .accumulate import Accumulator
 from .base import Layer
-from .quantizer import Mode, VariableFixedPoint, floor_to
+from .quantizer import Mode, floor_to
 from .tables import Table
 
 UNROLL_LIMIT = 32
 """Sequences up to this long are unrolled when traced: faster steps for a longer trace."""
+
+_GATES: Mapping[str, str | Mapping[str, str]] = {
+    "lstm": {"input": "sigmoid", "forget": "sigmoid", "cell": "tanh", "output": "sigmoid"},
+    "gru": "sigmoid",
+    "simple_rnn": "tanh",
+}
+"""Cell -> the table of its gates, in the order of Keras's kernel columns."""
 
 Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
 
@@ -35,7 +42,7 @@ class Recurrent(Layer):
             self.make(role, value)
         self.cell = node.attrs.get("cell", node.op)
         self.tanh = Table("tanh", table_size, mode)
-        self.sigmoid = Table("sigmoid", table_size, mode)
+        self.gates = Table(_GATES[self.cell], table_size, mode, columns=node.attrs["units"])
         self.narrow = Accumulator(node, mode) if narrow else None
         self.accum_scale = tf.Variable(2.0**20, trainable=False, dtype=tf.float64)
         self.observed: dict[str, Any] = {}
@@ -44,7 +51,7 @@ class Recurrent(Layer):
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
         """Give tables and accumulator their types."""
         self.tanh.assign(types["table"])
-        self.sigmoid.assign(types["table"])
+        self.gates.assign(types["table"])
         self.accum_scale.assign(1.0 / types["accum"].step)
         if self.narrow:
             self.narrow.assign(types["accum"])
@@ -52,16 +59,12 @@ class Recurrent(Layer):
     def _matmul(self, x: Any, kernel: Any, bias: Any | None) -> Any:
         if self.narrow:
             return self.narrow.matmul(x, kernel, bias)
-        product = tf.tensordot(x, kernel, [[-1], [0]])
+        product = tf.matmul(x, kernel) if x.shape.rank == 2 else tf.tensordot(x, kernel, [[-1], [0]])
         return product if bias is None else product + bias
 
     def _store(self, x: Any) -> Any:
         """Return `x` as stored in the accumulator: unchanged where that is lossless."""
         return self.narrow.store(x) if self.narrow else x
-
-    def _state(self, x: Any) -> Any:
-        quantizer: VariableFixedPoint = self.quantizers["result"]
-        return quantizer(x)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the states of all steps, or the last one ([batch, steps, units] or [batch, units])."""
@@ -78,13 +81,12 @@ class Recurrent(Layer):
     def _run(self, x: Any, prefix: str) -> Any:
         projected = self._matmul(x, self.weight(f"{prefix}weight"), self.weight(f"{prefix}bias"))
         recurrent = self.weight(f"{prefix}recurrent_weight")
-        units = recurrent.shape[0]
-        zero = tf.zeros((tf.shape(x)[0], units), self.mode.dtype)
+        zero = tf.zeros((tf.shape(x)[0], recurrent.shape[0]), self.mode.dtype)
         start: tuple[Any, ...]
         if self.cell == "lstm":
-            step, start = self._lstm(recurrent, units), (zero, zero)
+            step, start = self._lstm(recurrent), (zero, zero)
         elif self.cell == "gru":
-            step, start = self._gru(recurrent, units, self.weight(f"{prefix}recurrent_bias")), (zero,)
+            step, start = self._gru(recurrent, self.weight(f"{prefix}recurrent_bias")), (zero,)
         else:
             step, start = self._simple(recurrent), (zero,)
         keep_all = self.node.attrs["return_sequences"]
@@ -103,45 +105,51 @@ class Recurrent(Layer):
 
         def watched(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
             *before, state_peak, accum_peak = states
-            z = tf.abs(projected) + tf.abs(tf.tensordot(before[0], recurrent, [[-1], [0]]))
+            z = tf.abs(projected) + tf.abs(tf.matmul(before[0], recurrent))
             after = step(projected, tuple(before))
             state_peak = tf.reduce_max([state_peak, *(tf.reduce_max(tf.abs(s)) for s in after)])
             return (*after, state_peak, tf.maximum(accum_peak, tf.reduce_max(z)))
 
         return watched
 
-    def _lstm(self, recurrent: Any, units: int) -> Step:
+    def _lstm(self, recurrent: Any) -> Step:
+        gates, tanh, state = self.gates.reader(), self.tanh.reader(), self.quantizers["result"].reader()
+
         def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
             h, c = states
             z = self._store(projected + self._matmul(h, recurrent, None))
-            gates = self._store(self.sigmoid(tf.concat([z[:, : 2 * units], z[:, 3 * units :]], 1)))
-            i, f, o = tf.split(gates, 3, axis=1)
-            g = self._store(self.tanh(z[:, 2 * units : 3 * units]))
-            c = self._state(g * i + c * f)
-            return self._state(o * self._store(self.tanh(c))), c
+            i, f, g, o = tf.split(self._store(gates(z)), 4, axis=1)
+            c = state(g * i + c * f)
+            return state(o * self._store(tanh(c))), c
 
         return step
 
-    def _gru(self, recurrent: Any, units: int, bias: Any) -> Step:
+    def _gru(self, recurrent: Any, bias: Any) -> Step:
+        gates, tanh, state = self.gates.reader(), self.tanh.reader(), self.quantizers["result"].reader()
+        scale = tf.cast(self.accum_scale, self.mode.dtype)
+        units = recurrent.shape[0]
+
         def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
             (h,) = states
             inner = self._matmul(h, recurrent, bias)
-            gates = self._store(projected[:, : 2 * units] + inner[:, : 2 * units])
-            z, r = tf.split(self._store(self.sigmoid(gates)), 2, axis=1)
+            z, r = tf.split(
+                self._store(gates(self._store(projected[:, : 2 * units] + inner[:, : 2 * units]))), 2, axis=1
+            )
             reset = r * inner[:, 2 * units :]
             # the product is stored in the accumulator, whose fraction is lossless for sums only
-            scale = tf.cast(self.accum_scale, self.mode.dtype)
             reset = self._store(reset) if self.narrow else floor_to(reset, scale, self.mode)
-            g = self._store(self.tanh(self._store(projected[:, 2 * units :] + reset)))
-            return (self._state(g * (1 - z) + h * z),)
+            g = self._store(tanh(self._store(projected[:, 2 * units :] + reset)))
+            return (state(g * (1 - z) + h * z),)
 
         return step
 
     def _simple(self, recurrent: Any) -> Step:
+        tanh, state = self.tanh.reader(), self.quantizers["result"].reader()
+
         def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
             (h,) = states
             z = self._store(projected + self._matmul(h, recurrent, None))
-            return (self._state(self._store(self.tanh(z))),)
+            return (state(self._store(tanh(z))),)
 
         return step
 

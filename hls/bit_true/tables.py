@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from .quantizer import Mode
 
 RANGES = {"sigmoid": 8.0, "tanh": 4.0}
 """Half the input range that a table spans: [-8, 8) and [-4, 4)."""
-_SMOOTH: dict[str, Callable[[Any], Any]] = {"sigmoid": tf.sigmoid, "tanh": tf.tanh}
+_STEEPNESS = {"sigmoid": 1.0, "tanh": 2.0}
+"""k in f(x) = k sigmoid(k x) - (k - 1)."""
 
 
 def _sigmoid(x: float) -> float:
@@ -35,30 +36,71 @@ def entries(function: str, size: int) -> np.ndarray:
 
 
 class Table:
-    """One lookup table with a variable entry type (`TRN`, as hls4ml's `table_t`); its size is fixed when built."""
+    """Lookup tables with a variable entry type (`TRN`, as hls4ml's `table_t`); their size is fixed when built.
 
-    def __init__(self, function: str, size: int, mode: Mode) -> None:
-        self.function, self.size, self.mode = function, size, mode
-        self._entries = entries(function, size)
-        self.scale = tf.Variable(1024.0, trainable=False, dtype=tf.float64)
+    One table serves all columns of its input, or a table each group of columns: the gates of a recurrent cell are
+    then looked up in one go.
+    """
+
+    def __init__(
+        self, functions: str | Mapping[str, str], size: int, mode: Mode, *, columns: int = 1
+    ) -> None:
+        """Hold one table for all columns, or one a gate (gate -> function, in the order of the columns).
+
+        `columns`: how many columns belong to a gate.
+        """
+        self.mode = mode
+        self.groups = (functions,) if isinstance(functions, str) else tuple(functions.values())
+        kinds = tuple(dict.fromkeys(self.groups))
+        self._entries = np.concatenate([entries(kind, size) for kind in kinds])
+        self.values = tf.Variable(self._entries, trainable=False, dtype=tf.float64)
+        self._half = float(size // 2)
+        self._per_unit = self._columns([size / (2.0 * RANGES[g]) for g in self.groups], columns)
+        self._start = self._columns([kinds.index(g) * size + size // 2 for g in self.groups], columns)
+        self._steepness = self._columns([_STEEPNESS[g] for g in self.groups], columns)
+
+    def _columns(self, values: list[Any], columns: int) -> Any:
+        """Return one number where all columns agree, else one a column."""
+        return values[0] if len(values) == 1 else np.repeat(values, columns)
 
     def assign(self, precision: FixedPoint) -> None:
         """Truncate entries to `precision` from now on."""
-        self.scale.assign(1.0 / precision.step)
+        self.values.assign(np.floor(self._entries / precision.step) * precision.step)
 
     def __call__(self, x: Any) -> Any:
-        """Return the table's answer to `x` (any shape)."""
-        smooth = _SMOOTH[self.function]
+        """Return the tables' answer to `x` ([..., columns])."""
+        return self.reader()(x)
+
+    def reader(self) -> Callable[[Any], Any]:
+        """Return what looks up in the tables as they are now, for use in a loop."""
         if not self.mode.exact:
-            return smooth(x)
-        n, half = self.size, RANGES[self.function]
-        scale = self.scale
-        table = tf.cast(tf.floor(tf.constant(self._entries, tf.float64) * scale) / scale, self.mode.dtype)
-        # C++ converts the scaled input to int: truncation toward zero; clipping first keeps int32 in range
-        position = tf.clip_by_value(x * (n / (2.0 * half)), -float(n), float(n))
-        index = tf.clip_by_value(tf.cast(position, tf.int32) + n // 2, 0, n - 1)
-        looked_up = tf.gather(table, index)
+            return self._smooth
+        values = tf.cast(self.values, self.mode.dtype)
+
+        def look_up(x: Any) -> Any:
+            # C++ converts the scaled input to int, truncating toward zero, and clips that to the table
+            position = tf.raw_ops.ClipByValue(
+                t=x * tf.constant(self._per_unit, x.dtype),
+                clip_value_min=tf.constant(-self._half, x.dtype),
+                clip_value_max=tf.constant(self._half - 1, x.dtype),
+            )
+            return tf.gather(values, tf.cast(position, tf.int32) + tf.constant(self._start, tf.int32))
+
         if not self.mode.training:
-            return looked_up
-        curve = smooth(x)
-        return curve + tf.stop_gradient(looked_up - curve)
+            return look_up
+
+        @tf.custom_gradient
+        def trained(x: Any) -> Any:
+            def gradient(upstream: Any) -> Any:
+                k = tf.constant(self._steepness, x.dtype)
+                y = tf.sigmoid(k * x)
+                return upstream * (k * k * y * (1.0 - y))
+
+            return look_up(x), gradient
+
+        return trained
+
+    def _smooth(self, x: Any) -> Any:
+        """Return the functions themselves: tanh(x) = 2 sigmoid(2x) - 1."""
+        k = tf.constant(self._steepness, x.dtype)
+        return k * tf.sigmoid(k * x) - (k - 1.0)
