@@ -64,6 +64,12 @@ class Evaluation:
     """QAT, one row an epoch: loss and the validation metric; a loss may be NaN where training diverged."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall seconds spent on `ptq`, `qat` and `estimate`."""
+    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What synthesis measured, by stage (csynth, vsynth, cosim) and key of `resources`; never in the file."""
+    calibrated_on: int = 0
+    """Finished C-syntheses of the study that corrected `resources` (see `synthesis.corrected`); 0 in the file."""
+    raw: Evaluation | None = field(default=None, repr=False, compare=False)
+    """The evaluation as its file has it, where this one is corrected; in no file."""
     reason: str | None = None
     """Why it isn't complete: a class and a colon first, `nan_loss: epoch 2` or `constraint lut: 51234 > 20000`."""
 
@@ -114,6 +120,20 @@ class Evaluation:
         return self.status == "complete" and all(value <= 0 for value in self.constraints.values())
 
     @property
+    def origin(self) -> str:
+        """Where the resources come from, as people read it: `estimate, calibrated on 3 designs`."""
+        return (
+            f"{self.source}, calibrated on {self.calibrated_on} designs"
+            if self.calibrated_on
+            else self.source
+        )
+
+    @property
+    def uncorrected(self) -> Evaluation:
+        """The evaluation with its estimate as it was made: what Optuna was told, on the scale of a study's box."""
+        return self.raw or self
+
+    @property
     def gain(self) -> float | None:
         """Metric after QAT minus metric of the same candidate without training; None where not both exist."""
         if "qat" not in self.metrics or "ptq" not in self.metrics:
@@ -125,7 +145,8 @@ class Evaluation:
         data: dict[str, Any] = {"schema": SCHEMA}
         for item in fields(self):
             value = getattr(self, item.name)
-            data[item.name] = dict(value) if isinstance(value, Mapping) else value
+            if item.name != "raw" and (value or item.name not in {"measured", "calibrated_on"}):
+                data[item.name] = dict(value) if isinstance(value, Mapping) else value
         data["layers"] = [dict(row) for row in self.layers]
         data["intervals"] = {key: [low, high] for key, (low, high) in self.intervals.items()}
         data["history"] = [
@@ -149,7 +170,7 @@ class Evaluation:
                 f"{where} has schema {data.get('schema')!r}, this bitfront reads {SCHEMA}: "
                 "open it with the version that wrote it."
             )
-        known = {item.name for item in fields(cls)}
+        known = {item.name for item in fields(cls)} - {"raw"}
         missing = {"number", "digest", "method", "status"} - set(data)
         extra = set(data) - known - {"schema"}
         if missing or extra:
@@ -179,6 +200,8 @@ class Evaluation:
                     for row in data.get("history", ())
                 ),
                 seconds=_floats(data.get("seconds", {})),
+                measured={str(k): _floats(v) for k, v in data.get("measured", {}).items()},
+                calibrated_on=int(data.get("calibrated_on", 0)),
                 reason=data.get("reason"),
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -186,6 +209,7 @@ class Evaluation:
 
     def write(self, study_dir: Path) -> Path:
         """Write `trials/<number>/evaluation.json` whole or not at all and return its path."""
+        assert not self.calibrated_on, "the file keeps the estimate as it was made"
         path = trial_folder(study_dir, self.number) / FILE
         write_atomic(path, json.dumps(self.to_json(), indent=1, allow_nan=False, default=_plain) + "\n")
         return path
@@ -216,10 +240,11 @@ def trial_folder(study_dir: Path, number: int) -> Path:
     return Path(study_dir) / "trials" / f"{number:05d}"
 
 
-def read_evaluations(study_dir: Path) -> list[Evaluation]:
+def read_evaluations(study_dir: Path, *, corrected: bool = True) -> list[Evaluation]:
     """Every finished trial of a study, by number (empty where none has finished).
 
-    A folder without `evaluation.json` belongs to a trial that was cut off, and is passed over.
+    A folder without `evaluation.json` belongs to a trial that was cut off, and is passed over. Where syntheses have
+    finished, the estimates are as these correct them, unless `corrected` is false: then as the files have them.
 
     Raises:
         UserError: when a file can't be read, or the number in it isn't its folder's.
@@ -232,7 +257,12 @@ def read_evaluations(study_dir: Path) -> list[Evaluation]:
                 f"{path} holds trial {evaluation.number}: the folder was renamed or copied by hand."
             )
         found.append(evaluation)
-    return sorted(found, key=lambda evaluation: evaluation.number)
+    found.sort(key=lambda evaluation: evaluation.number)
+    if not corrected:
+        return found
+    from .synthesis.corrected import corrected_study
+
+    return corrected_study(study_dir, found)
 
 
 def write_atomic(path: Path, text: str) -> None:

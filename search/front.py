@@ -126,7 +126,7 @@ class Box:
 
 def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box) -> float:
     """Return the volume that the feasible evaluations dominate, in units of the box; computed by Optuna (exact)."""
-    feasible = [e for e in evaluations if e.feasible]
+    feasible = [e.uncorrected for e in evaluations if e.feasible]
     if not feasible:
         return 0.0
     from optuna._hypervolume import compute_hypervolume

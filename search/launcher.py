@@ -22,6 +22,7 @@ from .ledger import Ledger
 from .objectives import Objective
 from .progress import Progress
 from .store import StudyStore
+from .synthesis import Companion
 from .tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
 from .workbench import Workbench
 
@@ -103,7 +104,7 @@ class _Launcher:
         self.bench = bench = Workbench(problem)
         reference = store.write_reference(bench)
         self.objectives, self.box = reference.objectives, reference.box
-        self.evaluations = {e.number: e for e in read_evaluations(store.folder)}
+        self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
         ledger = Ledger(
             config, store.folder, bench.space, self.objectives, self.evaluations.values(), self.progress.say
         )
@@ -112,8 +113,11 @@ class _Launcher:
         for evaluation in self.evaluations.values():
             tracker.trial(evaluation)  # what was cut off between a trial's files and its run
         self.progress.start(bench, reference, self.objectives)
+        self.companion = Companion(store.folder, config, reference, tracker, self.progress.say)
+        self.companion.start(self.evaluations.values())
         try:
             self._search(ledger, tracker)
+            self.companion.finish(self.evaluations)
         except KeyboardInterrupt:
             self.interrupted = True
             self.progress.say("Interrupted: what is finished is kept, the same command goes on from here.")
@@ -123,6 +127,7 @@ class _Launcher:
                 f"same command again; {len(self.evaluations)} finished trials are kept."
             ) from error
         finally:
+            self.companion.stop()
             self.progress.stop()
         return self._close(bench, tracker)
 
@@ -141,7 +146,7 @@ class _Launcher:
                     job = again.popleft() if again else ledger.ask()
                     outcome = self._known(job, executor)
                     if outcome is None:
-                        executor.submit(job)
+                        executor.submit(replace(job, correction=self.companion.correction))
                         under_way += 1
                     else:
                         self._finish(ledger, tracker, outcome)
@@ -182,9 +187,11 @@ class _Launcher:
             self.evaluations[evaluation.number] = evaluation
         ledger.tell(evaluation)
         tracker.trial(evaluation)
+        self.companion.step(self.evaluations)
         figures = self._figures(self.bench)
         tracker.progress(evaluation.number, figures)
-        self.progress.trial(evaluation, figures, self._front())
+        (shown,) = self.companion.view([evaluation])
+        self.progress.trial(shown, figures, self._front())
         self.store.spend(self._spent + time.monotonic() - self._began)
         self._check_streak(outcome)
 
@@ -211,11 +218,11 @@ class _Launcher:
         return MlflowTracker(Path(self.config.output), section.uri, warn=self.progress.say)
 
     def _front(self) -> list[Evaluation]:
-        return pareto(list(self.evaluations.values()), self.objectives)
+        return pareto(self.companion.view(self.evaluations.values()), self.objectives)
 
     def _figures(self, bench: Workbench) -> dict[str, float]:
         """Return the study's figures after this trial, for charts over trials."""
-        found = list(self.evaluations.values())
+        found = self.companion.view(self.evaluations.values())
         feasible = [e for e in found if e.feasible]
         figures = {
             "search/n_feasible": float(len(feasible)),
@@ -239,8 +246,9 @@ class _Launcher:
 
         front = self._front()
         if front and front[0].feasible and not self.interrupted:
-            front = [self.store.score_on_test(bench, e) for e in front]
-            self.evaluations |= {e.number: e for e in front}
+            scored = [self.store.score_on_test(bench, self.evaluations[e.number]) for e in front]
+            self.evaluations |= {e.number: e for e in scored}
+            front = self._front()
             self.store.write_reference(bench, test=True)
         artifacts: list[Path] = []
         if self.evaluations:
@@ -252,7 +260,7 @@ class _Launcher:
         tracker.finish([e.number for e in front if e.feasible], artifacts)
         result = StudyResult(
             self.store.folder,
-            tuple(self.evaluations[n] for n in sorted(self.evaluations)),
+            tuple(self.companion.view(self.evaluations[n] for n in sorted(self.evaluations))),
             tuple(front),
             self.interrupted,
         )

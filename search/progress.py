@@ -113,7 +113,9 @@ class Progress:
             values = "  ".join(f"{o.label} {format_value(o.value(e))}" for o in objectives)
             test = f"  (test {e.metrics['test']:.4f})" if "test" in e.metrics else ""
             self.say(f"  {how:8s} trial {e.number:4d} {e.method}  {values}{test}")
-        self.say(f"Resources are estimates; 80 % intervals are in {result.folder / 'report.html'}.")
+        calibrated = max(e.calibrated_on for e in result.evaluations)
+        note = f", calibrated on {calibrated} designs" if calibrated else ""
+        self.say(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")
         self.say(
             f"Next: bitfront export {result.folder} --pick knee --out best   (then: bitfront verify best)"
         )

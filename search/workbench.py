@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, describe, part, resolve
-from bitfront.hls.estimate import Estimate, estimate
+from bitfront.hls.estimate import Correction, Estimate, estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
 
 from .evaluation import Evaluation, Kind
@@ -102,6 +102,8 @@ class Workbench:
     constraints: tuple[Constraint, ...] = field(init=False)
     float_score: float = field(init=False)
     """The float model's validation metric."""
+    correction: Correction = field(default_factory=lambda: Correction.of([]))
+    """What the study's finished syntheses say of its estimates; limits are checked on corrected ones."""
     _float_weights: Weights = field(init=False, repr=False)
     _trained: bool = field(default=False, repr=False)
     _trainer: Trainer | None = field(default=None, repr=False)
@@ -223,8 +225,8 @@ class Workbench:
         record = Record(number, params, kind, candidate)
         record.cost(self.cost(candidate, types), types, self.graph)
         record.seconds["estimate"] = time.perf_counter() - started
-        record.constraints = resource_violations(self.constraints, record.resources)
-        reason = broken(self.constraints, record.constraints, record.resources)
+        likely = self._check(record)
+        reason = broken(self.constraints, record.constraints, likely)
         if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
         started = time.perf_counter()
@@ -244,13 +246,20 @@ class Workbench:
                 record.keep_untrained()
             else:
                 record.cost(self.cost(candidate, types, weights), types, self.graph)
-                record.constraints = resource_violations(self.constraints, record.resources)
+                self._check(record)
         method = record.candidate.method
         record.metrics["score"] = record.metrics[method]
         if not math.isfinite(record.metrics["score"]):
             return record.finish("failed", f"nan_metric: the {method} score is not finite"), None
         record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
         return record.finish("complete", None), weights
+
+    def _check(self, record: Record) -> Mapping[str, float]:
+        """Check the limits on resources as syntheses correct them, and return those."""
+        clock_ns = self.problem.config.device.clock_ns
+        likely, _ = self.correction.apply_figures(record.resources, {}, clock_ns)
+        record.constraints = resource_violations(self.constraints, likely)
+        return likely
 
     def test_score(self, types: Types, weights: Weights | None) -> float:
         """Return the metric of a candidate on the test split, which nothing else looks at."""

@@ -28,6 +28,7 @@ COMMANDS = [
     "ui",
     "sync",
     "estimate",
+    "synth",
 ]
 
 

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 import pytest
 from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
 
+from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import pareto, pick
 from bitfront.search.latency import Timing, read_latency, record_latency
@@ -32,6 +33,7 @@ from bitfront.search.report import (
 from bitfront.search.report.axes import readable
 from bitfront.search.report.page import headline
 from bitfront.search.report.view import layer_widths, mean_width, si, uniform_label
+from bitfront.search.synthesis import write_record
 from bitfront.spaces import UserError
 
 STUDY = plausible_study(60)
@@ -75,17 +77,14 @@ def full_page(tmp_path_factory):
 
 def write_measurements(study):
     """Half as many LUTs as estimated for one trial, a fifth more for another, and a run that failed."""
+    run = {"tool": "vitis-run", "fidelity": "csynth", "seconds": 1.0}
     for e, factor in ((scored()[0], 0.5), (scored()[1], 1.2)):
         figures = {"lut": factor * e.resources["lut"], "latency_cycles": e.resources["latency_cycles"]}
-        outcome = {"measured": {"csynth": figures}, "cause": None}
-        (study / "trials" / f"{e.number:05d}" / "synthesis.json").write_text(json.dumps(outcome))
-    failed = {
-        "measured": {},
-        "cause": "hls_unroll",
-        "line": "ERROR: Stop <unrolling>",
-        "advice": "Raise the reuse factor.",
-    }
-    (study / "trials" / f"{scored()[2].number:05d}" / "synthesis.json").write_text(json.dumps([failed]))
+        write_record(study, e.number, e.digest, SynthesisOutcome(measured={"csynth": figures}, **run))
+    failed = SynthesisOutcome(
+        cause="hls_unroll", line="ERROR: Stop <unrolling>", advice="Raise the reuse factor.", **run
+    )
+    write_record(study, scored()[2].number, scored()[2].digest, failed)
 
 
 def scored():
@@ -241,14 +240,15 @@ def test_every_figure_of_a_full_study_is_a_file_too(full_page):
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        ("trials/00000/synthesis.json", "{"),
-        ("trials/00000/synthesis.json", '{"tool": "x"}'),
+        ("trials/00000/synthesis/01-csynth/record.json", "{"),
+        ("trials/00000/synthesis/01-csynth/record.json", '{"tool": "x"}'),
         ("latency.json", "[{}]"),
         ("sensitivity.csv", "tensor,bits\na,b\n"),
     ],
 )
 def test_a_damaged_file_is_named_in_a_sentence(file, content, tmp_path):
     study = write_study(tmp_path / "toy", STUDY[:9])
+    (study / file).parent.mkdir(parents=True, exist_ok=True)
     (study / file).write_text(content)
     with pytest.raises(UserError, match=Path(file).name):
         write_report(study, figures=False)

@@ -5,44 +5,24 @@ No vendor tool is needed or used: `stand_in_tool.py` stands in for each, with re
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from test_reports import COSIM, UTILIZATION, csynth_xml
+from stand_ins import FAILED, StandIns
 
 from bitfront.hls.synthesis import Limits, find_tool, run_tree, synthesise
 from bitfront.spaces.errors import ToolMissing, UserError
 
-STAND_IN = Path(__file__).with_name("stand_in_tool.py")
 PLACE = {"part": "xcvu13p-flga2577-2-e", "clock_ns": 5.0}
-PASSED, FAILED = (COSIM.format(status=status, ii="4", more="") for status in ("Pass", "Fail"))
 LIMITS = Limits(timeout_s=60, memory_gib=4)
 
 
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
-    """Put the stand-in on PATH under the names of tools; reports in the documented format stand ready for it."""
-    reports, programs = tmp_path / "reports", tmp_path / "bin"
-    for place, text in (("syn/report/csynth.xml", csynth_xml()), ("sim/report/bitfront_cosim.rpt", PASSED)):
-        path = reports / "solution1" / place
-        path.parent.mkdir(parents=True)
-        path.write_text(text)
-    (reports / "vivado_synth.rpt").write_text(
-        UTILIZATION.format(version="2023.2", state="Synthesized", family="CLB")
-    )
-    programs.mkdir()
-    monkeypatch.setenv("STAND_IN_REPORTS", str(reports))
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-
-    def install(*names):
-        for name in names:
-            (programs / name).write_text(STAND_IN.read_text())
-            (programs / name).chmod(0o755)
-
-    return install
+    """Put the stand-in on PATH under the names of tools."""
+    return StandIns(tmp_path, monkeypatch).install
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from .estimator import QUANTITIES, Estimate
 
-__all__ = ["Correction"]
+__all__ = ["Correction", "Figures"]
+
+Figures = tuple[Mapping[str, float], Mapping[str, tuple[float, float]]]
+"""Quantities of a design, and the 80 % interval of each."""
 
 Z80 = 1.2815515655446004
 """Half-width of a normal's central 80 %, in standard deviations."""
@@ -47,7 +49,12 @@ class Correction:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[Estimate, Mapping[str, float]]]) -> Correction:
-        """Learn from pairs of a design's uncorrected estimate and what was measured of it.
+        """Learn from pairs of a design's uncorrected estimate and what was measured of it; see `of_figures`."""
+        return cls.of_figures((_figures(found), measured) for found, measured in pairs)
+
+    @classmethod
+    def of_figures(cls, pairs: Iterable[tuple[Figures, Mapping[str, float]]]) -> Correction:
+        """Learn from pairs of a design's uncorrected figures and what was measured of it.
 
         The measured figures go by the names in `QUANTITIES`; those that a report lacks are left out.
         """
@@ -55,10 +62,10 @@ class Correction:
         learned: dict[str, _Quantity] = {}
         for name in QUANTITIES:
             ratios, spreads = [], []
-            for found, measured in known:
-                if name in measured and name in found.intervals:
-                    ratios.append(math.log((measured[name] + 1) / (getattr(found, name) + 1)))
-                    low, high = found.intervals[name]
+            for (values, intervals), measured in known:
+                if name in measured and name in intervals:
+                    ratios.append(math.log((measured[name] + 1) / (values[name] + 1)))
+                    low, high = intervals[name]
                     spreads.append(math.log((high + 1) / (max(low, 0.0) + 1)) / (2 * Z80))
             if ratios:
                 learned[name] = _learn(ratios, max(sum(spreads) / len(spreads), 0.02))
@@ -75,18 +82,41 @@ class Correction:
         """
         if found.calibrated_on or not self.quantities:
             return found
-        totals: dict[str, Any] = {}
-        intervals = dict(found.intervals)
+        values, intervals = self.apply_figures(*_figures(found))
+        totals = {name: round(values[name]) for name in self.quantities}
+        return replace(found, intervals=intervals, calibrated_on=self.n, **totals)  # type: ignore[arg-type]
+
+    def apply_figures(
+        self,
+        values: Mapping[str, float],
+        intervals: Mapping[str, tuple[float, float]],
+        clock_ns: float | None = None,
+    ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+        """Return quantities, in whole units, and their intervals corrected; what isn't in `QUANTITIES` stays.
+
+        With a clock period, `latency_ns` and `ii_ns` follow from the corrected cycles.
+        """
+        values, intervals = dict(values), dict(intervals)
         for name, learned in self.quantities.items():
-            before = getattr(found, name)
-            value = max(0.0, (before + 1) * math.exp(learned.bias) - 1)
+            if name not in values:
+                continue
+            value = max(0.0, (values[name] + 1) * math.exp(learned.bias) - 1)
             reach = Z80 * math.sqrt(learned.bias_variance + learned.inside**2)
-            totals[name] = round(value)
+            values[name] = float(round(value))
             intervals[name] = (
                 max(0.0, (value + 1) * math.exp(-reach) - 1),
                 (value + 1) * math.exp(reach) - 1,
             )
-        return replace(found, intervals=intervals, calibrated_on=self.n, **totals)
+        for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
+            if clock_ns and cycles in self.quantities and cycles in values:
+                values[nanoseconds] = values[cycles] * clock_ns
+                low, high = intervals[cycles]
+                intervals[nanoseconds] = (low * clock_ns, high * clock_ns)
+        return values, intervals
+
+
+def _figures(found: Estimate) -> Figures:
+    return {name: float(getattr(found, name)) for name in QUANTITIES}, found.intervals
 
 
 def _learn(ratios: list[float], spread: float) -> _Quantity:

@@ -2,7 +2,7 @@
 
 from .source import MIN_SAMPLES, BundleSource
 from .verify import VerifyResult, verify_bundle
-from .write import export_bundle, write_bundle
+from .write import export_bundle, write_bundle, write_project
 
 __all__ = [
     "MIN_SAMPLES",
@@ -11,4 +11,5 @@ __all__ = [
     "export_bundle",
     "verify_bundle",
     "write_bundle",
+    "write_project",
 ]

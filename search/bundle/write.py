@@ -66,16 +66,7 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as place:
         bundle = Path(place) / "bundle"
         bundle.mkdir()
-        project = convert(
-            source.model,
-            source.hls_config,
-            bundle / "project",
-            backend=source.backend,
-            io_type=source.io_type,
-            part=source.part,
-            clock_ns=source.clock_ns,
-            project_name=source.project_name,
-        ).write()
+        project = write_project(source, bundle / "project")
         _write_golden(bundle, source, project)
         if check:
             _require_identical(source, project.compile())
@@ -85,6 +76,30 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
             target.rmdir()
         bundle.rename(target)
     return target
+
+
+def write_project(source: BundleSource, folder: Path) -> HlsProject:
+    """Write the hls4ml project alone to `folder`, with the golden data as its test bench's.
+
+    Raises:
+        UserError: when `folder` is in use.
+        BuildError: when hls4ml fails.
+    """
+    project = convert(
+        source.model,
+        source.hls_config,
+        folder,
+        backend=source.backend,
+        io_type=source.io_type,
+        part=source.part,
+        clock_ns=source.clock_ns,
+        project_name=source.project_name,
+    ).write()
+    bench = folder / "tb_data"
+    bench.mkdir(exist_ok=True)
+    _write_dat(bench / "tb_input_features.dat", source.golden_inputs)
+    _write_dat(bench / "tb_output_predictions.dat", source.golden_outputs)
+    return project
 
 
 def _require_free(out: Path) -> None:
@@ -131,7 +146,7 @@ def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> Non
 
 
 def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> None:
-    """Write the golden arrays, the program that runs the firmware on them, and the vendor's test bench data."""
+    """Write the golden arrays, and the program that runs the firmware on them."""
     golden = bundle / "golden"
     golden.mkdir()
     listed: dict[str, Any] = {
@@ -155,10 +170,6 @@ def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> No
         [int(np.prod(s)) for s in shapes] for shapes in (project.input_shapes, project.output_shapes)
     )
     (golden / "emulate.cpp").write_text(emulator_source(source.project_name, inputs, outputs, "../project"))
-    bench = project.folder / "tb_data"
-    bench.mkdir(exist_ok=True)
-    _write_dat(bench / "tb_input_features.dat", source.golden_inputs)
-    _write_dat(bench / "tb_output_predictions.dat", source.golden_outputs)
 
 
 def _write_dat(path: Path, arrays: Sequence[NDArray[Any]]) -> None:

@@ -19,6 +19,7 @@ _TOOLS = {
     "g++": "without it: search and report work; export and verify can't rebuild the firmware's emulation",
     "vitis-run": "without it: no C-synthesis here; estimates and exported projects are unaffected",
     "vitis_hls": "the same for Vitis HLS 2023.2 and older",
+    "vivado": "without it: no logic synthesis after C-synthesis",
     "vivado_hls": "needed only for backend: Vivado",
 }
 

@@ -48,8 +48,11 @@ def command(
     console.print(table)
     for key, value in {**chosen.metrics, **chosen.resources}.items():
         interval = chosen.intervals.get(key)
-        note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.source})" if interval else ""
+        note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
         console.print(f"{key:16s} {value:,.4f}{note}", markup=False)
+    for stage, figures in chosen.measured.items():
+        cells = "  ".join(f"{key} {value:,.0f}" for key, value in figures.items())
+        console.print(f"{stage:16s} {cells}", markup=False)
     console.print(
         _standing(chosen, pareto(evaluations, reference.objectives), evaluations, reference), markup=False
     )

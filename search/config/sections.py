@@ -269,6 +269,32 @@ class BudgetConfig(Section):
         return self
 
 
+class SynthesisConfig(Section):
+    """How AMD's tools are run where `max_fidelity` asks for them."""
+
+    jobs: Integer = Field(
+        default=1, ge=1, le=64, description="syntheses that run at once, beside the search", examples=[2]
+    )
+    timeout: Duration = Field(
+        default=7200.0,
+        description="longest time of one stage (s, m, h); then it is stopped and recorded as a timeout",
+        examples=["1h"],
+    )
+    memory_gib: Real = Field(
+        default=32.0,
+        gt=0,
+        description="most memory in GiB that one run with all that it starts may use; then it is stopped",
+        examples=[16],
+    )
+    finalists: Integer = Field(
+        default=3,
+        ge=1,
+        description="how many of the front (knee, best and smallest first) are followed up to `max_fidelity` once the "
+        "search is over",
+        examples=[5],
+    )
+
+
 class TrackingConfig(Section):
     """Where MLflow keeps the runs."""
 

@@ -21,6 +21,7 @@ from .sections import (
     DeviceConfig,
     HlsConfig,
     MetricConfig,
+    SynthesisConfig,
     TrackingConfig,
     TrainingConfig,
 )
@@ -115,6 +116,16 @@ class StudyConfig(Section):
     space: SpaceConfig = Field(default_factory=SpaceConfig, description="the precisions that are searched")
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="how the float model and the candidates are trained"
+    )
+    max_fidelity: Literal["estimate", "csynth", "vsynth", "cosim"] = Field(
+        default="estimate",
+        description="how far costs are followed: estimate alone; csynth synthesises members of the front while the "
+        "search goes on, each of which corrects the estimates; vsynth (logic synthesis) and cosim (co-simulation, after "
+        "logic synthesis) follow the finalists further. Without the tools the study says so once and goes on",
+        examples=["csynth"],
+    )
+    synthesis: SynthesisConfig = Field(
+        default_factory=SynthesisConfig, description="limits of the tools' runs"
     )
     budget: BudgetConfig = Field(
         default_factory=lambda: BudgetConfig(trials=60),
@@ -309,7 +320,7 @@ class StudyConfig(Section):
 
     @property
     def digest(self) -> str:
-        """Identify what shapes the results: 16 hex digits over all but name, budget, output, tracking, cluster and trial.
+        """Identify what shapes the results: 16 hex digits over all but the keys in `_WITHOUT_EFFECT`.
 
         A study that goes on with more trials keeps its digest. The contents of the model and data files are not
         part of it: see `Problem.digest`.
@@ -318,4 +329,4 @@ class StudyConfig(Section):
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 
-_WITHOUT_EFFECT = ("name", "budget", "output", "tracking", "cluster", "trial")
+_WITHOUT_EFFECT = ("name", "budget", "output", "tracking", "cluster", "trial", "max_fidelity", "synthesis")

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from bitfront.hls import BuildError
+from bitfront.hls.estimate import Correction
 from bitfront.spaces import BitfrontError, Candidate, Weights
 
 from ..evaluation import Evaluation, Kind
@@ -32,6 +33,8 @@ class Job:
     """Value of every dimension of the space."""
     candidate: Candidate
     kind: Kind = "search"
+    correction: Correction | None = None
+    """What the study's syntheses say so far; limits are checked on estimates that it corrects."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def evaluate(bench: Workbench, job: Job) -> Outcome:
     `out_of_memory`, `error`; executors add `timeout` and `crash`.
     """
     try:
+        bench.correction = job.correction or bench.correction
         return Outcome(*bench.evaluate(job.number, job.params, job.kind))
     except BuildError as error:
         return failure(job, f"compiler: {error}", error.log)

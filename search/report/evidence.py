@@ -55,7 +55,7 @@ def label(key: str) -> str:
 def pairs(view: StudyView) -> list[Pair]:
     """Return every estimate that a tool has measured too."""
     found = []
-    for e in view.evaluations:
+    for e in (shown.uncorrected for shown in view.evaluations):  # a corrected one knows what was measured
         for key in COMPARED:
             known = view.measured[e.number].value(key) if e.number in view.measured else None
             if known is not None and e.source == "estimate" and key in e.resources:

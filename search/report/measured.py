@@ -1,20 +1,19 @@
 """What synthesis tools found of a study's trials, read beside their estimates.
 
-`trials/00012/synthesis.json` holds one outcome of a tool or a list of them, the newest last; `evaluation.json` keeps
-the estimate whatever was measured.
+See `bitfront.search.synthesis.record`; of several runs the newest counts, and `evaluation.json` keeps the estimate
+whatever was measured.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from bitfront.spaces import UserError
+from bitfront.hls.synthesis import SynthesisOutcome
 
-FILE = "synthesis.json"
+from ..synthesis import read_records
+
 STAGES = {
     "csynth": "C-synthesis",
     "vsynth": "logic synthesis",
@@ -45,30 +44,22 @@ def read_measured(study_dir: Path, clock_ns: float) -> dict[int, Measured]:
     """Return what was measured, by trial; times in ns follow from the cycles and the study's clock.
 
     Raises:
-        UserError: when a file is damaged.
+        UserError: when a record is damaged.
     """
-    found = {}
-    for path in sorted((Path(study_dir) / "trials").glob(f"*/{FILE}")):
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            found[int(path.parent.name)] = _measured(data if isinstance(data, list) else [data], clock_ns)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} can't be read ({error!r}): synthesise the trial again.") from error
-    return found
+    runs: dict[int, list[SynthesisOutcome]] = {}
+    for record in read_records(study_dir):
+        runs.setdefault(record.number, []).append(record.outcome)
+    return {number: _measured(outcomes, clock_ns) for number, outcomes in runs.items()}
 
 
-def _measured(outcomes: list[Any], clock_ns: float) -> Measured:
+def _measured(outcomes: list[SynthesisOutcome], clock_ns: float) -> Measured:
     figures: dict[str, dict[str, float]] = {}
-    failures = []
     for outcome in outcomes:
-        for stage, values in outcome["measured"].items():
+        for stage, values in outcome.measured.items():
             known = figures.setdefault(stage, {})
-            known |= {key: float(value) for key, value in values.items()}
+            known |= values
             for cycles in ("latency", "ii"):
                 if f"{cycles}_cycles" in known:
                     known[f"{cycles}_ns"] = known[f"{cycles}_cycles"] * clock_ns
-        if outcome.get("cause"):
-            failures.append(
-                (str(outcome["cause"]), str(outcome.get("line", "")), str(outcome.get("advice", "")))
-            )
+    failures = [(one.cause, one.line, one.advice) for one in outcomes if one.cause]
     return Measured(figures, tuple(failures))

@@ -82,6 +82,8 @@ def _header(view: StudyView) -> str:
         if view.reasons() or view.synthesis_failures()
         else []
     )
+    designs = max((e.calibrated_on for e in view.evaluations), default=0)
+    calibrated = f", calibrated on {designs} synthesised designs," if designs else ""
     notice = ""
     if not view.any_feasible:
         nearest = (
@@ -90,8 +92,8 @@ def _header(view: StudyView) -> str:
         notice = f'<p class="notice" role="alert">No candidate meets every limit.{nearest} Relax a limit or run more trials.</p>'
     return (
         f"<h1>{html.escape(view.reference.study)}</h1>\n<p class=lead>{html.escape(headline(view))}</p>\n"
-        f"<p class=soft>Resources and latency are estimates with their 80 % intervals until a vendor tool has "
-        f"synthesised the design; scores are bit-true to the firmware.</p>{notice}\n"
+        f"<p class=soft>Resources and latency are estimates{calibrated} with their 80 % intervals; what a vendor tool "
+        f"measured stands beside them. Scores are bit-true to the firmware.</p>{notice}\n"
         f'<nav aria-label="Sections">{" ".join(links)}</nav>'
     )
 
@@ -121,7 +123,10 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
             else ""
         )
         unit = f" {cost.unit}" if cost.unit else ""
-        rows.append((cost.label, f"{si(value)}{unit} <small>({e.source}{interval}{share})</small>"))
+        rows.append((cost.label, f"{si(value)}{unit} <small>({e.origin}{interval}{share})</small>"))
+        for stage, figures in e.measured.items():
+            if cost.key in figures:
+                rows.append(("", f"{si(figures[cost.key])} <small>({html.escape(stage)}, measured)</small>"))
     listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{text}</dd>" for name, text in rows)
     command = f"bitfront export {shlex.quote(view.folder)} --pick {how}"
     difference = round(e.score - view.reference.float_score, 4)

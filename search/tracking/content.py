@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..evaluation import Evaluation, trial_folder
+from ..synthesis.record import SynthesisRecord
 
 # Seen in MLflow 3.17: the server refuses longer values, more params a call, and other characters in a name.
 MAX_VALUE = 6000
@@ -60,6 +61,26 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     metrics |= {f"violation/{k}": v for k, v in evaluation.constraints.items()}
     metrics |= {f"time/{k}_s": v for k, v in evaluation.seconds.items()}
     return {clean_name(k): v for k, v in metrics.items()}
+
+
+def synthesis_metrics(record: SynthesisRecord) -> dict[str, float]:
+    """Return what a synthesis measured, `csynth/lut` say, and how long it took."""
+    outcome = record.outcome
+    metrics = {f"{stage}/{k}": v for stage, figures in outcome.measured.items() for k, v in figures.items()}
+    if outcome.clock_ns is not None:
+        metrics["csynth/clock_ns"] = outcome.clock_ns
+    return metrics | {f"time/{outcome.fidelity}_s": outcome.seconds}
+
+
+def synthesis_tags(record: SynthesisRecord) -> dict[str, str]:
+    """Return the tags that say what a synthesis came to, and by which it is not sent twice."""
+    outcome = record.outcome
+    state = "complete" if outcome.ok else f"failed: {outcome.cause}"
+    return {
+        f"synthesis.{record.folder.name}": state,
+        "synthesis": f"{outcome.fidelity} {state}",
+        "synthesis.tool": " ".join(filter(None, (outcome.tool, outcome.version))),
+    }
 
 
 def run_curves(evaluation: Evaluation) -> Iterator[tuple[str, float, int]]:

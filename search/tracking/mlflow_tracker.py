@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation import Evaluation
+from ..synthesis.record import SynthesisRecord
 from . import content
 from .protocol import StudyRecord
 
@@ -104,6 +105,10 @@ class MlflowTracker:
     def progress(self, step: int, values: Mapping[str, float]) -> None:
         """Log figures of the study on the parent run at `step`, unless that step was logged before."""
         self._attempt(lambda: self._progress(step, values))
+
+    def synthesis(self, record: SynthesisRecord) -> None:
+        """Add to a trial's run what a synthesis measured, its reports and its log, unless they are there."""
+        self._attempt(lambda: self._synthesis(record))
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
         """Bring the `pareto` tags up to date, keep `artifacts` and `study.yaml` on the parent, and end it."""
@@ -216,6 +221,19 @@ class MlflowTracker:
         status = "FAILED" if evaluation.status == "failed" else "FINISHED"
         self._client.set_terminated(run_id, status)
         self._children[evaluation.number] = _Child(run_id, evaluation.digest, evaluation.status, False, True)
+
+    def _synthesis(self, record: SynthesisRecord) -> None:
+        child = self._children.get(record.number)
+        if child is None:
+            return
+        from mlflow.entities import Metric
+
+        tags = content.synthesis_tags(record)
+        if next(iter(tags)) in self._client.get_run(child.run_id).data.tags:
+            return
+        metrics = [Metric(k, float(v), _now(), 0) for k, v in content.synthesis_metrics(record).items()]
+        self._client.log_artifacts(child.run_id, str(record.folder), f"synthesis/{record.folder.name}")
+        self._log(child.run_id, {}, metrics, tags)
 
     def _log(
         self, run_id: str, params: Mapping[str, str], metrics: Sequence[Any], tags: Mapping[str, str]

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from ..evaluation import Evaluation
 from ..reference import Reference
+from ..synthesis.record import SynthesisRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class Tracker(Protocol):
     """Shows a study to people while it runs; the study folder, not the tracker, is the record.
 
     Life of a study: `start` once (again after a resume, with the same `study_id`); then `trial` and `progress` as
-    trials finish; `finish` at the end, also after an interruption, and as often as the front should be shown.
+    trials finish, and `synthesis` as a tool is done with one; `finish` at the end, also after an interruption, and as often as the front should be shown.
     No method raises because the tracker's storage fails: it warns once and drops what follows.
     """
 
@@ -71,6 +72,9 @@ class Tracker(Protocol):
 
     def progress(self, step: int, values: Mapping[str, float]) -> None:
         """Show figures of the whole study after `step` trials; a step that was shown before is skipped."""
+
+    def synthesis(self, record: SynthesisRecord) -> None:
+        """Show what a synthesis of a trial gave, beside its estimate; showing it again changes nothing."""
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
         """Mark the trials that are on the front, unmark those that left it, and keep `artifacts` with the study."""
@@ -86,6 +90,9 @@ class NullTracker:
         """Do nothing."""
 
     def progress(self, step: int, values: Mapping[str, float]) -> None:
+        """Do nothing."""
+
+    def synthesis(self, record: SynthesisRecord) -> None:
         """Do nothing."""
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:

@@ -9,6 +9,7 @@ from bitfront.spaces import UserError
 from ..evaluation import read_evaluations
 from ..front import pareto
 from ..reference import Reference
+from ..synthesis.record import read_records
 from .mlflow_tracker import MlflowTracker, default_uri
 from .protocol import StudyRecord
 
@@ -40,11 +41,17 @@ def sync(study_dir: Path, *, uri: str | None = None) -> int:
         raise UserError(message)
 
     study_dir = Path(study_dir)
-    evaluations = read_evaluations(study_dir)
-    front = [e.number for e in pareto(evaluations, Reference.read(study_dir).objectives) if e.feasible]
+    evaluations = read_evaluations(study_dir, corrected=False)
+    front = [
+        e.number
+        for e in pareto(read_evaluations(study_dir), Reference.read(study_dir).objectives)
+        if e.feasible
+    ]
     tracker = MlflowTracker(study_dir.parent, uri or tracking_uri(study_dir), warn=refuse)
     tracker.start(StudyRecord.of(study_dir))
     for evaluation in evaluations:
         tracker.trial(evaluation)
+    for record in read_records(study_dir):
+        tracker.synthesis(record)
     tracker.finish(front, [study_dir / name for name in ARTIFACTS])
     return len(evaluations)

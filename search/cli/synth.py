@@ -1,0 +1,73 @@
+"""`bitfront synth`: the vendor's own figures for a study's front."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+EXAMPLES = """\
+Examples: `bitfront synth studies/top-tagging --top 3`; `bitfront synth studies/top-tagging --pareto --jobs 2 --timeout 1h`;
+`bitfront synth copied-study --top 1 --fidelity cosim`. Needs AMD's tools on PATH (exit code 4 without); a copied study
+folder is enough. Results stand beside the estimates, which they correct (`bitfront show`, the report, MLflow).
+"""
+
+
+def command(
+    study: Annotated[str, typer.Argument(help="Study folder, study file, or name under ./studies.")],
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most designs: knee, best and smallest first; default synthesis.finalists of the study.",
+        ),
+    ] = None,
+    pareto: Annotated[bool, typer.Option("--pareto", help="The whole front.")] = False,
+    fidelity: Annotated[
+        Literal["csynth", "vsynth", "cosim"] | None,
+        typer.Option(help="How far; default max_fidelity of the study, csynth at least."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs at once, instead of the study's.")] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="Longest time of one stage (90s, 10m, 2h), instead of the study's.")
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(min=0.1, help="Most memory of one run in GiB, instead of the study's.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the tools' projects in STUDY/synthesis.")
+    ] = False,
+) -> None:
+    """Synthesise a study's front with AMD's tools, and record what they report beside the estimates."""
+    from bitfront.search.config import load_study
+    from bitfront.search.config.quantities import duration
+    from bitfront.spaces.errors import UserError
+
+    from .places import study_folder
+
+    if top and pareto:
+        raise UserError("Give either --top or --pareto.")
+    try:
+        seconds = duration(timeout) if timeout else None
+    except ValueError as error:
+        raise UserError(f"--timeout {timeout!r} {error}.") from None
+    folder = study_folder(study)
+    config = load_study(folder / "study.yaml")
+    wanted = fidelity or (config.max_fidelity if config.max_fidelity != "estimate" else "csynth")
+    from bitfront.hls.synthesis import find_tool
+
+    find_tool(config.hls.backend, wanted)  # before TensorFlow, which takes seconds to load
+    from bitfront.search.synthesis import synthesise_study
+
+    records = synthesise_study(
+        folder,
+        most=None if pareto else top or config.synthesis.finalists,
+        fidelity=wanted,
+        jobs=jobs,
+        timeout_s=seconds,
+        memory_gib=memory,
+        keep=keep,
+        say=typer.echo,
+    )
+    if records and not any(record.outcome.ok for record in records):
+        raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""Synthesis of a study that has run, on this machine or on another one that has a copy of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bitfront.hls.synthesis import STAGES, Fidelity, Limits, find_tool
+from bitfront.spaces import NothingFeasible
+
+from ..config import StudyConfig, load_study
+from ..evaluation import Evaluation, read_evaluations
+from ..reference import Reference
+from ..tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
+from ..tracking.sync import ARTIFACTS, tracking_uri
+from .companion import describe_record, finalists
+from .jobs import SynthesisJobs
+from .record import SynthesisRecord
+
+__all__ = ["choose_trials", "synthesise_study", "track"]
+
+
+def choose_trials(study_dir: Path, most: int | None) -> list[Evaluation]:
+    """Return the front's feasible members as the files have them, knee, best and smallest first; at most `most`.
+
+    Raises:
+        NothingFeasible: there is none.
+    """
+    reference = Reference.read(study_dir)
+    chosen = finalists(read_evaluations(study_dir), reference.objectives, most)
+    if not chosen:
+        raise NothingFeasible(
+            f"No trial of {study_dir} meets the constraints, so there is nothing to synthesise."
+        )
+    raw = {e.number: e for e in read_evaluations(study_dir, corrected=False)}
+    return [raw[e.number] for e in chosen]
+
+
+def synthesise_study(
+    study_dir: Path,
+    *,
+    most: int | None = None,
+    fidelity: Fidelity = "csynth",
+    jobs: int | None = None,
+    timeout_s: float | None = None,
+    memory_gib: float | None = None,
+    keep: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[SynthesisRecord]:
+    """Synthesise the front of a study, at most `most` of it, and return what came of each.
+
+    Designs that were followed to `fidelity` before are passed over; one that failed is tried again. Results go to the
+    trials' folders and to MLflow. What is not given is as the study file says.
+
+    Raises:
+        ToolMissing: no tool for the study's backend is on PATH.
+        UserError: the folder is no study.
+        NothingFeasible: no trial meets the constraints.
+    """
+    config = load_study(study_dir / "study.yaml")
+    section = config.synthesis
+    tool = find_tool(config.hls.backend, fidelity)
+    chosen = choose_trials(study_dir, most)
+    measured = {e.digest: e.measured for e in read_evaluations(study_dir)}
+    waiting = [e for e in chosen if not all(stage in measured[e.digest] for stage in STAGES[fidelity])]
+    for evaluation in chosen:
+        if evaluation not in waiting:
+            say(f"Trial {evaluation.number} has its {fidelity} already.")
+    limits = Limits(timeout_s or section.timeout, memory_gib or section.memory_gib)
+    runs = SynthesisJobs(study_dir, tool, limits, jobs or section.jobs, keep)
+    known = {e.number: e for e in chosen}
+    records: list[SynthesisRecord] = []
+    if waiting:
+        say(f"{len(waiting)} designs to {fidelity} with {tool.path}, {runs.jobs} at once")
+    try:
+        while waiting or runs.busy:
+            while waiting and runs.free:
+                evaluation = waiting.pop(0)
+                runs.submit(evaluation.number, evaluation.digest, fidelity)
+            for record in runs.finished(patient=True):
+                say(describe_record(record, known[record.number].resources))
+                records.append(record)
+    finally:
+        runs.stop()
+    track(study_dir, config, [(known[r.number], r) for r in records], say)
+    return records
+
+
+def track(
+    study_dir: Path,
+    config: StudyConfig,
+    results: list[tuple[Evaluation, SynthesisRecord]],
+    say: Callable[[str], None],
+) -> None:
+    """Send results to where the study is tracked, and write its report anew: corrected estimates move the front."""
+    from ..report import write_report
+
+    if not results:
+        return
+    reference = Reference.read(study_dir)
+    front = [e.number for e in finalists(read_evaluations(study_dir), reference.objectives)]
+    write_report(study_dir)
+    tracker: Tracker = (
+        MlflowTracker(study_dir.parent, tracking_uri(study_dir), warn=say)
+        if config.tracking.enabled
+        else NullTracker()
+    )
+    tracker.start(StudyRecord.of(study_dir))
+    for evaluation, record in results:
+        tracker.trial(evaluation)
+        tracker.synthesis(record)
+    tracker.finish(front, [study_dir / name for name in ARTIFACTS])
