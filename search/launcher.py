@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from bitfront.spaces import UserError
 
-from .evaluation import Evaluation, read_evaluations, trial_folder
+from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, pareto
 from .latency import record_latency
 from .ledger import Ledger
+from .locks import alone, locked
 from .objectives import Objective
 from .progress import Progress
+from .storage import JOURNAL
 from .store import StudyStore
 from .synthesis import Companion
 from .tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
@@ -78,7 +80,7 @@ def run_study(
     store = StudyStore(Path(config.output) / config.name)
     if fresh:
         store.set_aside()
-    with store.locked():
+    with locked(store.folder, shared=config.storage != JOURNAL):
         return _Launcher(config, base_dir, store, Progress(console), trials, wall).run()
 
 
@@ -100,18 +102,17 @@ class _Launcher:
         store, config = self.store, self.config
         self.progress.say(f"Study {config.name} in {store.folder}")
         bound_tensorflow()
-        problem = store.open(config, self.base_dir, self.progress)
-        self.bench = bench = Workbench(problem)
-        reference = store.write_reference(bench)
+        with alone(store.folder):
+            problem = store.open(config, self.base_dir, self.progress)
+            self.bench = bench = Workbench(problem)
+            reference = store.write_reference(bench)
         self.objectives, self.box = reference.objectives, reference.box
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
         ledger = Ledger(
-            config, store.folder, bench.space, self.objectives, self.evaluations.values(), self.progress.say
+            config, store, bench.space, self.objectives, self.evaluations.values(), self.progress.say
         )
         tracker = self._tracker()
-        tracker.start(StudyRecord.of(store.folder))
-        for evaluation in self.evaluations.values():
-            tracker.trial(evaluation)  # what was cut off between a trial's files and its run
+        self._start_tracking(tracker)
         self.progress.start(bench, reference, self.objectives)
         self.companion = Companion(store.folder, config, reference, tracker, self.progress.say)
         self.companion.start(self.evaluations.values())
@@ -129,45 +130,63 @@ class _Launcher:
         finally:
             self.companion.stop()
             self.progress.stop()
+            ledger.close()
         return self._close(bench, tracker)
+
+    def _start_tracking(self, tracker: Tracker) -> None:
+        """Open the study's run, and log the trials that were cut off between their files and their runs."""
+        with alone(self.store.folder):
+            tracker.start(StudyRecord.of(self.store.folder))
+            for evaluation in self.evaluations.values():
+                tracker.trial(evaluation)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
     def _search(self, ledger: Ledger, tracker: Tracker) -> None:
         self._spent, self._began = self.store.spent_seconds(), time.monotonic()
+        executor: Executor | None = None
         again = deque(ledger.interrupted())
-        if not again and not self._room(0):
-            return
-        executor = open_executor(self.bench, self.store.folder, self.progress.say)
         under_way = 0
         try:
             while True:
-                while under_way < executor.slots and (again or self._room(under_way)):
-                    job = again.popleft() if again else ledger.ask()
+                while executor is None or under_way < executor.slots:
+                    job = again.popleft() if again else self._next(ledger)
+                    if job is None:
+                        break
+                    executor = executor or open_executor(self.bench, self.store.folder, self.progress.say)
                     outcome = self._known(job, executor)
                     if outcome is None:
                         executor.submit(replace(job, correction=self.companion.correction))
                         under_way += 1
                     else:
                         self._finish(ledger, tracker, outcome)
-                if not under_way:
+                if under_way:
+                    assert executor is not None
+                    self._finish(ledger, tracker, executor.wait())
+                    under_way -= 1
+                    continue
+                again = deque(ledger.interrupted())  # of launchers that ended meanwhile
+                if not again:
+                    _, running = ledger.elsewhere()
+                    if running:
+                        self.progress.say(f"{len(running)} trials are still evaluated by other launchers.")
                     return
-                self._finish(ledger, tracker, executor.wait())
-                under_way -= 1
+                self._start_tracking(tracker)
         finally:
-            executor.close()
+            if executor is not None:
+                executor.close()
 
-    def _room(self, under_way: int) -> bool:
-        """Whether the budget allows one more candidate."""
+    def _next(self, ledger: Ledger) -> Job | None:
+        """Return a new candidate if the budget allows one."""
         trials = self.trials or (self.config.budget.trials if self.wall is None else None)
         wall = self.wall if self.wall is not None else self.config.budget.wall
-        return (trials is None or len(self.evaluations) + under_way < trials) and (
-            wall is None or self._spent + time.monotonic() - self._began < wall
-        )
+        if wall is not None and self._spent + time.monotonic() - self._began >= wall:
+            return None
+        return ledger.ask(trials)
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:
         """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
-        done = self.evaluations.get(job.number)
+        done = self.evaluations.get(job.number) or self._read(job.number)
         if done is not None and dict(done.params) == dict(job.params):
             return Outcome(done, self.store.weights(job.number))
         twin = next((e for e in self.evaluations.values() if dict(e.params) == dict(job.params)), None)
@@ -186,6 +205,7 @@ class _Launcher:
             self.store.write_trial(evaluation, outcome.weights, outcome.log)
             self.evaluations[evaluation.number] = evaluation
         ledger.tell(evaluation)
+        self._hear(ledger)
         tracker.trial(evaluation)
         self.companion.step(self.evaluations)
         figures = self._figures(self.bench)
@@ -194,6 +214,16 @@ class _Launcher:
         self.progress.trial(shown, figures, self._front())
         self.store.spend(self._spent + time.monotonic() - self._began)
         self._check_streak(outcome)
+
+    def _hear(self, ledger: Ledger) -> None:
+        """Take up what other launchers of the study have finished."""
+        finished, _ = ledger.elsewhere()
+        found = {number: self._read(number) for number in finished - self.evaluations.keys()}
+        self.evaluations |= {number: e for number, e in found.items() if e is not None}
+
+    def _read(self, number: int) -> Evaluation | None:
+        path = trial_folder(self.store.folder, number) / FILE
+        return Evaluation.read(path) if path.exists() else None
 
     def _check_streak(self, outcome: Outcome) -> None:
         """Stop a study whose every candidate fails in a way that isn't the candidate's.

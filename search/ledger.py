@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import optuna
+from optuna.trial import Trial, TrialState, create_trial
 
 from bitfront.spaces import Space
 
 from .evaluation import Evaluation, Kind
 from .execution import Job
 from .journal import repair_journal
+from .locks import Presence, alone
 from .objectives import Objective
 from .samplers import as_optuna, baselines, distributions, seeded_sampler, suggest
+from .storage import JOURNAL, JOURNAL_FILE, open_storage, patiently
 
 if TYPE_CHECKING:
-    import optuna
-
     from .config import StudyConfig
+    from .store import StudyStore
 
-JOURNAL = "journal.log"
+_T = TypeVar("_T")
+_HOLDER = "launcher"
+"""User attribute of a trial: the launcher that has it."""
 _STARTUP = 10
 """Trials that a sampler waits for before it models, at least."""
 
@@ -30,44 +35,51 @@ class Ledger:
     """Asks Optuna for candidates and tells it of results.
 
     Opening repairs what an interruption left: a torn journal, missing baselines, trials whose files are there but
-    which the journal lost.
+    which the storage lost. With a database, several launchers may have a ledger of the same study.
 
     Args:
         config: the study.
-        folder: the study's folder.
+        store: the study's folder.
         space: what a candidate is drawn from.
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
         say: takes sentences for the user.
 
     Raises:
-        UserError: when the journal is damaged, or the sampler can't be had.
+        UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
+        ToolMissing: when the database's driver isn't installed.
     """
 
     def __init__(
         self,
         config: StudyConfig,
-        folder: Path,
+        store: StudyStore,
         space: Space,
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
         say: Callable[[str], None],
     ) -> None:
-        self._space, self._objectives = space, objectives
+        self._space, self._objectives, self._folder = space, objectives, store.folder
+        self._url, self._say = config.storage, say
         self._open: dict[int, optuna.Trial] = {}
-        notice = repair_journal(folder / JOURNAL)
-        if notice:
+        self.shared = config.storage != JOURNAL
+        self._presence = Presence(store.folder) if self.shared else None
+        if not self.shared and (notice := repair_journal(store.folder / JOURNAL_FILE)):
             say(notice)
         uniform = baselines(space)
-        with _quiet():
-            sampler = seeded_sampler(config.sampler, config.seed, startup=max(_STARTUP, len(uniform)))
-            self._study = _open_study(folder / JOURNAL, config.directions(), sampler)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with _quiet(), alone(store.folder):
+            self._study = optuna.create_study(
+                study_name=f"{config.name}-{store.run_id}" if self.shared else "bitfront",
+                storage=open_storage(config.storage, store.folder),
+                directions=[*config.directions()],  # type: ignore[list-item]
+                load_if_exists=True,
+                sampler=seeded_sampler(config.sampler, config.seed, startup=max(_STARTUP, len(uniform))),
+            )
             self._restore({e.number: e for e in finished}, uniform)
 
     def _restore(self, finished: Mapping[int, Evaluation], uniform: Sequence[Mapping[str, Any]]) -> None:
-        """Enqueue the uniform baselines that are missing, then put back trials that the journal lost."""
-        from optuna.trial import TrialState, create_trial
-
+        """Enqueue the uniform baselines that are missing, then put back trials that the storage lost."""
         trials = self._study.get_trials(deepcopy=False)
         begun = len(trials)
         if all(t.state == TrialState.WAITING for t in trials):
@@ -87,20 +99,45 @@ class Ledger:
             )
 
     def interrupted(self) -> list[Job]:
-        """Return the trials that a launcher which is gone left running; one that was half drawn is drawn to its end."""
-        from optuna.trial import Trial, TrialState
+        """Take over the trials that a launcher which is gone left running; a half-drawn one is drawn to its end."""
+        return self._patiently(self._interrupted)
 
-        with _quiet():
-            return [
-                self._job(Trial(self._study, frozen._trial_id))
+    def _interrupted(self) -> list[Job]:
+        with _quiet(), alone(self._folder):
+            left = [
+                Trial(self._study, frozen._trial_id)
                 for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-                if frozen.number not in self._open
+                if frozen.number not in self._open and not self._held(frozen.user_attrs.get(_HOLDER))
             ]
-
-    def ask(self) -> Job:
-        """Draw a new candidate."""
+            for trial in left:
+                self._hold(trial)
         with _quiet():
-            return self._job(self._study.ask())
+            return [self._job(trial) for trial in left]
+
+    def _held(self, holder: str | None) -> bool:
+        """Whether a launcher other than this one, and alive, has a trial."""
+        if self._presence is None or holder is None or holder == self._presence.name:
+            return False
+        return self._presence.lives(holder)
+
+    def _hold(self, trial: optuna.Trial) -> None:
+        if self._presence is not None:
+            trial.set_user_attr(_HOLDER, self._presence.name)
+
+    def ask(self, most: int | None) -> Job | None:
+        """Draw a new candidate; None where `most` have been begun already, by all launchers together."""
+        return self._patiently(lambda: self._ask(most))
+
+    def _ask(self, most: int | None) -> Job | None:
+        with _quiet():
+            # under the lock, so that launchers don't exceed the budget together and every trial has a holder
+            with alone(self._folder):
+                trials = self._study.get_trials(deepcopy=False)
+                if most is not None and sum(t.state != TrialState.WAITING for t in trials) >= most:
+                    return None
+                trial = self._study.ask()
+                self._hold(trial)
+            return self._job(trial)
 
     def _job(self, trial: optuna.Trial) -> Job:
         params = suggest(trial, self._space)
@@ -110,34 +147,36 @@ class Ledger:
 
     def tell(self, evaluation: Evaluation) -> None:
         """Tell what became of a trial that was asked for."""
-        from optuna.trial import TrialState
+        self._patiently(lambda: self._tell(evaluation))
+        del self._open[evaluation.number]
 
-        trial = self._open.pop(evaluation.number)
+    def _tell(self, evaluation: Evaluation) -> None:
+        trial = self._open[evaluation.number]
         with _quiet():
             for name, violation in evaluation.constraints.items():
                 trial.set_constraint(name, violation)
+            values, state = None, TrialState.PRUNED if evaluation.status == "infeasible" else TrialState.FAIL
             if evaluation.status == "complete":
-                self._study.tell(trial, [o.value(evaluation) for o in self._objectives])
-            else:
-                state = TrialState.PRUNED if evaluation.status == "infeasible" else TrialState.FAIL
-                self._study.tell(trial, state=state)
+                values, state = [o.value(evaluation) for o in self._objectives], TrialState.COMPLETE
+            self._study.tell(trial, values, state=state, skip_if_finished=True)
 
+    def elsewhere(self) -> tuple[set[int], set[int]]:
+        """Return the numbers of the trials that are finished, and of those that other launchers have running."""
+        if not self.shared:
+            return set(), set()
+        trials = self._patiently(lambda: self._study.get_trials(deepcopy=False))
+        return (
+            {t.number for t in trials if t.state.is_finished()},
+            {t.number for t in trials if t.state == TrialState.RUNNING and t.number not in self._open},
+        )
 
-def _open_study(
-    journal: Path, directions: Sequence[str], sampler: optuna.samplers.BaseSampler
-) -> optuna.Study:
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+    def close(self) -> None:
+        """Show other launchers that this one is gone."""
+        if self._presence is not None:
+            self._presence.end()
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        study_name="bitfront",
-        storage=JournalStorage(JournalFileBackend(str(journal))),
-        directions=[*directions],  # type: ignore[list-item]
-        load_if_exists=True,
-        sampler=sampler,
-    )
+    def _patiently(self, action: Callable[[], _T]) -> _T:
+        return patiently(action, self._url, self._say)
 
 
 @contextlib.contextmanager

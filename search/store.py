@@ -6,12 +6,10 @@ Optuna's; `golden.npz` some validation inputs for bundles; `trials/00012/` one f
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+import uuid
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +22,7 @@ from bitfront.hls import part
 from bitfront.spaces import FixedPoint, UserError, Weights
 
 from .evaluation import Evaluation, trial_folder, write_atomic
+from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
 
@@ -46,36 +45,18 @@ class StudyStore:
     # -- opening -----------------------------------------------------------------------------------------------
 
     def set_aside(self) -> None:
-        """Move an existing study out of the way, to the first free `NAME.1`, `NAME.2`, ..."""
+        """Move an existing study out of the way, to the first free `NAME.1`, `NAME.2`, ...
+
+        Raises:
+            UserError: when it is being run.
+        """
         if not self.folder.exists():
             return
         number = 1
         while (aside := self.folder.with_name(f"{self.folder.name}.{number}")).exists():
             number += 1
-        self.folder.rename(aside)
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder against a second launcher.
-
-        Raises:
-            UserError: when another launcher holds it, or the folder can't be written.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / ".lock").open("w")
-        except OSError as error:
-            raise UserError(
-                f"The study folder {self.folder} can't be written ({error.strerror}): set `output` to another folder."
-            ) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    f"Study {self.folder} is being run by another process: wait for it, or choose another name."
-                ) from None
-            yield
+        with locked(self.folder):
+            self.folder.rename(aside)
 
     def open(self, config: StudyConfig, base_dir: Path, progress: Progress) -> Problem:
         """Load model and data and train the float model, or take up what an earlier run left.
@@ -90,7 +71,7 @@ class StudyStore:
             progress.say(f"Note: {notice}")
         identity = {"config": config.digest, "problem": problem.digest}
         known = self._identity()
-        if known and known != identity:
+        if known and {key: known.get(key) for key in identity} != identity:
             what = "settings" if known.get("config") != identity["config"] else "model code or data"
             raise UserError(
                 f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
@@ -100,8 +81,14 @@ class StudyStore:
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
         if not known:
+            identity["run"] = uuid.uuid4().hex[:8]
             write_atomic(self.folder / "identity.json", json.dumps(identity) + "\n")
         return problem
+
+    @property
+    def run_id(self) -> str:
+        """Tells this folder's study from others of its name, in a database that holds several."""
+        return (self._identity() or {}).get("run", "")
 
     def _identity(self) -> dict[str, str] | None:
         path = self.folder / "identity.json"

@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bitfront.spaces.errors import UserError
 
+from .secrets import redact
+
 
 class Section(BaseModel):
     """A frozen part of a study file: unknown keys are refused, defaults are checked like given values.
@@ -138,5 +140,5 @@ def _sentence(fault: ErrorDetails, root: type[BaseModel]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = redact(repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -20,6 +20,7 @@ from .fields import (
     Strategies,
     TimeLimit,
 )
+from .secrets import restored
 
 
 class MetricConfig(Section):
@@ -304,6 +305,12 @@ class TrackingConfig(Section):
         description="MLflow tracking server or store; without it, a sqlite file in `output`, no server needed",
         examples=["http://127.0.0.1:5000"],
     )
+
+    @field_validator("uri")
+    @classmethod
+    def _usable(cls, value: str | None) -> str | None:
+        return None if value is None else restored(value)
+
     experiment: str | None = Field(
         default=None, description="MLflow experiment; without it, the study's name", examples=["jets"]
     )

@@ -15,6 +15,7 @@ from pydantic import Field, PlainSerializer, field_validator, model_validator
 from .base import Section, at
 from .fields import Integer, Real, tuple_of
 from .running import ClusterConfig, TrialConfig
+from .secrets import redact, restored
 from .sections import (
     BudgetConfig,
     ConstraintsConfig,
@@ -149,6 +150,12 @@ class StudyConfig(Section):
         description="folder, relative to where the command runs, in which the study's own folder stands",
         examples=["studies"],
     )
+    storage: str = Field(
+        default="journal",
+        description="where Optuna keeps the trials: journal (a file in the study's folder), or a database's URL "
+        "(postgresql, mysql, sqlite), with which several launchers that see the same `output` folder share the study",
+        examples=["postgresql://optuna@db.example/optuna"],
+    )
     tracking: TrackingConfig = Field(
         default_factory=TrackingConfig, description="where MLflow keeps the runs"
     )
@@ -191,6 +198,16 @@ class StudyConfig(Section):
                 "was an object of a Python session: run the study from Python again, or name a file here"
             )
         return value
+
+    @field_validator("storage")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        scheme, separator, _ = value.partition("://")
+        if value != "journal" and not (
+            separator and scheme.split("+")[0] in ("postgresql", "mysql", "sqlite")
+        ):
+            raise ValueError("isn't journal, postgresql://..., mysql://... or sqlite:///file")
+        return restored(value)
 
     @field_validator("objectives", mode="before")
     @classmethod
@@ -313,10 +330,12 @@ class StudyConfig(Section):
         return plain
 
     def to_yaml(self) -> str:
-        """Return the resolved study file, every key in it."""
-        return yaml.safe_dump(
-            self.to_dict(), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
-        )
+        """Return the resolved study file, every key in it; passwords in URIs are left out."""
+        values = self.to_dict()
+        values["storage"] = redact(values["storage"])
+        if "uri" in values["tracking"]:
+            values["tracking"]["uri"] = redact(values["tracking"]["uri"])
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
     @property
     def digest(self) -> str:
@@ -329,4 +348,14 @@ class StudyConfig(Section):
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 
-_WITHOUT_EFFECT = ("name", "budget", "output", "tracking", "cluster", "trial", "max_fidelity", "synthesis")
+_WITHOUT_EFFECT = (
+    "name",
+    "budget",
+    "output",
+    "storage",
+    "tracking",
+    "cluster",
+    "trial",
+    "max_fidelity",
+    "synthesis",
+)

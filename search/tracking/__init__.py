@@ -1,6 +1,7 @@
 """Studies shown while they run: the tracker's protocol, MLflow, and nothing."""
 
-from .mlflow_tracker import MlflowTracker, default_uri, redact
+from ..config.secrets import redact
+from .mlflow_tracker import MlflowTracker, default_uri
 from .protocol import NullTracker, StudyRecord, Tracker
 from .registry import ALIAS, Registered, choose, chosen, register
 from .sync import sync

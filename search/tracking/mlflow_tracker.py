@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..config.secrets import redact
 from ..evaluation import Evaluation
 from ..synthesis.record import SynthesisRecord
 from . import content
@@ -40,12 +41,6 @@ ENVIRONMENT = {
 def default_uri(output: Path) -> str:
     """Return the tracking URI of a folder of studies: a SQLite file in it."""
     return f"sqlite:///{Path(output).resolve() / 'mlflow.db'}"
-
-
-def redact(text: str) -> str:
-    """Return `text` with the user names, passwords and query strings of URIs in it replaced by `***`."""
-    text = re.sub(r"(\w+://)[^/\s]+@", r"\1***@", text)
-    return re.sub(r"(\w+://[^\s?]*)\?\S+", r"\1?***", text)
 
 
 @dataclass

@@ -16,10 +16,11 @@ from typing import Any
 
 from bitfront.spaces import UserError
 
+from ..config.secrets import redact
 from ..evaluation import Evaluation, write_atomic
 from ..reference import Reference
 from . import content, firmware
-from .mlflow_tracker import client_class, first_line, quiet, redact
+from .mlflow_tracker import client_class, first_line, quiet
 from .sync import sync, tracking_uri
 
 ALIAS = "champion"

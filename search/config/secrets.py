@@ -1,0 +1,18 @@
+"""Keeping passwords out of what is shown and kept."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+
+def redact(text: str) -> str:
+    """Return `text` with the user names, passwords and query strings of URIs in it replaced by `***`."""
+    text = re.sub(r"(\w+://)[^/\s]+@", rf"\1{HIDDEN}@", text)
+    return re.sub(r"(\w+://[^\s?]*)\?\S+", rf"\1?{HIDDEN}", text)
+
+
+def restored(text: str) -> str:
+    """Return a redacted URI without its marks: the driver then takes user and password from where it keeps them."""
+    return text.replace(f"{HIDDEN}@", "").replace(f"?{HIDDEN}", "")
