@@ -102,6 +102,8 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
             "trial": number,
             "candidate": trial.evaluation.digest,
             "seed": config.seed,
+            "model": reference.model,
+            "data": reference.data,
             "data_digest": str(reference.params.get("data_digest", "")),
             "float_scores": dict(reference.float_scores),
             "head_left_off": graph.dropped_head,

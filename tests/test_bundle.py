@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import yaml
 
 from bitfront.hls.sandbox import BuildError
 from bitfront.search.bundle import BundleSource, verify_bundle, write_bundle
+from bitfront.search.bundle.texts import readme
 from bitfront.spaces import FixedPoint, UserError
 
 keras = pytest.importorskip("keras")
@@ -135,6 +138,8 @@ def test_a_bundle_holds_all_that_a_stranger_needs_and_nothing_built(original):
         "project/project.tcl",
         "project/firmware/bitfront.cpp",
         "project/tb_data/tb_input_features.dat",
+        "MODEL_CARD.md",
+        "precision.schema.json",
     }
     assert not [n for n in names if n.endswith((".so", ".o", ".a"))]
     assert os.access(original / "build.sh", os.X_OK)
@@ -149,25 +154,108 @@ def test_it_verifies_bit_for_bit(original):
 def test_its_own_script_verifies_it_without_bitfront_and_leaves_it_unchanged(bundle):
     fresh = files(bundle)
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _ALONE, str(bundle / "verify.py")],
+        [stranger(bundle.parent), "-I", str(bundle / "verify.py")],
         capture_output=True,
         text=True,
         cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "PASS: 240 samples, 3 outputs each, identical bit for bit\n"
     assert files(bundle) == fresh
 
 
-_ALONE = """
-import runpy, sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in {'bitfront', 'hls4ml', 'keras', 'tensorflow', 'qkeras'}:
-            raise ImportError(name)
-sys.meta_path.insert(0, Refuse())
-runpy.run_path(sys.argv[1], run_name='__main__')
-"""
+def stranger(folder) -> Path:
+    """The Python of a fresh environment without any package: no NumPy, no bitfront, no checkout on its path."""
+    venv.create(folder / "fresh", with_pip=False, symlinks=True)
+    python = folder / "fresh" / "bin" / "python"
+    for package in ("numpy", "bitfront", "hls4ml"):
+        missing = subprocess.run([python, "-I", "-c", f"import {package}"], capture_output=True, cwd="/")
+        assert missing.returncode != 0, package
+    return python
+
+
+def test_its_own_script_counts_the_samples_that_differ(bundle):
+    path = bundle / "golden" / "outputs.npy"
+    outputs = np.load(path)
+    outputs[7, 1] += OUTPUT.step
+    sign_again(bundle, path, lambda: np.save(path, outputs))
+    done = subprocess.run([sys.executable, str(bundle / "verify.py")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"1 of 240 samples differ, by up to {OUTPUT.step:g}" in done.stderr
+
+
+def sign_again(bundle, path, change) -> None:
+    """Make a change that the checksums don't notice."""
+    old = hashlib.sha256(path.read_bytes()).hexdigest()
+    change()
+    sums = bundle / "checksums.sha256"
+    sums.write_text(sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest()))
+
+
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory) -> Path:
+    return write_bundle(source(io_type="io_stream"), tmp_path_factory.mktemp("stream") / "best")
+
+
+@pytest.mark.parametrize("kind", ["original", "streamed"])
+def test_the_vendor_s_test_bench_passes_and_fails_on_its_own(kind, request, tmp_path):
+    """Compiled as the vendor's C simulation does it: test bench and design, run beside tb_data and the weights."""
+    bundle = request.getfixturevalue(kind)
+    assert ("hls::stream" in (bundle / "project/firmware/bitfront.h").read_text()) == (kind == "streamed")
+    project = tmp_path / "project"
+    shutil.copytree(bundle / "project", project)
+    command = ["g++", "-O1", "-w", "-std=c++0x", "-I.", "-Ifirmware/ap_types", "bitfront_test.cpp"]
+    subprocess.run([*command, "firmware/bitfront.cpp", "-o", "csim"], cwd=project, check=True)
+    (project / "weights").symlink_to(project / "firmware" / "weights")
+    done = subprocess.run(["./csim"], cwd=project, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "PASS: 240 samples, identical bit for bit\n")
+    logged = np.loadtxt(project / "tb_data" / "csim_results.log")
+    assert np.array_equal(logged, np.load(bundle / "golden" / "outputs.npy"))
+    data = project / "tb_data" / "tb_output_predictions.dat"
+    lines = data.read_text().splitlines()
+    first, _, rest = lines[3].partition(" ")
+    lines[3] = f"{float(first) + OUTPUT.step!r} {rest}"
+    data.write_text("\n".join(lines) + "\n")
+    done = subprocess.run(["./csim"], cwd=project, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "FAIL: 1 of 240 samples differ from the golden outputs\n")
+    data.write_text("")
+    assert subprocess.run(["./csim"], cwd=project, capture_output=True).returncode == 1
+
+
+def test_a_streaming_bundle_verifies_bit_for_bit(streamed):
+    assert verify_bundle(streamed).ok
+    done = subprocess.run([sys.executable, str(streamed / "verify.py")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_precision_keeps_the_format_that_its_schema_states(original):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((original / "precision.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = json.loads((original / "precision.json").read_text())
+    jsonschema.validate(found, schema)
+    found["tensors"]["logits/result"]["rounding"] = "SOMEHOW"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, schema)
+
+
+def test_the_model_card_tells_what_is_known_and_marks_what_is_not(original):
+    text = (original / "MODEL_CARD.md").read_text()
+    for title in ("Model", "Intended use", "Data", "Measurements", "Precision", "Limits"):
+        assert f"\n## {title}\n" in text
+    assert f"Input `jets`: 6 values of `{INPUT}`" in text
+    assert f"Output `logits`: 3 values of `{OUTPUT}`" in text
+    assert "21 parameters; quantized by quantization-aware training" in text
+    assert "ab" * 32 in text
+    assert text.count("yours to say") == 3
+
+
+def test_scores_name_the_data_that_they_were_measured_on(tmp_path):
+    evaluation = {**EVALUATION, "metrics": {"score": 0.75, "test": 0.74}}
+    text = readme(source(evaluation=evaluation), ())
+    assert "| accuracy | 0.74 | | bit-true model, test data |" in text
+    assert "| accuracy of the float model | 0.78 | | Keras, validation data |" in text
 
 
 def test_its_own_script_notices_a_changed_weight(bundle):
@@ -186,11 +274,11 @@ def test_exporting_twice_gives_identical_files(original, tmp_path):
 
 
 def test_no_file_names_this_machine(original):
-    here = [str(original.parent), str(Path(__file__).parents[1]), os.uname().nodename]
+    here = [str(original.parent)[1:], str(Path(__file__).parents[1])[1:], os.uname().nodename]
     for path in original.rglob("*"):
         if path.is_file() and "ap_types" not in path.parts:
             content = path.read_bytes()
-            assert not any(name.encode() in content for name in here), path
+            assert not any(re.search(rb"\b" + re.escape(name.encode()) + rb"\b", content) for name in here), path
 
 
 def test_its_models_load_and_the_rounded_one_is_what_the_types_allow(original):

@@ -19,7 +19,7 @@ from .source import BundleSource
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
 
 _LICENCES = {
-    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, nnet_simple_rnn.h)": "Apache-2.0",
+    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, project/*_test.cpp, nnet_simple_rnn.h)": "Apache-2.0",
     "hls4ml (project/, without ap_types)": "Apache-2.0",
     "Xilinx ap_types (project/firmware/ap_types)": "Apache-2.0",
     "model, weights and golden samples": "as the model and the data that the study was given",
@@ -110,7 +110,7 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "```",
         "",
         f"compiles the firmware with g++ and compares it with `golden/outputs*.npy` on {samples} "
-        f"{source.golden_origin} samples, bit for bit. It needs g++ and NumPy. It runs the C++ of this folder, so "
+        f"{source.golden_origin} samples, bit for bit. It needs Python and g++, no package. It runs the C++ of this folder, so "
         "read it first where you don't trust its origin. `bitfront verify .` does the same.",
         "",
         "## Build",
@@ -119,12 +119,12 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "./build.sh",
         "```",
         "",
-        "runs C simulation and C synthesis with AMD's tools in a copy (`build/`) and prints the result beside the "
-        "estimate. Keep the folder's path free of spaces: AMD's tools don't accept them.",
+        "runs C simulation, which compares with the golden outputs too, and C synthesis with AMD's tools in a copy "
+        "(`build/`) and prints the result beside the estimate. Keep the folder's path free of spaces: AMD's tools don't accept them.",
         "",
         "## Figures",
         "",
-        *_figures(source),
+        *figures(source),
         "",
         "## Files",
         "",
@@ -133,7 +133,9 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| `model_qkeras.keras` | QKeras model with constant quantizers (load with bitfront and QKeras installed) |",
         "| `model.keras` | plain Keras model with rounded weights: what hls4ml converted |",
         "| `float_model.keras` | the float model |",
+        "| `MODEL_CARD.md` | what the model is for, was made from and measured on; some of it is yours to fill in |",
         "| `precision.json` | type of every tensor: width, integer bits (sign included), signed, rounding, overflow |",
+        "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
         "| `golden/` | inputs, and outputs of the bit-true model; `emulate.cpp` runs the firmware on them |",
@@ -148,7 +150,8 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _figures(source: BundleSource) -> list[str]:
+def figures(source: BundleSource) -> list[str]:
+    """Return the rows of a table: scores and resources, each with its interval and its source."""
     evaluation = source.evaluation
     metrics, resources = evaluation.get("metrics", {}), evaluation.get("resources", {})
     intervals, origin = evaluation.get("intervals", {}), evaluation.get("source", "estimate")
@@ -157,11 +160,14 @@ def _figures(source: BundleSource) -> list[str]:
         "score": f"{source.metric} (counts)",
         "ptq": f"{source.metric} without training",
         "qat": f"{source.metric} after training",
+        "test": source.metric,
     }
     for key, value in metrics.items():
-        rows.append(f"| {names.get(key, key)} | {value:.6g} | | bit-true model, validation data |")
+        split = "test" if key == "test" else "validation"
+        rows.append(f"| {names.get(key, key)} | {value:.6g} | | bit-true model, {split} data |")
     for key, value in dict(source.study.get("float_scores", {})).items():
-        rows.append(f"| {source.metric} of the float model ({key}) | {value:.6g} | | Keras |")
+        split = "test" if key == "test" else "validation"
+        rows.append(f"| {source.metric} of the float model | {value:.6g} | | Keras, {split} data |")
     for key, name, unit in _FIGURES:
         if key in resources:
             low, high = intervals.get(key, (None, None))

@@ -20,11 +20,13 @@ from bitfront.hls.sandbox import BuildError
 from bitfront.spaces import UserError
 
 from .archive import save_model
+from .card import model_card
 from .source import BundleSource
 from .texts import build_script, layers_csv, provenance, readme
 
 CHECKSUMS = "checksums.sha256"
 GOLDEN = "golden/golden.json"
+FILES = Path(__file__).parent / "files"
 
 
 def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
@@ -79,7 +81,7 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
 
 
 def write_project(source: BundleSource, folder: Path) -> HlsProject:
-    """Write the hls4ml project alone to `folder`, with the golden data as its test bench's.
+    """Write the hls4ml project alone to `folder`, with a test bench that compares with the golden outputs.
 
     Raises:
         UserError: when `folder` is in use.
@@ -95,10 +97,7 @@ def write_project(source: BundleSource, folder: Path) -> HlsProject:
         clock_ns=source.clock_ns,
         project_name=source.project_name,
     ).write()
-    bench = folder / "tb_data"
-    bench.mkdir(exist_ok=True)
-    _write_dat(bench / "tb_input_features.dat", source.golden_inputs)
-    _write_dat(bench / "tb_output_predictions.dat", source.golden_outputs)
+    _write_bench(source, project)
     return project
 
 
@@ -139,7 +138,9 @@ def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> Non
     (bundle / "hls4ml_config.yaml").write_text(yaml.safe_dump(config))
     (bundle / "layers.csv").write_text(layers_csv(source.evaluation.get("layers", ())))
     (bundle / "README.md").write_text(readme(source, project.patches))
-    shutil.copyfile(Path(__file__).parent / "files" / "verify.py", bundle / "verify.py")
+    (bundle / "MODEL_CARD.md").write_text(model_card(source))
+    for name in ("verify.py", "precision.schema.json"):
+        shutil.copyfile(FILES / name, bundle / name)
     (bundle / "build.sh").write_text(build_script(source))
     for script in ("verify.py", "build.sh"):
         (bundle / script).chmod(0o755)
@@ -166,10 +167,36 @@ def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> No
             entries.append({"file": file, "shape": list(shape)})
         listed[role] = entries
     _json(bundle / GOLDEN, listed)
-    inputs, outputs = (
-        [int(np.prod(s)) for s in shapes] for shapes in (project.input_shapes, project.output_shapes)
-    )
+    inputs, outputs = _sizes(project)
     (golden / "emulate.cpp").write_text(emulator_source(source.project_name, inputs, outputs, "../project"))
+
+
+def _write_bench(source: BundleSource, project: HlsProject) -> None:
+    """Write the vendor tools' test bench, which compares with the golden outputs, and its data.
+
+    It calls the design through hls4ml's bridge, which feeds arrays and streams alike.
+    """
+    inputs, outputs = _sizes(project)
+    arguments = []
+    for name, sizes in (("x", inputs), ("y", outputs)):
+        arguments += [f"{name}.data() + {sum(sizes[:i])}" for i in range(len(sizes))]
+    text = (FILES / "test_bench.cpp").read_text()
+    marks = {"NAME": source.project_name, "INPUTS": sum(inputs), "OUTPUTS": sum(outputs)}
+    for mark, value in {**marks, "ARGUMENTS": ", ".join(arguments)}.items():
+        text = text.replace(f"@{mark}@", str(value))
+    (project.folder / f"{source.project_name}_test.cpp").write_text(text)
+    data = project.folder / "tb_data"
+    data.mkdir(exist_ok=True)
+    _write_dat(data / "tb_input_features.dat", source.golden_inputs)
+    _write_dat(data / "tb_output_predictions.dat", source.golden_outputs)
+
+
+def _sizes(project: HlsProject) -> tuple[list[int], list[int]]:
+    """Return how many values a sample has of each input and of each output."""
+    inputs, outputs = (
+        [int(np.prod(shape)) for shape in shapes] for shapes in (project.input_shapes, project.output_shapes)
+    )
+    return inputs, outputs
 
 
 def _write_dat(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
