@@ -278,7 +278,9 @@ def test_no_file_names_this_machine(original):
     for path in original.rglob("*"):
         if path.is_file() and "ap_types" not in path.parts:
             content = path.read_bytes()
-            assert not any(re.search(rb"\b" + re.escape(name.encode()) + rb"\b", content) for name in here), path
+            assert not any(re.search(rb"\b" + re.escape(name.encode()) + rb"\b", content) for name in here), (
+                path
+            )
 
 
 def test_its_models_load_and_the_rounded_one_is_what_the_types_allow(original):
