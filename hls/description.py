@@ -8,6 +8,7 @@ from math import prod
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 from bitfront.spaces.graph import LINEAR, RECURRENT
 
+from .as_built import as_built
 from .design import DesignDescription, LayerDescription
 from .support import legal_reuse_factor
 from .types import Types
@@ -49,8 +50,10 @@ def describe(
         for node in graph
         if node.op not in {"input", "dropout"}
     ]
+    stream = io_type == "io_stream"
+    built = as_built(graph, layers, {i: types[f"{i}/result"] for i in graph.inputs}, stream=stream)
     return DesignDescription(
-        name=name, layers=tuple(layers), part=part, clock_ns=clock_ns, io_type=io_type, backend=backend
+        name=name, layers=tuple(built), part=part, clock_ns=clock_ns, io_type=io_type, backend=backend
     )
 
 
@@ -153,7 +156,7 @@ def _sizes(graph: Graph, node: Node, table_size: int) -> dict[str, int]:
     if op.startswith("global"):
         return {"n_in": prod(source[:-1]), "n_filt": source[-1]}
     if op == "zero_padding":
-        return {"n_in": prod(source), "n_out": prod(node.shape)}
+        return {"n_in": prod(source), "n_out": prod(node.shape), "n_filt": source[-1]}
     sizes = {"n_in": prod(source) if op != "concatenate" else prod(node.shape)}
     if len(source) > 1 and op != "softmax":
         sizes["n_filt"] = source[-1]

@@ -166,6 +166,8 @@ def _sizes(op: str, v: Json, layer: Json, pack: int, last: int) -> dict[str, int
         sizes["sequence"] = max(whole.get("seq_len", 1), 1)
     elif op in ("pooling1d", "pooling2d"):
         sizes.setdefault("n_filt", max(channels, 1))
+        if op == "pooling1d":
+            sizes |= {"in_width": whole.get("n_in", 1), "out_width": whole.get("n_out", 1)}
     elif op == "hept_attention":
         sizes = {
             "sequence": whole.get("seq_len", 1) * whole.get("batch_size", 1),
@@ -280,6 +282,7 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
         recurrent_reuse_factor=recurrent,
         strategy="latency" if op == "dense" and not strategy else strategy,
         options=options,
+        after=tuple(plain["after"]) if "after" in plain else None,
     )
 
 

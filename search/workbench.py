@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, describe, part, resolve
-from bitfront.hls.estimate import Correction, Estimate, estimate
+from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
 
 from .evaluation import Evaluation, Kind
@@ -177,7 +177,7 @@ class Workbench:
             reuse_factor=candidate.reuse_factor,
             table_size=config.space.table_size,
         )
-        return estimate(design)
+        return site_estimate(design)
 
     def box(self, objectives: Sequence[Objective]) -> Box:
         """Return the scale of the hypervolume, for which the uniform candidates are estimated but none is scored.

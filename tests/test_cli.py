@@ -29,6 +29,7 @@ COMMANDS = [
     "sync",
     "estimate",
     "synth",
+    "calibrate",
 ]
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from bitfront.hls.design import DesignDescription
 from bitfront.spaces.errors import BitfrontError, UserError
 
-from .estimator import QUANTITIES, Coefficients, Kind, estimate
+from .estimator import QUANTITIES, Coefficients, Kind
+from .site import site_estimate
 
 __all__ = ["BatchResult", "estimate_file", "estimate_record"]
 
@@ -40,7 +41,7 @@ def estimate_record(
     name = record.get("id", record.get("name"))
     try:
         read = DesignDescription.from_json if "version" in record else DesignDescription.from_record
-        found = estimate(read(record), kind=kind, coefficients=coefficients).to_json()
+        found = site_estimate(read(record), kind=kind, coefficients=coefficients).to_json()
     except BitfrontError as error:
         return _refused(name, kind, str(error))
     except (KeyError, TypeError, ValueError, AttributeError) as error:

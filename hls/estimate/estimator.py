@@ -113,6 +113,7 @@ class Estimate:
         layers: per layer.
         source: always `estimate`, so that it's never taken for a measurement.
         calibrated_on: syntheses of the same study that corrected it (see `correction`).
+        site_reports: reports of the user's own site that corrected it (see `site`).
     """
 
     name: str
@@ -132,6 +133,7 @@ class Estimate:
     layers: tuple[LayerEstimate, ...]
     source: str = "estimate"
     calibrated_on: int = 0
+    site_reports: int = 0
 
     @property
     def latency_ns(self) -> float:
@@ -157,8 +159,7 @@ class Estimate:
             f"{name}_interval": [round(low, 1), round(high, 1)]
             for name, (low, high) in self.intervals.items()
         }
-        if self.calibrated_on:
-            plain["calibrated_on"] = self.calibrated_on
+        plain |= {key: n for key in ("calibrated_on", "site_reports") if (n := getattr(self, key))}
         plain["layers"] = [layer.to_json() for layer in self.layers]
         return plain
 

@@ -154,16 +154,19 @@ def _write_json(found: Iterable[DesignDescription], kinds: Iterable[Kind], out: 
 def _tables(found: list[DesignDescription], kinds: Iterable[Kind]) -> None:
     from rich.console import Console
 
-    from bitfront.hls.estimate import estimate
+    from bitfront.hls.estimate import site_estimate
 
     console = Console(highlight=False, soft_wrap=True)
     for kind in kinds:
-        estimates = [estimate(design, kind=kind) for design in found]
+        estimates = [site_estimate(design, kind=kind) for design in found]
         source = (
             "as C-synthesis would report it"
             if kind == "csynth"
             else "after logic synthesis and place and route"
         )
+        reports = max(one.site_reports for one in estimates)
+        if reports:
+            source += f", corrected by {reports} reports of this site"
         console.print(_table(f"Estimate {source}; 80 % intervals in brackets", estimates, figures=True))
         if len(found) == 1:
             console.print(_table("By layer", estimates[0].layers))

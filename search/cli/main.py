@@ -10,7 +10,22 @@ from pathlib import Path
 
 import typer
 
-from . import doctor, estimate, export, init, ls, report, run, show, sync, synth, ui, validate, verify
+from . import (
+    calibrate,
+    doctor,
+    estimate,
+    export,
+    init,
+    ls,
+    report,
+    run,
+    show,
+    sync,
+    synth,
+    ui,
+    validate,
+    verify,
+)
 from .quiet import quiet_tensorflow
 
 EXIT_CODES = """\
@@ -26,7 +41,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (doctor, init, ls, validate, run, report, show, export, verify, ui, sync, estimate, synth):
+for command in (
+    doctor,
+    init,
+    ls,
+    validate,
+    run,
+    report,
+    show,
+    export,
+    verify,
+    ui,
+    sync,
+    estimate,
+    synth,
+    calibrate,
+):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 
 

@@ -1,0 +1,7 @@
+"""What holds for every test: a developer's own site file changes no estimate."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["BITFRONT_SITE"] = os.devnull + "/none"
