@@ -8,6 +8,7 @@ from math import prod
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 from bitfront.spaces.graph import LINEAR, RECURRENT
 
+from .adder_graph import AdderGraph, adder_graph
 from .as_built import as_built
 from .design import DesignDescription, LayerDescription
 from .support import legal_reuse_factor
@@ -105,7 +106,19 @@ def _layer(
         strategy=chosen,
         options=options,
         after=tuple(_built(graph, name) for name in node.inputs),
+        adders=_adders(node, own, types[f"{node.inputs[0]}/result"], weights, chosen),
     )
+
+
+def _adders(
+    node: Node, own: Mapping[str, FixedPoint], data: FixedPoint, weights: Weights, strategy: str
+) -> AdderGraph | None:
+    """Return what da4ml makes of the kernel of a layer with distributed arithmetic."""
+    if strategy != "distributed_arithmetic" or node.op not in {"dense", "conv1d", "conv2d"}:
+        return None
+    values = {role: own[role].quantize(array) for role, array in weights[node.name].items()}
+    kernel = values["weight"].reshape(-1, values["weight"].shape[-1])
+    return adder_graph(kernel, data, values.get("bias"))
 
 
 def _built(graph: Graph, name: str) -> str:

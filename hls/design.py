@@ -13,6 +13,7 @@ from typing import Any
 
 from bitfront.spaces.precision import FixedPoint
 
+from .adder_graph import AdderGraph
 from .weights import DesignError, WeightContent, typical_content
 
 __all__ = ["OPERATIONS", "DesignDescription", "DesignError", "LayerDescription", "WeightContent"]
@@ -94,6 +95,8 @@ class LayerDescription:
         options: what else matters: `static` (recurrent, default true), `return_sequences`, `implementation`
             (softmax: stable, latency, argmax, legacy; convolution: linebuffer, encoded), `activation`,
             `recurrent_activation`, `pool_op`.
+        adders: of a layer with distributed arithmetic, what da4ml makes of its kernel; without it, its cost is guessed
+            from the weights' digits.
         after: names of the layers that feed this one, so that branches count side by side; None for the layer
             before it in the list, and a name that no layer has is an input of the design.
 
@@ -113,6 +116,7 @@ class LayerDescription:
     strategy: str = "latency"
     options: Mapping[str, str | bool | int] = field(default_factory=dict)
     after: tuple[str, ...] | None = None
+    adders: AdderGraph | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPERATIONS:
@@ -211,6 +215,7 @@ class LayerDescription:
             "strategy": self.strategy,
             "options": dict(self.options),
             **({} if self.after is None else {"after": list(self.after)}),
+            **({} if self.adders is None else {"adders": self.adders.to_json()}),
         }
 
     @classmethod
@@ -228,6 +233,7 @@ class LayerDescription:
                 "types": {name: FixedPoint.parse(text) for name, text in plain["types"].items()},
                 "weights": {name: WeightContent.from_json(part) for name, part in plain["weights"].items()},
                 **({"after": tuple(plain["after"])} if plain.get("after") is not None else {}),
+                **({"adders": AdderGraph.from_json(plain["adders"])} if plain.get("adders") else {}),
             }
             return cls(**typed)
         except (KeyError, TypeError, AttributeError) as error:

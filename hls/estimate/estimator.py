@@ -25,6 +25,8 @@ __all__ = ["QUANTITIES", "Coefficients", "Estimate", "Kind", "LayerEstimate", "e
 Kind = Literal["csynth", "implemented"]
 QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")
 FITTED = ("lut", "ff", "bram18")
+OWN = {"lut": "adder_graph", "ff": "adder_graph_registers"}
+"""Features that are LUTs and flip-flops already, as da4ml counts them: no published report to weigh them by is known."""
 STREAM_TAIL = 12
 """Most cycles that a layer adds to a stream's reported latency beside the slowest one."""
 
@@ -303,7 +305,11 @@ def estimate(
     factor = {name: fitted.era[kind][name].get(era, 1.0) for name in FITTED}
     layers = []
     for layer, structure in zip(design.layers, structures, strict=True):
-        weighed = {name: factor[name] * _weigh(weights[name], structure.features) for name in FITTED}
+        weighed = {
+            name: factor[name] * _weigh(weights[name], structure.features)
+            + structure.features.get(OWN.get(name, ""), 0.0)
+            for name in FITTED
+        }
         layers.append(
             LayerEstimate(
                 name=layer.name,

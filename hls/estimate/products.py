@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from bitfront.hls.adder_graph import AdderGraph
 from bitfront.hls.design import LayerDescription
 from bitfront.hls.weights import WeightContent
 
@@ -40,15 +41,19 @@ class Core:
 
 def matrix_core(
     n_in: int, n_out: int, content: WeightContent, *, data: int, weight: int, accum: int, reuse: int, strategy: str,
-    context: Context, checked: bool = False,
+    context: Context, checked: bool = False, adders: AdderGraph | None = None,
 ) -> Core:  # fmt: skip
     """One product of an `n_in` vector with an `n_in` by `n_out` constant matrix.
+
+    With `adders`, the product is distributed arithmetic that da4ml has solved: its own cost, depth and register bits.
 
     `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each addition. At a reuse factor of 1 the Resource strategy's weights are constants
     too, so both strategies come out alike, which the reports confirm.
     """
     if strategy.startswith("resource") and reuse > 1:
         return _resource(n_in, n_out, data, weight, accum, reuse, context)
+    if adders is not None:
+        return _distributed(adders, accum, context)
     products = constant_products(content, data, context.part)
     need = products.multipliers
     terms = content.nonzero / max(n_out, 1) + 1
@@ -86,6 +91,14 @@ def matrix_core(
             features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else products.fabric_bits
             features["shift_add"] *= 1 / passes if passes > 1 else 1.0
     return Core(dsp, latency, interval, chain, features)
+
+
+def _distributed(adders: AdderGraph, accum: int, context: Context) -> Core:
+    level = context.delays.add(accum)
+    chain = adders.depth * level
+    registers = adders.registers(max(1, int(context.delays.budget / level)))
+    features = {"adder_graph": adders.luts, "adder_graph_registers": float(registers)}
+    return Core(0.0, context.delays.cycles(chain), 1, chain, features)
 
 
 def _resource(
@@ -133,6 +146,7 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
         strategy=layer.strategy,
         context=context,
         checked="accum" in layer.types and layer.types["accum"].overflow != "WRAP",
+        adders=layer.adders,
     )
     features = dict(core.features)
     features["cast"] = float(n_out * layer.result.width) * (layer.result.overflow != "WRAP")
