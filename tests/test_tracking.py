@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 from plausible import OBJECTIVES, plausible_study, write_study
@@ -89,6 +90,9 @@ def test_every_trial_is_a_child_of_the_study(output, study, client):
     assert parent.info.run_name == study.name
     assert parent.data.params["constraint.lut"] == "4%"
     assert set(children(client, tracker)) == {e.number for e in STUDY}
+    assert "LSTM 20, Dense 64, 8,000 training" in parent.data.tags["mlflow.note.content"]
+    experiment = client.get_experiment(parent.info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_a_trained_candidate_shows_both_scores_its_curves_and_its_files(output, study, client):
@@ -291,7 +295,10 @@ def test_importing_the_tracker_does_not_import_mlflow():
 def test_links_lead_to_the_study_and_to_a_comparison_of_its_front(output, study):
     tracker = tracked(output, study, STUDY[:6], [4, 5])
     (mine,) = [page for page in links(output) if page.name == study.name]
-    assert mine.run.endswith(f"/runs/{tracker.parent_run_id}")
+    assert f"/runs/{tracker.parent_run_id}?" in mine.run
+    assert f"/runs/{tracker.parent_run_id}/artifacts/report.html?" in mine.report
+    assert unquote(mine.table).partition("searchFilter=")[2].startswith("tags.pareto = 'true'")
+    assert all("workflowType=machine_learning" in link for link in (mine.run, mine.report, mine.table))
     assert mine.compare.count("%22") == 2 * 2 + 2
 
 

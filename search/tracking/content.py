@@ -31,6 +31,16 @@ def run_name(evaluation: Evaluation) -> str:
     return f"{evaluation.number:05d} {evaluation.method}{suffix}"
 
 
+def note(params: Mapping[str, str | int | float]) -> str:
+    """Return the study's description, which MLflow shows as Markdown: what it is, and where to look."""
+    about = ", ".join(str(params[key]) for key in ("model", "data", "part") if params.get(key))
+    return (
+        f"Search of the precision of every layer: {about}.\n\n"
+        "The whole study as a page: *Artifacts*, `report.html`. Each child run is a candidate; "
+        "`tags.pareto = 'true'` leaves the front, `tags.status = 'failed'` what went wrong."
+    )
+
+
 def clean_name(name: str) -> str:
     """Return `name` with what MLflow refuses in a key replaced by an underscore."""
     return _REFUSED.sub("_", name)[:MAX_NAME]

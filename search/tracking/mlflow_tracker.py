@@ -138,6 +138,7 @@ class MlflowTracker:
         present: Mapping[str, str] = run.data.params if run is not None else {}
         if run is None:
             tags = {"bitfront.study_id": study.study_id, "bitfront.role": "study", **_context_tags()}
+            tags["mlflow.note.content"] = content.note(study.params)
             run = self._client.create_run(self._experiment, run_name=study.name, tags=tags)
         self._parent = run.info.run_id
         if run.info.status != "RUNNING":
@@ -169,7 +170,10 @@ class MlflowTracker:
             return str(found.experiment_id)
         local = self.uri.startswith("sqlite:")
         folder = self.output.resolve() / "mlartifacts" / re.sub(r"[^\w\-.]+", "_", name)
-        return str(self._client.create_experiment(name, artifact_location=folder.as_uri() if local else None))
+        location = folder.as_uri() if local else None
+        # without its kind, MLflow 3.17 shows an experiment as one on language models
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return str(self._client.create_experiment(name, artifact_location=location, tags=kind))
 
     def _runs(self, condition: str) -> Iterator[Any]:
         token = None

@@ -20,6 +20,8 @@ from bitfront.spaces import UserError
 from .mlflow_tracker import ENVIRONMENT, PARENT_TAG, client_class, default_uri
 
 HOST = "127.0.0.1"
+WORKFLOW = "workflowType=machine_learning"
+"""Without it MLflow 3.17 opens its pages for language models."""
 COMPARED = 20
 """Runs in a comparison: more make MLflow's page slow and its plot unreadable."""
 
@@ -31,6 +33,10 @@ class StudyLinks:
     name: str
     run: str
     """Fragment of the parent run's page."""
+    report: str
+    """Fragment of the study's report, among the run's artifacts."""
+    table: str
+    """Fragment of the table of the front's runs."""
     compare: str | None
     """Fragment that compares the front's runs; None where the front has fewer than two."""
 
@@ -49,8 +55,18 @@ def links(output: Path, uri: str | None = None) -> list[StudyLinks]:
         compare = None
         if len(ids) > 1:
             runs, which = quote(json.dumps(ids)), quote(json.dumps([experiment]))
-            compare = f"#/compare-runs?runs={runs}&experiments={which}"
-        found.append(StudyLinks(run.info.run_name, f"#/experiments/{experiment}/runs/{parent}", compare))
+            compare = f"#/compare-runs?runs={runs}&experiments={which}&{WORKFLOW}"
+        page = f"#/experiments/{experiment}/runs"
+        front_only = quote("tags.pareto = 'true'")
+        found.append(
+            StudyLinks(
+                name=run.info.run_name,
+                run=f"{page}/{parent}?{WORKFLOW}",
+                report=f"{page}/{parent}/artifacts/report.html?{WORKFLOW}",
+                table=f"{page}?searchFilter={front_only}&{WORKFLOW}",
+                compare=compare,
+            )
+        )
     return found
 
 
@@ -95,6 +111,8 @@ def ui(output: Path, port: int = 5000, *, show: Callable[[str], None] = print, u
             show(f"MLflow: {base}  (Ctrl-C ends it)")
             for page in pages:
                 show(f"{page.name}: {base}{page.run}")
+                show(f"  its report: {base}{page.report}")
+                show(f"  its front as a table: {base}{page.table}")
                 if page.compare:
                     show(f"  compare its front: {base}{page.compare}")
             return server.wait()
