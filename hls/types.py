@@ -282,17 +282,17 @@ def mantissa_bits(graph: Graph, types: Types) -> int:
             most = max(most, lossless)
         elif node.op in RECURRENT and accum:
             table = kinds["table"]
-            gated = max(2 * table.fraction, result.fraction + table.fraction) + result.integer
+            # a state saturates, so sums beyond its range need no exactness
+            gated = max(2 * table.fraction, result.fraction + table.fraction) + result.integer - result.signed
             x = types[f"{node.inputs[0]}/result"]
-            prefix = "forward_" if node.op == "bidirectional" else ""
-            products = max(
-                x.fraction + types[f"{node.name}/{prefix}weight"].fraction,
-                result.fraction + types[f"{node.name}/{prefix}recurrent_weight"].fraction,
-                accum.fraction,
-            )
-            most = max(most, gated + 1, accum.integer + products)
-            if node.op == "gru" or node.attrs.get("cell") == "gru":
-                most = max(most, accum.width + table.fraction)
+            for prefix in ("forward_", "backward_") if node.op == "bidirectional" else ("",):
+                products = max(
+                    x.fraction + types[f"{node.name}/{prefix}weight"].fraction,
+                    result.fraction + types[f"{node.name}/{prefix}recurrent_weight"].fraction,
+                    accum.fraction,
+                )
+                most = max(most, accum.integer - accum.signed + products)
+            most = max(most, gated)
         elif node.op == "batchnorm":
             x, scale, bias = (
                 types[f"{node.inputs[0]}/result"],

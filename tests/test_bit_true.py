@@ -174,3 +174,26 @@ def test_a_narrow_accumulator_wraps_as_ap_fixed_does():
         total = accum.quantize(total + accum.quantize(inputs[:, i, None] * weights[None, i]))
 
     assert np.array_equal(types["d/result"].quantize(total), twin.predict([x])[0])
+
+
+@pytest.mark.parametrize("names", [("lstm",), ("gru",)])
+def test_backpropagation_of_all_steps_at_once_is_automatic_differentiation(names, monkeypatch):
+    """Outputs agree in every bit and gradients to float32's accuracy with those of the step-by-step cells."""
+    model, x = zoo.zoo("recurrent", 1, only=names), zoo.data("recurrent", 60)
+    _, twin, _ = zoo.prepared(model, x, 2, low=6, high=9)
+
+    def outputs_and_gradients():
+        twin.mode.exact, twin.mode.training, twin.mode.dtype = True, True, tf.float32
+        with tf.GradientTape() as tape:
+            (output,) = twin.forward([tf.constant(x)])
+            loss = tf.reduce_sum(tf.square(output - 0.1))
+        return output.numpy(), [g.numpy() for g in tape.gradient(loss, twin.trainable)]
+
+    found, gradients = outputs_and_gradients()
+    monkeypatch.setattr("bitfront.hls.bit_true.backprop.LIMIT", 0)
+    expected, automatic = outputs_and_gradients()
+
+    assert np.array_equal(found, expected)
+    for a, b in zip(gradients, automatic, strict=True):
+        assert np.abs(b).max() > 0
+        assert np.allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
+from . import backprop
 from .accumulate import Accumulator
 from .base import Layer
 from .quantizer import Mode, floor_to
@@ -68,20 +69,28 @@ class Recurrent(Layer):
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the states of all steps, or the last one ([batch, steps, units] or [batch, units])."""
-        (x,) = inputs
         self.observed = {}
+        x = tf.transpose(inputs[0], (1, 0, 2))
         if self.node.op != "bidirectional":
-            return self._run(x, "")
-        forward = self._run(x, "forward_")
-        backward = self._run(tf.reverse(x, [1]), "backward_")
-        if self.node.attrs["return_sequences"]:
-            backward = tf.reverse(backward, [1])
-        return tf.concat([forward, backward], -1)
+            states = self._run(x, "")
+        else:
+            forward = self._run(x, "forward_")
+            backward = self._run(tf.reverse(x, [0]), "backward_")
+            if self.node.attrs["return_sequences"]:
+                backward = tf.reverse(backward, [0])
+            states = tf.concat([forward, backward], -1)
+        return tf.transpose(states, (1, 0, 2)) if self.node.attrs["return_sequences"] else states
 
     def _run(self, x: Any, prefix: str) -> Any:
+        """Return the states for `x` ([steps, batch, features]): of all steps, or the last ([batch, units])."""
         projected = self._matmul(x, self.weight(f"{prefix}weight"), self.weight(f"{prefix}bias"))
         recurrent = self.weight(f"{prefix}recurrent_weight")
-        zero = tf.zeros((tf.shape(x)[0], recurrent.shape[0]), self.mode.dtype)
+        keep_all = self.node.attrs["return_sequences"]
+        own_gradient = self.mode.training and self.cell in {"lstm", "gru"} and not self.narrow
+        if own_gradient and x.shape[0] <= backprop.LIMIT:
+            states = self._trained(projected, recurrent, prefix)
+            return states if keep_all else states[-1]
+        zero = tf.zeros((tf.shape(x)[1], recurrent.shape[0]), self.mode.dtype)
         start: tuple[Any, ...]
         if self.cell == "lstm":
             step, start = self._lstm(recurrent), (zero, zero)
@@ -89,7 +98,6 @@ class Recurrent(Layer):
             step, start = self._gru(recurrent, self.weight(f"{prefix}recurrent_bias")), (zero,)
         else:
             step, start = self._simple(recurrent), (zero,)
-        keep_all = self.node.attrs["return_sequences"]
         if self.mode.exact:
             return _scan(step, projected, start, keep_all=keep_all)[0]
         watched = (tf.zeros((), self.mode.dtype), tf.reduce_max(tf.abs(projected)))
@@ -99,6 +107,17 @@ class Recurrent(Layer):
         for role, peak in zip(("state", "accum"), states[-2:], strict=True):
             self.observed[role] = tf.maximum(self.observed[role], peak) if role in self.observed else peak
         return result
+
+    def _trained(self, projected: Any, recurrent: Any, prefix: str) -> Any:
+        parts: dict[str, Any] = {
+            "gates": self.gates,
+            "tanh": self.tanh,
+            "quantizer": self.quantizers["result"],
+        }
+        if self.cell == "lstm":
+            return backprop.lstm(projected, recurrent, **parts)
+        bias, scale = self.weight(f"{prefix}recurrent_bias"), tf.cast(self.accum_scale, self.mode.dtype)
+        return backprop.gru(projected, recurrent, bias, accum_scale=scale, **parts)
 
     def _watching(self, step: Step, recurrent: Any) -> Step:
         """Return `step` carrying the largest |state| and |pre-activation| along."""
@@ -135,13 +154,20 @@ class Recurrent(Layer):
             z, r = tf.split(
                 self._store(gates(self._store(projected[:, : 2 * units] + inner[:, : 2 * units]))), 2, axis=1
             )
-            reset = r * inner[:, 2 * units :]
             # the product is stored in the accumulator, whose fraction is lossless for sums only
-            reset = self._store(reset) if self.narrow else floor_to(reset, scale, self.mode)
+            reset = self._reset(r, inner[:, 2 * units :], scale)
             g = self._store(tanh(self._store(projected[:, 2 * units :] + reset)))
             return (state(g * (1 - z) + h * z),)
 
         return step
+
+    def _reset(self, gate: Any, inner: Any, scale: Any) -> Any:
+        if self.narrow:
+            return self._store(gate * inner)
+        if self.mode.exact and not self.mode.training:  # the product may need more bits than float32 has
+            product = tf.cast(gate, tf.float64) * tf.cast(inner, tf.float64) * tf.cast(scale, tf.float64)
+            return tf.cast(tf.floor(product), inner.dtype) / scale
+        return floor_to(gate * inner, scale, self.mode)
 
     def _simple(self, recurrent: Any) -> Step:
         tanh, state = self.tanh.reader(), self.quantizers["result"].reader()
@@ -155,22 +181,21 @@ class Recurrent(Layer):
 
 
 def _scan(step: Step, x: Any, states: tuple[Any, ...], *, keep_all: bool) -> tuple[Any, tuple[Any, ...]]:
-    """Run `step` over the second axis of `x`; return all first states, or the last, and the final states."""
-    length = x.shape[1]
+    """Run `step` over the first axis of `x`; return all first states, or the last, and the final states."""
+    length = x.shape[0]
     if length <= UNROLL_LIMIT:
         seen = []
-        for projected in tf.unstack(x, axis=1):
+        for projected in tf.unstack(x):
             states = step(projected, states)
             seen.append(states[0])
-        return (tf.stack(seen, 1) if keep_all else states[0]), states
-    by_time = tf.transpose(x, (1, 0, 2))
+        return (tf.stack(seen) if keep_all else states[0]), states
     outputs = tf.TensorArray(x.dtype, size=length if keep_all else 0, element_shape=states[0].shape)
 
     def body(t: Any, states: tuple[Any, ...], outputs: Any) -> Any:
-        states = step(by_time[t], states)
+        states = step(x[t], states)
         return t + 1, states, outputs.write(t, states[0]) if keep_all else outputs
 
     _, states, outputs = tf.while_loop(
         lambda t, *_: t < length, body, (0, states, outputs), maximum_iterations=length
     )
-    return (tf.transpose(outputs.stack(), (1, 0, 2)) if keep_all else states[0]), states
+    return (outputs.stack() if keep_all else states[0]), states

@@ -50,14 +50,15 @@ class Table:
         `columns`: how many columns belong to a gate.
         """
         self.mode = mode
-        self.groups = (functions,) if isinstance(functions, str) else tuple(functions.values())
-        kinds = tuple(dict.fromkeys(self.groups))
+        groups = (functions,) if isinstance(functions, str) else tuple(functions.values())
+        kinds = tuple(dict.fromkeys(groups))
         self._entries = np.concatenate([entries(kind, size) for kind in kinds])
         self.values = tf.Variable(self._entries, trainable=False, dtype=tf.float64)
         self._half = float(size // 2)
-        self._per_unit = self._columns([size / (2.0 * RANGES[g]) for g in self.groups], columns)
-        self._start = self._columns([kinds.index(g) * size + size // 2 for g in self.groups], columns)
-        self._steepness = self._columns([_STEEPNESS[g] for g in self.groups], columns)
+        self.per_unit = self._columns([size / (2.0 * RANGES[g]) for g in groups], columns)
+        """Entries in an input of 1: a number, or one a column."""
+        self._start = self._columns([kinds.index(g) * size + size // 2 for g in groups], columns)
+        self._steepness = self._columns([_STEEPNESS[g] for g in groups], columns)
 
     def _columns(self, values: list[Any], columns: int) -> Any:
         """Return one number where all columns agree, else one a column."""
@@ -78,27 +79,31 @@ class Table:
         values = tf.cast(self.values, self.mode.dtype)
 
         def look_up(x: Any) -> Any:
-            # C++ converts the scaled input to int, truncating toward zero, and clips that to the table
-            position = tf.raw_ops.ClipByValue(
-                t=x * tf.constant(self._per_unit, x.dtype),
-                clip_value_min=tf.constant(-self._half, x.dtype),
-                clip_value_max=tf.constant(self._half - 1, x.dtype),
-            )
-            return tf.gather(values, tf.cast(position, tf.int32) + tf.constant(self._start, tf.int32))
+            return tf.gather(values, self.index(x * tf.constant(self.per_unit, x.dtype)))
 
         if not self.mode.training:
             return look_up
 
         @tf.custom_gradient
         def trained(x: Any) -> Any:
-            def gradient(upstream: Any) -> Any:
-                k = tf.constant(self._steepness, x.dtype)
-                y = tf.sigmoid(k * x)
-                return upstream * (k * k * y * (1.0 - y))
-
-            return look_up(x), gradient
+            return look_up(x), lambda upstream: upstream * self.slope(x * self.per_unit)
 
         return trained
+
+    def index(self, position: Any) -> Any:
+        """Return the indices into `values` for inputs times `per_unit`.
+
+        C++ converts the scaled input to int, truncating toward zero, and clips that to the table.
+        """
+        low, high = (tf.constant(bound, position.dtype) for bound in (-self._half, self._half - 1))
+        clipped = tf.raw_ops.ClipByValue(t=position, clip_value_min=low, clip_value_max=high)
+        return tf.cast(clipped, tf.int32) + tf.constant(self._start, tf.int32)
+
+    def slope(self, position: Any) -> Any:
+        """Return the derivative of the functions themselves, which training uses, at inputs times `per_unit`."""
+        k = self._steepness
+        y = tf.sigmoid(position * tf.constant(k / self.per_unit, position.dtype))
+        return y * (1.0 - y) * tf.constant(k * k, position.dtype)
 
     def _smooth(self, x: Any) -> Any:
         """Return the functions themselves: tanh(x) = 2 sigmoid(2x) - 1."""
