@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bitfront.spaces import UserError
 
+from .cache import TrainingCache
 from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, pareto
@@ -105,6 +106,8 @@ class _Launcher:
         with alone(store.folder):
             problem = store.open(config, self.base_dir, self.progress)
             self.bench = bench = Workbench(problem)
+            if config.cache:
+                bench.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
             reference = store.write_reference(bench)
         self.objectives, self.box = reference.objectives, reference.box
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}

@@ -14,6 +14,7 @@ from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, d
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
 
+from .cache import TrainingCache, content_digest, entry_key
 from .evaluation import Evaluation, Kind
 from .front import Box
 from .objectives import (
@@ -104,6 +105,9 @@ class Workbench:
     """The float model's validation metric."""
     correction: Correction = field(default_factory=lambda: Correction.of([]))
     """What the study's finished syntheses say of its estimates; limits are checked on corrected ones."""
+    cache: TrainingCache | None = None
+    """Keeps trained weights for this study and others; nothing is kept where None."""
+    _content: str = field(default="", repr=False)
     _float_weights: Weights = field(init=False, repr=False)
     _trained: bool = field(default=False, repr=False)
     _trainer: Trainer | None = field(default=None, repr=False)
@@ -235,7 +239,7 @@ class Workbench:
         weights = None
         if candidate.method == "qat":
             started = time.perf_counter()
-            weights, fault = self._train(candidate, record)
+            weights, fault = self._trained_weights(candidate, record)
             record.seconds["qat"] = time.perf_counter() - started
             if weights is None:
                 return record.finish("failed", fault), None
@@ -284,6 +288,21 @@ class Workbench:
         if self._trained:
             self.twin.restore(self._float_weights)
             self._trained = False
+
+    def _trained_weights(self, candidate: Candidate, record: Record) -> tuple[Weights | None, str]:
+        """Return what training gives, from the cache where the same was trained before."""
+        if self.cache is None:
+            return self._train(candidate, record)
+        self._content = self._content or content_digest(self.problem, self.graph)
+        key = entry_key(self._content, candidate.digest, record.precision)
+        known = self.cache.get(key)
+        if known is not None:
+            weights, record.history = known
+            return weights, ""
+        trained, fault = self._train(candidate, record)
+        if trained is not None:
+            self.cache.put(key, trained, record.history)
+        return trained, fault
 
     def _train(self, candidate: Candidate, record: Record) -> tuple[Weights | None, str]:
         """Train from the float weights; return the weights of the best epoch, or None and why."""

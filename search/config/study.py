@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from .base import Section, at
-from .fields import Integer, Real, tuple_of
+from .fields import Bytes, Integer, Real, tuple_of
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
@@ -158,6 +158,12 @@ class StudyConfig(Section):
     )
     tracking: TrackingConfig = Field(
         default_factory=TrackingConfig, description="where MLflow keeps the runs"
+    )
+    cache: Bytes = Field(
+        default=1 << 30,
+        description="most disk space (MiB, GiB) for trained weights in `output`/.cache, which studies share so that none "
+        "trains the same candidate again, after --fresh say; 0 keeps none",
+        examples=["4GiB"],
     )
     cluster: ClusterConfig = Field(
         default_factory=ClusterConfig, description="the workers that evaluate candidates, if any"

@@ -54,7 +54,7 @@ def open_executor(bench: Workbench, study_dir: Path, say: Callable[[str], None])
         )
         executor = DaskExecutor(
             client,
-            Parcel.of(key, bench.problem, study_dir, threads=threads),
+            Parcel.of(key, bench, study_dir, threads=threads),
             attempts=config.trial.attempts,
             say=say,
             close=started.close if started is not None else lambda: None,

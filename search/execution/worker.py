@@ -18,6 +18,7 @@ from distributed import WorkerPlugin, get_worker
 
 from bitfront.spaces import UserError
 
+from ..cache import TrainingCache
 from .devices import bound_tensorflow
 from .job import Job, Outcome, evaluate
 
@@ -45,14 +46,17 @@ class Parcel:
     """Where workers that can reach it leave the stack of a crash."""
     wall: float
     """Time limit of a candidate in seconds."""
+    cache: TrainingCache | None = None
+    """Trained weights, where the worker reaches them."""
     threads: int | None = None
     """TensorFlow's CPU threads, its own choice where None."""
 
     @classmethod
-    def of(cls, key: str, problem: Problem, study_dir: Path, *, threads: int | None) -> Parcel:
+    def of(cls, key: str, bench: Workbench, study_dir: Path, *, threads: int | None) -> Parcel:
         """Pack a study whose float model is trained and saved in `study_dir`."""
         from ..config import PYTHON_OBJECT
 
+        problem = bench.problem
         config = problem.config.model_copy(update={"model": PYTHON_OBJECT, "data": PYTHON_OBJECT})
         rest = {f.name: getattr(problem, f.name) for f in fields(problem) if f.name != "model"}
         return cls(
@@ -62,6 +66,7 @@ class Parcel:
             problem=rest | {"config": config},
             log_folder=str(study_dir.resolve() / "workers"),
             wall=config.trial.wall,
+            cache=bench.cache,
             threads=threads,
         )
 
@@ -142,7 +147,10 @@ def _build(parcel: Parcel) -> Workbench:
     bound_tensorflow(parcel.threads, str(get_worker().name))
     from ..workbench import Workbench
 
-    return Workbench(parcel.unpack())
+    bench = Workbench(parcel.unpack())
+    if parcel.cache is not None and parcel.cache.folder.parent.is_dir():
+        bench.cache = parcel.cache
+    return bench
 
 
 def _log_file(parcel: Parcel) -> str:

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _log = logging.getLogger("bitfront.tracking")
 
 PARENT_TAG = "mlflow.parentRunId"
 CHATTY = ("alembic", "mlflow", "sqlalchemy", "urllib3.connectionpool")
+RETRY = 30.0
+"""Seconds after which a store that failed is tried again."""
 # A server that doesn't answer must not hold up the search, as MLflow's own 7 retries of 120 s would.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -58,7 +61,8 @@ class MlflowTracker:
     Args:
         output: the folder of studies; it holds `mlflow.db` and `mlartifacts` unless `uri` names another place.
         uri: tracking URI of another store or of a server; a server keeps the artifacts where it is set up to.
-        warn: called once, with one sentence, when the store fails; what follows is dropped (see `sync`).
+        warn: called once, with one sentence, when the store fails. It is tried again now and then, and at the end;
+            trials that it missed are sent when it is back, or by `sync`.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class MlflowTracker:
         self.uri = uri or default_uri(self.output)
         self._warn = warn
         self._broken = False
+        self._again = 0.0
+        self._missed: deque[Callable[[], None]] = deque()
         self._client: Any = None
         self._study: StudyRecord | None = None
         self._experiment = ""
@@ -87,6 +93,7 @@ class MlflowTracker:
 
     def start(self, study: StudyRecord) -> None:
         """Open the parent run, or reopen the one with the same `study_id`, and learn which trials it has."""
+        self._study = study
         self._attempt(lambda: self._start(study))
 
     def trial(self, evaluation: Evaluation) -> None:
@@ -95,7 +102,7 @@ class MlflowTracker:
         A run that an interruption left half-written, or that holds another candidate of the same number, is
         deleted and written anew.
         """
-        self._attempt(lambda: self._trial(evaluation))
+        self._attempt(lambda: self._trial(evaluation), keep=True)
 
     def progress(self, step: int, values: Mapping[str, float]) -> None:
         """Log figures of the study on the parent run at `step`, unless that step was logged before."""
@@ -103,27 +110,46 @@ class MlflowTracker:
 
     def synthesis(self, record: SynthesisRecord) -> None:
         """Add to a trial's run what a synthesis measured, its reports and its log, unless they are there."""
-        self._attempt(lambda: self._synthesis(record))
+        self._attempt(lambda: self._synthesis(record), keep=True)
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
         """Bring the `pareto` tags up to date, keep `artifacts` and `study.yaml` on the parent, and end it."""
+        self._again = 0.0
         self._attempt(lambda: self._finish(front, artifacts))
 
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """Run `action` unless the store failed before; when it fails now, say so once."""
-        if self._broken:
+    def _attempt(self, action: Callable[[], None], *, keep: bool = False) -> None:
+        """Run `action`; when the store fails, say so once, and `keep` the action for when it is back."""
+        if self._broken and time.monotonic() < self._again:
+            if keep:
+                self._missed.append(action)
             return
         try:
             client_class()
             with quiet():
+                if self._broken:
+                    self._catch_up()
                 action()
         except Exception as error:  # whatever a store, a driver or a server throws, the search goes on
+            if keep:
+                self._missed.append(action)
+            self._again = time.monotonic() + RETRY
+            if self._broken:
+                return
             self._broken = True
             _log.debug("MLflow failed with %s", type(error).__name__)
             self._warn(
                 f"MLflow at {redact(self.uri)} failed ({first_line(error)}): the search goes on without it and "
                 "`bitfront sync` will send what is missing."
             )
+
+    def _catch_up(self) -> None:
+        """Begin again with a store that failed before, and send what it missed."""
+        assert self._study is not None, "start() comes first"
+        self._start(self._study)
+        while self._missed:
+            self._missed[0]()
+            self._missed.popleft()
+        self._broken = False
 
     def _start(self, study: StudyRecord) -> None:
         self._study = study

@@ -1,0 +1,123 @@
+"""Disturbs running studies in every way that is cheap to arrange, and compares them with an undisturbed one.
+
+    python -m bitfront.experiments.benchmarks.chaos [--kills 50] [--seconds 1800] [--only kills,disk-full,...]
+
+`kills`: SIGKILL of the launcher and of its workers at random moments. `disk-full`: the study's folder on a tmpfs of
+a few MiB, which is emptied when the launcher has given up (needs root). `read-only`: the folder is remounted
+read-only while the study runs (needs root). `mlflow`: the tracking server is killed and started again. `postgres`:
+the database server crashes and comes back under two launchers. Each must end with the trials of an undisturbed run:
+none lost, none doubled, one run in MLflow each, no process left. Exit code 1 where one doesn't.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .chaos_faults import disk_full, mlflow_restart, postgres_restart, read_only
+from .course import Course
+from .scene import Scene
+
+TRIALS_PER_KILL = 4
+"""Trials of the study for each kill, so that it still runs at the last one."""
+
+_PATIENT = ("--workers", "2", "--set", "trial.attempts=100")
+"""A worker every few seconds is killed: three in a row on one candidate say nothing about the candidate here."""
+
+
+def kills(scene: Scene, rng: random.Random, count: int, seconds: float, start: float) -> str:
+    """Kill the launcher and its workers at random moments, then let the study end; return what was done.
+
+    A launcher is killed at any moment from its first on, with or without having evaluated anything; `start` is how
+    long one takes to begin, in seconds. Its workers are killed meanwhile.
+    """
+    launchers = workers = 0
+    deadline = time.monotonic() + seconds
+    while launchers + workers < count and time.monotonic() < deadline:
+        launcher = scene.launch(*_PATIENT)
+        end = time.monotonic() + rng.uniform(0.3, 3 * start)
+        while launcher.running and launchers + workers < count:
+            left = end - time.monotonic()
+            if left <= 0:
+                launcher.kill()
+                launchers += 1
+                break
+            time.sleep(min(left, rng.uniform(0.2, 6)))
+            alive = launcher.workers()
+            if alive and left > 0:
+                rng.choice(alive).kill()
+                workers += 1
+        if launchers + workers >= count and launcher.running:
+            launcher.kill()
+            launchers += 1
+    scene.finish(*_PATIENT)
+    if launchers + workers < count:
+        raise TimeoutError(f"only {launchers + workers} of {count} kills before the study or the time ended")
+    return f"{launchers} kills of the launcher, {workers} of workers"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the scenarios and print a line each; return an exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50, help="number of SIGKILLs")
+    parser.add_argument("--seconds", type=float, default=1800, help="most seconds that the kills may take")
+    parser.add_argument("--trials", type=int, default=60, help="trials of the other scenarios' studies")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--only", default="", help="scenarios, separated by commas; all without it")
+    options = parser.parse_args(arguments)
+    rng = random.Random(options.seed)  # noqa: S311 - moments, not secrets
+    many = max(options.trials, TRIALS_PER_KILL * options.kills)
+    scenarios: dict[str, tuple[int, Callable[[Scene], str]]] = {
+        "kills": (many, lambda scene: kills(scene, rng, options.kills, options.seconds, calm.start)),
+        "disk-full": (options.trials, disk_full),
+        "read-only": (options.trials, read_only),
+        "mlflow": (options.trials, mlflow_restart),
+        "postgres": (options.trials, postgres_restart),
+    }
+    place = Path(tempfile.mkdtemp(prefix="bitfront-chaos-"))
+    chosen = [name for name in options.only.split(",") if name] or list(scenarios)
+    calm = Scene(place / "calm", max(scenarios[name][0] for name in chosen))
+    began = time.monotonic()
+    calm.finish()
+    expected = Course.of(calm.study)
+    print(f"undisturbed: {len(expected.trials)} trials in {time.monotonic() - began:.0f} s", flush=True)
+    faults = list(expected.faults)
+    for name in chosen:
+        faults += _scenario(name, place, expected, *scenarios[name])
+    if faults:
+        print(f"what happened is in {place}")
+    else:
+        shutil.rmtree(place)
+    for fault in faults[:20]:
+        print(f"  {fault}")
+    print("the same trials everywhere" if not faults else f"{len(faults)} faults")
+    return 1 if faults else 0
+
+
+def _scenario(
+    name: str, place: Path, expected: Course, trials: int, run: Callable[[Scene], str]
+) -> list[str]:
+    began = time.monotonic()
+    scene = Scene(place / name, trials)
+    try:
+        done = run(scene)
+    except (OSError, TimeoutError, RuntimeError) as error:
+        print(f"{name}: {error}", flush=True)
+        return [f"{name}: {error}"]
+    if done.startswith("skipped"):
+        print(f"{name}: {done}", flush=True)
+        return []
+    faults = [*scene.course().differences(expected.first(trials)), *scene.left_behind()]
+    outcome = "as undisturbed" if not faults else f"{len(faults)} faults"
+    print(f"{name}: {done}; {trials} trials {outcome}, {time.monotonic() - began:.0f} s", flush=True)
+    return [f"{name}: {fault}" for fault in faults]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Faults of what surrounds a study: its disk, its folder, MLflow's server, the database's server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bitfront.search.tracking.ui import command
+
+from .postgres import PostgresServer, postgres_folder
+from .scene import Scene
+
+_MIB = 1 << 20
+
+
+@contextlib.contextmanager
+def _tmpfs(place: Path, mib: int) -> Iterator[None]:
+    """Have a file system of so many MiB at `place`.
+
+    Raises:
+        PermissionError: when this process may not mount.
+    """
+    place.mkdir(parents=True)
+    if not _mount("-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(place)):
+        raise PermissionError
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)  # noqa: S607 - wherever it is
+
+
+def _mount(*arguments: str) -> bool:
+    run = subprocess.run(["mount", *arguments], check=False, stderr=subprocess.DEVNULL)  # noqa: S607
+    return run.returncode == 0
+
+
+def disk_full(scene: Scene) -> str:
+    """Fill the disk while the study runs, three times, and free it when the launcher has given up."""
+    scene.output = scene.folder / "disk" / "studies"
+    times = 0
+    try:
+        with _tmpfs(scene.folder / "disk", 64):
+            for share in (0.2, 0.5, 0.8):
+                launcher = scene.launch()
+                scene.wait_for(int(share * scene.trials), launcher)
+                ballast = scene.folder / "disk" / "ballast"
+                _fill(ballast)
+                code = launcher.wait(300)
+                if code != 2 or "can't be written" not in scene.said:
+                    raise RuntimeError(f"the launcher ended with {code} on a full disk")
+                ballast.unlink()
+                times += 1
+            scene.finish()
+            scene.course()
+    except PermissionError:
+        return "skipped, this user can't mount a tmpfs"
+    return f"a full disk {times} times"
+
+
+def _fill(ballast: Path) -> None:
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (_MIB, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"\0" * size)
+
+
+def read_only(scene: Scene) -> str:
+    """Let nobody write to the study's folder while the study runs, then let them again."""
+    launcher = scene.launch()
+    scene.wait_for(scene.trials // 3, launcher)
+    if not _chattr("+i", scene.study):
+        launcher.kill()
+        return "skipped, this user or file system can't make a folder immutable"
+    try:
+        for moment, one in (("running", launcher), ("starting", None)):
+            code = (one or scene.launch()).wait(300)
+            if code != 2 or "can't be written" not in scene.said:
+                raise RuntimeError(f"a launcher that was {moment} on a read-only folder ended with {code}")
+    finally:
+        _chattr("-i", scene.study)
+    scene.finish()
+    return "a read-only folder, met while running and at the start"
+
+
+def _chattr(change: str, folder: Path) -> bool:
+    """Make all that is in a folder immutable, for root too, or undo it."""
+    command = ["chattr", "-R", change, str(folder)]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def mlflow_restart(scene: Scene) -> str:
+    """Kill MLflow's server while the study runs, and start it again."""
+    scene.output.mkdir(parents=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    scene.uri = f"http://127.0.0.1:{port}"
+    with _server(scene.output, port):
+        launcher = scene.launch()
+        scene.wait_for(scene.trials // 3, launcher)
+    scene.wait_for(scene.trials // 2, launcher)
+    with _server(scene.output, port):
+        code = launcher.wait(600)
+        if code != 0:
+            raise RuntimeError(f"the launcher ended with {code}")
+        scene.course()
+    return "MLflow's server killed and started again"
+
+
+@contextlib.contextmanager
+def _server(output: Path, port: int) -> Iterator[None]:
+    """Run MLflow's server for a folder of studies; its end is a SIGKILL of all its processes."""
+    words, environment = command(output, port)
+    server = subprocess.Popen(
+        [*words, "--serve-artifacts"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.2)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, 9)
+        server.wait()
+
+
+def postgres_restart(scene: Scene) -> str:
+    """Crash PostgreSQL under two launchers that share the study, and start it again."""
+    if postgres_folder() is None:
+        return "skipped, PostgreSQL isn't installed"
+    with PostgresServer() as server:
+        scene.storage = server.url
+        launchers = [scene.launch(), scene.launch()]
+        scene.wait_for(scene.trials // 4, launchers[0])
+        with server.away():
+            time.sleep(3)
+        launchers[1].kill()
+        code = launchers[0].wait(900)
+        if code != 0:
+            raise RuntimeError(f"the launcher that was left ended with {code}")
+        scene.course()
+    return "a crash of PostgreSQL under two launchers, one of which was killed"
