@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .objectives import Objective
+from .objectives import Metric, Objective
 from .report import palette
 from .report.axes import log_ticks, tick_label, wants_log
 from .report.compare import Comparison, score_range
 from .report.evidence import COMPARED, Bar, Pair, label
 from .report.measured import STAGES
 from .report.view import StudyView
+from .sensitivity import Sensitivity
 
 
 def log_scale(axis: Any, values: Sequence[float]) -> None:
@@ -85,19 +86,19 @@ def draw_latency(axes: Any, found: Sequence[Bar]) -> None:
     axes.set_xlabel("Time per inference (µs); filled: one alone, hollow: of many")
 
 
-def draw_sensitivity(axes: Any, view: StudyView) -> None:
+def draw_sensitivity(axes: Any, rows: Sequence[Sensitivity], metric: Metric) -> None:
     """Draw the metric's change by tensor and width on Matplotlib `axes`."""
-    tensors = list(dict.fromkeys(row.tensor for row in view.sensitivity))
-    bits = sorted({row.bits for row in view.sensitivity})
-    change = {(row.tensor, row.bits): row.change for row in view.sensitivity}
+    tensors = list(dict.fromkeys(row.tensor for row in rows))
+    bits = sorted({row.bits for row in rows})
+    change = {(row.tensor, row.bits): row.change for row in rows}
     values = [[change.get((tensor, b), float("nan")) for b in bits] for tensor in tensors]
-    backwards = view.reference.metric.direction == "minimize"
+    backwards = metric.direction == "minimize"
     image = axes.imshow(values, cmap=palette.WIDTHS + ("_r" if backwards else ""), aspect="auto")
     axes.grid(False)
     axes.set_xticks(range(len(bits)), [str(b) for b in bits])
     axes.set_yticks(range(len(tensors)), tensors, fontsize=8)
     axes.set_xlabel("Bits")
-    axes.figure.colorbar(image, ax=axes, label=f"change of {view.metric_name}", pad=0.01)
+    axes.figure.colorbar(image, ax=axes, label=f"change of {metric.name}", pad=0.01)
 
 
 def draw_overlay(axes: Any, comparison: Comparison, cost: Objective) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,14 @@ from .evidence_figures import (
     draw_sensitivity,
     log_scale,
 )
-from .objectives import Objective
+from .objectives import Metric, Objective
 from .report import palette
 from .report.axes import readable, tick_label, wants_log
 from .report.compare import Comparison
 from .report.evidence import bars, pairs
 from .report.plots import CELLS_WITH_TEXT, metric_limits, metric_range, shown_limit
 from .report.view import StudyView, mean_width, shared_tensors, si, uniform_label, widths
+from .sensitivity import Sensitivity
 
 STYLE: dict[str, Any] = {
     "font.size": 10,
@@ -70,17 +71,29 @@ def write_figures(view: StudyView, study_dir: Path) -> list[Path]:
             figure = _draw(figure_class, lambda axes: draw_training(axes, view), (7.2, 3.6))
             written += _write(figure, [folder / f"training.{kind}" for kind in ("png", "pdf")])
         measured, times = pairs(view), bars(view) if view.latency and view.picks else []
-        tensors = len({row.tensor for row in view.sensitivity})
         evidence: list[tuple[str, Any, Callable[[Any], None], tuple[float, float]]] = [
             ("synthesis", measured, lambda axes: draw_calibration(axes, measured), (5.2, 4.8)),
             ("latency", times, lambda axes: draw_latency(axes, times), (7.2, 1.2 + 0.26 * len(times))),
-            ("sensitivity", tensors, lambda axes: draw_sensitivity(axes, view), (7.2, 1.2 + 0.3 * tensors)),
         ]
         for name, there, draw, size in evidence:
             if there:
                 figure = _draw(figure_class, draw, size)
                 written += _write(figure, [folder / f"{name}.{kind}" for kind in ("png", "pdf")])
+    if view.sensitivity:
+        written += write_sensitivity_figure(view.sensitivity, view.reference.metric, Path(study_dir))
     return written
+
+
+def write_sensitivity_figure(rows: Sequence[Sensitivity], metric: Metric, study_dir: Path) -> list[Path]:
+    """Write the sensitivity table as PNG and PDF into `figures/` of a study's folder and return their paths."""
+    folder = study_dir / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = len({row.tensor for row in rows})
+    with _matplotlib() as figure_class:
+        figure = _draw(
+            figure_class, lambda axes: draw_sensitivity(axes, rows, metric), (7.2, 1.2 + 0.3 * tensors)
+        )
+        return _write(figure, [folder / f"sensitivity.{kind}" for kind in ("png", "pdf")])
 
 
 def write_comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:

@@ -183,6 +183,15 @@ class Workbench:
         )
         return site_estimate(design)
 
+    def rounded(self, candidate: Candidate) -> tuple[float, dict[str, float]]:
+        """Return the validation metric of a candidate without training, and its estimated resources.
+
+        Raises:
+            UserError: when its types are too wide to be computed exactly.
+        """
+        types = self.types(candidate)
+        return self._scored(None, types), resources_of(self.cost(candidate, types))
+
     def box(self, objectives: Sequence[Objective]) -> Box:
         """Return the scale of the hypervolume, for which the uniform candidates are estimated but none is scored.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import UserError
@@ -35,6 +35,10 @@ class Candidate:
         if bad:
             key, width = next(iter(bad.items()))
             raise UserError(f"Tensor {key!r} can't have {width} bits: choose 1 or more.")
+
+    def with_width(self, tensor: str, bits: int) -> Candidate:
+        """Return the candidate with another width for one tensor."""
+        return replace(self, widths={**self.widths, tensor: bits})
 
     def to_json(self) -> dict[str, Any]:
         """Return the candidate as plain values, keys sorted."""

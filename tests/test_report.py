@@ -33,6 +33,7 @@ from bitfront.search.report import (
 from bitfront.search.report.axes import readable
 from bitfront.search.report.page import headline
 from bitfront.search.report.view import layer_widths, mean_width, si, uniform_label
+from bitfront.search.sensitivity import RESOURCES, Sensitivity, write_sensitivity
 from bitfront.search.synthesis import write_record
 from bitfront.spaces import UserError
 
@@ -70,8 +71,11 @@ def full_page(tmp_path_factory):
     )
     many = replace(timing, batch=1024, median_us=2048.0, low_us=1900.0, high_us=2100.0)
     (study / "latency.json").write_text(json.dumps([timing.__dict__, many.__dict__]))
-    rows = [f"lstm/weight,{bits},{-0.2 / bits}" for bits in (2, 4, 8)]
-    (study / "sensitivity.csv").write_text("\n".join(["tensor,bits,metric_change", *rows]) + "\n")
+    rows = [
+        Sensitivity("lstm/weight", bits, -0.2 / bits, 0.9, dict.fromkeys(RESOURCES, 0.0))
+        for bits in (2, 4, 8)
+    ]
+    write_sensitivity(study, rows)
     return write_report(study)
 
 

@@ -17,8 +17,8 @@ from ..front import PICKS, hypervolume_history, pareto, pick
 from ..latency import Timing, read_latency
 from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
+from ..sensitivity import Sensitivity, read_sensitivity
 from .measured import Measured, read_measured
-from .sensitivity import Sensitivity, read_sensitivity
 
 Standing = Literal["front", "feasible", "over limit", "stopped", "failed"]
 
