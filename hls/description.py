@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from math import prod
 
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
-from bitfront.spaces.graph import LINEAR, RECURRENT
+from bitfront.spaces.graph import LINEAR, LOOKUPS, RECURRENT
 
 from .adder_graph import AdderGraph, adder_graph
 from .as_built import as_built
+from .attention_types import NORM_ADDRESS_BITS
 from .design import DesignDescription, LayerDescription
 from .support import legal_reuse_factor
 from .types import Types
@@ -17,6 +18,9 @@ from .weights import WeightContent
 
 _OPS = {
     "batchnorm": "normalize",
+    "add_constant": "add",
+    "gelu": "table_activation",
+    "silu": "table_activation",
     "subtract": "add",
     "average": "add",
     "maximum": "add",
@@ -74,8 +78,10 @@ def _layer(
         for role, values in weights.get(node.name, {}).items()
     }
     kinds = {role: kind for role, kind in own.items() if role != "result"}
-    if node.op == "batchnorm":
+    if node.op in {"batchnorm", "layernorm"}:
         kinds["weight"], content["weight"] = kinds.pop("scale"), content.pop("scale")
+    if node.op in LOOKUPS:
+        kinds["table"] = own["result"]
     if node.op == "bidirectional":
         kinds, content = _both_directions(kinds, content)
     options: dict[str, str | bool | int] = {}
@@ -91,6 +97,8 @@ def _layer(
     elif node.op.endswith("pool"):
         options = {"pool_op": "max" if "max" in node.op else "average"}
     chosen = strategy.get(node.name, "Latency").lower()
+    if node.op == "einsum":
+        chosen = "latency"  # whatever is asked: there are no constants to distribute
     factor = reuse_factor.get(node.name, 1)
     if factor > 1 and chosen == "resource" and node.op in LINEAR | RECURRENT:
         factor = legal_reuse_factor(graph, node.name, factor)
@@ -99,7 +107,7 @@ def _layer(
         op=_op(node),
         inputs=tuple(types[f"{i}/result"] for i in node.inputs),
         result=own["result"],
-        sizes=_sizes(graph, node, table_size),
+        sizes=_sizes(graph, node, table_size) | _inner_sizes(node, types),
         types=kinds,
         weights=content,
         reuse_factor=factor,
@@ -146,9 +154,46 @@ def _op(node: Node) -> str:
     return _OPS.get(node.op, node.op)
 
 
+def _inner_sizes(node: Node, types: Types) -> dict[str, int]:
+    """Return the sizes that follow from types: entries of a table that is addressed by all bits of a value."""
+    if node.op == "softmax":
+        return {"table_size": 2 ** types[f"{node.name}/inp_norm"].width}
+    if node.op in LOOKUPS:
+        return {"table_size": 2 ** types[f"{node.inputs[0]}/result"].width}
+    return {"table_size": 2**NORM_ADDRESS_BITS} if node.op == "layernorm" else {}
+
+
+def _einsum_sizes(equation: str, *shapes: tuple[int, ...]) -> dict[str, int]:
+    """Return the sizes of an einsum's axes by what becomes of them; a kernel's shape has no batch axis to leave out."""
+    operands, output = equation.split("->")
+    first, second = operands.split(",")
+    size: dict[str, int] = {}
+    for letters, shape in zip((first, second), shapes, strict=True):
+        size |= dict(zip(letters[len(letters) - len(shape) :], shape, strict=True))
+
+    def span(letters: set[str]) -> int:
+        return prod(size[c] for c in letters if c in size)
+
+    shared = set(first) & set(second)
+    return {
+        "n_free_data": span(set(first) - shared),
+        "n_free_kernel": span(set(second) - shared),
+        "n_contract": span(shared - set(output)),
+        "n_inplace": span(shared & set(output)),
+    }
+
+
 def _sizes(graph: Graph, node: Node, table_size: int) -> dict[str, int]:
     source = graph[node.inputs[0]].shape
     op, attrs = node.op, node.attrs
+    if op == "einsum_dense":
+        return _einsum_sizes(attrs["equation"], source, graph.weights[node.name]["weight"].shape)
+    if op == "einsum":
+        found = _einsum_sizes(attrs["equation"], source, graph[node.inputs[1]].shape)
+        renamed = {"n_free_data": "n_free0", "n_free_kernel": "n_free1"}
+        return {renamed.get(name, name): size for name, size in found.items()}
+    if op == "layernorm":
+        return {"n_in": prod(source), "sequence": prod(source[:-1])}
     if op == "dense":
         sizes = {"n_in": source[-1], "n_out": node.shape[-1]}
         return sizes | ({"positions": prod(source[:-1])} if len(source) > 1 else {})

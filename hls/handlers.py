@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from .extension import register_layers
 from .sandbox import BuildError
 from .simple_rnn import register_simple_rnn
 
@@ -17,12 +18,15 @@ def register_handlers() -> None:
     `Bidirectional`: hls4ml 1.3 tests a GRU *cell* against the GRU *layer*, so the two rows of a GRU's bias
     stay together and conversion ends in an `AttributeError`; merge modes other than `concat` write past
     the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
-    code that hls4ml's AMD backends lack (see `simple_rnn`). Padding of a streamed Conv1D goes into its own branch.
+    code that hls4ml's AMD backends lack (see `simple_rnn`), and so do attention's products, layer normalization,
+    sums with a constant and activations by table (see `extension`). Padding of a streamed Conv1D goes into its own
+    branch.
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
     register_simple_rnn()
     _pad_the_right_branch()
+    register_layers()
 
     class CheckedBidirectionalHandler(BidirectionalHandler):
         handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)

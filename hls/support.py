@@ -21,13 +21,21 @@ MAX_READERS = 7
 
 REFUSED: Mapping[tuple[str, str], str] = {
     ("bidirectional", "io_stream"): "hls4ml builds bidirectional layers with io_parallel only",
+    (
+        "einsum_dense",
+        "io_stream",
+    ): "hls4ml builds EinsumDense, and so attention's projections, with io_parallel only",
+    ("einsum", "io_stream"): "hls4ml builds attention's products with io_parallel only",
 }
 """(operation, io_type) -> why it can't be built."""
 _DEPTHWISE = "hls4ml has no Resource strategy for depthwise convolutions, use Latency"
+_NO_RESOURCE = "hls4ml has Latency and distributed arithmetic for it, not Resource"
 _NO_DA = "hls4ml has no distributed arithmetic for recurrent layers"
 REFUSED_STRATEGIES: Mapping[tuple[str, str], str] = {
     ("depthwise_conv1d", "resource"): _DEPTHWISE,
     ("depthwise_conv2d", "resource"): _DEPTHWISE,
+    ("einsum_dense", "resource"): _NO_RESOURCE,
+    ("einsum", "resource"): _NO_RESOURCE,
     **{(op, "distributed_arithmetic"): _NO_DA for op in sorted(RECURRENT)},
 }
 """(operation, strategy in lower case) -> why it can't be built."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -14,12 +13,12 @@ from bitfront.spaces import FixedPoint, Graph, Node, Tensor, UserError, Weights,
 from bitfront.spaces.graph import LINEAR, MERGES, RECURRENT
 
 from . import exact
+from .attention_types import NormTypes, norm_mantissa_bits, product_sum, softmax_types
 
+FLOAT64_MANTISSA = 53
+"""Bits up to which a float64 holds every integer."""
 Types = dict[str, FixedPoint]
 """Tensor key (`node/role`) -> type, for every tensor of the firmware."""
-
-SOFTMAX_ADDRESS_BITS = 10
-"""Address bits of softmax' tables: 1024 entries, hls4ml's default."""
 
 
 @dataclass(frozen=True)
@@ -220,8 +219,46 @@ class _Resolver:
         return {"slope": slope, "result": self._result(node)}
 
     def _softmax(self, node: Node, x: list[FixedPoint]) -> Types:
-        inner = softmax_types(node.shape[-1], self._width(f"{node.name}/table"))
+        roles = ("inp_norm", "exp_table", "inv_table")
+        inner = softmax_types(node.shape[-1], *(self._width(f"{node.name}/{role}") for role in roles))
         return inner | {"result": self._result(node)}
+
+    def _einsum_dense(self, node: Node, x: list[FixedPoint]) -> Types:
+        operands, output = node.attrs["equation"].split("->")
+        letters = operands.split(",")[1]
+        summed = tuple(i for i, c in enumerate(letters) if c not in output)
+        quantized = self._quantized_weights(node)
+        bound = float(np.abs(quantized["weight"]).sum(summed).max(initial=0.0)) * exact.largest(x[0])
+        fraction = x[0].fraction + self.types[f"{node.name}/weight"].fraction
+        if "bias" in quantized:
+            bound += float(np.abs(quantized["bias"]).max(initial=0.0))
+            fraction = max(fraction, self.types[f"{node.name}/bias"].fraction)
+        accum = exact.holding(bound, fraction)
+        return {"accum": accum, "result": self._result(node, accum)}
+
+    def _einsum(self, node: Node, x: list[FixedPoint]) -> Types:
+        return {
+            "accum": product_sum(x[0], x[1], einsum_terms(self.graph, node)),
+            "result": self._result(node),
+        }
+
+    def _inner(self, node: Node, role: str, *, signed: bool) -> tuple[int, int]:
+        """Return width and integer bits of a calibrated tensor within a node."""
+        tensor = Tensor(node.name, role, signed)
+        width = self._width(tensor.key)
+        return width, self.calibration.integer(tensor, width) + self.shifts.get(tensor.key, 0)
+
+    def _layernorm(self, node: Node, x: list[FixedPoint]) -> Types:
+        width, integer = self._inner(node, "normalized", signed=True)
+        kinds = NormTypes(
+            node.shape[-1],
+            x[0],
+            *self._inner(node, "mean", signed=x[0].signed),
+            *self._inner(node, "variance", signed=False),
+            FixedPoint(width, integer, True, "RND", "SAT"),
+            self._width(f"{node.name}/table"),
+        ).all()
+        return kinds | {"result": self._result(node)}
 
     def _passing(self, node: Node, x: list[FixedPoint]) -> Types:
         kind = exact.union(*x)
@@ -245,6 +282,9 @@ _RULES: dict[str, Callable[[_Resolver, Node, list[FixedPoint]], Types]] = {
     "sigmoid": _Resolver._table,
     "softmax": _Resolver._softmax,
     "leaky_relu": _Resolver._leaky,
+    "einsum_dense": _Resolver._einsum_dense,
+    "einsum": _Resolver._einsum,
+    "layernorm": _Resolver._layernorm,
     **dict.fromkeys(("avg_pool", "global_avg_pool"), _Resolver._average),
     **dict.fromkeys(
         ("max_pool", "global_max_pool", "reshape", "concatenate", "zero_padding", "dropout"),
@@ -253,19 +293,11 @@ _RULES: dict[str, Callable[[_Resolver, Node, list[FixedPoint]], Types]] = {
 }
 
 
-def softmax_types(classes: int, table_width: int) -> Types:
-    """Return the inner types of a `stable` softmax over `classes` values."""
-    address = SOFTMAX_ADDRESS_BITS
-    distance = 4  # e^-16 is below any table entry
-    sum_integer = math.ceil(math.log2(classes)) + 1 if classes > 1 else 1
-    table = FixedPoint(table_width, 1, False, "RND", "SAT")
-    return {
-        "inp_norm": FixedPoint(address, distance, False, "RND", "SAT"),
-        "exp_table": table,
-        "inv_inp": FixedPoint(max(address, sum_integer), sum_integer, False, "RND", "SAT"),
-        "inv_table": table,
-        "accum": FixedPoint(table.fraction + sum_integer, sum_integer, False),
-    }
+def einsum_terms(graph: Graph, node: Node) -> int:
+    """Return how many products each output of an einsum of two variables sums."""
+    operands, output = node.attrs["equation"].split("->")
+    letters, shape = operands.split(",")[0], graph[node.inputs[0]].shape
+    return prod(size for c, size in zip(letters[1:], shape, strict=True) if c not in output)
 
 
 def mantissa_bits(graph: Graph, types: Types) -> int:
@@ -275,7 +307,7 @@ def mantissa_bits(graph: Graph, types: Types) -> int:
         kinds = {r: t for r in ("accum", "result", "table") if (t := types.get(f"{node.name}/{r}"))}
         accum, result = kinds.get("accum"), kinds["result"]
         most = max(most, *(t.width - t.signed for t in kinds.values()))
-        if node.op in LINEAR and accum:
+        if node.op in LINEAR | {"einsum_dense"} and accum:
             x = types[f"{node.inputs[0]}/result"]
             w = types[f"{node.name}/weight"]
             lossless = accum.integer - accum.signed + max(accum.fraction, x.fraction + w.fraction)
@@ -307,6 +339,14 @@ def mantissa_bits(graph: Graph, types: Types) -> int:
             )
         elif node.op == "leaky_relu":
             most = max(most, types[f"{node.inputs[0]}/result"].width + types[f"{node.name}/slope"].width)
+        elif node.op == "add_constant":
+            a, b = types[f"{node.inputs[0]}/result"], types[f"{node.name}/bias"]
+            most = max(most, exact.added(a, b).width)
+        elif node.op == "layernorm":
+            # computed in float64 whatever the rest is computed in
+            norm = {k.rpartition("/")[2]: t for k, t in types.items() if k.startswith(f"{node.name}/")}
+            inner = norm_mantissa_bits(norm)
+            most = max(most, inner if inner > FLOAT64_MANTISSA else 0)
         elif node.op == "softmax":
             most = max(most, types[f"{node.name}/accum"].width + types[f"{node.name}/inv_table"].width)
     return most

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, describe, part, resolve
+from bitfront.hls.attention_types import SOFTMAX_ADDRESS_BITS
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
 
@@ -57,7 +58,16 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
         rule = section.of_layer(layer)
         if rule.keep is not None:
             kept = _bounds(rule.keep)
-            return LayerRule(weights=kept, recurrent_weights=kept, biases=kept, activations=kept, tables=kept)
+            address = (min(kept[0], SOFTMAX_ADDRESS_BITS),) * 2
+            return LayerRule(
+                weights=kept,
+                recurrent_weights=kept,
+                biases=kept,
+                activations=kept,
+                tables=kept,
+                statistics=kept,
+                softmax_inputs=address,
+            )
         return LayerRule(
             weights=_bounds(rule.weights),
             recurrent_weights=_tied(rule.recurrent_weights),
@@ -65,6 +75,8 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
             activations=_bounds(rule.activations),
             accumulators=(0, 0) if rule.accumulators == "exact" else _bounds(rule.accumulators),
             tables=_bounds(rule.tables),
+            statistics=_bounds(rule.statistics),
+            softmax_inputs=_bounds(rule.softmax_inputs),
         )
 
     return build_space(
@@ -73,6 +85,7 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
         methods=section.method,
         inputs=_bounds(section.input),
         ties=section.ties,
+        parts=section.attention == "parts",
         search_integers=section.integer_bits == "search",
         hardware=hardware,
     )

@@ -24,6 +24,9 @@ WEIGHTED = frozenset(
         "gru",
         "simple_rnn",
         "bidirectional",
+        "einsum_dense",
+        "layernorm",
+        "add_constant",
     }
 )
 """Operations that hold weights."""
@@ -31,12 +34,20 @@ RECURRENT = frozenset({"lstm", "gru", "simple_rnn", "bidirectional"})
 """Operations with a state."""
 LINEAR = frozenset({"dense", "conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
 """Operations that accumulate products of one input tensor and constant weights."""
+LOOKUPS = frozenset({"gelu", "silu"})
+"""Activations that are looked up by every bit of their input."""
 MERGES = frozenset({"add", "subtract", "multiply", "average", "maximum", "minimum"})
 """Elementwise operations on two tensors."""
-ACTIVATIONS = frozenset({"relu", "leaky_relu", "tanh", "sigmoid", "softmax", "linear"})
+ACTIVATIONS = frozenset({"relu", "leaky_relu", "tanh", "sigmoid", "softmax", "linear"}) | LOOKUPS
 """Elementwise operations on one tensor (softmax: along the last axis)."""
 PASSING = frozenset({"max_pool", "global_max_pool", "reshape", "concatenate", "zero_padding", "dropout"})
 """Operations whose output values are values of their inputs: they carry no precision of their own."""
+_INNER: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("tanh", "sigmoid", *sorted(RECURRENT)), ("table",)),
+    "softmax": ("inp_norm", "exp_table", "inv_table"),
+    "layernorm": ("mean", "variance", "normalized", "table"),
+}
+"""Operation -> what carries a precision inside it: tables, what addresses them, statistics."""
 _NEVER_NEGATIVE = frozenset({"relu", "sigmoid", "softmax"})
 _KEEP_SIGN = PASSING | {"avg_pool", "global_avg_pool", "add", "multiply", "average", "maximum", "minimum"}
 
@@ -113,10 +124,10 @@ class Graph:
 
         hls4ml writes the accumulator straight into an activation's input, so rounding there would only cost accuracy.
         """
-        if node.op not in LINEAR | MERGES | {"batchnorm"} or node.name in self.outputs:
+        if node.op not in LINEAR | MERGES | {"batchnorm", "einsum_dense"} or node.name in self.outputs:
             return False
         readers = self.consumers(node.name)
-        return len(readers) == 1 and readers[0].op in ACTIVATIONS - {"softmax", "linear"}
+        return len(readers) == 1 and readers[0].op in ACTIVATIONS - LOOKUPS - {"softmax", "linear"}
 
     def nonnegative(self, name: str) -> bool:
         """Return whether the output of node `name` can't be negative, whatever the data."""
@@ -132,8 +143,7 @@ class Graph:
         found = [Tensor(node.name, role) for role in self.weights.get(node.name, {})]
         if node.op in LINEAR | RECURRENT:
             found.append(Tensor(node.name, "accum"))
-        if node.op in {"tanh", "sigmoid", "softmax"} | RECURRENT:
-            found.append(Tensor(node.name, "table"))
+        found += [Tensor(node.name, role) for role in _INNER.get(node.op, ())]
         if node.op == "leaky_relu":
             found.append(Tensor(node.name, "slope"))
         if node.op not in PASSING and not self.fused(node):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .attention import add_constant, einsum_dense, layer_normalization, multi_head_attention
 from .lowering import Arrays, Handler, Lowering, Unsupported, activation_kind
 
 Shape = tuple[int, ...]
@@ -267,11 +268,11 @@ def _global_pool(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str
 
 
 def _reshape(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    source = next(n for n in work.nodes if n.name == inputs[0])
-    if source.shape == shape:
+    source = work.shape(inputs[0])
+    if source == shape:
         return inputs[0]
-    if prod(source.shape) != prod(shape):
-        raise Unsupported(f"can't reshape {source.shape} to {shape}")
+    if prod(source) != prod(shape):
+        raise Unsupported(f"can't reshape {source} to {shape}")
     return work.add(layer, "reshape", inputs, shape)
 
 
@@ -283,9 +284,22 @@ def _padding(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.add(layer, "zero_padding", inputs, shape, padding=pads)
 
 
+def _constants(work: Lowering, inputs: Names) -> list[Any]:
+    """Return the arrays among the arguments of a bare operation, and those that a layer before gave."""
+    given = [*work.arguments.args, *work.arguments.kwargs.values()]
+    arrays = [a for a in given if not isinstance(a, list | tuple) and not hasattr(a, "_keras_history")]
+    return arrays + [work.constants[i] for i in inputs if i in work.constants]
+
+
 def _merge(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     op = type(layer).__name__.lower()
-    shapes = {next(n for n in work.nodes if n.name == i).shape for i in inputs}
+    constants = _constants(work, inputs)
+    if constants:
+        inputs = tuple(i for i in inputs if i not in work.constants)
+        if op != "add" or len(inputs) != 1:
+            raise Unsupported("a constant can only be added, to one tensor; use the Keras layer for it")
+        return add_constant(work, layer, inputs[0], constants[0], shape)
+    shapes = {work.shape(i) for i in inputs}
     if shapes != {shape}:
         raise Unsupported(f"its inputs have shapes {sorted(shapes)}; all must be {shape} (no broadcasting)")
     if op in {"average", "subtract"} and len(inputs) != 2:
@@ -303,9 +317,9 @@ def _concatenate(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str
     axis = layer.axis if layer.axis < 0 else layer.axis - len(shape) - 1
     if len(set(inputs)) != len(inputs):
         raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
-    name, done = inputs[0], list(next(n for n in work.nodes if n.name == inputs[0]).shape)
+    name, done = inputs[0], list(work.shape(inputs[0]))
     for i, other in enumerate(inputs[1:], 1):
-        done[axis] += next(n for n in work.nodes if n.name == other).shape[axis]
+        done[axis] += work.shape(other)[axis]
         last = i == len(inputs) - 1
         name = work.add(
             layer,
@@ -341,6 +355,9 @@ LAYERS: dict[str, Handler] = {
     "SimpleRNN": _recurrent,
     "Bidirectional": _bidirectional,
     "BatchNormalization": _batchnorm,
+    "EinsumDense": einsum_dense,
+    "LayerNormalization": layer_normalization,
+    "MultiHeadAttention": multi_head_attention,
     "Activation": _activation,
     "ReLU": _relu,
     "LeakyReLU": _relu,

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import keras
 
 Arrays = dict[str, NDArray[np.float32]]
-SUPPORTED_ACTIVATIONS = {"linear", "relu", "leaky_relu", "tanh", "sigmoid", "softmax"}
+SUPPORTED_ACTIVATIONS = {"linear", "relu", "leaky_relu", "tanh", "sigmoid", "softmax", "gelu", "silu"}
+OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum"})
+"""Bare operations of Keras (`x + y`) that are lowered as the layer of that name."""
 
 
 class Unsupported(Exception):
@@ -32,6 +34,10 @@ class Lowering:
         self.nodes: list[Node] = []
         self.weights: dict[str, Arrays] = {}
         self.outputs: tuple[str, ...] = ()
+        self.arguments: Any = None
+        """Keras's `SymbolicArguments` of the call that is being lowered."""
+        self.constants: dict[str, NDArray[np.float32]] = {}
+        """Name -> what a layer gives whatever its input: no node, but the operand of a sum."""
         self._names: set[str] = set()
 
     def name(self, wanted: str) -> str:
@@ -44,6 +50,10 @@ class Lowering:
             name = f"{base}_{i}"
         self._names.add(name)
         return name
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of node `name`, without the batch axis."""
+        return next(n.shape for n in self.nodes if n.name == name)
 
     def add(
         self,
@@ -138,6 +148,7 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
     Raises:
         UserError: when the model's layers can't be read at all.
     """
+    from .attention import positional
     from .layers import LAYERS
 
     work = Lowering()
@@ -158,17 +169,23 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
             )
         tensor_of[id(tensor)] = work.add(layer, "input", (), shape)
         rows.append(Row(layer.name, "InputLayer", (tensor_of[id(tensor)],)))
-    for layer, sources, target, fault in _calls(functional):
+    for layer, arguments, target, fault in _calls(functional):
+        sources, work.arguments = list(arguments.keras_tensors), arguments
         if fault is None and any(id(s) not in tensor_of for s in sources):
             fault = "follows a layer that can't be computed"
         made = len(work.nodes)
         if fault is None:
             try:
                 handler = LAYERS.get(_kind(layer))
-                if handler is None:
+                inputs, shape = tuple(tensor_of[id(s)] for s in sources), tuple(target.shape[1:])
+                if any(i in work.constants for i in inputs) and not _kind(layer) == "Add":
+                    raise Unsupported("reads a constant, which can only be added")
+                made_name = (
+                    handler(work, layer, inputs, shape) if handler else positional(work, layer, inputs, shape)
+                )
+                if made_name is None:
                     raise Unsupported(f"{_kind(layer)} layers are not supported")
-                inputs = tuple(tensor_of[id(s)] for s in sources)
-                tensor_of[id(target)] = handler(work, layer, inputs, tuple(target.shape[1:]))
+                tensor_of[id(target)] = made_name
             except Unsupported as error:
                 fault = str(error)
         rows.append(Row(layer.name, _kind(layer), tuple(n.name for n in work.nodes[made:]), fault))
@@ -184,8 +201,8 @@ def _kind(layer: Any) -> str:
     return name
 
 
-def _calls(functional: Any) -> Iterator[tuple[Any, list[Any], Any, str | None]]:
-    """Yield (layer, input tensors, output tensor, fault) in the order of computation."""
+def _calls(functional: Any) -> Iterator[tuple[Any, Any, Any, str | None]]:
+    """Yield (layer, arguments, output tensor, fault) in the order of computation."""
     seen: set[int] = set()
     for depth in sorted(functional._nodes_by_depth, reverse=True):
         for node in functional._nodes_by_depth[depth]:
@@ -196,10 +213,10 @@ def _calls(functional: Any) -> Iterator[tuple[Any, list[Any], Any, str | None]]:
                 fault = "is called more than once; give each call a layer of its own"
             elif len(node.outputs) != 1:
                 fault = f"has {len(node.outputs)} outputs; only one can be converted"
-            elif not hasattr(layer, "weights"):
+            elif not hasattr(layer, "weights") and type(layer).__name__ not in OPERATIONS:
                 fault = "is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
             seen.add(id(layer))
-            yield layer, list(node.arguments.keras_tensors), node.outputs[0], fault
+            yield layer, node.arguments, node.outputs[0], fault
 
 
 def _fold_batchnorm(

@@ -31,6 +31,10 @@ class LayerRule:
     activations: Range = (3, 12)
     accumulators: Range = (0, 0)
     tables: Range = (12, 12)
+    statistics: Range = (12, 12)
+    """Mean, variance and normalized values inside a layer normalization."""
+    softmax_inputs: Range = (10, 10)
+    """Distance to the largest score, which addresses the exponential table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,26 +120,30 @@ class Space:
     def uniform(self, width: int, method: str) -> dict[str, Value]:
         """Return the parameters that give every tensor `width` bits, as far as the ranges allow.
 
-        Accumulators and tables get their widest type, strategy and reuse factor their first choice.
+        Accumulators, tables and what lies inside a layer get their widest type, strategy and reuse factor their first choice.
         """
         params: dict[str, Value] = {}
         for d in self.dimensions:
             if d.kind == "method":
                 params[d.name] = method if method in d.choices else d.choices[0]
             elif d.kind == "width":
-                wide = d.name.endswith((".accumulators", ".tables"))
+                wide = d.name.endswith(_INNER)
                 params[d.name] = d.high if wide else min(max(width, d.low), d.high)
             else:
                 params[d.name] = 0 if d.kind == "shift" else d.choices[0]
         return params
 
 
+_INNER = (".accumulators", ".tables", ".statistics", ".softmax_inputs")
+"""Endings of the dimensions whose uniform value is the widest, and whose integer bits aren't searched."""
 _ROLES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("recurrent_weights", lambda role: role.endswith("recurrent_weight")),
     ("biases", lambda role: role.endswith("bias")),
     ("weights", lambda role: role.endswith(("weight", "scale", "slope"))),
     ("accumulators", lambda role: role == "accum"),
-    ("tables", lambda role: role == "table"),
+    ("tables", lambda role: role.endswith("table")),
+    ("statistics", lambda role: role in {"mean", "variance", "normalized"}),
+    ("softmax_inputs", lambda role: role == "inp_norm"),
     ("activations", lambda role: role == "result"),
 )
 
@@ -153,13 +161,15 @@ def build_space(
     inputs: Range = (4, 12),
     ties: Iterable[Sequence[str]] = (),
     search_integers: bool = False,
+    parts: bool = False,
     hardware: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]]
     | None = None,
 ) -> Space:
     """Return the space of `graph`.
 
     `rule_of` gives the widths of a Keras layer by its name; `inputs` those of what enters. `ties`: groups of
-    patterns of dimension names that share one width. `hardware(key, layer)` returns the choices of a layer's
+    patterns of dimension names that share one width. `parts` gives every part of an attention layer, and every
+    sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)` returns the choices of a layer's
     strategy or reuse factor and whether they are its own (else they are one choice for the whole model).
 
     Raises:
@@ -169,7 +179,7 @@ def build_space(
     for node in graph:
         rule = rule_of(node.layer)
         for tensor in graph.tensors(node):
-            name, bounds = _width_of(node, tensor, rule, inputs)
+            name, bounds = _width_of(_owner(graph, node, tensor, parts), node, tensor, rule, inputs)
             known = found.get(name)
             targets = (*known.targets, tensor.key) if known else (tensor.key,)
             found[name] = Dimension(name=name, kind="width", targets=targets, low=bounds[0], high=bounds[1])
@@ -178,7 +188,7 @@ def build_space(
         dimensions += [
             Dimension(name=f"{d.name}.integer", kind="shift", targets=d.targets, low=-2, high=1)
             for d in dimensions
-            if not d.name.endswith((".accumulators", ".tables"))
+            if not d.name.endswith(_INNER)
         ]
     dimensions += _hardware(graph, hardware) if hardware else []
     dimensions.append(Dimension(name="method", kind="method", choices=tuple(methods)))
@@ -188,15 +198,42 @@ def build_space(
     )
 
 
-def _width_of(node: Node, tensor: Tensor, rule: LayerRule, inputs: Range) -> tuple[str, Range]:
+def _owner(graph: Graph, node: Node, tensor: Tensor, parts: bool) -> str | None:
+    """Return the name under which a tensor's width is searched, where it is not the layer's and the group's.
+
+    In a model with attention, and unless `parts` are searched one by one: the scores and the attention weights
+    share one width; a normalization's scale and bias have that of its result; the sum of a residual connection has
+    that of the branch it adds. So a block of one attention and two dense layers has some 15 dimensions.
+    """
+    if all(n.op != "einsum" for n in graph):
+        return None
+    part = node.attrs.get("part")
+    if parts:
+        return f"{node.name}.{group_of(tensor)}" if part else None
+    if part in {"scores", "softmax"} and tensor.role == "result":
+        return f"{node.layer}.scores"
+    if node.op == "layernorm" and group_of(tensor) in {"weights", "biases"}:
+        return f"{node.layer}.activations"
+    if node.op == "add":
+        branches = [graph[i] for i in node.inputs if graph[i].op in {"dense", "einsum_dense"}]
+        if len(branches) == 1:
+            return f"{branches[0].layer}.activations"
+    return None
+
+
+def _width_of(
+    owner: str | None, node: Node, tensor: Tensor, rule: LayerRule, inputs: Range
+) -> tuple[str, Range]:
     """Return the dimension that sets the width of a tensor, and its range."""
     group = group_of(tensor)
     if node.op == "input":
         return f"{node.layer}.input", inputs
     if group in {"recurrent_weights", "biases"} and getattr(rule, group) is None:
         group = "weights"
+    if owner and owner.endswith(".activations"):
+        group = "activations"
     bounds: Range = getattr(rule, group)
-    return f"{node.layer}.{group}", bounds
+    return owner or f"{node.layer}.{group}", bounds
 
 
 def _tied(dimensions: list[Dimension], ties: Iterable[Sequence[str]]) -> list[Dimension]:
@@ -223,7 +260,7 @@ def _hardware(
     choices_of: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]],
 ) -> list[Dimension]:
     found: list[Dimension] = []
-    nodes = [n for n in graph if n.op in LINEAR | RECURRENT]
+    nodes = [n for n in graph if n.op in LINEAR | RECURRENT | {"einsum_dense", "einsum"}]
     keys: tuple[Literal["strategy", "reuse_factor"], ...] = ("strategy", "reuse_factor")
     for key in keys:
         shared: list[str] = []

@@ -7,7 +7,7 @@ import zoo
 
 from bitfront.hls import REFUSED
 
-STREAMING = [g for g in zoo.GROUPS if (g, "io_stream") not in REFUSED]
+STREAMING = [g for g in zoo.GROUPS if (g, "io_stream") not in REFUSED and g != "attention"]
 
 
 @zoo.needs_compiler

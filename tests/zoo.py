@@ -116,6 +116,65 @@ def image_branches(_: int) -> dict[str, Branch]:
     }
 
 
+def attention_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 7 steps of 6 features."""
+
+    def block(x: Any, heads: int, key: int, **options: Any) -> Any:
+        a = L.Add()([x, L.MultiHeadAttention(heads, key, **options)(x, x)])
+        a = L.LayerNormalization()(a)
+        return L.LayerNormalization(epsilon=1e-2)(L.Add()([a, L.Dense(6)(L.Dense(9, activation="relu")(a))]))
+
+    def cross(x: Any) -> Any:
+        query = L.Dense(5)(L.MaxPooling1D(2)(x))
+        return L.Flatten()(L.MultiHeadAttention(2, 3, value_dim=4, output_shape=6)(query, x, L.Dense(4)(x)))
+
+    return {
+        "one_head": lambda x: L.GlobalAveragePooling1D()(block(x, 1, 5)),
+        "three_heads": lambda x: L.Flatten()(block(x, 3, 5, use_bias=False, value_dim=2)),
+        "two_blocks": lambda x: L.Dense(3)(L.GlobalAveragePooling1D()(block(block(x, 2, 4), 2, 3))),
+        "cross": cross,
+    }
+
+
+def einsum_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 7 steps of 6 features: einsum layers, one with a position's bias."""
+
+    def encoded(x: Any) -> Any:
+        x = L.EinsumDense("abc,cd->abd", (7, 5), bias_axes="bd", activation="relu")(x)
+        return L.GlobalAveragePooling1D()(L.BatchNormalization()(x))
+
+    return {
+        "encoded": encoded,
+        "bare_sum": lambda x: L.Flatten()(x + L.EinsumDense("...x,xy->...y", 6, bias_axes="y")(x)),
+        "in_place": lambda x: L.Flatten()(L.EinsumDense("abc,bcd->abd", (7, 3), bias_axes="d")(x)),
+    }
+
+
+def norm_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 7 steps of 6 features: what a transformer needs besides attention."""
+    return {
+        "layernorm": lambda x: L.GlobalAveragePooling1D()(L.LayerNormalization()(L.Dense(5)(x))),
+        "plain_norm": lambda x: L.Dense(3)(
+            L.Flatten()(L.LayerNormalization(epsilon=1e-2, center=False, scale=False)(L.Dense(8)(x)))
+        ),
+        "own_positions": lambda x: L.Dense(3)(L.Flatten()(Positions()(L.Dense(4)(x)))),
+        "gelu": lambda x: L.Dense(4, activation="gelu")(L.Flatten()(L.Dense(5, activation="silu")(x))),
+    }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Positions(L.Layer):
+    """A user's own layer: adds a trained vector to every sample."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make the vector."""
+        self.vector = self.add_weight(shape=input_shape[1:], name="vector")
+
+    def call(self, inputs: Any) -> Any:
+        """Add it."""
+        return inputs + self.vector
+
+
 SHAPES: dict[str, tuple[int, ...]] = {
     "vector": (12,),
     "merges": (12,),
@@ -123,6 +182,9 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "recurrent": (7, 4),
     "bidirectional": (7, 4),
     "image": (8, 8, 2),
+    "attention": (7, 6),
+    "einsum": (7, 6),
+    "norms": (7, 6),
 }
 GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "vector": vector_branches,
@@ -131,6 +193,9 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "recurrent": recurrent_branches,
     "bidirectional": bidirectional_branches,
     "image": image_branches,
+    "attention": attention_branches,
+    "einsum": einsum_branches,
+    "norms": norm_branches,
 }
 
 

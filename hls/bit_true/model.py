@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
 from bitfront.spaces.graph import LINEAR
 
-from ..types import Calibration, mantissa_bits, softmax_types
+from ..types import FLOAT64_MANTISSA, Calibration, mantissa_bits
+from .attention import AddConstant, Einsum, EinsumDense
 from .base import BitTrueLayer
 from .compiled import Compiled
 from .elementwise import Input, LeakyReLU, Merge, Moving, Pool, Rounding, TableActivation
 from .linear import BatchNorm, Linear
+from .lookup import Lookup
+from .normalization import LayerNorm
 from .quantizer import Mode
 from .recurrent import Recurrent
 from .softmax import Softmax
 
 Arrays = Sequence[NDArray[np.floating]]
 FLOAT32_MANTISSA = 24
-FLOAT64_MANTISSA = 53
 SAMPLES = 4096
 """Values a tensor keeps from calibration, for the choice of integer bits by least squared error."""
 
@@ -236,7 +238,17 @@ def _filled(part: NDArray[np.floating], size: int) -> NDArray[np.floating]:
     return np.concatenate([part, np.repeat(part[:1], missing, axis=0)]) if missing else part
 
 
-_OWN_ROLES = ("accum", "table", "exp_table", "inv_table")
+_OWN_ROLES = (
+    "accum",
+    "table",
+    "exp_table",
+    "inv_table",
+    "inp_norm",
+    "inv_inp",
+    "mean",
+    "variance",
+    "normalized",
+)
 _FIXED = frozenset({"restore", "assign"})
 
 
@@ -265,8 +277,6 @@ def _build(graph: Graph, node: Node, mode: Mode, table_size: int, narrow: bool) 
         return Recurrent(graph, node, mode, table_size=table_size, narrow=narrow)
     if op in {"tanh", "sigmoid"}:
         return TableActivation(graph, node, mode, table_size=table_size)
-    if op == "softmax":
-        return Softmax(graph, node, mode, types=softmax_types(node.shape[-1], 18))
     simple = _SIMPLE.get(op)
     if simple is None:
         raise UserError(f"Node {node.name!r}: there is no bit-true layer for {op!r}.")
@@ -279,6 +289,13 @@ _SIMPLE: dict[str, Callable[[Graph, Node, Mode], BitTrueLayer]] = {
     "relu": Rounding,
     "linear": Rounding,
     "leaky_relu": LeakyReLU,
+    "softmax": Softmax,
+    "einsum_dense": EinsumDense,
+    "einsum": Einsum,
+    "add_constant": AddConstant,
+    "layernorm": LayerNorm,
+    "gelu": Lookup,
+    "silu": Lookup,
     **dict.fromkeys(("add", "subtract", "multiply", "average", "maximum", "minimum"), Merge),
     **dict.fromkeys(("max_pool", "avg_pool", "global_max_pool", "global_avg_pool"), Pool),
     **dict.fromkeys(("reshape", "zero_padding", "concatenate", "dropout"), Moving),

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
+from ..attention_types import SOFTMAX_ADDRESS_BITS, softmax_types
 from .base import Layer
 from .quantizer import Mode
 
@@ -22,11 +23,15 @@ class Softmax(Layer):
     `inv_inp` (the sum, unsigned, its width addresses the inverse table), `inv_table`, all `RND, SAT`.
     """
 
-    def __init__(self, graph: Graph, node: Node, mode: Mode, *, types: Mapping[str, FixedPoint]) -> None:
+    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
         super().__init__(graph, node, mode)
-        self._static = dict(types)
-        self._exp = self._addressed(types["inp_norm"], lambda x: math.exp(-x))
-        self._inverse = self._addressed(types["inv_inp"], lambda x: 1.0 / x if x else math.inf)
+        # both tables at their finest: a narrower address takes every 2nd, 4th, ... entry
+        finest = softmax_types(node.shape[-1], SOFTMAX_ADDRESS_BITS, 18, 18)
+        self._finest = {role: finest[role] for role in ("inp_norm", "inv_inp")}
+        self._exp = self._addressed(finest["inp_norm"], lambda x: math.exp(-x))
+        self._inverse = self._addressed(finest["inv_inp"], lambda x: 1.0 / x if x else math.inf)
+        # for each address 1 / step, highest index, and how many entries of the finest table it passes over
+        self._addresses = tf.Variable(np.ones((2, 3)), trainable=False, dtype=tf.float64)
         self.scales = tf.Variable([2.0**10, 2.0**10], trainable=False, dtype=tf.float64)
         self._highs = tf.Variable([1.0, 1.0], trainable=False, dtype=tf.float64)
 
@@ -37,7 +42,13 @@ class Softmax(Layer):
         return np.array(values, np.float32).astype(np.float64)
 
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
-        """Give the tables their entry types."""
+        """Give the tables their entry types and their addresses."""
+        self._addresses.assign(
+            [
+                [1.0 / types[role].step, 2.0 ** types[role].width - 1, types[role].step / kind.step]
+                for role, kind in self._finest.items()
+            ]
+        )
         pair = (types["exp_table"], types["inv_table"])
         self.scales.assign([1.0 / t.step for t in pair])
         self._highs.assign([t.max for t in pair])
@@ -54,18 +65,16 @@ class Softmax(Layer):
         smooth = tf.nn.softmax(x)
         if not self.mode.exact:
             return smooth
-        norm, total_type = self._static["inp_norm"], self._static["inv_inp"]
         distance = tf.reduce_max(x, -1, keepdims=True) - x
-        exponentials = tf.gather(self._entries(self._exp, 0), _address(distance, norm))
+        exponentials = tf.gather(self._entries(self._exp, 0), self._address(distance, 0))
         total = tf.reduce_sum(exponentials, -1, keepdims=True)
-        inverse = tf.gather(self._entries(self._inverse, 1), _address(total, total_type))
+        inverse = tf.gather(self._entries(self._inverse, 1), self._address(total, 1))
         exact = exponentials * inverse
         if self.mode.training:
             exact = smooth + tf.stop_gradient(exact - smooth)
         return self.result(exact)
 
-
-def _address(x: Any, kind: FixedPoint) -> Any:
-    """Return the table index of non-negative `x`: rounded half up to `kind`, saturating."""
-    scaled = tf.floor(x / tf.cast(kind.step, x.dtype) + 0.5)
-    return tf.cast(tf.minimum(scaled, 2.0**kind.width - 1), tf.int32)
+    def _address(self, x: Any, i: int) -> Any:
+        """Return the finest table's index of non-negative `x`: rounded half up to the address type, saturating."""
+        scale, highest, stride = tf.unstack(tf.cast(self._addresses[i], x.dtype))
+        return tf.cast(tf.minimum(tf.floor(x * scale + 0.5), highest) * stride, tf.int32)

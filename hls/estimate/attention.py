@@ -8,7 +8,7 @@ from bitfront.hls.design import LayerDescription
 
 from .context import Context, LayerStructure
 from .lookup import table_memory
-from .multipliers import variable_product
+from .multipliers import constant_products, variable_product
 from .timing import tree_levels
 
 __all__ = ["attention_layer", "einsum_layer", "layernorm_layer"]
@@ -52,6 +52,8 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
     dsp = float(sequence * (width * (square + min(scale, 1)) + (2 if table > 18 else 0)))
     entries = layer.size("table_size", 4096)
     chain = 2 * context.delays.multiplier + 2 * tree_levels(width) * context.delays.add(mean)
+    if "inverse_root" in layer.types:
+        return _bit_true_norm(layer, context)
     if layer.options.get("function") == "subln":
         return _divided_norm(layer, context, data)
     if not context.vitis:
@@ -66,6 +68,47 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
         "state": float(sequence * width * data),
     }
     return LayerStructure(dsp, context.delays.cycles(chain) + 2, max(1, layer.reuse_factor), 0.0, features)
+
+
+def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take our own layer normalization (`firmware/nnet_bit_true.h`), whose types are all stated.
+
+    Per position: two sums, a square per element, a product with the inverse root, and one with a constant scale. A
+    stream computes one position at a time.
+    """
+    sequence, types = layer.sizes["sequence"], layer.types
+    n = max(1, layer.sizes["n_in"] // sequence)
+    at_once = 1 if context.stream else sequence
+    data, deviation, root = layer.inputs[0].width, types["deviation"].width, types["inverse_root"].width
+    square = variable_product(deviation, deviation, context.part, vitis=context.vitis)
+    scaled = variable_product(deviation, root, context.part, vitis=context.vitis)
+    constants = constant_products(layer.content("weight", 1, n), types["normalized"].width, context.part)
+    dsp = at_once * (n * (square + scaled) + constants.dsp)
+    table = table_memory(layer.size("table_size"), types["table"].width, 1, ports=1)
+    fabric = (0 if square else deviation * deviation) + (0 if scaled else deviation * root)
+    widths = types["sum"].width + deviation + types["squares"].width + layer.result.width
+    chain = 3 * context.delays.multiplier + tree_levels(n) * context.delays.add(types["sum"].width)
+    chain += tree_levels(n) * context.delays.add(types["squares"].width) + context.delays.compare
+    cycles = context.delays.cycles(chain) + 2
+    features = {
+        "dsp": dsp,
+        "fabric_mult": float(at_once * n * fabric),
+        "adder": float(at_once * n * (widths + 28)),
+        "shift_add": at_once * constants.fabric_digits * (types["normalized"].width + 7.0),
+        "table_index": float(at_once * types["variance"].width),
+        "table_bram": at_once * table,
+        # a shifter: every bit picks among the pairs
+        "operand_mux": float(
+            at_once * (types["variance"].width + root) * math.log2(types["variance"].width + 1)
+        ),
+        "result": float(at_once * n * layer.result.width),
+        "state": float(at_once * n * data),
+    }
+    if not context.stream:
+        return LayerStructure(dsp, cycles, max(1, layer.reuse_factor), 0.0, features)
+    words = sequence * max(1, layer.reuse_factor)
+    features |= {"stream": float(n * (data + layer.result.width)), "control": 1.0}
+    return LayerStructure(dsp, words + cycles, words, 0.0, features, first=cycles, last=cycles)
 
 
 def _looped_norm(layer: LayerDescription, context: Context, dsp: float, memory: float) -> LayerStructure:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import Graph
-from bitfront.spaces.graph import RECURRENT
+from bitfront.spaces.graph import LINEAR, RECURRENT
+
+from ..extension import NORM_TYPES
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 _RENAMED = {"slope": "param"}
 """Our role -> hls4ml's name of the type."""
-_BY_TYPE_NAME = frozenset({"table", "exp_table", "inv_table", "inv_inp", "inp_norm"})
+_BY_TYPE_NAME = frozenset({"table", "exp_table", "inv_table", "inv_inp", "inp_norm", *NORM_TYPES})
 """Types that hls4ml 1.3 ignores under `Precision` and takes from a layer's `<role>_t`."""
 
 
@@ -35,16 +37,22 @@ def hls_config(
     """
     from hls4ml.utils import config_from_keras_model
 
+    from ..handlers import register_handlers
+
+    register_handlers()
+
     config: dict[str, Any] = config_from_keras_model(
         model, granularity="name", backend=backend, default_precision="fixed<16,6>", default_reuse_factor=1
     )
     default = strategy if isinstance(strategy, str) else "Latency"
-    config["Model"]["Strategy"] = default
+    config["Model"]["Strategy"] = "Latency" if default == "distributed_arithmetic" else default
     for node in graph:
         layer = config["LayerName"].get(node.name)
         if layer is None:
             continue
         layer["Strategy"] = strategy if isinstance(strategy, str) else strategy.get(node.name, default)
+        if layer["Strategy"] == "distributed_arithmetic" and node.op not in LINEAR | {"einsum_dense"}:
+            layer["Strategy"] = "Latency"  # there are no constants to distribute
         layer["ReuseFactor"] = (
             reuse_factor if isinstance(reuse_factor, int) else reuse_factor.get(node.name, 1)
         )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.spaces import Graph, Node, Weights
+from bitfront.spaces.graph import LOOKUPS
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +39,28 @@ def to_keras(graph: Graph, weights: Weights, types: Types) -> keras.Model:
 
     A reshape at the very end is left out: hls4ml's outputs are flat, and it can't build one there.
     """
-    return build(_without_last_reshape(graph), rounded_weights(graph, weights, types), make_layer)
+    values: dict[str, Any] = rounded_weights(graph, weights, types)
+    looked_up = [n for n in graph if n.op in LOOKUPS]
+    for node in looked_up:
+        values[node.name] = {"table": _table(node, types)}
+
+    def factory(node: Node, own: Rounded) -> keras.Layer:
+        if node in looked_up:
+            return _lookup_layer(node, types)
+        return make_layer(node, own)
+
+    return build(_without_last_reshape(graph), values, factory)
+
+
+def _table(node: Node, types: Types) -> NDArray[np.float64]:
+    from ..bit_true.lookup import table
+
+    return table(node.op, types[f"{node.inputs[0]}/result"], types[f"{node.name}/result"])
+
+
+def _lookup_layer(node: Node, types: Types) -> keras.Layer:
+    kind = types[f"{node.inputs[0]}/result"]
+    return own_layers().Lookup(kind.width, kind.integer, kind.signed, name=node.name)
 
 
 def _without_last_reshape(graph: Graph) -> Graph:
@@ -99,7 +121,7 @@ def set_weights(layer: Any, node: Node, values: Rounded) -> None:
     elif node.op in {"lstm", "gru", "simple_rnn"}:
         layer.set_weights(_cell_arrays(node.op, values, ""))
     else:
-        layer.set_weights([values[role] for role in ("weight", "bias") if role in values])
+        layer.set_weights([values[r] for r in ("weight", "scale", "bias", "table") if r in values])
 
 
 def _cell_arrays(cell: str, values: Rounded, prefix: str) -> list[NDArray[np.float64]]:
@@ -107,6 +129,13 @@ def _cell_arrays(cell: str, values: Rounded, prefix: str) -> list[NDArray[np.flo
     if cell == "gru":
         bias = np.stack([bias, values[f"{prefix}recurrent_bias"]])
     return [values[f"{prefix}weight"], values[f"{prefix}recurrent_weight"], bias]
+
+
+def own_layers() -> Any:
+    """Return our Keras layers' module, which takes seconds to import."""
+    from . import layers
+
+    return layers
 
 
 def make_layer(node: Node, values: Rounded) -> keras.Layer:
@@ -163,6 +192,21 @@ def make_layer(node: Node, values: Rounded) -> keras.Layer:
                 if len(pads) == 1
                 else layers.ZeroPadding2D(pads, name=name)
             )
+        case "einsum_dense":
+            return layers.EinsumDense(
+                attrs["equation"],
+                node.shape,
+                bias_axes=attrs["bias_axes"] if "bias" in values else None,
+                name=name,
+            )
+        case "einsum":
+            return own_layers().Einsum(attrs["equation"], name=name)
+        case "layernorm":
+            return layers.LayerNormalization(epsilon=attrs["epsilon"], name=name)
+        case "add_constant":
+            return own_layers().AddConstant(name=name)
+        case "gelu" | "silu":
+            return layers.Activation(node.op, name=name)
         case "concatenate":
             return layers.Concatenate(axis=attrs["axis"], name=name)
         case _:

@@ -81,6 +81,9 @@ def _widths_or(word: str, most: int = quantities.MAX_WIDTH) -> Any:
 Integer = Annotated[int, BeforeValidator(_not_bool)]
 Real = Annotated[float, BeforeValidator(_not_bool)]
 WidthRange = Annotated[Widths, PlainValidator(quantities.widths), PlainSerializer(_plain)]
+AddressBits = Annotated[
+    Widths, PlainValidator(lambda value: quantities.widths(value, 12)), PlainSerializer(_plain)
+]
 TiedWidths = Annotated[Widths | Literal["tied"], _widths_or("tied"), PlainSerializer(_plain)]
 AccumulatorWidths = Annotated[
     Widths | Literal["exact"], _widths_or("exact", quantities.MAX_ACCUMULATOR), PlainSerializer(_plain)

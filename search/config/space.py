@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from bitfront.spaces.errors import UserError
 
 from .base import Section, nearest
-from .fields import AccumulatorWidths, Integer, Methods, TiedWidths, WidthRange
+from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths, WidthRange
 from .quantities import Widths
 
 
@@ -28,6 +28,12 @@ class LayerSpace(Section):
         default=None, description="widths of accumulators", examples=["16..24"]
     )
     tables: WidthRange | None = Field(default=None, description="width of table entries", examples=[12])
+    statistics: WidthRange | None = Field(
+        default=None, description="widths inside a layer normalization", examples=["8..14"]
+    )
+    softmax_inputs: AddressBits | None = Field(
+        default=None, description="address bits of softmax tables", examples=[8]
+    )
     keep: WidthRange | None = Field(
         default=None,
         description="one width, in bits, for all tensors of the layer: nothing is searched",
@@ -86,8 +92,27 @@ class SpaceConfig(Section):
     )
     tables: WidthRange = Field(
         default=Widths(12, 12),
-        description="width of sigmoid and tanh table entries, fixed<W,1>: 12 bits have 11 behind the point",
+        description="width of table entries: sigmoid, tanh, softmax' exponential and inverse, a layer "
+        "normalization's inverse square root; 12 bits have 11 behind the point",
         examples=[12],
+    )
+    statistics: WidthRange = Field(
+        default=Widths(12, 12),
+        description="widths of mean, variance and normalized values inside a layer normalization",
+        examples=["8..14"],
+    )
+    softmax_inputs: AddressBits = Field(
+        default=Widths(10, 10),
+        description="bits of the distance to the largest score, up to 12: it addresses a softmax' exponential table, and "
+        "as many bits address its inverse table",
+        examples=[8],
+    )
+    attention: Literal["tied", "parts"] = Field(
+        default="tied",
+        description="tied gives an attention layer a width for its weights, one for its results, one for scores and "
+        "attention weights, and residual sums that of their branch; parts gives query, key, value, scores, softmax, "
+        "context and output each their own",
+        examples=["parts"],
     )
     table_size: Integer = Field(
         default=1024,
@@ -134,7 +159,7 @@ class SpaceConfig(Section):
 
     def of_layer(self, layer: str) -> LayerSpace:
         """Return what holds for one layer, every field set but `keep`, which is None where it's searched."""
-        fields = ("weights", "recurrent_weights", "biases", "activations", "accumulators", "tables")
+        fields = tuple(name for name in LayerSpace.model_fields if name != "keep")
         merged: dict[str, Any] = {name: getattr(self, name) for name in fields}
         matches = [
             pattern for pattern in self.layers if fnmatch.fnmatchcase(layer, pattern) and pattern != layer

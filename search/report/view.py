@@ -31,7 +31,7 @@ ADVICE: Mapping[str, str] = {
 }
 """What to do about a class of failure (the word before the colon in `Evaluation.reason`)."""
 
-NOT_UNIFORM = (".accumulators", ".tables", "reuse_factor")
+NOT_UNIFORM = (".accumulators", ".tables", ".statistics", ".softmax_inputs", "reuse_factor")
 """Ends of the names of parameters that a uniform baseline doesn't set to its width (`Space.uniform`)."""
 
 
