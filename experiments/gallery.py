@@ -15,7 +15,7 @@ class Study:
     Attributes:
         name: the folder's name.
         title: one line on what is searched.
-        family: the kind of network: "lstm", "gru", "mlp" or "cnn".
+        family: the kind of network: "lstm", "gru", "mlp", "cnn" or "transformer".
         folder: where it lies, absolute.
     """
 
@@ -33,6 +33,12 @@ class Study:
 _STUDIES = (
     ("top_tagging_lstm", "Top-quark tagging with an LSTM over 20 jet constituents", "lstm"),
     ("top_tagging_gru", "Top-quark tagging with a GRU over 20 jet constituents", "gru"),
+    (
+        "top_tagging_transformer",
+        "Top-quark tagging with a transformer over 20 jet constituents",
+        "transformer",
+    ),
+    ("gw_transformer", "Mergers in real LIGO noise with a transformer over 20 patches", "transformer"),
     ("jets_mlp", "Top-quark tagging with an MLP over 16 jet substructure features", "mlp"),
     ("digits_cnn", "Handwritten digits with a small convolutional network", "cnn"),
 )

@@ -53,6 +53,37 @@ def digits_cnn() -> Any:
     )
 
 
+def top_tagging_transformer() -> Any:
+    """Build a transformer tagger of one block: (20, 6), 8 features, one head of 4, feed-forward 16, sigmoid.
+
+    The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and gravitational
+    waves with hls4ml; the sizes are ours.
+    """
+    return _transformer("top_tagging_transformer", (20, 6), "constituents", "top")
+
+
+def gw_transformer() -> Any:
+    """Build the same block for gravitational waves: 20 patches of 10 samples of two detectors, (20, 20)."""
+    return _transformer("gw_transformer", (20, 20), "strain", "merger")
+
+
+def _transformer(name: str, shape: tuple[int, int], source: str, target: str) -> Any:
+    """Build one block after an embedding, whose bias is the positional encoding: each step has its own."""
+    import keras
+
+    layers = keras.layers
+    inputs = keras.Input(shape, name=source)
+    embedding = layers.EinsumDense("abc,cd->abd", (shape[0], 8), bias_axes="bd", name="embedding")(inputs)
+    attended = layers.MultiHeadAttention(1, 4, name="attention")(embedding, embedding)
+    x = layers.Add(name="attention_sum")([embedding, attended])
+    x = layers.LayerNormalization(name="attention_norm")(x)
+    hidden = layers.Dense(16, activation="relu", name="hidden")(x)
+    x = layers.Add(name="dense_sum")([x, layers.Dense(8, name="dense")(hidden)])
+    x = layers.LayerNormalization(name="dense_norm")(x)
+    pooled = layers.GlobalAveragePooling1D(name="pool")(x)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name=target)(pooled), name=name)
+
+
 def _recurrent_tagger(name: str, recurrent: Any) -> Any:
     import keras
 

@@ -215,7 +215,8 @@ def _owner(graph: Graph, node: Node, tensor: Tensor, parts: bool) -> str | None:
     if node.op == "layernorm" and group_of(tensor) in {"weights", "biases"}:
         return f"{node.layer}.activations"
     if node.op == "add":
-        branches = [graph[i] for i in node.inputs if graph[i].op in {"dense", "einsum_dense"}]
+        products = [graph[i] for i in node.inputs if graph[i].op in {"dense", "einsum_dense"}]
+        branches = [n for n in products if len(graph.consumers(n.name)) == 1]
         if len(branches) == 1:
             return f"{branches[0].layer}.activations"
     return None

@@ -10,9 +10,12 @@ import pytest
 from bitfront.experiments import gallery
 from bitfront.spaces import lower
 
+TRANSFORMER = ["einsum_dense"] * 5 + ["layernorm", "dense", "dense", "layernorm", "dense"]
 WEIGHTED = {
     "top_tagging_lstm": ["lstm", "dense", "dense"],
     "top_tagging_gru": ["gru", "dense", "dense"],
+    "top_tagging_transformer": TRANSFORMER,
+    "gw_transformer": TRANSFORMER,
     "jets_mlp": ["dense"] * 4,
     "digits_cnn": ["conv2d", "conv2d", "dense", "dense"],
 }

@@ -64,7 +64,9 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
 
     study = next((s for s in gallery() if s.name == name), None)
     if study is None:
-        raise UserError(f"There is no ready study {name!r}: there are {', '.join(s.name for s in gallery())}.")
+        raise UserError(
+            f"There is no ready study {name!r}: there are {', '.join(s.name for s in gallery())}."
+        )
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]
     asked += ["budget.wall=24h", "tracking.enabled=false", *(f"space.{text}" for text in RANGES)]
     config = load_study(study.file, asked)
@@ -86,8 +88,8 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     for member in result.front:
         weights = store.weights(member.number)
         test = bench.test_score(_types(member), weights)
-        width = float(np.interp(member.resources["ebops"], costs, widths))
-        points.append(_point(seed, "front", width, member, test, float_score))
+        equal = float(np.interp(member.resources["ebops"], costs, widths))
+        points.append(_point(seed, "front", equal, member, test, float_score))
     return points
 
 
@@ -172,7 +174,9 @@ def main(arguments: list[str] | None = None) -> int:
         description="Uniform widths by PTQ and QAT, with the searched mixed-precision front: table and figure.",
     )
     parser.add_argument("study", help="a ready study's name (bitfront ls)")
-    parser.add_argument("--seeds", type=int, default=3, help="float models, each with a search of its own (3)")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="float models, each with a search of its own (3)"
+    )
     parser.add_argument("--trials", type=int, default=60, help="candidates of each search (60)")
     parser.add_argument("--out", type=Path, default=Path("widths"), help="folder for the results")
     options = parser.parse_args(arguments)
@@ -183,7 +187,11 @@ def main(arguments: list[str] | None = None) -> int:
         points: list[Point] = []
         for seed in range(1, options.seeds + 1):
             points += measure(options.study, seed, options.out / "studies", options.trials)
-            found = {"study": options.study, "environment": environment(), "points": [asdict(p) for p in points]}
+            found = {
+                "study": options.study,
+                "environment": environment(),
+                "points": [asdict(p) for p in points],
+            }
             (options.out / "widths.json").write_text(json.dumps(found, indent=1) + "\n")
     except BitfrontError as error:
         print(error, file=sys.stderr)

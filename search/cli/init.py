@@ -15,7 +15,8 @@ Examples: `bitfront init jets_mlp`; `bitfront init lstm my-study` (a family's na
 
 def command(
     name: Annotated[
-        str, typer.Argument(help="A ready study (bitfront ls), or a family: mlp, cnn, lstm, gru.")
+        str,
+        typer.Argument(help="A ready study (bitfront ls), or a family: mlp, cnn, lstm, gru, transformer."),
     ],
     folder: Annotated[Path | None, typer.Argument(help="Folder to make; default: the study's name.")] = None,
 ) -> None:
