@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def read_npz(path: Path) -> dict[str, Any]:
         raise UserError(
             f"data: there's no file {path}: correct the path, or write the file with numpy.savez."
         ) from None
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{path}: it isn't a sound .npz ({error}): write it again with numpy.savez."
         ) from None
@@ -109,15 +110,21 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[Any]:
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
         shape, fortran, dtype = header(stream)
-    except (ValueError, SyntaxError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(f"{where} isn't a sound array ({reason}): write it again with numpy.savez.") from None
+    except (
+        Exception
+    ) as error:  # NumPy reads the header with Python's tokenizer and parser, and raises what they do
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UserError(
+            f"{where} isn't a sound array ({reason[:200]}): write it again with numpy.savez."
+        ) from None
     if dtype.hasobject:
         raise UserError(
             f"{where} holds pickled Python objects, which aren't loaded: save it as a numeric array."
         )
+    if dtype.kind not in "biufc":
+        raise UserError(f"{where} has dtype {str(dtype)[:60]}: save numbers.")
     expected = math.prod(shape) * dtype.itemsize
-    if expected > size:
+    if expected > size or min(shape, default=0) < 0:
         raise UserError(
             f"{where} claims shape {shape} but the file holds {size} bytes of it: write it again."
         )

@@ -89,7 +89,15 @@ def bundle_design(folder: Path) -> DesignDescription:
             reuse_factor={name: int(layer["ReuseFactor"]) for name, layer in chosen.items()},
             table_size=max((int(layer.get("TableSize", 1024)) for layer in layers.values()), default=1024),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:
         raise UserError(
             f"{folder} can't be read as a bundle ({type(error).__name__}: {str(error).splitlines()[0][:120]}): "
             "export it again."

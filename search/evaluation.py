@@ -225,7 +225,7 @@ class Evaluation:
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UserError(f"{path} can't be read: {error.strerror}.") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{path} is not valid JSON ({error}): restore it or delete the trial's folder."
             ) from error

@@ -116,6 +116,6 @@ class Reference:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UserError(f"{study_dir} is not a study that has run: it has no {FILE}.") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{path} can't be read ({error}): restore it, or run the study again.") from error
         return cls.from_json(data)

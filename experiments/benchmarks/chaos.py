@@ -34,21 +34,21 @@ _PATIENT = ("--workers", "2", "--set", "trial.attempts=100")
 def kills(scene: Scene, rng: random.Random, count: int, seconds: float, start: float) -> str:
     """Kill the launcher and its workers at random moments, then let the study end; return what was done.
 
-    A launcher is killed at any moment from its first on, with or without having evaluated anything; `start` is how
-    long one takes to begin, in seconds. Its workers are killed meanwhile.
+    `start` is how long a launcher takes to begin, in seconds. One is killed within five times that, from its first
+    moment on; a worker meanwhile every half of it on average, so that some live long enough to evaluate.
     """
     launchers = workers = 0
     deadline = time.monotonic() + seconds
     while launchers + workers < count and time.monotonic() < deadline:
         launcher = scene.launch(*_PATIENT)
-        end = time.monotonic() + rng.uniform(0.3, 3 * start)
+        end = time.monotonic() + rng.uniform(0.3, 5 * start)
         while launcher.running and launchers + workers < count:
             left = end - time.monotonic()
             if left <= 0:
                 launcher.kill()
                 launchers += 1
                 break
-            time.sleep(min(left, rng.uniform(0.2, 6)))
+            time.sleep(min(left, rng.uniform(0, start)))
             alive = launcher.workers()
             if alive and left > 0:
                 rng.choice(alive).kill()

@@ -149,7 +149,7 @@ def _manifest(bundle: Path) -> dict[str, Any]:
             raise ValueError(project)
         if any(re.fullmatch(r"\w+\.npy", file) is None for file in files):
             raise ValueError(files)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise _damaged(bundle, GOLDEN, "doesn't list the golden arrays") from None
     return dict(golden)
 
