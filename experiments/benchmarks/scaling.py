@@ -73,11 +73,6 @@ class Simulation:
         """Trials that the launcher can handle in a second."""
         return self.trials / self.launcher_s
 
-    @property
-    def idle(self) -> float:
-        """Share of the workers' time in which they wait for the launcher, beyond the time that trials take."""
-        return max(0.0, 1 - self.trials * mean_seconds() / (self.workers * self.virtual_s))
-
 
 def mean_seconds() -> float:
     """Return the mean time of a simulated candidate."""
@@ -179,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(
             f"simulated {count} workers, {found.trials} trials of {mean_seconds():.0f} s on average, {options.sampler}: "
             f"launcher {1000 * found.launcher_s / found.trials:.0f} ms a trial, busy {found.launcher_s / found.virtual_s:.0%} of "
-            f"{found.virtual_s:.0f} s, workers waited {found.idle:.0%}; it can feed {found.a_second * mean_seconds():.0f} workers",
+            f"{found.virtual_s:.0f} s; it saturates at {found.a_second * mean_seconds():.0f} workers",
             flush=True,
         )
     return 0
