@@ -61,6 +61,11 @@ class Shape:
     task: str
 
 
+def half_of_memory() -> int:
+    """Return the bytes that no archive may claim to unpack to."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
 def read_npz(path: Path) -> dict[str, Any]:
     """Read the arrays of an `.npz`, without unpickling and without trusting the sizes that it claims.
 
@@ -69,7 +74,7 @@ def read_npz(path: Path) -> dict[str, Any]:
     Raises:
         UserError: when it is missing, damaged, holds Python objects, or claims more than half of the memory.
     """
-    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    most = half_of_memory()
     found: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(path) as archive:

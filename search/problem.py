@@ -14,7 +14,7 @@ import numpy as np
 from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
-from bitfront.search.data import Dataset, Shape, check, read_npz
+from bitfront.search.data import Dataset, Shape, check, half_of_memory, read_npz
 from bitfront.search.metrics import Metric, build_metric
 from bitfront.search.user_code import UserFunction
 from bitfront.spaces.errors import UserError
@@ -163,6 +163,11 @@ def _read_keras(path: Path, trust: bool) -> keras.Model:
             if info.file_size > _MOST_CONFIG_BYTES:
                 raise UserError(
                     f"model: {path} claims a description of {info.file_size:,} bytes: save it again."
+                )
+            total = sum(member.file_size for member in archive.infolist())
+            if total > half_of_memory():
+                raise UserError(
+                    f"model: {path} claims {total:,} bytes, more than half of this machine's memory."
                 )
             text = archive.read(info).decode("utf-8")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:

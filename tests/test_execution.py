@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -31,12 +32,17 @@ def alone(tmp_path_factory) -> dict:
 
 
 def test_workers_that_are_killed_change_no_result(alone, tmp_path):
-    """Two workers, one of which is killed while it works, give what one process gives, and none stays behind."""
+    """Two workers, one of which is killed while it works, give what one process gives; none stays, none is reachable."""
     killed = []
+    listening = set()
 
     def kill():
         while not killed:
             found = workers()
+            for one in (psutil.Process(), *found):
+                with contextlib.suppress(psutil.Error):
+                    places = one.net_connections("inet")
+                    listening.update(c.laddr.ip for c in places if c.status == psutil.CONN_LISTEN)
             if len(list((tmp_path / "studies" / "small" / "trials").glob("*/evaluation.json"))) > 3 and found:
                 os.kill(found[0].pid, signal.SIGKILL)
                 killed.append(found[0].pid)
@@ -48,6 +54,7 @@ def test_workers_that_are_killed_change_no_result(alone, tmp_path):
     thread.join(timeout=5)
 
     assert killed
+    assert listening == {"127.0.0.1"}
     assert sorted(found) == list(range(16))
     got, expected = results(found), results(alone)
     assert {n: row[:3] for n, row in got.items()} == {n: row[:3] for n, row in expected.items()}

@@ -311,6 +311,21 @@ class TestModel:
         with pytest.raises(UserError, match=r"isn't a sound \.keras file"):
             load_model("m.keras", tmp_path)
 
+    def test_a_keras_file_that_claims_more_than_the_memory_is_refused(self, keras, tmp_path):
+        """The size that the archive's directory gives for the weights is read before anything is unpacked."""
+        from bitfront.search.problem import load_model
+
+        path = tmp_path / "bomb.keras"
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+        raw = bytearray(path.read_bytes())
+        entry = raw.rindex(b"PK\x01\x02")  # the directory's last entry
+        raw[entry + 24 : entry + 28] = b"\xfe\xff\xff\xff"
+        path.write_bytes(raw)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("bitfront.search.problem.half_of_memory", lambda: 1 << 31)
+            with pytest.raises(UserError, match="more than half of this machine's memory"):
+                load_model("bomb.keras", tmp_path)
+
     def test_a_saved_qkeras_model_loads_with_its_quantizers(self, keras, tmp_path):
         from qkeras import QActivation, QDense, quantized_bits, quantized_relu
 
