@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 
 WIDTHS = (2, 8)
 """Lowest and highest width that a trial draws."""
+UNQUANTIZED = {
+    "MaxPooling2D",
+    "Flatten",
+    "InputLayer",
+    "EinsumDense",
+    "MultiHeadAttention",
+    "LayerNormalization",
+    "Add",
+    "GlobalAveragePooling1D",
+}
+"""Layers that QKeras has no equivalent of, or that need none."""
 _LOSSES = {
     "binary": "binary_crossentropy",
     "multiclass": "sparse_categorical_crossentropy",
@@ -21,10 +32,11 @@ _LOSSES = {
 
 @dataclass
 class Rebuilding:
-    """Trials of a `Problem` whose model is a Keras `Sequential` of the ready studies' layers.
+    """Trials of a `Problem` whose model has the ready studies' layers.
 
     Activations other than ReLU stay in float and a state is not rounded, which is cheaper than what those tools
-    build: the comparison errs in their favour.
+    build: the comparison errs in their favour. QKeras has no attention and no layer normalization: a transformer
+    keeps Keras's own, in float, and only its dense layers and its input to them are quantized.
     """
 
     problem: Problem
@@ -40,10 +52,14 @@ class Rebuilding:
         import keras
 
         source = self.problem.model
-        built = keras.Sequential([keras.Input(source.input_shape[1:])])
-        for layer in source.layers:
-            for made in self._layers(layer):
-                built.add(made)
+
+        if isinstance(source, keras.Sequential):
+            built = keras.Sequential([keras.Input(source.input_shape[1:])])
+            for layer in source.layers:
+                for made in self._layers(layer):
+                    built.add(made)
+        else:
+            built = keras.models.clone_model(source, clone_function=self._in_one)
         built.set_weights(source.get_weights())
         return built
 
@@ -79,6 +95,12 @@ class Rebuilding:
         width = self.draw.randint(*WIDTHS)
         return qkeras.quantized_bits(width, min(integer, width - 1), keep_negative=True, alpha=1.0)
 
+    def _in_one(self, layer: Any) -> Any:
+        import keras
+
+        made = self._layers(layer)
+        return made[0] if len(made) == 1 else keras.Sequential(made, name=layer.name)
+
     def _layers(self, layer: Any) -> list[Any]:
         """Return what stands for one layer of the float model."""
         import keras
@@ -101,7 +123,7 @@ class Rebuilding:
             if kind == "GRU":
                 own["reset_after"] = config["reset_after"]
             return [cell(config["units"], **own, **quantizers)]
-        elif kind in {"MaxPooling2D", "Flatten"}:
+        elif kind in UNQUANTIZED:
             return [type(layer).from_config(config)]
         else:
             raise ValueError(f"{layer.name}: there is no rule that rebuilds a {kind}.")

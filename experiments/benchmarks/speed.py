@@ -25,7 +25,7 @@ from bitfront.spaces import BitfrontError, Params, Space, UserError
 
 from .rebuild import Rebuilding, compile_for, fed, fit_epoch
 
-STUDIES = ("jets_mlp", "digits_cnn", "top_tagging_lstm", "top_tagging_gru")
+STUDIES = ("jets_mlp", "digits_cnn", "top_tagging_lstm", "top_tagging_gru", "top_tagging_transformer")
 CANDIDATES = 20
 """PTQ candidates and float predictions in one repeat, which takes milliseconds each."""
 PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "numpy", "bitfront")
@@ -226,7 +226,7 @@ def environment() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line: measure the four ready studies and print one table; returns the exit code."""
+    """Command line: measure the ready studies and print one table; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.speed",
         description="Measure candidates per second, against rebuilding a QKeras model per trial.",
