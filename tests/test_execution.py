@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,7 +14,10 @@ import pytest
 from small_study import results, run, write
 
 from bitfront.search import read_evaluations
+from bitfront.search.config import ClusterConfig
 from bitfront.search.evaluation import trial_folder
+from bitfront.search.execution.open import job_options, start_cluster
+from bitfront.spaces import ToolMissing, UserError
 
 
 def workers() -> list[psutil.Process]:
@@ -114,3 +118,40 @@ def test_a_candidate_that_hangs_or_kills_its_worker_fails_with_a_reason_and_the_
     crashed = next(n for n, reason in reasons.items() if reason.startswith("crash"))
     assert "metric.py" in (trial_folder(tmp_path / "studies" / "small", crashed) / "log.txt").read_text()
     assert sum(e.status == "complete" for e in found.values()) == 10
+
+
+def test_a_batch_job_starts_one_worker_of_one_candidate_with_the_section_s_options():
+    """dask_jobqueue's own script for SLURM holds what the section says, and the user's options win."""
+    dask_jobqueue = pytest.importorskip("dask_jobqueue")
+    config = ClusterConfig(
+        kind="slurm",
+        workers=3,
+        host="10.0.0.5",
+        memory="3GiB",
+        threads=2,
+        options={"queue": "short", "account": "hep"},
+    )
+    options = job_options(config, {"TF_NUM_INTRAOP_THREADS": "2"}, config.threads)
+    assert options["scheduler_options"]["host"] == "10.0.0.5"
+    options["scheduler_options"] = {"host": "127.0.0.1", "dashboard_address": None}
+    with dask_jobqueue.SLURMCluster(**options) as cluster:
+        script = cluster.job_script()
+    for line in ("#SBATCH -p short", "#SBATCH -A hep", "#SBATCH --cpus-per-task=2", "#SBATCH --mem=3G"):
+        assert line in script
+    assert "export TF_NUM_INTRAOP_THREADS=2" in script
+    assert "--nthreads 1" in script
+    assert "--nworkers" not in script or "--nworkers 1" in script
+
+
+def test_a_cluster_that_cannot_be_had_is_refused_in_a_sentence(tmp_path):
+    """Before a model is trained: wrong sections; when it starts: a missing program."""
+    with pytest.raises(UserError, match="can't be reached by slurm jobs"):
+        ClusterConfig(kind="slurm", workers=2)
+    with pytest.raises(UserError, match="say how many lsf jobs"):
+        ClusterConfig(kind="lsf", host="10.0.0.5")
+    with pytest.raises(UserError, match="is no address"):
+        ClusterConfig(scheduler="10.0.0.5")
+    if shutil.which("bsub") is None:
+        pytest.importorskip("dask_jobqueue")
+        with pytest.raises(ToolMissing, match="bsub"):
+            start_cluster(ClusterConfig(kind="lsf", workers=1, host="10.0.0.5"), None, None, attempts=2)

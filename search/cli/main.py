@@ -91,7 +91,9 @@ def main() -> None:
 
 
 def _crash_log() -> Path:
+    from bitfront.search.config.secrets import redact
+
     handle, name = tempfile.mkstemp(prefix="bitfront-crash-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        traceback.print_exc(file=file)
+        file.write(redact(traceback.format_exc()))
     return Path(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 _LEAST_MEMORY = 2 << 30
 """Bytes: TensorFlow with a small network takes some 700 MB."""
-_QUEUES = {"slurm": "SLURMCluster", "htcondor": "HTCondorCluster", "lsf": "LSFCluster"}
+_QUEUES = {
+    "slurm": ("SLURMCluster", "sbatch"),
+    "htcondor": ("HTCondorCluster", "condor_submit"),
+    "lsf": ("LSFCluster", "bsub"),
+}
+"""dask_jobqueue's class, and the program that it submits with."""
 
 
 def open_executor(bench: Workbench, study_dir: Path, say: Callable[[str], None]) -> Executor:
@@ -130,19 +136,31 @@ def _local(config: ClusterConfig, security: Any) -> Any:
 def _job_queue(config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any) -> Any:
     import dask_jobqueue
 
+    name, program = _QUEUES[config.kind]
+    if shutil.which(program) is None:
+        raise ToolMissing(
+            f"cluster.kind {config.kind} submits jobs with {program}, which isn't on PATH: run this where it is."
+        )
+    cluster = getattr(dask_jobqueue, name)(**job_options(config, environment, threads, security))
+    cluster.scale(jobs=config.workers)
+    return cluster
+
+
+def job_options(
+    config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any = None
+) -> dict[str, Any]:
+    """Return the arguments of dask_jobqueue's class for a `cluster` section; the user's own come last."""
     options = {
         "cores": 1,  # Dask's threads: a worker holds one candidate at a time, TensorFlow has threads of its own
         "processes": 1,
         "memory": config.memory or _LEAST_MEMORY * 2,
-        "job_script_prologue": [f"export {name}={value}" for name, value in environment.items()],
+        "job_script_prologue": [f"export {key}={value}" for key, value in environment.items()],
         "scheduler_options": {"host": config.host, "dashboard_address": None},
         **({"security": security, "protocol": "tls://"} if security is not None else {}),
         **({"job_cpu": threads} if threads and config.kind == "slurm" else {}),
         **({"ncpus": threads} if threads and config.kind == "lsf" else {}),
     }
-    cluster = getattr(dask_jobqueue, _QUEUES[config.kind])(**(options | config.options))
-    cluster.scale(jobs=config.workers)
-    return cluster
+    return options | config.options
 
 
 def _kubernetes(config: ClusterConfig, environment: dict[str, str]) -> Any:
