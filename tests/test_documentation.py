@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import doctest
+import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from repository import ROOT
@@ -101,5 +105,53 @@ def test_every_command_in_the_documentation_exists_with_its_options():
     for line in typed:
         name, *rest = line.split()
         assert name in commands, f"bitfront {line}"
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        known = {
+            option
+            for parameter in commands[name].params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, f"bitfront {line}"
+
+
+def test_the_table_of_supported_layers_is_the_code_s_verdict():
+    """Regenerate with `python -m bitfront.hls.support_reference > docs/support.md`."""
+    from bitfront.hls.support_reference import markdown
+
+    assert (ROOT / "docs" / "support.md").read_text() == markdown()
+
+
+def test_every_key_of_precision_json_is_documented():
+    schema = json.loads((ROOT / "search/bundle/files/precision.schema.json").read_text())
+    text = (ROOT / "docs" / "bundle.md").read_text().partition("## precision.json")[2]
+    keys = [*schema["properties"], *schema["$defs"]["type"]["properties"]]
+    assert [key for key in keys if f"`{key}`" not in text and f'"{key}"' not in text] == []
+
+
+def test_the_example_of_a_layer_is_one():
+    """It computes and rounds in a graph, in place of another layer of one input."""
+    import keras
+    import numpy
+
+    from bitfront.hls.bit_true.quantizer import Mode
+    from bitfront.spaces import FixedPoint, lower
+
+    (parameter,) = blocks("python", "# layer.py")
+    space: dict = {}
+    exec(compile(parameter.values[0], "layer.py", "exec"), space)
+    graph = lower(keras.Sequential([keras.Input((2,)), keras.layers.LeakyReLU(name="it")]))
+    layer = space["Doubled"](graph, graph["it"], Mode())
+    kind = FixedPoint(4, 2, True, "RND_CONV", "SAT")
+    layer.quantizers["result"].assign(kind)
+    x = numpy.array([[0.3, 5.0]], "float32")
+    assert numpy.array_equal(numpy.asarray(layer([x])), kind.quantize(2 * x))
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    """As `.ci/run` builds it: a broken link, anchor or page outside the navigation is an error."""
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=quiet)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site" / "tutorial" / "index.html").read_text()
+    assert "fonts.googleapis" not in page

@@ -24,7 +24,7 @@ def markdown() -> str:
         parts.append(f"## bitfront {name}\n\n{command.help}\n")
         rows = []
         for parameter in command.params:
-            names = ", ".join(f"`{option}`" for option in parameter.opts)
+            names = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
             if parameter.param_type_name == "argument":
                 names = f"`{str(parameter.name).upper()}`"
             elif parameter.name == "help":

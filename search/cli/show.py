@@ -40,7 +40,8 @@ def command(
     console = Console(highlight=False)
     table = Table(title=f"Trial {chosen.number}: {chosen.method}, {chosen.status}", title_justify="left")
     for column in ("node", "op", "types", "LUT", "FF", "DSP", "BRAM18", "EBOPs"):
-        table.add_column(column, justify="left" if column in {"node", "op", "types"} else "right")
+        left = column in {"node", "op", "types"}
+        table.add_column(column, justify="left" if left else "right", overflow="fold")
     for row in chosen.layers:
         kinds = "\n".join(f"{role} {text}" for role, text in row["types"].items())
         costs = [f"{float(row.get(key, 0)):,.0f}" for key in ("lut", "ff", "dsp", "bram18", "ebops")]
