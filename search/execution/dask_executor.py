@@ -26,6 +26,8 @@ _PATIENCE = 60.0
 """Seconds without any worker after which the user is told."""
 _RESTART = 60.0
 """Seconds that a nanny may take to bring a worker back."""
+_TRIES = 10
+"""Attempts at what a worker that dies at the wrong moment breaks."""
 _GONE = "The scheduler is gone: start it, and run the same command again; what is finished is kept."
 
 
@@ -69,7 +71,7 @@ class DaskExecutor:
         self._tasks: dict[int, _Task] = {}
         self._done: queue.Queue[tuple[int, Future]] = queue.Queue()
         self._without_workers: float | None = time.monotonic()
-        client.register_plugin(StudyPlugin(parcel), name=parcel.key)
+        _register(client, parcel)
         client.subscribe_topic(parcel.key, self._started)
 
     @property
@@ -196,3 +198,18 @@ class DaskExecutor:
         with contextlib.suppress(Exception):
             self._client.close()
         self._close_cluster()
+
+
+def _register(client: Client, parcel: Parcel) -> None:
+    """Have the scheduler give a study to its workers, and to those that join later.
+
+    A worker that dies meanwhile breaks the call, though the scheduler has the study then.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            client.register_plugin(StudyPlugin(parcel), name=parcel.key)
+            return
+        except OSError:  # Dask's broken connections are OSErrors
+            if not left or client.status != "running":
+                raise
+            time.sleep(0.5)
