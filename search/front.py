@@ -149,6 +149,16 @@ def hypervolume_history(
     return history
 
 
+def last_gain(history: Sequence[tuple[int, float]]) -> int | None:
+    """Return the last trial of a `hypervolume_history` with a gain (a thousandth of the final value, at least)."""
+    best, last = 0.0, None
+    final = max((value for _, value in history), default=0.0)
+    for number, value in history:
+        if value > best + 1e-3 * final:
+            best, last = value, number
+    return last
+
+
 def pick(
     evaluations: Sequence[Evaluation], objectives: Sequence[Objective], how: str, metric: Metric | None = None
 ) -> Evaluation:

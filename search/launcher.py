@@ -17,12 +17,13 @@ from bitfront.spaces import UserError
 from .cache import TrainingCache
 from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
-from .front import hypervolume, pareto
+from .front import hypervolume, hypervolume_history, last_gain, pareto
 from .latency import record_latency
 from .ledger import Ledger
 from .locks import alone, locked
 from .objectives import Objective
 from .progress import Progress
+from .scouting import scouted
 from .storage import JOURNAL
 from .store import StudyStore
 from .synthesis import Companion
@@ -109,10 +110,18 @@ class _Launcher:
             if config.cache:
                 bench.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
             reference = store.write_reference(bench)
-        self.objectives, self.box = reference.objectives, reference.box
+            self.objectives, self.box = reference.objectives, reference.box
+            proposed = scouted(bench, self.objectives, self.box, store.folder, self.progress.say)
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
+        self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         ledger = Ledger(
-            config, store, bench.space, self.objectives, self.evaluations.values(), self.progress.say
+            config,
+            store,
+            bench.space,
+            self.objectives,
+            self.evaluations.values(),
+            self.progress.say,
+            proposed,
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
@@ -185,7 +194,21 @@ class _Launcher:
         wall = self.wall if self.wall is not None else self.config.budget.wall
         if wall is not None and self._spent + time.monotonic() - self._began >= wall:
             return None
+        if self._stalled(ledger.openers):
+            return None
         return ledger.ask(trials)
+
+    def _stalled(self, openers: int) -> bool:
+        """Whether the search has gone on for the study's patience without a gain of hypervolume; says so, once."""
+        patience = self.config.budget.patience
+        if patience is None or len(self._volumes) < openers + patience:
+            return False
+        last = last_gain(self._volumes)
+        waited = len(self._volumes) if last is None else [n for n, _ in self._volumes][::-1].index(last)
+        if waited < patience:
+            return False
+        self.progress.say(f"The last {waited} candidates gained no hypervolume: the search ends here.")
+        return True
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:
         """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
@@ -212,6 +235,7 @@ class _Launcher:
         tracker.trial(evaluation)
         self.companion.step(self.evaluations)
         figures = self._figures(self.bench)
+        self._volumes.append((evaluation.number, figures.get("search/hypervolume", 0.0)))
         tracker.progress(evaluation.number, figures)
         (shown,) = self.companion.view([evaluation])
         self.progress.trial(shown, figures, self._front())

@@ -44,6 +44,7 @@ class Ledger:
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
         say: takes sentences for the user.
+        proposed: candidates to try after the uniform baselines.
 
     Raises:
         UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
@@ -58,6 +59,7 @@ class Ledger:
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
         say: Callable[[str], None],
+        proposed: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, store.folder
         self._url, self._say = config.storage, say
@@ -67,6 +69,10 @@ class Ledger:
         if not self.shared and (notice := repair_journal(store.folder / JOURNAL_FILE)):
             say(notice)
         uniform = baselines(space)
+        openers = [(params, "uniform") for params in uniform]
+        openers += [(dict(params), "search") for params in proposed]
+        self.openers = len(openers)
+        """How many candidates come before the sampler's."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet(), alone(store.folder):
             self._study = optuna.create_study(
@@ -74,18 +80,20 @@ class Ledger:
                 storage=open_storage(config.storage, store.folder),
                 directions=[*config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
-                sampler=seeded_sampler(config.sampler, config.seed, startup=max(_STARTUP, len(uniform))),
+                sampler=seeded_sampler(config.sampler, config.seed, startup=max(_STARTUP, len(openers))),
             )
-            self._restore({e.number: e for e in finished}, uniform)
+            self._restore({e.number: e for e in finished}, openers)
 
-    def _restore(self, finished: Mapping[int, Evaluation], uniform: Sequence[Mapping[str, Any]]) -> None:
-        """Enqueue the uniform baselines that are missing, then put back trials that the storage lost."""
+    def _restore(
+        self, finished: Mapping[int, Evaluation], openers: Sequence[tuple[Mapping[str, Any], str]]
+    ) -> None:
+        """Enqueue the first candidates that are missing, then put back trials that the storage lost."""
         trials = self._study.get_trials(deepcopy=False)
         begun = len(trials)
         if all(t.state == TrialState.WAITING for t in trials):
-            for params in uniform[begun:]:
-                self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": "uniform"})
-        known = max(begun, len(uniform))
+            for params, kind in openers[begun:]:
+                self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": kind})
+        known = max(begun, len(openers))
         kinds = distributions(self._space)
         for number in range(known, max(finished, default=-1) + 1):
             # as running: it is told from its files, or drawn again where there are none

@@ -51,6 +51,7 @@ constraints: {metric_drop: 0.2, lut: 24500}
 space: {weights: 4..8, activations: 4..8, input: 4..6, method: [ptq, qat]}
 training: {float_epochs: 6, float_learning_rate: 0.01, epochs: 1}
 budget: {trials: 12}
+scout: 0
 tracking: {enabled: false}
 """
 

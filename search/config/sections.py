@@ -263,6 +263,15 @@ class BudgetConfig(Section):
         examples=["5m"],
     )
 
+    patience: Integer | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="finished candidates in a row without a gain of hypervolume (a thousandth, at least) after which the "
+        "search ends before its budget; uniform and scouted ones don't count",
+        examples=[40],
+    )
+
     @model_validator(mode="after")
     def _one(self) -> BudgetConfig:
         if self.trials is None and self.wall is None:

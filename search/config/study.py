@@ -138,6 +138,14 @@ class StudyConfig(Section):
         "about a second of overhead each; nsga2 wants many cheap trials",
         examples=["nsga2"],
     )
+    scout: Integer = Field(
+        default=200,
+        ge=0,
+        le=100_000,
+        description="candidates that are rounded without training before the search, milliseconds each; those that dominate "
+        "most, at most 12, enter as trials after the uniform baselines, trained where method has qat. 0 scouts none",
+        examples=[400],
+    )
     seed: Integer = Field(
         default=1,
         ge=0,

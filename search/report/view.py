@@ -13,7 +13,7 @@ from typing import Literal
 from bitfront.spaces import FixedPoint, UserError
 
 from ..evaluation import Evaluation, read_evaluations, total_seconds
-from ..front import PICKS, hypervolume_history, pareto, pick
+from ..front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..latency import Timing, read_latency
 from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
@@ -138,12 +138,7 @@ class StudyView:
     @cached_property
     def last_gain(self) -> int | None:
         """The last trial that made the hypervolume grow (by a thousandth of its final value, at least)."""
-        best, last = 0.0, None
-        final = self.hypervolumes[-1][1] if self.hypervolumes else 0.0
-        for number, value in self.hypervolumes:
-            if value > best + 1e-3 * final:
-                best, last = value, number
-        return last
+        return last_gain(self.hypervolumes)
 
     def standing(self, evaluation: Evaluation) -> Standing:
         """Return where an evaluation ended up."""

@@ -1,0 +1,108 @@
+"""Where a search should begin: many candidates are rounded without training, the best of them enter as trials.
+
+A candidate without training costs milliseconds here, one with training seconds. What rounding alone says is no verdict
+on a trained candidate, so the chosen ones are proposed, not believed: they enter as ordinary trials.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bitfront.spaces import Params, UserError
+
+from .evaluation import Evaluation, write_atomic
+from .front import Box, hypervolume, pareto
+from .objectives import Objective
+from .samplers import as_optuna, baselines, make_sampler, suggest
+
+if TYPE_CHECKING:
+    from .workbench import Workbench
+
+FILE = "scouted.json"
+KEPT = 12
+"""Candidates that enter the search, at most."""
+
+
+def scouted(
+    bench: Workbench,
+    objectives: Sequence[Objective],
+    box: Box,
+    study_dir: Path,
+    say: Callable[[str], None],
+) -> list[Params]:
+    """Return the candidates that scouting proposes for a study; found once, then read from its folder.
+
+    They are to be trained where the space has `qat`. Nothing is scouted where the study says so, or where its space
+    has no `ptq`.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    config = bench.problem.config
+    path = study_dir / FILE
+    if not config.scout or "ptq" not in config.space.method:
+        return []
+    if path.exists():
+        try:
+            return [dict(params) for params in json.loads(path.read_text())]
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+    say(f"Scouting: {config.scout} candidates are rounded without training")
+    found = scout(bench, objectives, box, config.scout)
+    method = "qat" if "qat" in config.space.method else "ptq"
+    proposed: list[Params] = [
+        {**e.params, "method": method} if "method" in e.params else dict(e.params) for e in found
+    ]
+    write_atomic(path, json.dumps(proposed) + "\n")
+    return proposed
+
+
+def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
+    """Search `count` candidates without training by NSGA-II; return the part of their front that dominates most.
+
+    Uniform candidates are left out: a search begins with them anyway.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space = replace(bench.space, dimensions=tuple(d for d in bench.space.dimensions if d.kind != "method"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = optuna.create_study(
+            directions=["minimize"] * len(objectives),
+            sampler=make_sampler("nsga2", bench.problem.config.seed, 0, startup=0),
+        )
+        method: Any = {} if space.dimensions == bench.space.dimensions else {"method": "ptq"}
+        for params in baselines(space):
+            study.enqueue_trial(as_optuna(space, params))
+        evaluations: list[Evaluation] = []
+        for number in range(count):
+            trial = study.ask()
+            evaluation, _ = bench.evaluate(number, {**suggest(trial, space), **method})
+            if evaluation.status == "complete":
+                evaluations.append(evaluation)
+                for name, violation in evaluation.constraints.items():
+                    trial.set_constraint(name, violation)
+                study.tell(trial, [o.loss(evaluation) for o in objectives])
+            else:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    known = [{**params, **method} for params in baselines(space)]
+    front = [e for e in pareto(evaluations, objectives) if e.feasible and dict(e.params) not in known]
+    return _dominating(front, objectives, box)
+
+
+def _dominating(front: list[Evaluation], objectives: Sequence[Objective], box: Box) -> list[Evaluation]:
+    """Return at most `KEPT` members, each the one that adds most to the hypervolume of those before it."""
+    chosen: list[Evaluation] = []
+    left = list(front)
+    while left and len(chosen) < KEPT:
+        gains = [hypervolume([*chosen, e], objectives, box) for e in left]
+        chosen.append(left.pop(int(np.argmax(gains))))
+    return chosen

@@ -1,0 +1,98 @@
+"""Many candidates without training say where a search begins, and a search without gain ends."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+import small_study
+from rich.console import Console
+
+from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.float_model import train_float
+from bitfront.search.front import last_gain, losses
+from bitfront.search.objectives import parse_objectives
+from bitfront.search.samplers import baselines
+from bitfront.search.scouting import FILE, KEPT, scout, scouted
+from bitfront.spaces import UserError
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """The workbench of a small study with scouting, its float model trained."""
+    file = small_study.write(tmp_path_factory.mktemp("scouting"))
+    problem = load_problem(load_study(file, ["scout=60", "training.float_epochs=10"]), file.parent)
+    train_float(problem)
+    return Workbench(problem)
+
+
+@pytest.fixture(scope="module")
+def objectives(bench):
+    """The objectives of that study."""
+    return parse_objectives(bench.problem.config.objectives, bench.metric_record)
+
+
+def test_no_uniform_candidate_without_training_dominates_a_scouted_one(bench, objectives):
+    """What enters the search is at least as good as the uniform candidates among which scouting began."""
+    found = scout(bench, objectives, bench.box(objectives), 60)
+    chosen = losses(found, objectives)
+    uniform = [bench.evaluate(n, p)[0] for n, p in enumerate(baselines(bench.space)) if p["method"] == "ptq"]
+
+    assert 1 < len(found) <= KEPT
+    assert {e.method for e in found} == {"ptq"}
+    for row in losses(uniform, objectives):
+        assert not ((row <= chosen).all(1) & (row < chosen).any(1)).any()
+
+
+def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path):
+    """A study that goes on reads what it found; a damaged file is named."""
+    box, said = bench.box(objectives), []
+    found = scouted(bench, objectives, box, tmp_path, said.append)
+    again = scouted(bench, objectives, box, tmp_path, said.append)
+
+    assert found == again == json.loads((tmp_path / FILE).read_text())
+    assert {params["method"] for params in found} == {"qat"}
+    assert len(said) == 1
+    (tmp_path / FILE).write_text("[")
+    with pytest.raises(UserError, match=FILE):
+        scouted(bench, objectives, box, tmp_path, said.append)
+
+
+def test_scouted_candidates_follow_the_uniform_ones(tmp_path):
+    """They are ordinary trials, before the sampler's own."""
+    file = small_study.write(tmp_path)
+    first = small_study.run(file, "scout=150", "training.float_epochs=8", trials=16)
+    kinds = [first[n].kind for n in sorted(first)]
+    proposed = json.loads((tmp_path / "studies" / "small" / FILE).read_text())
+    uniform = kinds.count("uniform")
+
+    assert kinds == ["uniform"] * uniform + ["search"] * (16 - uniform)
+    assert [dict(first[uniform + i].params) for i in range(2)] == proposed[:2]
+
+
+def test_a_search_without_gain_ends_before_its_budget(tmp_path):
+    """It says so, and going on ends at once."""
+    file = small_study.write(
+        tmp_path, study="space: {weights: 7..8, activations: 8, input: 6, method: [ptq]}\n"
+    )
+    file.write_text(
+        file.read_text().replace(
+            "space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat]}\n", ""
+        )
+    )
+    said = io.StringIO()
+    found = small_study.run(
+        file, "budget.trials=200", "budget.patience=6", trials=200, console=Console(file=said, width=200)
+    )
+    again = small_study.run(file, "budget.trials=200", "budget.patience=6", trials=200)
+
+    assert 6 < len(found) < 40
+    assert again.keys() == found.keys()
+    assert "gained no hypervolume: the search ends here" in said.getvalue()
+
+
+def test_the_last_gain_is_at_least_a_thousandth():
+    """Smaller steps don't count as progress."""
+    assert last_gain([(0, 0.5), (1, 0.9), (2, 0.9001), (3, 0.9002)]) == 1
+    assert last_gain([]) is None
