@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bitfront.search.evaluation import Evaluation
+    from bitfront.search.objectives import Objective
 
 EXAMPLES = """\
 Examples: `bitfront show studies/top-tagging 12`; `bitfront show studies/top-tagging knee --json`.
@@ -54,18 +59,12 @@ def command(
     for stage, figures in chosen.measured.items():
         cells = "  ".join(f"{key} {value:,.0f}" for key, value in figures.items())
         console.print(f"{stage:16s} {cells}", markup=False)
-    console.print(
-        _standing(chosen, pareto(evaluations, reference.objectives), evaluations, reference), markup=False
-    )
+    front = pareto(evaluations, reference.objectives)
+    console.print(_standing(chosen, front, reference.objectives), markup=False)
 
 
-def _standing(chosen: object, front: list, evaluations: list, reference: object) -> str:  # type: ignore[type-arg]
+def _standing(chosen: Evaluation, front: Sequence[Evaluation], objectives: Sequence[Objective]) -> str:
     """Say why the trial is or is not on the front."""
-    from bitfront.search.evaluation import Evaluation
-    from bitfront.search.reference import Reference
-
-    assert isinstance(chosen, Evaluation)
-    assert isinstance(reference, Reference)
     if chosen.status != "complete":
         return f"Not on the front: {chosen.reason}"
     if any(e.number == chosen.number for e in front):
@@ -74,7 +73,7 @@ def _standing(chosen: object, front: list, evaluations: list, reference: object)
         broken = ", ".join(f"{k} by {100 * v:.1f} %" for k, v in chosen.constraints.items() if v > 0)
         return f"Not on the front: it breaks {broken}."
     for other in front:
-        pairs = [(o.loss(other), o.loss(chosen)) for o in reference.objectives]
+        pairs = [(o.loss(other), o.loss(chosen)) for o in objectives]
         if all(a <= b for a, b in pairs):
             return f"Not on the front: trial {other.number} is at least as good in every objective."
     return "Not on the front: the same design was tried before."
