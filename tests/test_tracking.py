@@ -244,6 +244,27 @@ def test_a_store_that_breaks_in_the_middle_does_not_stop_the_search(study, tmp_p
     assert tracker.parent_run_id is None
 
 
+def test_a_store_that_is_back_gets_what_it_missed(study, tmp_path):
+    """A database that can't be opened for a while: at the end each trial has its run, with one warning."""
+    said = []
+    database = tmp_path / "later.db"
+    database.mkdir()  # in the way of the file
+    tracker = MlflowTracker(tmp_path, f"sqlite:///{database}", warn=said.append)
+    tracker.start(StudyRecord.of(study))
+    for evaluation in STUDY[:4]:
+        tracker.trial(evaluation)
+    database.rmdir()
+    tracker.finish([], [])
+
+    assert len(said) == 1
+    assert not tracker.failed
+    from mlflow import MlflowClient
+
+    assert set(children(MlflowClient(tracking_uri=f"sqlite:///{database}"), tracker)) == {
+        e.number for e in STUDY[:4]
+    }
+
+
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
