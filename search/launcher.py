@@ -196,6 +196,8 @@ class _Launcher:
             return None
         if self._stalled(ledger.openers):
             return None
+        if self.config.sampler == "grid-uniform":
+            trials = min(trials or ledger.uniform, ledger.uniform)
         return ledger.ask(trials)
 
     def _stalled(self, openers: int) -> bool:

@@ -17,7 +17,7 @@ from .execution import Job
 from .journal import repair_journal
 from .locks import Presence, alone
 from .objectives import Objective
-from .samplers import as_optuna, baselines, distributions, seeded_sampler, suggest
+from .samplers import as_optuna, baselines, chosen_sampler, distributions, seeded_sampler, suggest
 from .storage import JOURNAL, JOURNAL_FILE, open_storage, patiently
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Ledger:
         uniform = baselines(space)
         openers = [(params, "uniform") for params in uniform]
         openers += [(dict(params), "search") for params in proposed]
+        self.uniform = len(uniform)
+        """How many uniform candidates come first."""
         self.openers = len(openers)
         """How many candidates come before the sampler's."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -80,7 +82,11 @@ class Ledger:
                 storage=open_storage(config.storage, store.folder),
                 directions=[*config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
-                sampler=seeded_sampler(config.sampler, config.seed, startup=max(_STARTUP, len(openers))),
+                sampler=seeded_sampler(
+                    chosen_sampler(config.sampler, config.budget.trials),
+                    config.seed,
+                    startup=max(_STARTUP, len(openers)),
+                ),
             )
             self._restore({e.number: e for e in finished}, openers)
 

@@ -18,6 +18,17 @@ UNIFORM_WIDTHS = (16, 12, 10, 8, 7, 6, 5, 4, 3, 2)
 """Widths of the uniform baselines that a search begins with, as far as the space has them."""
 
 
+_MANY = 1000
+"""Trials beyond which TPE's overhead and its narrow view cost more than NSGA-II's slow start."""
+
+
+def chosen_sampler(name: str, trials: int | None) -> str:
+    """Return the sampler that a study's `sampler` stands for, given its budget of trials."""
+    if name == "auto":
+        return "nsga2" if trials is not None and trials > _MANY else "tpe"
+    return name
+
+
 def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.samplers.BaseSampler:
     """Return the sampler for trial `number`.
 
@@ -39,7 +50,9 @@ def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.s
             try:
                 import torch  # noqa: F401 - Optuna imports it inside
             except ImportError:
-                raise UserError("sampler: gp needs PyTorch: pip install torch, or choose tpe.") from None
+                raise UserError(
+                    "sampler: gp needs PyTorch: pip install 'bitfront[gp]', or choose tpe."
+                ) from None
             return optuna.samplers.GPSampler(
                 n_startup_trials=startup, seed=mixed, deterministic_objective=True
             )
