@@ -12,7 +12,7 @@ import yaml
 from bitfront.hls import DesignDescription, check_hardware, describe
 from bitfront.hls.uniform import uniform_types
 from bitfront.spaces import FixedPoint, UserError, lower
-from bitfront.spaces.graph import LINEAR, RECURRENT
+from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
 
 from .artifacts import load_float_model, rebuild
 from .config import StudyConfig, load_study
@@ -70,12 +70,14 @@ def bundle_design(folder: Path) -> DesignDescription:
     """
     import keras
 
+    import bitfront.hls.export.layers  # noqa: F401 - so that Keras can load them
+
     try:
         config: Mapping[str, Any] = yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8"))
         tensors = json.loads((folder / _PRECISION).read_text(encoding="utf-8"))["tensors"]
         graph = lower(keras.models.load_model(folder / _MODEL, compile=False), head="keep")
         layers: Mapping[str, Any] = config["HLSConfig"]["LayerName"]
-        chosen = {node.name: layers[node.name] for node in graph if node.op in LINEAR | RECURRENT}
+        chosen = {node.name: layers[node.name] for node in graph if node.op in EINSUMS | LINEAR | RECURRENT}
         return describe(
             graph,
             {key: FixedPoint.parse(one["type"]) for key, one in tensors.items()},

@@ -203,3 +203,15 @@ def positional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str |
         work.constants[layer.name] = at_zero
         return str(layer.name)
     return None
+
+
+def exported(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Lower a layer that bitfront's own export is made of (`hls/export/layers.py`)."""
+    kind = type(layer).__name__
+    if not type(layer).__module__.startswith("bitfront."):
+        raise Unsupported(f"{kind} layers are not supported")
+    if kind == "Einsum":
+        return work.add(layer, "einsum", inputs, shape, equation=layer.equation)
+    if kind == "AddConstant":
+        return add_constant(work, layer, inputs[0], layer.constant, shape)
+    return work.add(layer, layer.function, inputs, shape)

@@ -34,6 +34,8 @@ RECURRENT = frozenset({"lstm", "gru", "simple_rnn", "bidirectional"})
 """Operations with a state."""
 LINEAR = frozenset({"dense", "conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
 """Operations that accumulate products of one input tensor and constant weights."""
+EINSUMS = frozenset({"einsum_dense", "einsum"})
+"""Operations of an attention that multiply: with constant weights, and two tensors with each other."""
 LOOKUPS = frozenset({"gelu", "silu"})
 """Activations that are looked up by every bit of their input."""
 MERGES = frozenset({"add", "subtract", "multiply", "average", "maximum", "minimum"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .attention import add_constant, einsum_dense, layer_normalization, multi_head_attention
+from .attention import add_constant, einsum_dense, exported, layer_normalization, multi_head_attention
 from .lowering import Arrays, Handler, Lowering, Unsupported, activation_kind
 
 Shape = tuple[int, ...]
@@ -358,6 +358,7 @@ LAYERS: dict[str, Handler] = {
     "EinsumDense": einsum_dense,
     "LayerNormalization": layer_normalization,
     "MultiHeadAttention": multi_head_attention,
+    **dict.fromkeys(("AddConstant", "Einsum", "Lookup"), exported),
     "Activation": _activation,
     "ReLU": _relu,
     "LeakyReLU": _relu,

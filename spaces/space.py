@@ -10,7 +10,7 @@ from typing import Literal
 
 from .candidate import Candidate
 from .errors import UserError
-from .graph import LINEAR, RECURRENT, Graph, Node, Tensor
+from .graph import EINSUMS, LINEAR, RECURRENT, Graph, Node, Tensor
 
 Value = int | str
 Params = Mapping[str, Value]
@@ -261,7 +261,7 @@ def _hardware(
     choices_of: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]],
 ) -> list[Dimension]:
     found: list[Dimension] = []
-    nodes = [n for n in graph if n.op in LINEAR | RECURRENT | {"einsum_dense", "einsum"}]
+    nodes = [n for n in graph if n.op in EINSUMS | LINEAR | RECURRENT]
     keys: tuple[Literal["strategy", "reuse_factor"], ...] = ("strategy", "reuse_factor")
     for key in keys:
         shared: list[str] = []

@@ -177,6 +177,17 @@ def test_the_exported_models_load_and_predict_what_the_firmware_computes_up_to_t
         assert np.abs(np.asarray(loaded(x)) - expected).max() < 0.05
 
 
+def test_an_exported_model_lowers_to_the_same_nodes_and_weights(assigned):
+    """What a bundle holds can be described again, without the study: names, operations and weights are the same."""
+    _, graph, twin, types, _ = assigned
+    again = lower(to_keras(graph, twin.weights(), types), head="keep")
+
+    assert sorted((n.name, n.op, n.shape) for n in again) == sorted((n.name, n.op, n.shape) for n in graph)
+    assert {f"{n}/{r}" for n, roles in again.weights.items() for r in roles} == {
+        f"{n}/{r}" for n, roles in graph.weights.items() for r in roles
+    }
+
+
 def test_an_estimate_prices_every_node(assigned):
     """Scores and context cost products of two variables, tables memory, normalizations logic."""
     _, graph, twin, types, _ = assigned

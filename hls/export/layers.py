@@ -61,5 +61,5 @@ class Lookup(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the input's type and Keras's own settings."""
-        own = {"width": self.width, "integer": self.integer, "signed": self.signed}
+        own = {"function": self.function, "width": self.width, "integer": self.integer, "signed": self.signed}
         return {**super().get_config(), **own}

@@ -60,7 +60,7 @@ def _table(node: Node, types: Types) -> NDArray[np.float64]:
 
 def _lookup_layer(node: Node, types: Types) -> keras.Layer:
     kind = types[f"{node.inputs[0]}/result"]
-    return own_layers().Lookup(kind.width, kind.integer, kind.signed, name=node.name)
+    return own_layers().Lookup(node.op, kind.width, kind.integer, kind.signed, name=node.name)
 
 
 def _without_last_reshape(graph: Graph) -> Graph:

@@ -19,7 +19,7 @@ from .source import BundleSource
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
 
 _LICENCES = {
-    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, project/*_test.cpp, nnet_simple_rnn.h)": "Apache-2.0",
+    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, project/*_test.cpp, nnet_simple_rnn.h, nnet_bit_true.h)": "Apache-2.0",
     "hls4ml (project/, without ap_types)": "Apache-2.0",
     "Xilinx ap_types (project/firmware/ap_types)": "Apache-2.0",
     "model, weights and golden samples": "as the model and the data that the study was given",
@@ -131,7 +131,8 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| file | what |",
         "|---|---|",
         "| `model_qkeras.keras` | QKeras model with constant quantizers (load with bitfront and QKeras installed) |",
-        "| `model.keras` | plain Keras model with rounded weights: what hls4ml converted |",
+        "| `model.keras` | Keras model with rounded weights: what hls4ml converted (attention and GELU load after "
+        "`import bitfront.hls.export.layers`) |",
         "| `float_model.keras` | the float model |",
         "| `MODEL_CARD.md` | what the model is for, was made from and measured on; some of it is yours to fill in |",
         "| `precision.json` | type of every tensor: width, integer bits (sign included), signed, rounding, overflow |",
