@@ -30,6 +30,7 @@ COMMANDS = [
     "estimate",
     "synth",
     "calibrate",
+    "sensitivity",
 ]
 
 

@@ -200,9 +200,37 @@ def test_a_study_goes_on_past_a_tool_that_hangs(written, tool, tmp_path, monkeyp
     assert all(e.calibrated_on == 0 for e in read_evaluations(folder))
 
 
-@pytest.mark.parametrize("options", [("--top", "1", "--pareto"), ("--timeout", "soon")])
+@pytest.mark.parametrize(
+    "options",
+    [("--top", "1", "--pareto"), ("--timeout", "soon"), ("--tool", "yosys", "--fidelity", "csynth")],
+)
 def test_a_mistake_is_refused_with_code_2(copied, monkeypatch, capsys, options):
     assert command(monkeypatch, capsys, "synth", copied, *options)[0] == 2
+
+
+def test_the_open_flow_names_the_programs_that_it_lacks(copied, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "/nowhere")
+    code, _, err = command(monkeypatch, capsys, "synth", copied, "--tool", "yosys")
+
+    assert code == 4
+    assert "yosys, verilator" in err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("yosys", "verilator", "make", "g++"))), reason="needs yosys and verilator"
+)
+def test_the_open_flow_gives_a_second_opinion_that_corrects_nothing(copied, monkeypatch, capsys):
+    code, out, _ = command(
+        monkeypatch, capsys, "synth", copied, "--tool", "yosys", "--top", "1", "--timeout", "5m"
+    )
+    (record,) = read_records(copied)
+
+    assert code == 0
+    assert "rtl: LUT" in out
+    assert (record.outcome.fidelity, set(record.outcome.measured)) == ("rtl", {"rtl"})
+    assert all(e.calibrated_on == 0 for e in read_evaluations(copied))
+    assert (record.folder / "stat.json").exists()
 
 
 def outcome(lut, **changed):

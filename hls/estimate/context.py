@@ -60,7 +60,7 @@ def context_of(design: DesignDescription) -> Context:
     """
     device = part(design.part)
     vitis = design.tool_version >= "2020.2" if design.tool_version else design.backend == "Vitis"
-    return Context(design, device, delays(design, device), design.io_type == "io_stream", vitis)
+    return Context(design, device, delays(design.clock_ns, device), design.io_type == "io_stream", vitis)
 
 
 def merge(total: dict[str, float], part_: Mapping[str, float], times: float = 1.0) -> dict[str, float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bitfront.hls.design import DesignDescription
 from bitfront.hls.parts import Part
 
 __all__ = ["Delays", "delays", "tree_levels"]
@@ -57,8 +56,8 @@ class Delays:
         return int(nanoseconds / self.budget)
 
 
-def delays(design: DesignDescription, part: Part) -> Delays:
-    """Delays for the design's device and clock."""
+def delays(clock_ns: float, part: Part) -> Delays:
+    """Delays for a device and a clock period."""
     family = part.family
     if family.startswith(("Virtex UltraScale+", "Kintex UltraScale+", "Zynq UltraScale+", "Alveo")):
         speed = SPEED["UltraScale+"]
@@ -69,7 +68,7 @@ def delays(design: DesignDescription, part: Part) -> Delays:
     else:
         speed = SPEED["Zynq-7000" if "Zynq" in family or "Artix" in family else "Series 7"]
     # hls4ml sets 12.5 % for both backends since 0.6; records before it used the tools' own.
-    return Delays(design.clock_ns * (1 - UNCERTAINTY["vivado"]), *speed)
+    return Delays(clock_ns * (1 - UNCERTAINTY["vivado"]), *speed)
 
 
 def tree_levels(terms: float) -> int:

@@ -15,6 +15,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "csynth": ("csynth",),
     "vsynth": ("csynth", "vsynth"),
     "cosim": ("csynth", "vsynth", "cosim"),
+    "rtl": ("rtl",),
 }
 """Stages that each fidelity runs."""
 
@@ -26,8 +27,8 @@ class SynthesisOutcome:
     Attributes:
         tool: the program, `vitis-run` say.
         version: of the tool, as its report says.
-        fidelity: what was asked for.
-        measured: figures by stage (csynth, vsynth, cosim), under the names that estimates use; a stage that was
+        fidelity: what was asked for; `rtl` is the flow without a vendor's tool (`bitfront.hls.rtl`).
+        measured: figures by stage (csynth, vsynth, cosim, rtl), under the names that estimates use; a stage that was
             finished before a failure is kept.
         clock_ns: the period that C-synthesis estimates.
         seconds: wall time.
@@ -37,7 +38,7 @@ class SynthesisOutcome:
     """
 
     tool: str
-    fidelity: Fidelity
+    fidelity: Fidelity | Literal["rtl"]
     seconds: float
     version: str | None = None
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    from bitfront.hls.synthesis import Fidelity
+
 EXAMPLES = """\
 Examples: `bitfront synth studies/top-tagging --top 3`; `bitfront synth studies/top-tagging --pareto --jobs 2 --timeout 1h`;
-`bitfront synth copied-study --top 1 --fidelity cosim`. Needs AMD's tools on PATH (exit code 4 without); a copied study
+`bitfront synth copied-study --top 1 --fidelity cosim`; `bitfront synth studies/jets --tool yosys --top 1`. Needs AMD's tools on PATH (exit code 4 without); a copied study
 folder is enough. Results stand beside the estimates, which they correct (`bitfront show`, the report, MLflow).
 """
 
@@ -34,6 +37,13 @@ def command(
     memory: Annotated[
         float | None, typer.Option(min=0.1, help="Most memory of one run in GiB, instead of the study's.")
     ] = None,
+    tool: Annotated[
+        Literal["vitis", "yosys"],
+        typer.Option(
+            help="vitis: AMD's tools. yosys: RTL by da4ml, counted by Yosys and proved by Verilator; a second opinion on "
+            "dense, convolution and merging layers, labelled rtl."
+        ),
+    ] = "vitis",
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the tools' projects in STUDY/synthesis.")
     ] = False,
@@ -45,6 +55,8 @@ def command(
 
     from .places import study_folder
 
+    if tool == "yosys" and fidelity:
+        raise UserError("--tool yosys has one fidelity, rtl: leave --fidelity out.")
     if top and pareto:
         raise UserError("Give either --top or --pareto.")
     try:
@@ -53,16 +65,22 @@ def command(
         raise UserError(f"--timeout {timeout!r} {error}.") from None
     folder = study_folder(study)
     config = load_study(folder / "study.yaml")
-    wanted = fidelity or (config.max_fidelity if config.max_fidelity != "estimate" else "csynth")
-    from bitfront.hls.synthesis import find_tool
+    asked: Fidelity = fidelity or (config.max_fidelity if config.max_fidelity != "estimate" else "csynth")
+    # Tools are looked for before TensorFlow, which takes seconds to load.
+    if tool == "yosys":
+        from bitfront.hls.rtl import find_rtl_tools
 
-    find_tool(config.hls.backend, wanted)  # before TensorFlow, which takes seconds to load
+        find_rtl_tools()
+    else:
+        from bitfront.hls.synthesis import find_tool
+
+        find_tool(config.hls.backend, asked)
     from bitfront.search.synthesis import synthesise_study
 
     records = synthesise_study(
         folder,
         most=None if pareto else top or config.synthesis.finalists,
-        fidelity=wanted,
+        fidelity="rtl" if tool == "yosys" else asked,
         jobs=jobs,
         timeout_s=seconds,
         memory_gib=memory,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+from bitfront.hls.rtl import find_rtl_tools
 from bitfront.hls.synthesis import STAGES, Fidelity, Limits, find_tool
 from bitfront.spaces import NothingFeasible
 
@@ -14,6 +16,7 @@ from ..reference import Reference
 from ..tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
 from ..tracking.sync import ARTIFACTS, tracking_uri
 from .companion import describe_record, finalists
+from .flows import Flow, RtlFlow, VendorFlow
 from .jobs import SynthesisJobs
 from .record import SynthesisRecord
 
@@ -40,7 +43,7 @@ def synthesise_study(
     study_dir: Path,
     *,
     most: int | None = None,
-    fidelity: Fidelity = "csynth",
+    fidelity: Fidelity | Literal["rtl"] = "csynth",
     jobs: int | None = None,
     timeout_s: float | None = None,
     memory_gib: float | None = None,
@@ -49,34 +52,40 @@ def synthesise_study(
 ) -> list[SynthesisRecord]:
     """Synthesise the front of a study, at most `most` of it, and return what came of each.
 
+    With the fidelity `rtl`, an open flow (da4ml, Yosys, Verilator) counts and proves the network instead of AMD's tools.
+
     Designs that were followed to `fidelity` before are passed over; one that failed is tried again. Results go to the
     trials' folders and to MLflow. What is not given is as the study file says.
 
     Raises:
-        ToolMissing: no tool for the study's backend is on PATH.
+        ToolMissing: no tool for the study's backend is on PATH, or not all programs of the open flow.
         UserError: the folder is no study.
         NothingFeasible: no trial meets the constraints.
     """
     config = load_study(study_dir / "study.yaml")
     section = config.synthesis
-    tool = find_tool(config.hls.backend, fidelity)
+    limits = Limits(timeout_s or section.timeout, memory_gib or section.memory_gib)
+    flow: Flow = (
+        RtlFlow(study_dir, find_rtl_tools(), limits)
+        if fidelity == "rtl"
+        else VendorFlow(study_dir, find_tool(config.hls.backend, fidelity), fidelity, limits)
+    )
     chosen = choose_trials(study_dir, most)
     measured = {e.digest: e.measured for e in read_evaluations(study_dir)}
     waiting = [e for e in chosen if not all(stage in measured[e.digest] for stage in STAGES[fidelity])]
     for evaluation in chosen:
         if evaluation not in waiting:
             say(f"Trial {evaluation.number} has its {fidelity} already.")
-    limits = Limits(timeout_s or section.timeout, memory_gib or section.memory_gib)
-    runs = SynthesisJobs(study_dir, tool, limits, jobs or section.jobs, keep)
+    runs = SynthesisJobs(study_dir, jobs or section.jobs, keep)
     known = {e.number: e for e in chosen}
     records: list[SynthesisRecord] = []
     if waiting:
-        say(f"{len(waiting)} designs to {fidelity} with {tool.path}, {runs.jobs} at once")
+        say(f"{len(waiting)} designs to {fidelity} with {flow.tool_name}, {runs.jobs} at once")
     try:
         while waiting or runs.busy:
             while waiting and runs.free:
                 evaluation = waiting.pop(0)
-                runs.submit(evaluation.number, evaluation.digest, fidelity)
+                runs.submit(evaluation.number, evaluation.digest, flow)
             for record in runs.finished(patient=True):
                 say(describe_record(record, known[record.number].resources))
                 records.append(record)

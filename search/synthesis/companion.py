@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitfront.hls.estimate import Correction
-from bitfront.hls.synthesis import FIDELITIES, STAGES, Fidelity, Limits, find_tool
+from bitfront.hls.synthesis import FIDELITIES, STAGES, Fidelity, Limits, Tool, find_tool
 from bitfront.spaces import ToolMissing
 
 from ..config import StudyConfig
@@ -17,6 +17,7 @@ from ..objectives import Objective
 from ..reference import Reference
 from ..tracking import Tracker
 from .corrected import correct, learn
+from .flows import VendorFlow
 from .jobs import SynthesisJobs
 from .record import SynthesisRecord, measured_of, read_records
 
@@ -69,6 +70,7 @@ class Companion:
     _records: list[SynthesisRecord] = field(default_factory=list)
     _begun: set[tuple[str, Fidelity]] = field(default_factory=set)
     _jobs: SynthesisJobs | None = None
+    _tool: Tool | None = None
 
     def start(self, evaluations: Iterable[Evaluation]) -> None:
         """Take up what earlier syntheses found, and look for a tool where the study wants one."""
@@ -83,8 +85,7 @@ class Companion:
                 f"{error} The study goes on with estimates; `bitfront synth {self.study_dir}` can follow."
             )
             return
-        limits = Limits(section.timeout, section.memory_gib)
-        self._jobs = SynthesisJobs(self.study_dir, tool, limits, section.jobs)
+        self._tool, self._jobs = tool, SynthesisJobs(self.study_dir, section.jobs)
         self.say(f"Front members are synthesised with {tool.path} while the search goes on.")
 
     def view(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
@@ -131,8 +132,12 @@ class Companion:
 
     def _submit(self, evaluation: Evaluation, fidelity: Fidelity) -> None:
         assert self._jobs is not None
+        assert self._tool is not None
         self._begun.add((evaluation.digest, fidelity))
-        self._jobs.submit(evaluation.number, evaluation.digest, fidelity)
+        section = self.config.synthesis
+        limits = Limits(section.timeout, section.memory_gib)
+        flow = VendorFlow(self.study_dir, self._tool, fidelity, limits)
+        self._jobs.submit(evaluation.number, evaluation.digest, flow)
 
     def _reached(self, evaluation: Evaluation, fidelity: Fidelity) -> bool:
         """Whether a candidate was followed so far, or is being, whatever came of it."""

@@ -9,33 +9,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitfront.hls import BuildError
-from bitfront.hls.synthesis import Fidelity, Limits, SynthesisOutcome, Tool, synthesise
+from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.hls.synthesis.run import LOG
 from bitfront.spaces import UserError
 
-from ..artifacts import candidate_artifacts
-from ..bundle import write_project
+from .flows import Flow
 from .record import SynthesisRecord, write_record
 
 __all__ = ["SynthesisJobs"]
 
 _KEPT = (
-    LOG, "**/syn/report/csynth.xml", "**/syn/report/*_csynth.rpt", "vivado_synth.rpt", "**/sim/report/*_cosim.rpt",
+    LOG, "**/syn/report/csynth.xml", "**/syn/report/*_csynth.rpt", "vivado_synth.rpt", "**/sim/report/*_cosim.rpt", "stat.json",
 )  # fmt: skip
 """What a run leaves that is kept with the trial; of the text reports, the design's own."""
 
 
 @dataclass
 class SynthesisJobs:
-    """At most `jobs` runs of `tool` at once; each is stopped at `limits`.
+    """At most `jobs` runs at once.
 
     Projects are written to `STUDY/synthesis/` in the caller's thread (hls4ml is not made for several), and removed
     when they are recorded, unless `keep`.
     """
 
     study_dir: Path
-    tool: Tool
-    limits: Limits
     jobs: int = 1
     keep: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -54,40 +51,20 @@ class SynthesisJobs:
         """Whether any run is unfinished, or finished and not yet handed out."""
         return bool(self._running)
 
-    def submit(self, number: int, digest: str, fidelity: Fidelity) -> None:
-        """Write trial `number`'s project and start its synthesis as soon as there is room."""
-        folder = (self.study_dir / "synthesis" / f"{number:05d}-{fidelity}").absolute()
+    def submit(self, number: int, digest: str, flow: Flow) -> None:
+        """Write what trial `number` is made of, and let `flow` have it as soon as there is room."""
+        folder = (self.study_dir / "synthesis" / f"{number:05d}-{flow.fidelity}").absolute()
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
         try:
-            source = candidate_artifacts(self.study_dir, number)
-            write_project(source, folder)
+            run = flow.prepare(number, folder)
         except (BuildError, UserError) as error:
             refused = SynthesisOutcome(
-                tool=self.tool.name, fidelity=fidelity, seconds=0.0, cause="export", line=str(error),
-                advice="hls4ml could not write the project.",
+                tool=flow.tool_name, fidelity=flow.fidelity, seconds=0.0, cause="export", line=str(error),
+                advice="The trial could not be written for this tool.",
             )  # fmt: skip
             self._running.add(self._pool.submit(self._record, folder, number, digest, refused))
             return
-        self._running.add(
-            self._pool.submit(
-                self._run, folder, number, digest, fidelity, source.project_name, source.part, source.clock_ns
-            )
-        )
-
-    def _run(
-        self,
-        folder: Path,
-        number: int,
-        digest: str,
-        fidelity: Fidelity,
-        name: str,
-        part: str,
-        clock_ns: float,
-    ) -> SynthesisRecord:
-        outcome = synthesise(
-            folder, name, self.tool, fidelity, self.limits, part=part, clock_ns=clock_ns, stop=self._stop
-        )
-        return self._record(folder, number, digest, outcome)
+        self._running.add(self._pool.submit(lambda: self._record(folder, number, digest, run(self._stop))))
 
     def _record(self, folder: Path, number: int, digest: str, outcome: SynthesisOutcome) -> SynthesisRecord:
         if self._stop.is_set():  # says nothing of the design

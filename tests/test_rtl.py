@@ -1,0 +1,91 @@
+"""The flow without a vendor's tool: RTL by da4ml computes what the bit-true model does; Yosys counts it."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from zoo import data, prepared, zoo
+
+from bitfront.hls.rtl import find_rtl_tools, synthesise_rtl, trace_logic
+from bitfront.hls.rtl.trace import _rounded
+from bitfront.hls.synthesis import Limits
+from bitfront.spaces import FixedPoint, ToolMissing, UserError
+
+BRANCHES = [
+    ("vector", "mlp"),
+    ("vector", "norm"),
+    ("merges", "joins"),
+    ("sequence", "conv1d"),
+    ("image", "conv2d"),
+    ("image", "pad2d"),
+]
+TOOLS = all(shutil.which(name) for name in ("yosys", "verilator", "make", "g++"))
+
+
+def traced(group, branch, samples=200):
+    """Return the logic of a branch, golden inputs and what the bit-true model gives for them."""
+    x = data(group, samples)
+    graph, twin, types = prepared(zoo(group, 1, only=(branch,)), x, 3, low=3, high=7)
+    y = np.concatenate([np.asarray(one).reshape(len(x), -1) for one in twin.predict([x])], 1)
+    rounded = types[f"{graph.inputs[0]}/result"].quantize(x).reshape(len(x), -1)
+    return trace_logic(graph, types, graph.weights), rounded, y.astype(np.float64)
+
+
+@pytest.mark.parametrize(("group", "branch"), BRANCHES)
+def test_the_traced_logic_computes_the_bit_true_models_outputs(group, branch):
+    logic, x, y = traced(group, branch)
+
+    assert np.array_equal(logic.predict(x), y)
+
+
+@pytest.mark.parametrize(
+    "kind", ["fixed<5,2,RND_CONV,SAT>", "ufixed<4,1,RND_CONV,SAT>", "fixed<5,3,RND,WRAP>", "fixed<5,2>"]
+)
+def test_rounding_in_logic_is_that_of_ap_fixed(kind):
+    from da4ml.trace import FixedVariableArray, HWConfig, comb_trace
+
+    wanted = FixedPoint.parse(kind)
+    x = FixedVariableArray.from_kif(np.ones(1, int), np.full(1, 3), np.full(1, 5), HWConfig(1, -1, -1))
+    every = np.arange(-256, 256)[:, None] / 32
+    got = comb_trace(x, _rounded(x, wanted)).predict(every)
+
+    assert np.array_equal(got, wanted.quantize(every))
+
+
+def test_what_cannot_be_unrolled_is_refused_by_name():
+    x = data("recurrent", 20)
+    graph, _, types = prepared(zoo("recurrent", 1, only=("gru",)), x, 3)
+    with pytest.raises(UserError, match=r"gru.*gru"):
+        trace_logic(graph, types, graph.weights)
+
+
+def test_missing_programs_are_named():
+    with pytest.raises(ToolMissing, match="yosys, verilator"):
+        find_rtl_tools(path="/nowhere")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TOOLS, reason="needs yosys, verilator, make and g++ (apt install yosys verilator)")
+def test_yosys_counts_and_verilator_proves_a_small_network(tmp_path):
+    logic, x, y = traced("vector", "norm")
+    place = {"part_name": "xcvu13p-flga2577-2-e", "clock_ns": 5.0}
+    outcome = synthesise_rtl(
+        logic, tmp_path / "rtl", find_rtl_tools(), Limits(240, 4), inputs=x, outputs=y, **place
+    )
+
+    figures = outcome.measured["rtl"]
+    assert outcome.ok, outcome.line
+    assert (outcome.tool, outcome.fidelity) == ("yosys", "rtl")
+    assert 0.4 * logic.cost < figures["lut"] < 1.5 * logic.cost
+    assert figures["ff"] > 0
+    assert figures["dsp"] == 0
+    assert figures["latency_cycles"] >= 2
+
+    y[3, 0] += 1
+    wrong = synthesise_rtl(
+        logic, tmp_path / "w", find_rtl_tools(), Limits(240, 4), inputs=x, outputs=y, **place
+    )
+    assert (wrong.cause, wrong.measured) == ("cosim", {})
+    assert "1 of 200 samples" in wrong.line
