@@ -2,7 +2,7 @@
 """A stand-in for AMD's tools, for tests of process handling only: it synthesises nothing.
 
 It copies reports that a test wrote in the tools' documented format to where the tools would put them, or behaves
-badly, as STAND_IN says: hang, detach (a child in a session of its own that hangs), memory, crash, or a message to
+badly, as STAND_IN says: hang, stubborn (deaf to a polite signal), detach (a child in a session of its own that hangs), memory, crash, or a message to
 print before it fails. No figure that it leaves is a measurement.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,9 @@ def main() -> int:
     print(f"stand-in called as {Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}", flush=True)
     if behaviour == "hang":
         subprocess.run(SLEEP, check=False)
+    elif behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
     elif behaviour == "detach":
         subprocess.Popen(SLEEP, start_new_session=True)
         time.sleep(600)

@@ -142,7 +142,7 @@ def test_a_tool_that_dies_of_a_signal_has_crashed(tools, project, monkeypatch):
     assert "signal 6" in outcome.line
 
 
-@pytest.mark.parametrize("behaviour", ["hang", "detach"])
+@pytest.mark.parametrize("behaviour", ["hang", "stubborn", "detach"])
 @pytest.mark.skipif(
     not Path("/proc/self/environ").exists(), reason="a detached process is found through /proc"
 )
