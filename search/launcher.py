@@ -27,7 +27,7 @@ from .scouting import scouted
 from .storage import JOURNAL
 from .store import StudyStore
 from .synthesis import Companion
-from .tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
+from .tracking import ApartTracker, MlflowTracker, NullTracker, StudyRecord, Tracker
 from .workbench import Workbench
 
 if TYPE_CHECKING:
@@ -274,7 +274,9 @@ class _Launcher:
         section = self.config.tracking
         if not section.enabled:
             return NullTracker()
-        return MlflowTracker(Path(self.config.output), section.uri, warn=self.progress.say)
+        # launchers that share a study take turns to start, so there `start` must be done when it returns
+        kind = ApartTracker if self.config.storage == JOURNAL else MlflowTracker
+        return kind(Path(self.config.output), section.uri, warn=self.progress.say)
 
     def _front(self) -> list[Evaluation]:
         return pareto(self.companion.view(self.evaluations.values()), self.objectives)

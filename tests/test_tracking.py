@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from dataclasses import replace
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from plausible import OBJECTIVES, plausible_study, write_study
 from bitfront.search.front import pareto, write_front_csv
 from bitfront.search.reference import Reference
 from bitfront.search.tracking import (
+    ApartTracker,
     MlflowTracker,
     NullTracker,
     StudyRecord,
@@ -78,7 +80,9 @@ def files(client, run_id):
     return {item.path for item in client.list_artifacts(run_id)}
 
 
-@pytest.mark.parametrize("tracker", [NullTracker(), MlflowTracker.__new__(MlflowTracker)])
+@pytest.mark.parametrize(
+    "tracker", [NullTracker(), MlflowTracker.__new__(MlflowTracker), ApartTracker.__new__(ApartTracker)]
+)
 def test_both_trackers_keep_the_protocol(tracker):
     assert isinstance(tracker, Tracker)
 
@@ -271,6 +275,7 @@ def test_a_store_that_is_back_gets_what_it_missed(study, tmp_path):
         ("https://u:p%40ss@host/path", "https://***@host/path"),
         ("postgresql://u:p@ss@db:5432/mlflow", "postgresql://***@db:5432/mlflow"),
         ("http://host/?token=abc", "http://host/?***"),
+        ("refused (url: /api/?token=abc)", "refused (url: /api/?***)"),
         ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
     ],
 )
@@ -374,3 +379,52 @@ def test_a_trial_that_was_never_exported_is_no_champion(study):
     assert chosen(study) is None
     choose(study, 7)
     assert chosen(study) == 7
+
+
+def apart(tracker, study, evaluations, front=()):
+    tracker.start(StudyRecord.of(study))
+    for evaluation in evaluations:
+        tracker.trial(evaluation)
+        tracker.progress(evaluation.number, {"search/hypervolume": evaluation.number / 10})
+    tracker.finish(front, [study / "study.yaml"])
+
+
+def test_a_process_of_its_own_logs_the_same_and_is_gone_afterwards(output, study, client):
+    tracker = ApartTracker(output, warn=pytest.fail)
+    began = time.monotonic()
+    tracker.start(StudyRecord.of(study))
+    assert time.monotonic() - began < 2, "start waits for MLflow"
+    process = tracker._process
+    apart(tracker, study, STUDY, [4, 5])
+    assert process.poll() == 0
+    same = tracked(output, study, STUDY, [4, 5])
+    runs = children(client, same)
+    assert set(runs) == {e.number for e in STUDY}
+    assert runs[QAT.number].data.metrics["score/qat"] == QAT.metrics["qat"]
+    assert runs[FAILED.number].info.status == "FAILED"
+    assert set(children(client, same, "tags.pareto = 'true'")) == {4, 5}
+    history = client.get_metric_history(same.parent_run_id, "search/hypervolume")
+    assert [m.step for m in history] == [e.number for e in STUDY]
+
+
+def test_a_process_that_dies_costs_a_warning_and_sync_makes_up_for_it(output, study, client):
+    said = []
+    tracker = ApartTracker(output, warn=said.append)
+    tracker.start(StudyRecord.of(study))
+    os.kill(tracker._process.pid, signal.SIGKILL)
+    apart(tracker, study, STUDY)
+    assert len(said) == 1
+    assert "bitfront sync" in said[0]
+    assert sync(study) == len(STUDY)
+
+
+def test_a_process_of_its_own_passes_the_warning_on_without_the_password(study):
+    said = []
+    apart(
+        ApartTracker(study.parent, "http://anna:hunter2@127.0.0.1:9/?token=s3cret", warn=said.append),
+        study,
+        [QAT],
+    )
+    assert len(said) == 1
+    assert "bitfront sync" in said[0]
+    assert not [secret for secret in ("hunter2", "anna", "s3cret") if secret in said[0]]

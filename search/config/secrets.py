@@ -10,7 +10,9 @@ HIDDEN = "***"
 def redact(text: str) -> str:
     """Return `text` with the user names, passwords and query strings of URIs in it replaced by `***`."""
     text = re.sub(r"(\w+://)[^/\s]+@", rf"\1{HIDDEN}@", text)
-    return re.sub(r"(\w+://[^\s?]*)\?\S+", rf"\1?{HIDDEN}", text)
+    text = re.sub(r"(\w+://[^\s?]*)\?\S+", rf"\1?{HIDDEN}", text)
+    # a library's own message may quote the path alone, without scheme and host
+    return re.sub(r"\?[^\s?=]+=[^\s)]*", f"?{HIDDEN}", text)
 
 
 def restored(text: str) -> str:

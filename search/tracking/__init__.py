@@ -1,6 +1,7 @@
 """Studies shown while they run: the tracker's protocol, MLflow, and nothing."""
 
 from ..config.secrets import redact
+from .apart import ApartTracker
 from .mlflow_tracker import MlflowTracker, default_uri
 from .protocol import NullTracker, StudyRecord, Tracker
 from .registry import ALIAS, Registered, choose, chosen, register
@@ -9,6 +10,7 @@ from .ui import StudyLinks, links, ui
 
 __all__ = [
     "ALIAS",
+    "ApartTracker",
     "MlflowTracker",
     "NullTracker",
     "Registered",
