@@ -24,7 +24,7 @@ from .chaos_faults import disk_full, mlflow_restart, postgres_restart, read_only
 from .course import Course
 from .scene import Scene
 
-TRIALS_PER_KILL = 4
+TRIALS_PER_KILL = 10
 """Trials of the study for each kill, so that it still runs at the last one."""
 
 _PATIENT = ("--workers", "2", "--set", "trial.attempts=100")
