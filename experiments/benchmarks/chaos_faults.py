@@ -74,7 +74,9 @@ def read_only(scene: Scene) -> str:
     """Let nobody write to the study's folder while the study runs, then let them again."""
     launcher = scene.launch()
     scene.wait_for(scene.trials // 3, launcher)
-    if not _chattr("+i", scene.study):
+    _chattr("+i", scene.study)
+    if _writable(scene.study):
+        _chattr("-i", scene.study)
         launcher.kill()
         return "skipped, this user or file system can't make a folder immutable"
     try:
@@ -88,10 +90,19 @@ def read_only(scene: Scene) -> str:
     return "a read-only folder, met while running and at the start"
 
 
-def _chattr(change: str, folder: Path) -> bool:
-    """Make all that is in a folder immutable, for root too, or undo it."""
-    command = ["chattr", "-R", change, str(folder)]
-    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+def _chattr(change: str, folder: Path) -> None:
+    """Make all that is in a folder immutable, for root too, or undo it; files that come and go meanwhile are passed."""
+    subprocess.run(["chattr", "-R", change, str(folder)], check=False, stderr=subprocess.DEVNULL)  # noqa: S607
+
+
+def _writable(folder: Path) -> bool:
+    probe = folder / "probe"
+    try:
+        probe.touch()
+    except OSError:
+        return False
+    probe.unlink()
+    return True
 
 
 def mlflow_restart(scene: Scene) -> str:
