@@ -188,6 +188,17 @@ def test_an_exported_model_lowers_to_the_same_nodes_and_weights(assigned):
     }
 
 
+def test_a_table_and_an_added_constant_lower_again_to_the_same_nodes():
+    """GELU's and SiLU's tables and a positional encoding can be described again from what is exported."""
+    model, x = zoo.zoo("norms", 1, only=("gelu", "own_positions")), zoo.data("norms", 60)
+    graph, twin, types = zoo.prepared(model, x, 3)
+    exported = to_keras(graph, twin.weights(), types)
+    again = lower(keras.models.model_from_json(exported.to_json()), head="keep")
+
+    assert sorted((n.name, n.op) for n in again) == sorted((n.name, n.op) for n in graph)
+    assert {"gelu", "silu", "add_constant"} <= {n.op for n in again}
+
+
 def test_an_estimate_prices_every_node(assigned):
     """Scores and context cost products of two variables, tables memory, normalizations logic."""
     _, graph, twin, types, _ = assigned

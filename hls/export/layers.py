@@ -41,10 +41,14 @@ class AddConstant(keras.layers.Layer):
 
 @_register
 class Lookup(keras.layers.Layer):
-    """An activation as a table, addressed by the bits of an input of type fixed<width, integer> (ufixed: not signed)."""
+    """The activation `function` as a table, addressed by the bits of an input of type fixed<width, integer>.
 
-    def __init__(self, width: int, integer: int, signed: bool, **kwargs: Any) -> None:
+    The input's type is ufixed where not `signed`.
+    """
+
+    def __init__(self, function: str, width: int, integer: int, signed: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.function = function
         self.width, self.integer, self.signed = width, integer, signed
 
     def build(self, input_shape: Any) -> None:
@@ -61,5 +65,10 @@ class Lookup(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the input's type and Keras's own settings."""
-        own = {"function": self.function, "width": self.width, "integer": self.integer, "signed": self.signed}
+        own = {
+            "function": self.function,
+            "width": self.width,
+            "integer": self.integer,
+            "signed": self.signed,
+        }
         return {**super().get_config(), **own}
