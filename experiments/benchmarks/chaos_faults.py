@@ -120,6 +120,7 @@ def mlflow_restart(scene: Scene) -> str:
         code = launcher.wait(600)
         if code != 0:
             raise RuntimeError(f"the launcher ended with {code}")
+        scene.finish()  # sends what was missed, where the study ended before the server was back
         scene.course()
     return "MLflow's server killed and started again"
 
