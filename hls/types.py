@@ -20,12 +20,16 @@ FLOAT64_MANTISSA = 53
 Types = dict[str, FixedPoint]
 """Tensor key (`node/role`) -> type, for every tensor of the firmware."""
 
+DEEPEST_CLIP = 4
+"""Most integer bits that least squared error may save: a sixteenth of the range."""
+
 
 @dataclass(frozen=True)
 class Calibration:
     """Ranges seen in one float pass over calibration data.
 
-    `peaks`: tensor key -> largest absolute value. `samples`: tensor key -> some values (for `mse`).
+    `peaks`: tensor key -> largest absolute value. `samples`: tensor key -> some values (for `mse`); `lstm/cell` those
+    of a cell state, which shares the type of the result and which only a tanh reads.
     `rule`: `max` (nothing of the calibration data saturates) or `mse` (least squared rounding error).
     """
 
@@ -47,20 +51,32 @@ class Calibration:
             most = integer_bits(self.peaks[tensor.key], signed=tensor.signed)
             values = self.samples.get(tensor.key)
             if self.rule == "mse" and values is not None:
-                self._cache[key] = least_error(values, width, most, tensor.signed)
+                cell = self.samples.get(f"{tensor.node}/cell", np.zeros(0, np.float32))
+                self._cache[key] = least_error(values, width, most, tensor.signed, cell)
             else:
                 self._cache[key] = most
         return self._cache[key]
 
 
-def least_error(values: NDArray[np.floating], width: int, most: int, signed: bool) -> int:
-    """Return the integer bits, at most `most`, that round `values` to `width` bits with the least squared error."""
+def least_error(
+    values: NDArray[np.floating],
+    width: int,
+    most: int,
+    signed: bool,
+    through_tanh: NDArray[np.floating] | tuple[()] = (),
+) -> int:
+    """Return the integer bits, at most `most`, that round `values` to `width` bits with the least squared error.
+
+    The error of `through_tanh` is measured after a tanh, which hides what saturates in it anyway.
+    """
+    squashed = np.tanh(through_tanh)
 
     def error(integer: int) -> float:
-        rounded = FixedPoint(width, integer, signed, "RND_CONV", "SAT").quantize(values)
-        return float(np.square(rounded - values).sum())
+        kind = FixedPoint(width, integer, signed, "RND_CONV", "SAT")
+        direct = np.square(kind.quantize(values) - values).sum()
+        return float(direct + np.square(np.tanh(kind.quantize(through_tanh)) - squashed).sum())
 
-    return min(range(most, most - 4, -1), key=error)
+    return min(range(most, most - DEEPEST_CLIP - 1, -1), key=error)
 
 
 def weight_type(values: NDArray[np.floating], width: int, rule: str, shift: int = 0) -> FixedPoint:

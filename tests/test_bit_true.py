@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bitfront.hls import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, resolve, to_qkeras
 from bitfront.hls.bit_true import compiled
-from bitfront.spaces import FixedPoint, UserError, lower
+from bitfront.hls.types import least_error
+from bitfront.spaces import FixedPoint, UserError, integer_bits, lower
 
 VALUES = np.concatenate([np.linspace(-40, 40, 4001), np.arange(-64, 64) / 16.0, [0.0, 1e-9]]).astype("f4")
 
@@ -197,3 +198,51 @@ def test_backpropagation_of_all_steps_at_once_is_automatic_differentiation(names
     for a, b in zip(gradients, automatic, strict=True):
         assert np.abs(b).max() > 0
         assert np.allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_least_squared_error_is_found_by_comparing_every_range(seed):
+    """Of the widths' ranges, none rounds a heavy-tailed sample with less error; wide types cover it whole."""
+    values = np.random.default_rng(seed).standard_t(3, 2000)
+    most = integer_bits(np.abs(values).max())
+
+    def error(width: int, integer: int) -> float:
+        return float(
+            np.square(FixedPoint(width, integer, True, "RND_CONV", "SAT").quantize(values) - values).sum()
+        )
+
+    for width in (2, 3, 4, 6, 8, 12):
+        best = min(range(most - 4, most + 3), key=lambda integer: error(width, integer))
+        assert least_error(values, width, most, True) == best
+    assert least_error(values, 3, most, True) < most == least_error(values, 24, most, True)
+
+
+def test_calibration_draws_from_every_pixel_and_every_feature():
+    """A border that is always zero, or a feature that is always small, doesn't fill the sample."""
+    image = keras.Input((8, 8, 1), name="image")
+    graph = lower(keras.Model(image, keras.layers.Flatten(name="flat")(image)))
+    x = np.pad(np.ones((2048, 6, 6, 1), "f4"), ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+    assert 0.5 < BitTrue(graph).calibrate([x]).samples["image/result"].mean() < 0.62
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "Bidirectional"])
+def test_the_type_of_an_lstm_minds_its_cell_state_which_no_output_shows(kind):
+    """A cell state that grows far beyond the outputs keeps integer bits, though not all that it would fill."""
+    lstm = keras.layers.LSTM(4, name="lstm", unit_forget_bias=True)
+    rows = keras.Input((20, 3), name="rows")
+    layer = lstm if kind == "LSTM" else keras.layers.Bidirectional(lstm, name="lstm")
+    model = keras.Model(rows, layer(rows))
+    for weight in model.weights:
+        if "bias" in weight.path:
+            weight.assign(weight + 2.0)  # gates open, so that the cell adds up
+    graph = lower(model)
+    (node,) = (n for n in graph if n.op != "input")
+    x = np.random.default_rng(1).normal(size=(256, 20, 3)).astype("f4")
+    ranges = [BitTrue(graph).calibrate([x], rule=rule) for rule in ("max", "mse")]
+    result = next(t for t in graph.tensors(node) if t.role == "result")
+    covering, clipped = (calibration.integer(result, 4) for calibration in ranges)
+    cell = ranges[1].samples[f"{node.name}/cell"]
+
+    assert np.abs(cell).max() > 4 > 1 >= np.abs(ranges[1].samples[result.key]).max()
+    assert 1 < clipped < covering

@@ -265,7 +265,7 @@ def prepared(
     graph = lower(model, head=head)
     twin = BitTrue(graph, **options)
     # calibrated on part of the data: the rest must saturate as the firmware does
-    calibration = twin.calibrate([x[: len(x) // 2]])
+    calibration = twin.calibrate([x[: len(x) // 2]], rule="mse")
     types = resolve(graph, random_widths(graph, seed, low, high), calibration)
     twin.assign(types)
     return graph, twin, types

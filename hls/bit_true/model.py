@@ -182,14 +182,15 @@ class BitTrue:
 
         peaks: dict[str, float] = {}
         samples: dict[str, NDArray[np.float32]] = {}
+        draw = np.random.default_rng(0)
         for part in self._batches(x, "calibrate", observe, tf.float32):
             for key, value in part.items():
                 tensor, _, role = key.rpartition("/")
-                name = f"{tensor}/result" if role == "state" else key
+                name = f"{tensor}/result" if role in {"state", "cell"} else key
                 peaks[name] = max(peaks.get(name, 0.0), float(np.abs(value).max(initial=0.0)))
-                if role == "result" and name not in samples:
-                    flat = np.asarray(value).ravel()
-                    samples[name] = flat[:: max(1, flat.size // SAMPLES)]
+                if role in {"result", "cell"} and key not in samples:
+                    # drawn at random: equal strides would meet the same pixel or feature each time
+                    samples[key] = draw.choice(np.asarray(value).ravel(), SAMPLES)
         for node in self.graph:
             if node.op in LINEAR:
                 peaks.setdefault(f"{node.name}/accum", peaks[f"{node.name}/result"])

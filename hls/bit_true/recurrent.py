@@ -47,7 +47,7 @@ class Recurrent(Layer):
         self.narrow = Accumulator(node, mode) if narrow else None
         self.accum_scale = tf.Variable(2.0**20, trainable=False, dtype=tf.float64)
         self.observed: dict[str, Any] = {}
-        """In the float pass: the largest |cell state| and |pre-activation|, which no output shows."""
+        """In the float pass, what no output shows: the largest |state| and |pre-activation|, and the last cell state."""
 
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
         """Give tables and accumulator their types."""
@@ -106,6 +106,10 @@ class Recurrent(Layer):
         )
         for role, peak in zip(("state", "accum"), states[-2:], strict=True):
             self.observed[role] = tf.maximum(self.observed[role], peak) if role in self.observed else peak
+        if self.cell == "lstm":
+            self.observed["cell"] = tf.concat(
+                [*([self.observed["cell"]] if "cell" in self.observed else ()), states[1]], -1
+            )
         return result
 
     def _trained(self, projected: Any, recurrent: Any, prefix: str) -> Any:
