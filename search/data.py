@@ -15,7 +15,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitfront.search.arrays import numbers, parts
 from bitfront.search.config.base import nearest
+from bitfront.search.labels import Output, Targets, check_classes, targets
 from bitfront.spaces.errors import UserError
 
 Inputs = tuple[NDArray[np.float32], ...]
@@ -28,17 +30,17 @@ _OVERLAP_ROWS = 100_000
 class Dataset:
     """Train, validation and test arrays that fit the model.
 
-    Inputs are tuples, one float32 array an input of the model in its order, samples first. Labels are int32 class
-    numbers of shape (samples,), or float32 targets of shape (samples, *output). Validation ranks candidates, test
-    is for the report.
+    Inputs are tuples, one float32 array an input of the model in its order, samples first. So are labels, one array an
+    output: int32 class numbers of shape (samples,), or float32 targets of shape (samples, *output). Validation ranks
+    candidates, test is for the report.
     """
 
     x_train: Inputs
-    y_train: NDArray[Any]
+    y_train: Targets
     x_val: Inputs
-    y_val: NDArray[Any]
+    y_val: Targets
     x_test: Inputs
-    y_test: NDArray[Any]
+    y_test: Targets
     notices: tuple[str, ...] = ()
     """What was converted or looks odd, a sentence each."""
 
@@ -46,7 +48,7 @@ class Dataset:
     def digest(self) -> str:
         """Identify the arrays: 16 hex digits."""
         state = hashlib.sha256()
-        for array in (*self.x_train, self.y_train, *self.x_val, self.y_val, *self.x_test, self.y_test):
+        for array in (*self.x_train, *self.y_train, *self.x_val, *self.y_val, *self.x_test, *self.y_test):
             state.update(f"{array.dtype.str}{array.shape}".encode())
             state.update(np.ascontiguousarray(array).data)
         return state.hexdigest()[:16]
@@ -54,11 +56,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the data must fit: the model's inputs by name (shapes without the batch axis) and its output's shape."""
+    """What the data must fit: the model's inputs by name (shapes without the batch axis) and its outputs."""
 
     inputs: Mapping[str, tuple[int | None, ...]]
-    output: tuple[int | None, ...]
-    task: str
+    outputs: Mapping[str, Output]
 
 
 def half_of_memory() -> int:
@@ -69,7 +70,8 @@ def half_of_memory() -> int:
 def read_npz(path: Path) -> dict[str, Any]:
     """Read the arrays of an `.npz`, without unpickling and without trusting the sizes that it claims.
 
-    `x_train` or, for several inputs, `x_train.<input name>`; likewise the other splits.
+    `x_train` or, for several inputs, `x_train.<input name>`, `y_train` or, for several outputs,
+    `y_train.<output name>`; likewise the other splits.
 
     Raises:
         UserError: when it is missing, damaged, holds Python objects, or claims more than half of the memory.
@@ -192,14 +194,14 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
     found = gather(raw, source)
     splits = [split for split in SPLITS if f"x_{split}" in found and found[f"x_{split}"] is not None]
     x: dict[str, Inputs] = {}
-    y: dict[str, NDArray[Any]] = {}
+    y: dict[str, Targets] = {}
     notices: list[str] = []
     for split in splits:
         x[split] = _inputs(found[f"x_{split}"], shape, f"{source}: x_{split}")
-        y[split] = _labels(found[f"y_{split}"], shape, f"{source}: y_{split}", notices)
-        if len(y[split]) != len(x[split][0]):
+        y[split] = targets(found[f"y_{split}"], shape.outputs, f"{source}: y_{split}", notices)
+        if len(y[split][0]) != len(x[split][0]):
             raise UserError(
-                f"{source}: x_{split} has {len(x[split][0])} samples and y_{split} {len(y[split])}: they must be equal."
+                f"{source}: x_{split} has {len(x[split][0])} samples and y_{split} {len(y[split][0])}: they must be equal."
             )
     if "val" not in splits:
         if validation_split is None:
@@ -208,7 +210,7 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
                 "validation_split: 0.2 to take them from the training samples."
             )
         _split_off(x, y, validation_split, seed, source)
-    _check_classes(y, shape, source, notices)
+    check_classes(y, list(shape.outputs.values()), source, notices)
     notices += _overlaps(x)
     return Dataset(
         x_train=x["train"],
@@ -221,10 +223,8 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
     )
 
 
-def _split_off(
-    x: dict[str, Inputs], y: dict[str, NDArray[Any]], share: float, seed: int, source: str
-) -> None:
-    count = len(y["train"])
+def _split_off(x: dict[str, Inputs], y: dict[str, Targets], share: float, seed: int, source: str) -> None:
+    count = len(x["train"][0])
     held = round(share * count)
     if not 0 < held < count:
         raise UserError(
@@ -232,35 +232,24 @@ def _split_off(
         )
     order = np.random.default_rng(seed).permutation(count)
     val, train = order[:held], order[held:]
-    x["val"], y["val"] = tuple(one[val] for one in x["train"]), y["train"][val]
-    x["train"], y["train"] = tuple(one[train] for one in x["train"]), y["train"][train]
+    for arrays in (x, y):
+        arrays["val"] = tuple(one[val] for one in arrays["train"])
+        arrays["train"] = tuple(one[train] for one in arrays["train"])
 
 
 def _inputs(value: Any, shape: Shape, where: str) -> Inputs:
     names = list(shape.inputs)
-    if isinstance(value, Mapping):
-        if set(value) != set(names):
-            raise UserError(
-                f"{where} has inputs {', '.join(map(str, value))}, the model {', '.join(names)}: name them alike."
-            )
-        parts = [value[name] for name in names]
-    elif len(names) == 1:
-        single = (
-            isinstance(value, list | tuple)
-            and len(value) == 1
-            and np.ndim(value[0]) == len(shape.inputs[names[0]]) + 1
-        )
-        parts = [value[0] if single else value]
-    elif isinstance(value, list | tuple) and len(value) == len(names):
-        parts = list(value)
-    else:
-        raise UserError(
-            f"{where} is one array, the model has inputs {', '.join(names)}: give a list or dict of arrays."
-        )
+    if (
+        len(names) == 1
+        and isinstance(value, list | tuple)
+        and len(value) == 1
+        and np.ndim(value[0]) == len(shape.inputs[names[0]]) + 1
+    ):
+        (value,) = value
     arrays = []
-    for name, part in zip(names, parts, strict=True):
+    for name, part in zip(names, parts(value, names, where, "input"), strict=True):
         spot = f"{where}[{name!r}]" if len(names) > 1 else where
-        array = _numbers(part, spot)
+        array = numbers(part, spot)
         wanted = shape.inputs[name]
         fits = array.ndim == len(wanted) + 1 and all(
             want in (None, have) for want, have in zip(wanted, array.shape[1:], strict=True)
@@ -275,83 +264,6 @@ def _inputs(value: Any, shape: Shape, where: str) -> Inputs:
             f"{where} has {', '.join(str(len(one)) for one in arrays)} samples in its inputs: they must be equal."
         )
     return tuple(arrays)
-
-
-def _numbers(value: Any, where: str) -> NDArray[np.float32]:
-    if not hasattr(value, "__array__") and not isinstance(value, list | tuple):
-        raise UserError(f"{where} is a {type(value).__name__}: give a NumPy array.")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise UserError(f"{where} is ragged, its samples differ in shape: pad them to one.") from None
-    if array.dtype.kind not in "fiub":
-        raise UserError(f"{where} has dtype {array.dtype}: give numbers.")
-    if array.ndim == 0 or array.size == 0:
-        raise UserError(f"{where} is empty: give at least one sample.")
-    with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(array, dtype=np.float32)
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = np.argwhere(~finite)[0]
-        raise UserError(
-            f"{where} holds {np.size(finite) - np.count_nonzero(finite)} values that are NaN, infinite or beyond float32, "
-            f"the first at {tuple(int(i) for i in bad)}: clean them."
-        )
-    return array
-
-
-def _labels(value: Any, shape: Shape, where: str, notices: list[str]) -> NDArray[Any]:
-    array = _numbers(value, where)
-    if shape.task == "regression":
-        if array.ndim == 1 and shape.output == (1,):
-            array = array[:, None]
-        if array.shape[1:] != shape.output:
-            raise UserError(
-                f"{where} has targets of shape {array.shape[1:]}, the model gives {shape.output}: match them."
-            )
-        return array
-    classes = 2 if shape.task == "binary" else int(shape.output[-1] or 0)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 2 and array.shape[1] == classes:
-        if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise UserError(
-                f"{where} has {classes} columns but isn't one-hot: give class numbers, or one 1 a row."
-            )
-        notices.append(f"{where} is one-hot and was read as class numbers.")
-        array = array.argmax(axis=1)
-    if array.ndim != 1:
-        raise UserError(
-            f"{where} has shape {array.shape}: give class numbers of shape (samples,), or one-hot rows of {classes}."
-        )
-    wrong = array[(array != np.round(array)) | (array < 0) | (array >= classes)]
-    if wrong.size:
-        what = (
-            "task binary has 0 and 1"
-            if shape.task == "binary"
-            else f"the model's {classes} outputs allow 0..{classes - 1}"
-        )
-        raise UserError(
-            f"{where} holds the label {wrong[0]:g}, but {what}: renumber the classes, or change the model."
-        )
-    return array.astype(np.int32)
-
-
-def _check_classes(y: Mapping[str, NDArray[Any]], shape: Shape, source: str, notices: list[str]) -> None:
-    if shape.task == "regression":
-        return
-    expected = 2 if shape.task == "binary" else int(shape.output[-1] or 0)
-    for split in SPLITS:
-        present = np.unique(y[split])
-        if len(present) < 2:
-            raise UserError(
-                f"{source}: y_{split} holds only class {present[0]}: mix the classes in every split."
-            )
-        if len(present) < expected:
-            absent = sorted(set(range(expected)) - set(present.tolist()))
-            notices.append(
-                f"{source}: y_{split} lacks {len(absent)} of {expected} classes, {absent[0]} the first."
-            )
 
 
 def _overlaps(x: Mapping[str, Inputs]) -> list[str]:

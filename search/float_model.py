@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bitfront.search.config.base import nearest
 from bitfront.search.data import Inputs
+from bitfront.search.labels import Targets
 from bitfront.search.problem import Problem, ends_in_probabilities
 from bitfront.spaces.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 
 def train_float(problem: Problem, *, verbose: bool = False) -> None:
@@ -23,7 +28,7 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
     """
     import keras
 
-    config, data, model = problem.config.training, problem.data, problem.model
+    config, data, model = problem.config.training, problem.data, _flat(problem.model)
     keras.utils.set_random_seed(problem.config.seed)
     optimizer = keras.optimizers.get(
         {"class_name": config.optimizer, "config": {"learning_rate": config.float_learning_rate}}
@@ -35,7 +40,7 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
                 monitor="val_loss", mode="min", patience=config.early_stopping, restore_best_weights=True
             )
         )
-    model.compile(optimizer=optimizer, loss=_loss(problem))
+    model.compile(optimizer=optimizer, loss=_fed(_losses(problem)))
     try:
         model.fit(
             _fed(data.x_train),
@@ -61,35 +66,51 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
 
 def float_outputs(problem: Problem, x: Inputs) -> Any:
     """Return the float model's outputs, float32 of shape (samples, *output)."""
-    return problem.model.predict(_fed(x), batch_size=2048, verbose=0)
+    return _flat(problem.model).predict(_fed(x), batch_size=2048, verbose=0)
 
 
-def _loss(problem: Problem) -> Any:
-    """Return the Keras loss: by name, or for the task and what the model ends with."""
+def _flat(model: keras.Model) -> keras.Model:
+    """Return a model of the same layers that takes and gives lists, where `model` has dicts by name."""
+    import keras
+
+    if len(model.inputs) == len(model.outputs) == 1:
+        return model
+    return keras.Model(model.inputs, model.outputs, name=model.name)
+
+
+def _losses(problem: Problem) -> list[Any]:
+    """Return the Keras loss of each output: by name, or for its task and what it ends with."""
     import keras
 
     wanted = problem.config.training.loss
     if wanted != "auto":
         try:
-            return keras.losses.get(wanted)
+            return [keras.losses.get(wanted) for _ in problem.outputs]
         except ValueError:
             known = [name for name in dir(keras.losses) if name.islower() and not name.startswith("_")]
             known = [name for name in known if name not in {"deserialize", "get", "serialize"}]
             raise UserError(
                 f"training.loss = {wanted!r} isn't known: {nearest(wanted, known)}.".replace("?.", "?")
             ) from None
-    logits = not ends_in_probabilities(problem.model)
-    if problem.config.task == "binary":
-        return keras.losses.BinaryCrossentropy(from_logits=logits)
-    if problem.config.task == "multiclass":
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    return keras.losses.MeanSquaredError()
+    found: list[Any] = []
+    for position, output in enumerate(problem.outputs.values()):
+        logits = not ends_in_probabilities(problem.model, position)
+        if output.task == "binary":
+            found.append(keras.losses.BinaryCrossentropy(from_logits=logits))
+        elif output.task == "multiclass":
+            found.append(keras.losses.SparseCategoricalCrossentropy(from_logits=logits))
+        else:
+            found.append(keras.losses.MeanSquaredError())
+    return found
 
 
-def _targets(problem: Problem, y: Any) -> Any:
-    """Return labels in the form that the loss takes: a column where binary."""
-    return np.asarray(y, np.float32)[:, None] if problem.config.task == "binary" else y
+def _targets(problem: Problem, y: Targets) -> Any:
+    """Return labels in the form that the losses take: a column where binary."""
+    tasks = [output.task for output in problem.outputs.values()]
+    pairs = zip(tasks, y, strict=True)
+    return _fed([np.asarray(one, np.float32)[:, None] if task == "binary" else one for task, one in pairs])
 
 
-def _fed(x: Inputs) -> Any:
-    return x[0] if len(x) == 1 else list(x)
+def _fed(values: Sequence[Any]) -> Any:
+    """Return what Keras takes: the value itself where there is one."""
+    return values[0] if len(values) == 1 else list(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.search.config import StudyConfig
+from bitfront.search.config.base import nearest
 from bitfront.search.user_code import UserFunction
 from bitfront.spaces.errors import UserError
 
@@ -19,26 +20,55 @@ Labels = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A number for a model's outputs on labelled samples.
+class Ranking:
+    """What ranks candidates: the mean of a metric over the outputs of a model that count.
 
     Attributes:
         name: as the study file gives it.
         direction: `maximize` or `minimize`.
+        outputs: one metric an output of the model, in its order; None where the output doesn't count.
+    """
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    outputs: tuple[Metric | None, ...]
+
+    def on_logits(self, from_logits: Sequence[bool]) -> Ranking:
+        """Return the same ranking for scores of which those of some outputs are logits."""
+        pairs = zip(self.outputs, from_logits, strict=True)
+        return replace(self, outputs=tuple(one and replace(one, from_logits=logits) for one, logits in pairs))
+
+    def __call__(self, y_true: Sequence[Labels], y_score: Sequence[Scores]) -> float:
+        """Compute the mean over the outputs that count, from the labels and the scores of all outputs.
+
+        Raises:
+            UserError: when a user's function fails or returns no finite number.
+        """
+        found = [
+            one(y, score)
+            for one, y, score in zip(self.outputs, y_true, y_score, strict=True)
+            if one is not None
+        ]
+        return sum(found) / len(found)
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether `one` is strictly better than `other`."""
+        return one > other if self.direction == "maximize" else one < other
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A number for one output of a model on labelled samples.
+
+    Attributes:
         task: `binary`, `multiclass` or `regression`.
         function: computes it from labels and scores; scores of a classifier are probabilities.
         from_logits: whether the scores that will come are logits, of a head without its sigmoid or softmax.
     """
 
-    name: str
-    direction: Literal["maximize", "minimize"]
     task: str
     function: Callable[[Labels, Scores], float]
     from_logits: bool = False
-
-    def on_logits(self, from_logits: bool = True) -> Metric:
-        """Return the same metric for scores that are logits, or that are not."""
-        return replace(self, from_logits=from_logits)
 
     def __call__(self, y_true: Labels, y_score: Scores) -> float:
         """Compute the metric.
@@ -61,10 +91,6 @@ class Metric:
         if self.from_logits and self.task != "regression":
             scores = probabilities(scores)
         return float(self.function(y_true, scores))
-
-    def better(self, one: float, other: float) -> bool:
-        """Whether `one` is strictly better than `other`."""
-        return one > other if self.direction == "maximize" else one < other
 
 
 def probabilities(logits: Scores) -> NDArray[np.float64]:
@@ -129,11 +155,11 @@ def mse(y_true: Labels, y_score: Scores) -> float:
     return float(np.mean((np.asarray(y_true, dtype=np.float64).reshape(y_score.shape) - y_score) ** 2))
 
 
-def build_metric(config: StudyConfig, base_dir: Path) -> Metric:
-    """Return the metric that a study file names.
+def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str, str]], Ranking]:
+    """Return what makes the ranking that a study file names, once the task of each output is known.
 
     Raises:
-        UserError: when its file or function is missing.
+        UserError: when the metric's file or function is missing; on the call, when the model has no such output.
     """
     wanted = config.metric
     functions: dict[str, Callable[[Labels, Scores], float]] = {
@@ -144,7 +170,21 @@ def build_metric(config: StudyConfig, base_dir: Path) -> Metric:
     }
     function = functions.get(wanted.name) or _checked(UserFunction(wanted.name, base_dir, "metric"))
     direction: Literal["maximize", "minimize"] = wanted.direction or "maximize"
-    return Metric(name=wanted.name, direction=direction, task=config.task, function=function)
+
+    def of(tasks: Mapping[str, str]) -> Ranking:
+        if wanted.output is not None and wanted.output not in tasks:
+            raise UserError(
+                f"metric.output = {wanted.output!r} is no output of the model: {nearest(wanted.output, tasks)}.".replace(
+                    "?.", "?"
+                )
+            )
+        outputs = tuple(
+            Metric(task=task, function=function) if wanted.output in (None, name) else None
+            for name, task in tasks.items()
+        )
+        return Ranking(name=wanted.name, direction=direction, outputs=outputs)
+
+    return of
 
 
 def _checked(function: UserFunction) -> Callable[[Labels, Scores], float]:

@@ -15,7 +15,8 @@ from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
 from bitfront.search.data import Dataset, Shape, check, half_of_memory, read_npz
-from bitfront.search.metrics import Metric, build_metric
+from bitfront.search.labels import Output
+from bitfront.search.metrics import Ranking, build_ranking
 from bitfront.search.user_code import UserFunction
 from bitfront.spaces.errors import UserError
 
@@ -36,8 +37,10 @@ class Problem:
     model: keras.Model
     """The float model, built; its weights are random where `needs_training`."""
     data: Dataset
-    metric: Metric
-    """Takes the outputs of `model`, which are logits where it lacks a last sigmoid or softmax."""
+    ranking: Ranking
+    """Takes the labels and every output of `model`, whose scores are logits where it lacks a last sigmoid or softmax."""
+    outputs: Mapping[str, Output]
+    """The model's outputs in its order, by name."""
     needs_training: bool
     digest: str
     """Identifies configuration, data and model: 16 hex digits; a study goes on only with the same one."""
@@ -53,11 +56,11 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
             output doesn't fit the task, or the data don't fit the model.
     """
     base_dir = Path(base_dir)
-    metric = build_metric(config, base_dir)
+    ranking = build_ranking(config, base_dir)
     model, trained = _model(config, base_dir)
     if config.model_trained != "auto":
         trained = config.model_trained
-    shape = _shape(model, config.task)
+    shape = _shape(model, config)
     source = str(config.data) if isinstance(config.data, str | Path) else "data"
     data = check(_data(config.data, base_dir), shape, source, config.validation_split, config.seed)
     if trained:
@@ -67,7 +70,10 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         base_dir=base_dir,
         model=model,
         data=data,
-        metric=metric.on_logits(not ends_in_probabilities(model)),
+        ranking=ranking({name: output.task for name, output in shape.outputs.items()}).on_logits(
+            [not ends_in_probabilities(model, position) for position in range(len(shape.outputs))]
+        ),
+        outputs=shape.outputs,
         needs_training=not trained,
         digest=_digest(config, model, data, trained),
     )
@@ -83,11 +89,12 @@ def load_model(source: Any, base_dir: Path, *, trust: bool = False, seed: int = 
     return model
 
 
-def ends_in_probabilities(model: keras.Model) -> bool:
-    """Whether the model's output passed a sigmoid or softmax, in a layer of its own or as an activation."""
-    layer: Any = model.outputs[0]._keras_history.operation
+def ends_in_probabilities(model: keras.Model, output: int = 0) -> bool:
+    """Whether an output of the model passed a sigmoid or softmax, in a layer of its own or as an activation."""
+    history = model.outputs[output]._keras_history
+    layer: Any = history.operation
     if getattr(layer, "outputs", None) and hasattr(layer, "layers"):  # a model used as a layer
-        return ends_in_probabilities(layer)
+        return ends_in_probabilities(layer, history.tensor_index)
     if type(layer).__name__ == "Softmax":
         return True
     activation = getattr(layer, "activation", None)
@@ -208,29 +215,33 @@ def _built(model: keras.Model, source: str) -> keras.Model:
             f"model: {source} has no known inputs: start a Sequential model with keras.Input(shape), or write it as a "
             "functional model."
         )
-    if len(model.outputs) != 1:
-        names = ", ".join(tensor._keras_history.operation.name for tensor in model.outputs)
-        raise UserError(
-            f"model: {source} has {len(model.outputs)} outputs ({names}), and one metric can't rank them: keep one, or "
-            "concatenate them."
-        )
+    names = [tensor._keras_history.operation.name for tensor in model.outputs]
+    if len(set(names)) < len(names):
+        raise UserError(f"model: {source} gives out {', '.join(names)}, one of them twice: name each once.")
     return model
 
 
-def _shape(model: keras.Model, task: str) -> Shape:
+def _shape(model: keras.Model, config: StudyConfig) -> Shape:
     inputs = {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
-    output = tuple(model.outputs[0].shape[1:])
-    if task == "binary" and output != (1,):
+    outputs = {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.outputs}
+    if isinstance(config.task, dict) and set(config.task) != set(outputs):
         raise UserError(
-            f"model: its output has shape {output}, but task binary needs one number: end with Dense(1), or set task: "
-            "multiclass."
+            f"task names the outputs {', '.join(config.task)}, the model has {', '.join(outputs)}: name them alike."
         )
-    if task == "multiclass" and (len(output) != 1 or not output[0] or output[0] < 2):
-        raise UserError(
-            f"model: its output has shape {output}, but task multiclass needs a score for each class: end with "
-            "Dense(classes), or set another task."
-        )
-    return Shape(inputs, output, task)
+    found = {name: Output(shape, config.task_of(name)) for name, shape in outputs.items()}
+    for name, output in found.items():
+        spot = f"its output {name!r}" if len(found) > 1 else "its output"
+        if output.task == "binary" and output.shape != (1,):
+            raise UserError(
+                f"model: {spot} has shape {output.shape}, but task binary needs one number: end with Dense(1), or set "
+                "task: multiclass."
+            )
+        if output.task == "multiclass" and (len(output.shape) != 1 or output.classes < 2):
+            raise UserError(
+                f"model: {spot} has shape {output.shape}, but task multiclass needs a score for each class: end with "
+                "Dense(classes), or set another task."
+            )
+    return Shape(inputs, found)
 
 
 def _data(source: Any, base_dir: Path) -> Any:

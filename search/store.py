@@ -139,7 +139,7 @@ class StudyStore:
             device={"part": device.name, **device.capacity()},
             clock_ns=config.device.clock_ns,
             model=f"{problem.model.name}, {problem.model.count_params():,} parameters",
-            data=f"{len(data.y_train):,} / {len(data.y_val):,} / {len(data.y_test):,} samples",
+            data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
             space_size=bench.space.size,
             params={

@@ -128,10 +128,6 @@ class Workbench:
     def __post_init__(self) -> None:
         config, data = self.problem.config, self.problem.data
         graph = lower(self.problem.model, head=config.space.head)
-        if len(graph.outputs) != 1:
-            raise UserError(
-                f"The model has {len(graph.outputs)} outputs: a study scores one, so give it a model with one output."
-            )
         minima = {name: float(x.min()) for name, x in zip(graph.inputs, data.x_train, strict=True)}
         self.graph = graph.with_data(minima)
         require_buildable(config, self.graph)
@@ -142,11 +138,10 @@ class Workbench:
         rule = "mse" if config.space.integer_bits == "mse" else "max"
         self.calibration = self.twin.calibrate([x[:CALIBRATION_SAMPLES] for x in data.x_train], rule=rule)
         self._float_weights = self.graph.weights
-        output = self.graph[self.graph.outputs[0]]
-        self.metric = self.problem.metric.on_logits(
-            config.task != "regression" and output.op not in {"sigmoid", "softmax"}
+        self.ranking = self.problem.ranking.on_logits(
+            [self.graph[output].op not in {"sigmoid", "softmax"} for output in self.graph.outputs]
         )
-        self.float_score = self.score(self.twin.predict_float(data.x_val)[0])
+        self.float_score = self.score(self.twin.predict_float(data.x_val))
         self.constraints = parse_constraints(
             config.limits(),
             self.metric_record,
@@ -156,12 +151,13 @@ class Workbench:
     @property
     def metric_record(self) -> Metric:
         """The metric as reports and constraints know it."""
-        perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(self.problem.metric.name)
-        return Metric(self.problem.metric.name, self.problem.metric.direction, perfect)
+        name = self.ranking.name
+        perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(name)
+        return Metric(name, self.ranking.direction, perfect)
 
-    def score(self, outputs: Any, split: Literal["val", "test"] = "val") -> float:
-        """Return the metric of outputs for a split."""
-        return float(self.metric(getattr(self.problem.data, f"y_{split}"), outputs))
+    def score(self, outputs: Sequence[Any], split: Literal["val", "test"] = "val") -> float:
+        """Return the metric of the graph's outputs for a split."""
+        return self.ranking(getattr(self.problem.data, f"y_{split}"), outputs)
 
     def types(
         self, candidate: Candidate, weights: Weights | None = None, known: Types | None = None
@@ -224,16 +220,14 @@ class Workbench:
 
     def blind_score(self) -> float:
         """Return the validation metric of outputs that ignore the inputs: the mean target, or each class's share."""
-        y = self.problem.data.y_train
-        task = self.problem.config.task
-        if task == "multiclass":
-            classes = self.graph[self.graph.outputs[0]].shape[-1]
-            known: Any = np.bincount(y, minlength=classes) / len(y)
-        else:
-            known = y.mean(axis=0)
-        samples = len(self.problem.data.y_val)
-        constant = np.broadcast_to(np.asarray(known, np.float64), (samples, *np.shape(known)))
-        return float(self.metric.on_logits(False)(self.problem.data.y_val, constant))
+        data, outputs = self.problem.data, self.problem.outputs.values()
+        samples = len(data.x_val[0])
+        constant = []
+        for output, y in zip(outputs, data.y_train, strict=True):
+            multiclass = output.task == "multiclass"
+            known = np.bincount(y, minlength=output.classes) / len(y) if multiclass else y.mean(axis=0)
+            constant.append(np.broadcast_to(known, (samples, *np.shape(known))))
+        return self.ranking.on_logits([False] * len(constant))(data.y_val, constant)
 
     def evaluate(
         self, number: int, params: Params, kind: Kind = "search"
@@ -267,7 +261,7 @@ class Workbench:
                 return record.finish("failed", fault), None
             types = self.types(candidate, weights, types)
             record.metrics["qat"] = self._scored(weights, types)
-            if self.problem.metric.better(record.metrics["ptq"], record.metrics["qat"]):
+            if self.ranking.better(record.metrics["ptq"], record.metrics["qat"]):
                 weights = None
                 record.keep_untrained()
             else:
@@ -294,7 +288,7 @@ class Workbench:
     def float_test_score(self) -> float:
         """Return the float model's metric on the test split."""
         self._restore()
-        return self.score(self.twin.predict_float(self.problem.data.x_test)[0], "test")
+        return self.score(self.twin.predict_float(self.problem.data.x_test), "test")
 
     def _scored(self, weights: Weights | None, types: Types, split: Literal["val", "test"] = "val") -> float:
         """Return the metric of a candidate with these weights, the float ones where None."""
@@ -304,7 +298,7 @@ class Workbench:
         else:
             self._restore()
         self.twin.assign(types)
-        return self.score(self.twin.predict(getattr(self.problem.data, f"x_{split}"))[0], split)
+        return self.score(self.twin.predict(getattr(self.problem.data, f"x_{split}")), split)
 
     def _restore(self) -> None:
         if self._trained:
@@ -334,7 +328,7 @@ class Workbench:
                 self.twin,
                 data.x_train,
                 data.y_train,
-                task=self.problem.config.task,
+                tasks=[output.task for output in self.problem.outputs.values()],
                 batch_size=config.batch_size,
                 optimizer=config.optimizer,
                 loss=config.loss,
@@ -350,17 +344,17 @@ class Workbench:
                 (1 + math.cos(math.pi * epoch / max(1, config.epochs - 1))) / 2 if config.epochs > 1 else 1.0
             )
             rate = config.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
-            loss = self._trainer.epoch(rng.permutation(len(data.y_train)), rate)
+            loss = self._trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
             if not math.isfinite(loss):
                 return (
                     None,
                     f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate",
                 )
-            value = self.score(self.twin.predict(data.x_val)[0])
+            value = self.score(self.twin.predict(data.x_val))
             record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
                 return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
-            if best is None or self.problem.metric.better(value, best_value):
+            if best is None or self.ranking.better(value, best_value):
                 best, best_value = self.twin.weights(), value
         return best, ""
 

@@ -266,7 +266,7 @@ def _decide_head(nodes: list[Node], weights: dict[str, Arrays], outputs: tuple[s
     names = tuple(dropped[o].inputs[0] if o in dropped else o for o in outputs)
     kinds = {n.op for n in dropped.values()}
     return Graph(
-        nodes=tuple(kept), outputs=names, weights=weights, dropped_head=kinds.pop() if kinds else None
+        nodes=tuple(kept), outputs=names, weights=weights, dropped_head=", ".join(sorted(kinds)) or None
     )
 
 

@@ -148,7 +148,7 @@ def test_training_moves_every_weight_of_a_transformer():
     widths = {t.key: 0 if t.role == "accum" else 10 for t in graph.all_tensors()}
     twin.assign(resolve(graph, widths, twin.calibrate([x])))
     before = twin.weights()
-    trainer = Trainer(twin, [x], (x.sum((1, 2)) > 0).astype(int), task="binary", batch_size=64)
+    trainer = Trainer(twin, [x], [(x.sum((1, 2)) > 0).astype(int)], tasks=["binary"], batch_size=64)
 
     first = trainer.epoch(np.arange(256), 0.01)
     losses = [trainer.epoch(np.arange(256), 0.01) for _ in range(8)]

@@ -132,7 +132,7 @@ def test_training_with_rounding_learns_and_is_traced_once():
     x = zoo.data("recurrent", 600)
     y = (x.sum((1, 2)) > 0).astype("int32")
     graph, twin, _ = zoo.prepared(model, x, 1, low=5, high=8)
-    trainer = Trainer(twin, [x], y, task="binary", batch_size=50)
+    trainer = Trainer(twin, [x], [y], tasks=["binary"], batch_size=50)
     calibration = twin.calibrate([x])
     for seed in (1, 2):
         twin.restore(graph.weights)

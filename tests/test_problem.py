@@ -13,12 +13,13 @@ import pytest
 
 from bitfront.search.config import StudyConfig
 from bitfront.search.data import Shape, check, read_npz
-from bitfront.search.metrics import accuracy, background_rejection, build_metric, probabilities, roc_auc
+from bitfront.search.labels import Output
+from bitfront.search.metrics import accuracy, background_rejection, build_ranking, probabilities, roc_auc
 from bitfront.search.user_code import UserFunction
 from bitfront.spaces import UserError
 
-BINARY = Shape({"x": (3,)}, (1,), "binary")
-CLASSES = Shape({"x": (3,)}, (4,), "multiclass")
+BINARY = Shape({"x": (3,)}, {"y": Output((1,), "binary")})
+CLASSES = Shape({"x": (3,)}, {"y": Output((4,), "multiclass")})
 
 
 def arrays(samples: int = 12, classes: int = 2, **changes: object) -> dict[str, object]:
@@ -30,6 +31,11 @@ def arrays(samples: int = 12, classes: int = 2, **changes: object) -> dict[str, 
     return {**found, **changes}
 
 
+def ranked(config: StudyConfig, folder: Path = Path()):
+    """Return the ranking of a study whose model has one output."""
+    return build_ranking(config, folder)({"y": config.task})
+
+
 def checked(raw: object, shape: Shape = BINARY, split: float | None = None):
     return check(raw, shape, "data.py:load", split, 1)
 
@@ -38,7 +44,7 @@ class TestData:
     def test_arrays_become_float32_inputs_and_int32_classes(self):
         data = checked(arrays(x_train=np.ones((12, 3), np.int64)))
 
-        assert (data.x_train[0].dtype, data.y_val.dtype) == (np.float32, np.int32)
+        assert (data.x_train[0].dtype, data.y_val[0].dtype) == (np.float32, np.int32)
         assert data.x_train[0].shape == (12, 3)
 
     def test_three_pairs_mean_train_validation_and_test(self):
@@ -52,7 +58,7 @@ class TestData:
         raw["y_val"] = np.eye(4)[raw["y_val"]]
         data = checked(raw, CLASSES)
 
-        assert data.y_val.tolist() == [0, 1, 2, 3] * 3
+        assert data.y_val[0].tolist() == [0, 1, 2, 3] * 3
         assert any("one-hot" in notice for notice in data.notices)
 
     def test_a_validation_split_is_taken_from_the_training_samples_alone(self):
@@ -60,20 +66,37 @@ class TestData:
         del raw["x_val"], raw["y_val"]
         data = checked(raw, split=0.25)
 
-        assert (len(data.y_train), len(data.y_val)) == (15, 5)
+        assert (len(data.y_train[0]), len(data.y_val[0])) == (15, 5)
         together = np.concatenate([data.x_train[0], data.x_val[0]])
         assert {row.tobytes() for row in together} == {
             row.tobytes() for row in raw["x_train"].astype(np.float32)
         }
 
     def test_several_inputs_are_put_into_the_models_order(self):
-        shape = Shape({"a": (3,), "b": (2, 2)}, (1,), "binary")
+        shape = Shape({"a": (3,), "b": (2, 2)}, BINARY.outputs)
         raw = {
             key: {"b": np.ones((12, 2, 2)) * seed, "a": value} if key.startswith("x") else value
             for seed, (key, value) in enumerate(arrays().items())
         }
 
         assert [one.shape for one in checked(raw, shape).x_test] == [(12, 3), (12, 2, 2)]
+
+    def test_several_outputs_are_put_into_the_models_order_and_checked_by_name(self):
+        shape = Shape(BINARY.inputs, {"a": Output((4,), "multiclass"), "b": Output((2,), "regression")})
+        raw = arrays(classes=4)
+        raw |= {f"y_{one}": {"b": np.ones((12, 2)), "a": raw[f"y_{one}"]} for one in ("train", "val", "test")}
+        data = checked(raw, shape)
+
+        assert [(y.shape, y.dtype.kind) for y in data.y_val] == [((12,), "i"), ((12, 2), "f")]
+        for changed, words in (
+            ({"a": raw["y_val"]["a"]}, "outputs a, the model a, b"),
+            (np.ones(12), "one array, the model has outputs a, b"),
+            ([np.ones(12), np.ones((12, 3))], r"y_val\['b'\] has targets of shape \(3,\)"),
+            ([np.full(12, 4), np.ones((12, 2))], r"y_val\['a'\] holds the label 4"),
+            ([np.arange(8) % 4, np.ones((12, 2))], "8, 12 samples in its outputs"),
+        ):
+            with pytest.raises(UserError, match=words):
+                checked(raw | {"y_val": changed}, shape)
 
     def test_samples_that_also_stand_in_training_are_counted(self):
         raw = arrays()
@@ -189,11 +212,11 @@ class TestUserCode:
 
 class TestMetrics:
     def test_accuracy_splits_probabilities_at_a_half_and_logits_at_zero(self):
-        metric = build_metric(StudyConfig(model="m.py:f", data="d.py:f", task="binary"), Path())
-        truth, logits = np.array([0, 1, 1]), np.array([[-0.2], [0.3], [4.0]])
+        ranking = ranked(StudyConfig(model="m.py:f", data="d.py:f", task="binary"))
+        truth, logits = [np.array([0, 1, 1])], [np.array([[-0.2], [0.3], [4.0]])]
 
-        assert metric.on_logits()(truth, logits) == 1.0
-        assert metric.on_logits(False)(truth, logits) == pytest.approx(2 / 3)
+        assert ranking.on_logits([True])(truth, logits) == 1.0
+        assert ranking.on_logits([False])(truth, logits) == pytest.approx(2 / 3)
 
     def test_probabilities_of_extreme_logits_are_finite(self):
         assert probabilities(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
@@ -234,18 +257,40 @@ class TestMetrics:
         assert background_rejection(truth, truth) == 8
 
     def test_a_score_that_is_not_finite_gives_nan(self):
-        metric = build_metric(StudyConfig(model="m.py:f", data="d.py:f", task="binary"), Path())
+        ranking = ranked(StudyConfig(model="m.py:f", data="d.py:f", task="binary"))
 
-        assert np.isnan(metric(np.array([0, 1]), np.array([0.1, np.nan])))
+        assert np.isnan(ranking([np.array([0, 1])], [np.array([0.1, np.nan])]))
 
     def test_a_users_metric_gets_probabilities_and_must_return_a_number(self, tmp_path):
         (tmp_path / "m.py").write_text("def top(y, s): return s.max()\ndef none(y, s): return 'x'\n")
         config = StudyConfig(model="m.py:f", data="d.py:f", task="binary", metric="m.py:top")
 
-        assert build_metric(config, tmp_path).on_logits()(np.array([0, 1]), np.array([[0.0], [0.0]])) == 0.5
+        assert (
+            ranked(config, tmp_path).on_logits([True])([np.array([0, 1])], [np.array([[0.0], [0.0]])]) == 0.5
+        )
         other = StudyConfig(model="m.py:f", data="d.py:f", task="binary", metric="m.py:none")
         with pytest.raises(UserError, match="return one finite number"):
-            build_metric(other, tmp_path)(np.array([0, 1]), np.array([0.0, 1.0]))
+            ranked(other, tmp_path)([np.array([0, 1])], [np.array([0.0, 1.0])])
+
+    def test_of_several_outputs_the_mean_ranks_or_the_one_that_is_named(self):
+        study = {"model": "m.py:f", "data": "d.py:f", "task": {"a": "binary", "b": "multiclass"}}
+        truth = [np.array([0, 1]), np.array([2, 0])]
+        scores = [np.array([[0.1], [0.9]]), np.array([[0.1, 0.2, 0.7], [0.2, 0.5, 0.3]])]
+        tasks = study["task"]
+
+        def ranking(metric):
+            return build_ranking(StudyConfig(**study, metric=metric), Path())(tasks)
+
+        assert ranking("accuracy")(truth, scores) == 0.75
+        assert ranking({"name": "accuracy", "output": "a"})(truth, scores) == 1.0
+        assert ranking({"name": "background_rejection", "output": "a"}).outputs[1] is None
+        with pytest.raises(UserError, match=r"'aa' isn't an output that task names: did you mean 'a'\?"):
+            ranking({"name": "accuracy", "output": "aa"})
+        alike = StudyConfig(**study | {"task": "binary"}, metric={"name": "accuracy", "output": "aa"})
+        with pytest.raises(UserError, match=r"'aa' is no output of the model: did you mean 'a'\?"):
+            build_ranking(alike, Path())({"a": "binary", "b": "binary"})
+        with pytest.raises(UserError, match=r"doesn't fit task multiclass: set metric\.output"):
+            ranking("background_rejection")
 
     def test_ties_count_for_the_second_class_only_above_a_half(self):
         assert accuracy(np.array([0, 1]), np.array([0.5, 0.5])) == 0.5
@@ -269,7 +314,7 @@ class TestModel:
 
     @pytest.mark.parametrize(("activation", "logits"), [("sigmoid", False), (None, True)])
     def test_the_metric_knows_whether_the_model_gives_logits(self, keras, activation, logits):
-        assert self.problem(dense(keras, activation=activation)).metric.from_logits is logits
+        assert self.problem(dense(keras, activation=activation)).ranking.outputs[0].from_logits is logits
 
     def test_a_keras_object_counts_as_trained_unless_said_otherwise(self, keras):
         assert not self.problem(dense(keras)).needs_training
@@ -379,7 +424,7 @@ class TestModel:
             train_float(problem)
             scores.append(float_outputs(problem, problem.data.x_val))
 
-        assert problem.metric(problem.data.y_val, scores[0]) > 0.95
+        assert problem.ranking(problem.data.y_val, [scores[0]]) > 0.95
         assert np.array_equal(scores[0], scores[1])
 
     def test_training_that_diverges_says_so(self, keras):

@@ -71,7 +71,7 @@ class Rebuilding:
         model, data = self.build(), self.problem.data
         self._compile(model)
         outputs = model.predict(fed(data.x_val), batch_size=self.predict_batch, verbose=0)
-        self.problem.metric(data.y_val, outputs)
+        self.problem.ranking(data.y_val, [outputs])
         keras.backend.clear_session()
         return time.perf_counter() - started
 
@@ -139,13 +139,14 @@ def compile_for(problem: Problem, model: Any) -> None:
     training = problem.config.training
     config = {"learning_rate": training.learning_rate}
     optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": config})
-    model.compile(optimizer=optimizer, loss=_LOSSES[problem.config.task])
+    model.compile(optimizer=optimizer, loss=_LOSSES[str(problem.config.task)])
 
 
 def fit_epoch(problem: Problem, model: Any) -> None:
     """Train a compiled model for one epoch of the training part, in the study's batches."""
     data = problem.data
-    target = data.y_train if problem.config.task == "multiclass" else data.y_train.reshape(-1, 1)
+    (labels,) = data.y_train
+    target = labels if problem.config.task == "multiclass" else labels.reshape(-1, 1)
     model.fit(fed(data.x_train), target, batch_size=problem.config.training.batch_size, epochs=1, verbose=0)
 
 

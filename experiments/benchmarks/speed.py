@@ -146,14 +146,14 @@ class _Ours:
         started = time.perf_counter()
         self.bench, self.draw = Workbench(problem), draw
         self.twin, data, training = self.bench.twin, problem.data, problem.config.training
-        self.rate, self.rows = training.learning_rate, len(data.y_train)
+        self.rate, self.rows = training.learning_rate, len(data.x_train[0])
         self.rng = np.random.default_rng(1)
         self.x_val, self.weights = data.x_val, self.bench.graph.weights
         self.trainer = Trainer(
             self.twin,
             data.x_train,
             data.y_train,
-            task=problem.config.task,
+            tasks=[output.task for output in problem.outputs.values()],
             batch_size=training.batch_size,
             optimizer=training.optimizer,
             loss=training.loss,
@@ -171,7 +171,7 @@ class _Ours:
 
     def ptq(self, params: Params | None = None) -> None:
         self._assign(params)
-        self.bench.score(self.twin.predict(self.x_val)[0])
+        self.bench.score(self.twin.predict(self.x_val))
 
     def qat(self) -> None:
         self._assign(None)

@@ -25,24 +25,29 @@ class Trainer:
         self,
         model: BitTrue,
         x: Sequence[NDArray[np.floating]],
-        y: NDArray[Any],
+        y: Sequence[NDArray[Any]],
         *,
-        task: str,
+        tasks: Sequence[str],
         batch_size: int = 128,
         optimizer: str = "adam",
         loss: str = "auto",
     ) -> None:
-        """Hold the training data: `x` one array an input, `y` class numbers or targets.
+        """Hold the training data: `x` one array an input, `y` class numbers or targets and `tasks` a task an output.
+
+        The loss is the sum of the outputs' losses.
 
         Raises:
             ValueError: when Keras knows no optimizer or loss of that name.
         """
-        self.model, self.batch_size, self.task = model, batch_size, task
+        self.model, self.batch_size = model, batch_size
         graph = model.graph
         self._logits_of = frozenset(o for o in graph.outputs if graph[o].op in {"sigmoid", "softmax"})
-        self._loss = _loss(task, loss)
+        self._losses = [_loss(task, loss) for task in tasks]
         self._x = [tf.constant(part, tf.float32) for part in x]
-        self._y = tf.constant(y, tf.int32 if task == "multiclass" else tf.float32)
+        self._y = [
+            tf.constant(labels, tf.int32 if task == "multiclass" else tf.float32)
+            for labels, task in zip(y, tasks, strict=True)
+        ]
         self.optimizer = keras.optimizers.get(optimizer)
         self.optimizer.build(model.trainable)
         self._start = [np.asarray(v) for v in self.optimizer.variables]
@@ -70,8 +75,13 @@ class Trainer:
             chosen = order[step * size : (step + 1) * size]
             batch = [tf.gather(part, chosen) for part in self._x]
             with tf.GradientTape() as tape:
-                (output, *_) = self.model.forward(batch, stop_before=self._logits_of)
-                loss = tf.reduce_mean(self._loss(tf.gather(self._y, chosen), output))
+                outputs = self.model.forward(batch, stop_before=self._logits_of)
+                loss = tf.add_n(
+                    [
+                        tf.reduce_mean(one(tf.gather(y, chosen), output))
+                        for one, y, output in zip(self._losses, self._y, outputs, strict=True)
+                    ]
+                )
             gradients = tape.gradient(loss, variables)
             self.optimizer.apply(
                 [g if g is not None else tf.zeros_like(v) for g, v in zip(gradients, variables, strict=True)],

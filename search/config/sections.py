@@ -41,6 +41,11 @@ class MetricConfig(Section):
         description="share of the signal that background_rejection keeps; a higher one keeps more background",
         examples=[0.3],
     )
+    output: str | None = Field(
+        default=None,
+        description="of a model with several outputs, the one whose metric ranks; without it, the mean over all outputs",
+        examples=["digit"],
+    )
     direction: Literal["maximize", "minimize"] | None = Field(
         default=None,
         description="whether more or less is better; known for the built-in metrics, maximize for your own",

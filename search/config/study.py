@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
-from .base import Section, at
+from .base import Section, at, nearest
 from .fields import Bytes, Integer, Real, tuple_of
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
@@ -95,8 +95,10 @@ class StudyConfig(Section):
         "candidates and trains nothing",
         examples=[0.2],
     )
-    task: Task = Field(
-        description="what the model does: binary, multiclass or regression", examples=["binary"]
+    task: Task | dict[str, Task] = Field(
+        description="what the model does: binary, multiclass or regression; of several outputs that differ, a mapping "
+        "from each output's name",
+        examples=["binary"],
     )
     metric: MetricConfig = Field(
         default_factory=lambda: MetricConfig(name="accuracy"),
@@ -191,7 +193,9 @@ class StudyConfig(Section):
             if isinstance(values.get(key), str) and kind.shorthand:
                 values[key] = {kind.shorthand: values[key]}
         if values.get("metric") is None:
-            values["metric"] = {"name": "mse" if values.get("task") == "regression" else "accuracy"}
+            task = values.get("task")
+            tasks = set(task.values()) if isinstance(task, Mapping) else {task}
+            values["metric"] = {"name": "mse" if tasks == {"regression"} else "accuracy"}
         return values
 
     @field_validator("name")
@@ -240,7 +244,7 @@ class StudyConfig(Section):
     def _consistent(self) -> StudyConfig:
         self._check_metric()
         self._check_limits()
-        if "crossentropy" in self.training.loss and self.task != "regression":
+        if "crossentropy" in self.training.loss and self._tasks() != {"regression"}:
             # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
             raise at(
                 "training.loss",
@@ -251,13 +255,20 @@ class StudyConfig(Section):
 
     def _check_metric(self) -> None:
         name, bounds = self.metric.name, self.constraints
-        tasks = _TASKS_OF.get(name)
-        if tasks and self.task not in tasks:
-            fitting = [one for one, fits in _TASKS_OF.items() if self.task in fits]
+        chosen = self.metric.output
+        if isinstance(self.task, dict) and chosen is not None and chosen not in self.task:
             raise at(
-                "metric",
-                f"= {name!r} doesn't fit task {self.task}: use {' or '.join(fitting)}, or file.py:function",
+                "metric.output", f"= {chosen!r} isn't an output that task names: {nearest(chosen, self.task)}"
             )
+        wrong = sorted(task for task in self._ranked_tasks() if task not in _TASKS_OF.get(name, (task,)))
+        if wrong:
+            fitting = [one for one, fits in _TASKS_OF.items() if wrong[0] in fits]
+            remedy = (
+                "set metric.output to an output that it fits"
+                if len(self._ranked_tasks()) > 1
+                else f"use {' or '.join(fitting)}, or file.py:function"
+            )
+            raise at("metric", f"= {name!r} doesn't fit task {wrong[0]}: {remedy}")
         in_unit_interval = name in ("accuracy", "roc_auc")
         worst = bounds.metric.value if bounds.metric else None
         if worst is not None and in_unit_interval and not 0 <= worst < 1:
@@ -298,6 +309,18 @@ class StudyConfig(Section):
 
     def _nanoseconds(self, limit: Any) -> float:
         return float(limit.value * (self.device.clock_ns if limit.unit == "cycles" else 1.0))
+
+    def task_of(self, output: str) -> Task:
+        """Return what an output of the model is for."""
+        return self.task[output] if isinstance(self.task, dict) else self.task
+
+    def _tasks(self) -> set[Task]:
+        return set(self.task.values()) if isinstance(self.task, dict) else {self.task}
+
+    def _ranked_tasks(self) -> set[Task]:
+        """Return the tasks of the outputs that the metric is computed for."""
+        chosen = self.metric.output
+        return {self.task[chosen]} if isinstance(self.task, dict) and chosen in self.task else self._tasks()
 
     def limits(self) -> dict[str, float]:
         """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own.
