@@ -39,7 +39,7 @@ def test_no_uniform_candidate_without_training_dominates_a_scouted_one(bench, ob
     chosen = losses(found, objectives)
     uniform = [bench.evaluate(n, p)[0] for n, p in enumerate(baselines(bench.space)) if p["method"] == "ptq"]
 
-    assert 1 < len(found) <= KEPT
+    assert 0 < len(found) <= KEPT
     assert {e.method for e in found} == {"ptq"}
     for row in losses(uniform, objectives):
         assert not ((row <= chosen).all(1) & (row < chosen).any(1)).any()
