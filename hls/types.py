@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -146,13 +146,21 @@ class _Resolver:
         except KeyError:
             raise UserError(f"The candidate gives no width for tensor {key!r}.") from None
 
-    def _result(self, node: Node, exact_type: FixedPoint | None = None) -> FixedPoint:
-        """Return the type in which a node hands on its result."""
+    def _result(
+        self, node: Node, exact_type: FixedPoint | None = None, copied: Sequence[FixedPoint] = ()
+    ) -> FixedPoint:
+        """Return the type in which a node hands on its result.
+
+        `copied` are types whose values the firmware assigns to it as they are. A step beyond such a type's whole range
+        would round everything to zero, and the assignment reads a bit that isn't there (`ap_fixed_base.h`), which ends
+        the emulation: the step stays within it.
+        """
         if exact_type is not None and self.graph.fused(node):
             return exact_type
         tensor = Tensor(node.name, "result", signed=not self.graph.nonnegative(node.name))
         width = self._width(tensor.key)
         integer = self.calibration.integer(tensor, width) + self.shifts.get(tensor.key, 0)
+        integer = min([integer, *(width + source.integer for source in copied)])
         return FixedPoint(width, integer, tensor.signed, "RND_CONV", "SAT")
 
     def _quantized_weights(self, node: Node, prefix: str = "") -> dict[str, NDArray[np.float64]]:
@@ -173,7 +181,7 @@ class _Resolver:
         return FixedPoint(width, integer)
 
     def _quantized(self, node: Node, x: list[FixedPoint]) -> Types:
-        return {"result": self._result(node)}
+        return {"result": self._result(node, copied=x)}
 
     def _linear(self, node: Node, x: list[FixedPoint]) -> Types:
         quantized = self._quantized_weights(node)
@@ -225,7 +233,8 @@ class _Resolver:
                 whole = FixedPoint(whole.width, whole.integer - 1, whole.signed)
         else:
             whole = exact.multiplied(a, b) if node.op == "multiply" else exact.union(a, b)
-        return {"result": self._result(node, whole)}
+        copied = x if node.op in {"maximum", "minimum"} else ()
+        return {"result": self._result(node, whole, copied)}
 
     def _table(self, node: Node, x: list[FixedPoint]) -> Types:
         return {"table": FixedPoint(self._width(f"{node.name}/table"), 1), "result": self._result(node)}
