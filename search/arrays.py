@@ -54,8 +54,10 @@ def numbers(value: Any, where: str) -> NDArray[np.float32]:
     finite = np.isfinite(array)
     if not finite.all():
         bad = np.argwhere(~finite)[0]
+        count = np.size(finite) - np.count_nonzero(finite)
+        values = "a value that is" if count == 1 else f"{count} values that are"
         raise UserError(
-            f"{where} holds {np.size(finite) - np.count_nonzero(finite)} values that are NaN, infinite or beyond float32, "
-            f"the first at {tuple(int(i) for i in bad)}: clean them."
+            f"{where} holds {values} NaN, infinite or beyond float32, {'' if count == 1 else 'the first '}"
+            f"at {tuple(int(i) for i in bad)}: clean the data."
         )
     return array

@@ -95,7 +95,16 @@ class TestRefusals:
             ({"metric": "auc"}, ["did you mean 'roc_auc'?"]),
             ({"metric": "mse"}, ["doesn't fit task binary"]),
             ({"metric": {"name": "accuracy", "direction": "minimize"}}, ["contradicts accuracy"]),
-            ({"device": "vu13"}, ["isn't a part of the catalogue", "vu13p"]),
+            (
+                {"device": "vu13"},
+                ["device.part = 'vu13' isn't a part of the catalogue: did you mean", "vu13p"],
+            ),
+            ({"task": "classification"}, ["task = 'classification' isn't known: choose one of binary,"]),
+            ({"task": {"a": "binry"}}, ["task.a = 'binry' isn't known: did you mean 'binary'?"]),
+            (
+                {"model_trained": "maybe"},
+                ["model_trained = 'maybe' isn't known: choose one of auto, true, false."],
+            ),
             ({"device": {"clock_ns": 0}}, ["device.clock_ns"]),
             ({"hls": {"strategy": "latency"}}, ["did you mean 'Latency'?"]),
             ({"hls": {"reuse_factor": {"lstm*": [0]}}}, ["from 1 up"]),
@@ -119,6 +128,7 @@ class TestRefusals:
         assert [word for word in words if word not in message] == []
         assert "\n" not in message
         assert message.rstrip(")").endswith((".", "?"))
+        assert "more to fix" not in message
 
     def test_a_missing_key_is_explained(self):
         with pytest.raises(UserError, match=r"data is missing: add the data: file\.py:function"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -104,11 +105,41 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
 
 def explain(error: ValidationError, source: str, root: type[BaseModel]) -> UserError:
     """Return the error as one sentence: where it is, what is wrong, what to do."""
-    faults = error.errors(include_url=False)
+    faults = _one_a_value(error.errors(include_url=False), root)
     # A misspelt key is the cause of a missing one: name it first.
     faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
     more = f" ({len(faults) - 1} more to fix after that.)" if len(faults) > 1 else ""
     return UserError(f"{source}: {_sentence(faults[0], root)}.{more}".replace("?.", "?").replace("..)", ".)"))
+
+
+def _one_a_value(faults: Iterable[ErrorDetails], root: type[BaseModel]) -> list[ErrorDetails]:
+    """Return the faults under the user's own key paths, and one a value where a key takes several kinds.
+
+    For such a key pydantic tells what each kind misses, and puts the kind behind the key. The innermost fault belongs
+    to the kind that was meant; of equals, the first.
+    """
+    kinds: dict[str, list[ErrorDetails]] = {}
+    found = []
+    for fault in faults:
+        key = fault["loc"][0] if fault["loc"] else ""
+        field = root.model_fields.get(str(key))
+        if len(fault["loc"]) > 1 and field and _takes_several_kinds(field.annotation):
+            kinds.setdefault(str(key), []).append({**fault, "loc": (key, *fault["loc"][2:])})
+        else:
+            found.append(fault)
+    for several in kinds.values():
+        meant = max(several, key=lambda fault: len(fault["loc"]))
+        if any(fault["type"].startswith("bool") for fault in several) and meant["type"] == "literal_error":
+            meant["ctx"] = {"expected": f"{meant['ctx']['expected']}, true, false"}
+        found.append(meant)
+    return found
+
+
+def _takes_several_kinds(annotation: Any) -> bool:
+    return (
+        get_origin(annotation) in (Union, UnionType)
+        and len([kind for kind in get_args(annotation) if kind is not NoneType]) > 1
+    )
 
 
 def _sentence(fault: ErrorDetails, root: type[BaseModel]) -> str:

@@ -95,7 +95,8 @@ class DeviceConfig(Section):
         try:
             return part(value).name
         except UserError as error:
-            raise ValueError(f"isn't a part of the catalogue: {error}".rstrip(".")) from None
+            hint = str(error).partition(": ")[2]
+            raise ValueError(f"isn't a part of the catalogue: {hint}".rstrip(".")) from None
 
 
 class HlsConfig(Section):
