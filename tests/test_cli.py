@@ -220,6 +220,31 @@ def test_estimate_counts_what_it_refused(bitfront, tmp_path):
     assert json.loads((tmp_path / "estimates.jsonl").read_text())["reason"]
 
 
+def test_show_prints_each_type_whole_on_a_line_however_narrow_the_terminal(bitfront, tmp_path, monkeypatch):
+    from bitfront.search.evaluation import Evaluation
+
+    monkeypatch.setenv("COLUMNS", "60")
+    study, wide = tmp_path / "studies" / "narrow", "fixed<12,-3,RND_CONV,SAT>"
+    study.mkdir(parents=True)
+    reference("narrow").write(study)
+    roles = {"backward_recurrent_weight": wide, "result": "fixed<9,3>"}
+    Evaluation(
+        number=3,
+        digest="d",
+        method="ptq",
+        status="infeasible",
+        reason="constraint lut: 90 > 20",
+        resources={"lut": 90.0},
+        layers=[{"node": "both_ways_round", "op": "bidirectional", "types": roles, "lut": 90}],
+    ).write(study)
+
+    lines = [line.split() for line in bitfront("show", "narrow", "3")[1].splitlines()]
+
+    assert ["both_ways_round/backward_recurrent_weight", wide] in lines
+    assert ["both_ways_round/result", "fixed<9,3>"] in lines
+    assert ["lut", "90"] in lines
+
+
 def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_path):
     from bitfront.search.evaluation import Evaluation
 

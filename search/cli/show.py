@@ -44,18 +44,21 @@ def command(
         return
     console = Console(highlight=False)
     table = Table(title=f"Trial {chosen.number}: {chosen.method}, {chosen.status}", title_justify="left")
-    for column in ("node", "op", "types", "LUT", "FF", "DSP", "BRAM18", "EBOPs"):
-        left = column in {"node", "op", "types"}
-        table.add_column(column, justify="left" if left else "right", overflow="fold")
+    for column in ("node", "op", "LUT", "FF", "DSP", "BRAM18", "EBOPs"):
+        table.add_column(column, justify="left" if column in {"node", "op"} else "right", overflow="fold")
     for row in chosen.layers:
-        kinds = "\n".join(f"{role} {text}" for role, text in row["types"].items())
         costs = [f"{float(row.get(key, 0)):,.0f}" for key in ("lut", "ff", "dsp", "bram18", "ebops")]
-        table.add_row(row["node"], row["op"], kinds, *costs)
+        table.add_row(row["node"], row["op"], *costs)
     console.print(table)
-    for key, value in {**chosen.metrics, **chosen.resources}.items():
+    types = {f"{row['node']}/{role}": text for row in chosen.layers for role, text in row["types"].items()}
+    for tensor, text in types.items():  # a line each, whole: a table as wide as a terminal would break them
+        console.print(f"{tensor:{max(map(len, types))}s}  {text}", markup=False, soft_wrap=True)
+    for key, value in chosen.metrics.items():
+        console.print(f"{key:16s} {value:,.4f}", markup=False)
+    for key, value in chosen.resources.items():
         interval = chosen.intervals.get(key)
         note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
-        console.print(f"{key:16s} {value:,.4f}{note}", markup=False)
+        console.print(f"{key:16s} {value:,.{1 if value % 1 else 0}f}{note}", markup=False)
     for stage, figures in chosen.measured.items():
         cells = "  ".join(f"{key} {value:,.0f}" for key, value in figures.items())
         console.print(f"{stage:16s} {cells}", markup=False)
