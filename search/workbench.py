@@ -101,6 +101,10 @@ def _tied(widths: Widths | str | None) -> tuple[int, int] | None:
     return None if widths == "tied" else _bounds(widths)
 
 
+_HARDWARE = ("strategy", "reuse_factor")
+"""Kinds of dimensions that are no precision."""
+
+
 @dataclass(eq=False)
 class Workbench:
     """The bit-true model of a study, calibrated, with its space, objectives and limits.
@@ -204,11 +208,16 @@ class Workbench:
     def box(self, objectives: Sequence[Objective]) -> Box:
         """Return the scale of the hypervolume, for which the uniform candidates are estimated but none is scored.
 
+        Each is estimated with the first and with the last choice of reuse factor and strategy, which trade LUTs for
+        latency: with the first alone, every candidate that is slower would count for nothing.
+
         Raises:
             UserError: when none of them can be computed.
         """
         costs, fault = [], UserError("The space has no uniform candidate.")
-        for params in baselines(self.space):
+        last: Params = {d.name: d.choices[-1] for d in self.space.dimensions if d.kind in _HARDWARE}
+        uniform = baselines(self.space)
+        for params in (*uniform, *({**one, **last} for one in uniform if last)):
             candidate = self.space.candidate(params)
             try:
                 costs.append(resources_of(self.cost(candidate, self.types(candidate))))

@@ -45,6 +45,24 @@ def test_no_uniform_candidate_without_training_dominates_a_scouted_one(bench, ob
         assert not ((row <= chosen).all(1) & (row < chosen).any(1)).any()
 
 
+def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervolume(tmp_path):
+    """Half the LUTs for a longer latency counts, also where the uniform baselines reuse nothing."""
+    file = small_study.write(tmp_path)
+    config = load_study(
+        file, ["hls={strategy: Resource, reuse_factor: [1, 4]}", "objectives=[metric, lut, latency]"]
+    )
+    bench = Workbench(load_problem(config, tmp_path))
+    wanted = parse_objectives(config.objectives, bench.metric_record)
+    reused = {**bench.space.uniform(6, "ptq"), "reuse_factor": 4}
+    evaluation = bench.evaluate(0, reused)[0]
+
+    latencies = [
+        bench.evaluate(n, p)[0].resources["latency_ns"] for n, p in enumerate(baselines(bench.space))
+    ]
+    assert evaluation.resources["latency_ns"] > max(latencies)
+    assert wanted[2].scaled(evaluation.resources["latency_ns"]) <= bench.box(wanted).reference[2]
+
+
 def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path):
     """A study that goes on reads what it found; a damaged file is named."""
     box, said = bench.box(objectives), []
