@@ -142,7 +142,7 @@ def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tu
 
 
 def golden_inputs(study_dir: Path) -> list[Any]:
-    """Return the validation samples that a study keeps for bundles, one array an input.
+    """Return the samples that a study keeps for bundles, validation ones first, one array an input.
 
     Raises:
         UserError: when the file is missing or damaged.

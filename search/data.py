@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.search.arrays import numbers, parts
+from bitfront.search.bundle.source import MIN_SAMPLES
 from bitfront.search.config.base import nearest
 from bitfront.search.labels import Output, Targets, check_classes, targets
 from bitfront.spaces.errors import UserError
@@ -212,6 +213,11 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
         _split_off(x, y, validation_split, seed, source)
     check_classes(y, list(shape.outputs.values()), source, notices)
     notices += _overlaps(x)
+    count = sum(len(one[0]) for one in x.values())
+    if count < MIN_SAMPLES:
+        notices.append(
+            f"{source} holds {count} samples in all splits: bitfront export needs {MIN_SAMPLES} to verify the firmware with."
+        )
     return Dataset(
         x_train=x["train"],
         y_train=y["train"],

@@ -1,7 +1,7 @@
 """The study folder: what stands where, written so that a cut at any moment loses nothing that was finished.
 
 `study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`; `journal.log`
-Optuna's; `golden.npz` some validation inputs for bundles; `trials/00012/` one folder a finished trial.
+Optuna's; `golden.npz` some inputs for bundles; `trials/00012/` one folder a finished trial.
 """
 
 from __future__ import annotations
@@ -110,9 +110,14 @@ class StudyStore:
         _replace(saved, lambda path: np.savez(path, **weights))
 
     def _keep_golden(self, problem: Problem) -> None:
-        path = self.folder / "golden.npz"
+        path, data = self.folder / "golden.npz", problem.data
         if not path.exists():
-            arrays: dict[str, Any] = {f"x{i}": x[:GOLDEN_SAMPLES] for i, x in enumerate(problem.data.x_val)}
+            # They compare firmware with model and score nothing, so other splits may fill up a small validation one.
+            splits = zip(data.x_val, data.x_test, data.x_train, strict=True)
+            arrays: dict[str, Any] = {
+                f"x{i}": np.concatenate([x[:GOLDEN_SAMPLES] for x in inputs])[:GOLDEN_SAMPLES]
+                for i, inputs in enumerate(splits)
+            }
             _replace(path, lambda target: np.savez_compressed(target, **arrays))
 
     # -- what is measured against ------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_study
 from rich.console import Console
 
 from bitfront.search import export_bundle, load_study, read_evaluations, run_study, verify_bundle
+from bitfront.search.artifacts import golden_inputs
 from bitfront.search.cli import main
 from bitfront.search.evaluation import trial_folder
 from bitfront.search.front import pick
@@ -145,6 +147,18 @@ def test_other_settings_are_refused_in_a_study_that_ran(place):
 
     with pytest.raises(UserError, match="--fresh"):
         run_study(config, place)
+
+
+def test_a_small_validation_split_leaves_enough_golden_samples_to_export(tmp_path):
+    """Inputs of the other splits follow the validation ones."""
+    file = small_study.write(tmp_path)
+    (tmp_path / "data.py").write_text(small_study.DATA.replace("500:700", "500:560"))
+    small_study.run(file, trials=1)
+    (golden,) = golden_inputs(tmp_path / "studies" / "small")
+    x = np.random.default_rng(1).normal(size=(900, 8)).astype("float32")
+
+    assert np.array_equal(golden[:60], x[500:560])
+    assert np.array_equal(golden[60:256], x[700:896])
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")

@@ -104,6 +104,12 @@ class TestData:
 
         assert any(notice.startswith("2 samples of x_val") for notice in checked(raw).notices)
 
+    def test_data_too_small_to_verify_an_export_with_says_so_beforehand(self):
+        few, enough = checked(arrays(samples=66)), checked(arrays(samples=67))
+
+        assert any("198 samples in all splits" in notice for notice in few.notices)
+        assert not any("in all splits" in notice for notice in enough.notices)
+
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
@@ -111,6 +117,10 @@ class TestData:
             ({"y_val": None}, ["y_val is missing"]),
             ({"X_val": np.ones(3)}, ["'X_val'", "did you mean 'x_val'?"]),
             ({"x_train": np.full((12, 3), np.nan)}, ["x_train", "36 values that are NaN"]),
+            (
+                {"x_val": np.where(np.arange(36) == 4, np.inf, 0).reshape(12, 3)},
+                ["x_val holds a value that is NaN, infinite or beyond float32, at (1, 1): "],
+            ),
             ({"x_val": np.full((12, 3), 1e300)}, ["x_val", "beyond float32", "(0, 0)"]),
             ({"x_test": np.ones((12, 4))}, ["x_test", "(4,)", "(3,)"]),
             ({"x_test": np.ones((0, 3))}, ["x_test is empty"]),

@@ -52,8 +52,8 @@ class BundleSource:
     """Provenance: study name and digest, seeds, hash of the data, metric, scores of the float model."""
     metric: str = "metric"
     """Name of the validation metric."""
-    golden_origin: str = "validation"
-    """Which data the golden samples are from."""
+    golden_origin: str = "the study's"
+    """Which data the golden samples are from, as an adjective."""
     backend: str = "Vitis"
     """hls4ml backend."""
     io_type: str = "io_parallel"
@@ -70,5 +70,5 @@ class BundleSource:
         if min(sizes) < MIN_SAMPLES:
             raise UserError(
                 f"A bundle needs at least {MIN_SAMPLES} golden samples, {self.name!r} has {min(sizes)}: "
-                "give the study a larger validation set."
+                "give the study more data and run it anew."
             )
