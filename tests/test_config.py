@@ -92,6 +92,7 @@ class TestRefusals:
             ({"objectives": ["metric", "lut", "lut"]}, ["names a value twice"]),
             ({"objectives": ["metric", "lot"]}, ["did you mean 'lut'?"]),
             ({"task": "binry"}, ["did you mean 'binary'?"]),
+            ({"task": []}, ["task"]),
             ({"metric": "auc"}, ["did you mean 'roc_auc'?"]),
             ({"metric": "mse"}, ["doesn't fit task binary"]),
             ({"metric": {"name": "accuracy", "direction": "minimize"}}, ["contradicts accuracy"]),

@@ -194,8 +194,9 @@ class StudyConfig(Section):
                 values[key] = {kind.shorthand: values[key]}
         if values.get("metric") is None:
             task = values.get("task")
-            tasks = set(task.values()) if isinstance(task, Mapping) else {task}
-            values["metric"] = {"name": "mse" if tasks == {"regression"} else "accuracy"}
+            # a list: a task may be anything here, unhashable too; its own field refuses it afterwards
+            tasks = list(task.values()) if isinstance(task, Mapping) else [task]
+            values["metric"] = {"name": "accuracy" if any(t != "regression" for t in tasks) else "mse"}
         return values
 
     @field_validator("name")
