@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .objectives import Metric, Objective
@@ -10,6 +10,7 @@ from .report import palette
 from .report.axes import log_ticks, tick_label, wants_log
 from .report.compare import Comparison, score_range
 from .report.evidence import COMPARED, Bar, Pair, label
+from .report.findings_page import importance_rows
 from .report.measured import STAGES
 from .report.view import StudyView
 from .sensitivity import Sensitivity
@@ -140,3 +141,21 @@ def draw_curves(axes: Any, comparison: Comparison) -> None:
     axes.set_xlabel("Trial")
     axes.set_ylabel("Hypervolume")
     axes.legend(fontsize=8)
+
+
+def draw_importance(
+    axes: Any, importance: Mapping[str, Mapping[str, float]], objectives: Sequence[Objective]
+) -> None:
+    """Draw the share of each objective's variance that the leading dimensions explain on Matplotlib `axes`."""
+    rows = importance_rows(importance)
+    shown = [o for o in objectives if importance.get(o.name)]
+    table = [[100 * importance[o.name].get(name, 0.0) for o in shown] for name in rows]
+    image = axes.imshow(table, cmap=palette.WIDTHS, aspect="auto", vmin=0)
+    axes.grid(False)
+    axes.set_xticks(range(len(shown)), [o.label for o in shown])
+    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    for y, row in enumerate(table):
+        for x, share in enumerate(row):
+            color = "white" if share < 0.5 * image.norm.vmax else "black"
+            axes.text(x, y, f"{share:.0f}", ha="center", va="center", fontsize=8, color=color)
+    axes.figure.colorbar(image, ax=axes, label="% of the variance", pad=0.01)

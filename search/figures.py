@@ -11,6 +11,7 @@ from typing import Any
 from .evidence_figures import (
     draw_calibration,
     draw_curves,
+    draw_importance,
     draw_latency,
     draw_measured,
     draw_overlay,
@@ -22,6 +23,8 @@ from .report import palette
 from .report.axes import readable, tick_label, wants_log
 from .report.compare import Comparison
 from .report.evidence import bars, pairs
+from .report.findings import Findings
+from .report.findings_page import importance_rows
 from .report.plots import CELLS_WITH_TEXT, metric_limits, metric_range, shown_limit
 from .report.view import StudyView, mean_width, shared_tensors, si, uniform_label, widths
 from .sensitivity import Sensitivity
@@ -42,7 +45,7 @@ STYLE: dict[str, Any] = {
 }
 
 
-def write_figures(view: StudyView, study_dir: Path) -> list[Path]:
+def write_figures(view: StudyView, found: Findings, study_dir: Path) -> list[Path]:
     """Write `front.png` into the study folder, and every figure as PNG and PDF into its `figures`.
 
     Returns:
@@ -70,8 +73,15 @@ def write_figures(view: StudyView, study_dir: Path) -> list[Path]:
         if any(e.gain is not None for e in view.scored):
             figure = _draw(figure_class, lambda axes: draw_training(axes, view), (7.2, 3.6))
             written += _write(figure, [folder / f"training.{kind}" for kind in ("png", "pdf")])
+        leading = importance_rows(found.importance)
         measured, times = pairs(view), bars(view) if view.latency and view.picks else []
         evidence: list[tuple[str, Any, Callable[[Any], None], tuple[float, float]]] = [
+            (
+                "importance",
+                leading,
+                lambda axes: draw_importance(axes, found.importance, view.objectives),
+                (7.2, 1.2 + 0.26 * len(leading)),
+            ),
             ("synthesis", measured, lambda axes: draw_calibration(axes, measured), (5.2, 4.8)),
             ("latency", times, lambda axes: draw_latency(axes, times), (7.2, 1.2 + 0.26 * len(times))),
         ]

@@ -23,6 +23,7 @@ from .ledger import Ledger
 from .locks import alone, locked
 from .objectives import Objective
 from .progress import Progress
+from .resampling import rescore
 from .scouting import scouted
 from .storage import JOURNAL
 from .store import StudyStore
@@ -311,6 +312,8 @@ class _Launcher:
             self.evaluations |= {e.number: e for e in scored}
             front = self._front()
             self.store.write_reference(bench, test=True)
+            self.progress.say("Scoring the front on the test data, with intervals")
+            rescore(bench, self.store, [self.evaluations[e.number] for e in front])
         artifacts: list[Path] = []
         if self.evaluations:
             if not self.interrupted:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bitfront.hls import BitTrue, Calibration, Trainer, Types, check_hardware, describe, part, resolve
+from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, resolve
 from bitfront.hls.attention_types import SOFTMAX_ADDRESS_BITS
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
 
-from .cache import TrainingCache, content_digest, entry_key
+from .cache import TrainingCache
 from .evaluation import Evaluation, Kind
 from .front import Box
 from .objectives import (
@@ -29,16 +30,17 @@ from .objectives import (
 )
 from .record import Record, resources_of
 from .samplers import baselines
+from .training import Training
 
 if TYPE_CHECKING:
     from .config import StudyConfig
     from .config.quantities import Widths
     from .problem import Problem
 
+Split = Literal["val", "test"]
+
 CALIBRATION_SAMPLES = 4096
 """Training samples that the float ranges are taken from."""
-FINAL_RATE = 0.1
-"""The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
 
 
 def space_of(config: StudyConfig, graph: Graph) -> Space:
@@ -124,10 +126,9 @@ class Workbench:
     """What the study's finished syntheses say of its estimates; limits are checked on corrected ones."""
     cache: TrainingCache | None = None
     """Keeps trained weights for this study and others; nothing is kept where None."""
-    _content: str = field(default="", repr=False)
     _float_weights: Weights = field(init=False, repr=False)
     _trained: bool = field(default=False, repr=False)
-    _trainer: Trainer | None = field(default=None, repr=False)
+    _training: Training = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         config, data = self.problem.config, self.problem.data
@@ -151,6 +152,13 @@ class Workbench:
             self.metric_record,
             part(config.device.part).capacity(),
         )
+        self._training = Training(
+            self.problem,
+            self.graph,
+            self.twin,
+            lambda: self.score(self.twin.predict(data.x_val)),
+            self.ranking.better,
+        )
 
     @property
     def metric_record(self) -> Metric:
@@ -159,7 +167,7 @@ class Workbench:
         perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(name)
         return Metric(name, self.ranking.direction, perfect)
 
-    def score(self, outputs: Sequence[Any], split: Literal["val", "test"] = "val") -> float:
+    def score(self, outputs: Sequence[Any], split: Split = "val") -> float:
         """Return the metric of the graph's outputs for a split."""
         return self.ranking(getattr(self.problem.data, f"y_{split}"), outputs)
 
@@ -264,7 +272,8 @@ class Workbench:
         weights = None
         if candidate.method == "qat":
             started = time.perf_counter()
-            weights, fault = self._trained_weights(candidate, record)
+            self._trained = True
+            weights, fault = self._training.weights(candidate, record, self.cache)
             record.seconds["qat"] = time.perf_counter() - started
             if weights is None:
                 return record.finish("failed", fault), None
@@ -296,76 +305,33 @@ class Workbench:
 
     def float_test_score(self) -> float:
         """Return the float model's metric on the test split."""
-        self._restore()
-        return self.score(self.twin.predict_float(self.problem.data.x_test), "test")
+        return self.score(self.float_test_outputs(), "test")
 
-    def _scored(self, weights: Weights | None, types: Types, split: Literal["val", "test"] = "val") -> float:
-        """Return the metric of a candidate with these weights, the float ones where None."""
+    def float_test_outputs(self) -> list[NDArray[np.float64]]:
+        """Return what the float model outputs for the test split."""
+        self._restore()
+        return self.twin.predict_float(self.problem.data.x_test)
+
+    def outputs(
+        self, types: Types, weights: Weights | None, split: Split = "val"
+    ) -> list[NDArray[np.float64]]:
+        """Return what a candidate with these weights, the float ones where None, outputs for a split."""
         if weights is not None:
             self.twin.restore(weights)
             self._trained = True
         else:
             self._restore()
         self.twin.assign(types)
-        return self.score(self.twin.predict(getattr(self.problem.data, f"x_{split}")), split)
+        return self.twin.predict(getattr(self.problem.data, f"x_{split}"))
+
+    def _scored(self, weights: Weights | None, types: Types, split: Split = "val") -> float:
+        """Return the metric of a candidate with these weights, the float ones where None."""
+        return self.score(self.outputs(types, weights, split), split)
 
     def _restore(self) -> None:
         if self._trained:
             self.twin.restore(self._float_weights)
             self._trained = False
-
-    def _trained_weights(self, candidate: Candidate, record: Record) -> tuple[Weights | None, str]:
-        """Return what training gives, from the cache where the same was trained before."""
-        if self.cache is None:
-            return self._train(candidate, record)
-        self._content = self._content or content_digest(self.problem, self.graph)
-        key = entry_key(self._content, candidate.digest, record.precision)
-        known = self.cache.get(key)
-        if known is not None:
-            weights, record.history = known
-            return weights, ""
-        trained, fault = self._train(candidate, record)
-        if trained is not None:
-            self.cache.put(key, trained, record.history)
-        return trained, fault
-
-    def _train(self, candidate: Candidate, record: Record) -> tuple[Weights | None, str]:
-        """Train from the float weights; return the weights of the best epoch, or None and why."""
-        config, data = self.problem.config.training, self.problem.data
-        if self._trainer is None:
-            self._trainer = Trainer(
-                self.twin,
-                data.x_train,
-                data.y_train,
-                tasks=[output.task for output in self.problem.outputs.values()],
-                batch_size=config.batch_size,
-                optimizer=config.optimizer,
-                loss=config.loss,
-            )
-        # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
-        rng = np.random.default_rng([self.problem.config.seed, int(candidate.digest, 16)])
-        self._trainer.reset()
-        self._trained = True
-        best: Weights | None = None
-        best_value = math.nan
-        for epoch in range(config.epochs):
-            cosine = (
-                (1 + math.cos(math.pi * epoch / max(1, config.epochs - 1))) / 2 if config.epochs > 1 else 1.0
-            )
-            rate = config.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
-            loss = self._trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
-            if not math.isfinite(loss):
-                return (
-                    None,
-                    f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate",
-                )
-            value = self.score(self.twin.predict(data.x_val))
-            record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
-            if not math.isfinite(value):
-                return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
-            if best is None or self.ranking.better(value, best_value):
-                best, best_value = self.twin.weights(), value
-        return best, ""
 
 
 def narrow_nodes(space: Space) -> frozenset[str]:

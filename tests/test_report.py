@@ -109,7 +109,7 @@ def test_the_report_leaves_the_page_the_table_and_every_figure(page):
     folder = page.parent
     assert page == folder / "report.html"
     assert (folder / "front.csv").is_file()
-    names = ["front_lut", "front_latency", "precision", "hypervolume", "training"]
+    names = ["front_lut", "front_latency", "precision", "hypervolume", "training", "importance"]
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
     assert {path.name for path in (folder / "figures").iterdir()} == expected
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
@@ -309,7 +309,14 @@ def test_stopped_and_failed_trials_are_counted_with_advice(page, view):
 
 def test_every_figure_is_one_that_plotly_takes(page):
     figures = embedded(page.read_text())
-    assert set(figures) == {"cost-lut-plot", "cost-latency-plot", "precision", "hypervolume", "training"}
+    assert set(figures) == {
+        "cost-lut-plot",
+        "cost-latency-plot",
+        "precision",
+        "importance",
+        "hypervolume",
+        "training",
+    }
     for figure in figures.values():
         assert go.Figure(figure).data
 
@@ -561,7 +568,7 @@ def test_the_other_pages_draw_every_figure_without_an_error_or_a_request(kind, f
     assert found["ready"]
     assert found["requests"] == []
     assert all(count > 0 for _, count in found["plots"])
-    assert len(found["plots"]) == (8 if kind == "full" else 3)
+    assert len(found["plots"]) == (9 if kind == "full" else 3)
     assert (found["unreachable"], found["unnamed"]) == (0, 0)
     if SHOTS:
         chromium(
@@ -582,7 +589,7 @@ def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
     assert found["ready"]
     assert found["requests"] == []
     assert all(count > 0 for _, count in found["plots"])
-    assert len(found["plots"]) == 5
+    assert len(found["plots"]) == 6
     assert found["overflow"] <= 0
     assert found["ascending"] == sorted(e.resources["lut"] for e in STUDY)
     assert found["sort"] == "descending"

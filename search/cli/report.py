@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import webbrowser
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,8 @@ import typer
 
 EXAMPLES = """\
 Examples: `bitfront report studies/top_tagging_lstm --open`; `bitfront report studies/a studies/b --compare`;
-`bitfront report --compare studies/a studies/b --out a-or-b`. Works on a copied study.
+`bitfront report --compare studies/a studies/b --out a-or-b`. `bitfront report studies/a --json`. Works on a
+copied study.
 """
 
 
@@ -29,6 +32,12 @@ def command(
         bool,
         typer.Option("--latency", help="Time the float model on this machine's CPU (and GPU) again first."),
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print what the search teaches as JSON, one object a study; write nothing."
+        ),
+    ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Write report.html, front.csv and the figures of a study that has run."""
@@ -37,6 +46,9 @@ def command(
     from .places import study_folder
 
     folders = [study_folder(study) for study in studies]
+    if as_json:
+        typer.echo(json.dumps([_findings(folder) for folder in folders], indent=1))
+        return
     for folder in folders if latency else []:
         _measure(folder)
     pages = [write_comparison(folders, out)] if compare else [write_report(folder) for folder in folders]
@@ -44,6 +56,14 @@ def command(
         typer.echo(f"Wrote {page}")
         if open_:
             webbrowser.open(page.resolve().as_uri())
+
+
+def _findings(folder: Path) -> dict[str, object]:
+    from bitfront.search.report import StudyView, find
+
+    view = StudyView.read(folder)
+    test = asdict(view.test_scores) if view.test_scores else None
+    return {"study": view.reference.study, **find(view).to_json(), "test": test}
 
 
 def _measure(folder: Path) -> None:

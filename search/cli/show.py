@@ -1,9 +1,10 @@
-"""`bitfront show`: one trial, layer by layer."""
+"""`bitfront show`: what a study found, or one trial of it, layer by layer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,18 +14,21 @@ if TYPE_CHECKING:
     from bitfront.search.objectives import Objective
 
 EXAMPLES = """\
-Examples: `bitfront show studies/top-tagging 12`; `bitfront show studies/top-tagging knee --json`.
+Examples: `bitfront show studies/top-tagging`; `bitfront show studies/top-tagging 12`; `bitfront show studies/top-tagging knee --json`.
 """
 
 
 def command(
     study: Annotated[str, typer.Argument(help="Study folder, study file, or name under ./studies.")],
     trial: Annotated[
-        str, typer.Argument(help="Trial number, or knee, best, smallest, or a limit such as 'lut<5000'.")
-    ],
+        str,
+        typer.Argument(
+            help="Trial number, or knee, best, smallest, or a limit such as 'lut<5000'; without it, the study as a whole."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
 ) -> None:
-    """Show a trial's layers, types and resources, and why it is or is not on the front."""
+    """Show what a search found, or a trial's layers, types and resources, and why it is or is not on the front."""
     from rich.console import Console
     from rich.table import Table
 
@@ -34,6 +38,9 @@ def command(
     from .places import study_folder
 
     folder = study_folder(study)
+    if not trial:
+        _study(folder, as_json=as_json)
+        return
     reference, evaluations = Reference.read(folder), read_evaluations(folder)
     # A trial that was stopped or failed can be shown, though not picked.
     chosen = next((e for e in evaluations if str(e.number) == trial), None) or pick(
@@ -64,6 +71,91 @@ def command(
         console.print(f"{stage:16s} {cells}", markup=False)
     front = pareto(evaluations, reference.objectives)
     console.print(_standing(chosen, front, reference.objectives), markup=False)
+
+
+def _study(folder: Path, *, as_json: bool) -> None:
+    """Print what the search teaches: the front on test data, gains over uniform widths, what mattered."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bitfront.search.report import StudyView, find
+    from bitfront.search.report.page import headline
+
+    view = StudyView.read(folder)
+    found = find(view)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+        return
+    console = Console(highlight=False)
+    console.print(headline(view), markup=False)
+    if found.last_gain is not None:
+        console.print(
+            f"The hypervolume last grew with trial {found.last_gain}, {found.last_gain_seconds:.1f} of {found.seconds:.1f} s "
+            "of evaluation."
+        )
+    cost = view.costs[0]
+
+    def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        made = Table(title=title, title_justify="left")
+        for column in columns:
+            made.add_column(column, justify="right")
+        for row in rows:
+            made.add_row(*row)
+        console.print(made)
+
+    known = view.test_scores
+    if known:
+        rows = []
+        for e in view.front:
+            row = known.of(e.number)
+            if row:
+                bounds = f"{row.interval[0]:.4f} to {row.interval[1]:.4f}" if row.interval else ""
+                luck = "*" if e.number in found.lucky else ""
+                rows.append(
+                    [
+                        str(e.number),
+                        e.method,
+                        f"{cost.value(e):,.0f}",
+                        f"{e.score:.4f}{luck}",
+                        f"{row.score:.4f}",
+                        bounds,
+                    ]
+                )
+        table(
+            f"Front on {known.samples:,} test samples (* validation score above the interval)",
+            ["trial", "method", cost.label, "validation", "test", f"{100 * known.confidence:g} %"],
+            rows,
+        )
+    beaten = [
+        [
+            r.name,
+            f"{r.score:.4f}",
+            f"{r.cost:,.0f}",
+            *_better(r.cheaper, r.ratio, "{:.2f}"),
+            *_better(r.better, r.gain, "{:+.4f}"),
+        ]
+        for r in found.rivals
+    ]
+    heads = ["uniform", view.metric_name, cost.label, "as good", "cost ratio", "no dearer", "gain"]
+    table("Against uniform precision (trial, and what it is worth)", heads, beaten)
+    paid = [
+        [
+            f"{b.limit:,.0f}",
+            *(f"{s[1]:.4f} ({s[0]})" if s else "none" for s in (b.ptq, b.qat)),
+            "" if b.gain is None else f"{b.gain:+.4f}",
+        ]
+        for b in found.budgets
+    ]
+    table(
+        "PTQ or QAT? (best score and its trial)", [f"{cost.label} at most", "PTQ", "QAT", "QAT gains"], paid
+    )
+    for name, shares in found.importance.items():
+        most = ", ".join(f"{n} {100 * s:.0f} %" for n, s in list(shares.items())[:5])
+        console.print(f"What moves {name}: {most}", markup=False)
+
+
+def _better(trial: int | None, worth: float | None, text: str) -> tuple[str, str]:
+    return ("none" if trial is None else str(trial), "" if worth is None else text.format(worth))
 
 
 def _standing(chosen: Evaluation, front: Sequence[Evaluation], objectives: Sequence[Objective]) -> str:

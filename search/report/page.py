@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from ..evaluation import Evaluation, total_seconds
 from ..objectives import QUANTITIES, Objective
-from . import evidence, markup, plots
+from . import evidence, findings_page, markup, plots
 from .axes import Figure
+from .findings import Findings
 from .view import Standing, StudyView, advice, si, uniform_label
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
@@ -23,13 +24,16 @@ PICK_NOTES = {
 }
 
 
-def render(view: StudyView, front_csv: str) -> str:
-    """Return the page of a study; `front_csv` is offered as a download."""
+def render(view: StudyView, found: Findings, front_csv: str) -> str:
+    """Return the page of a study and what it teaches; `front_csv` is offered as a download."""
     figures: dict[str, Figure] = {}
     sections = [_scatter_section(view, cost, figures) for cost in view.costs] if view.scored else []
     sections.append(_heat_section(view, figures))
+    sections.append(findings_page.test_section(view, found))
+    sections.append(findings_page.gains_section(view, found))
+    sections.append(findings_page.importance_section(view, found, figures))
     sections.append(evidence.sensitivity_section(view, figures))
-    sections.append(_pair(view, figures))
+    sections.append(_pair(view, found, figures))
     sections.append(evidence.synthesis_section(view, figures))
     sections.append(evidence.latency_section(view, figures))
     sections += [_trials_section(view), _failures_section(view), _details_section(view, front_csv)]
@@ -72,6 +76,8 @@ def _header(view: StudyView) -> str:
         f'<a href="#cost-{cost.name}">{html.escape(cost.label)}</a>' for cost in view.costs if view.scored
     ]
     links += ['<a href="#precision-section">Precision</a>'] if view.front else []
+    links += ['<a href="#test-section">Test data</a>'] if view.test_scores and view.any_feasible else []
+    links += ['<a href="#gains-section">Gains</a>'] if any(e.kind == "uniform" for e in view.scored) else []
     links += ['<a href="#progress-section">Progress</a>'] if view.scored else []
     links += ['<a href="#sensitivity-section">Sensitivity</a>'] if view.sensitivity else []
     links += ['<a href="#synthesis-section">Synthesis</a>'] if view.measured else []
@@ -174,18 +180,13 @@ def _heat_section(view: StudyView, figures: dict[str, Figure]) -> str:
     )
 
 
-def _pair(view: StudyView, figures: dict[str, Figure]) -> str:
+def _pair(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
     if not view.scored:
         return ""
     figures["hypervolume"] = plots.hypervolume_curve(view)
-    stopped = (
-        f"The dotted line marks trial {view.last_gain}, the last one that made it grow by a thousandth."
-        if view.last_gain is not None
-        else "Nothing feasible was found, so there is none."
-    )
     caption = (
         "Volume of the objectives that the feasible candidates dominate, in units of the box that the float model's "
-        f"score, the score without any input and the uniform candidates' resources span (resources by their logarithm). {stopped}"
+        f"score, the score without any input and the uniform candidates' resources span (resources by their logarithm). {findings_page.progress_note(found)}"
     )
     left = markup.section(
         "progress-section", "Progress of the search", markup.figure("hypervolume", "Hypervolume", caption)

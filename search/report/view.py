@@ -17,6 +17,7 @@ from ..front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..latency import Timing, read_latency
 from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
+from ..resampling import TestScores, read_test_scores
 from ..sensitivity import Sensitivity, read_sensitivity
 from .measured import Measured, read_measured
 
@@ -51,6 +52,8 @@ class StudyView:
     """The float model's latency on processors."""
     sensitivity: tuple[Sensitivity, ...] = ()
     """What each tensor's width does to the metric, where the study has such a table."""
+    test_scores: TestScores | None = None
+    """The front on the test split with intervals, once the study is over."""
 
     @classmethod
     def read(cls, study_dir: Path) -> StudyView:
@@ -74,6 +77,7 @@ class StudyView:
             read_measured(study_dir, reference.clock_ns),
             read_latency(study_dir),
             read_sensitivity(study_dir),
+            read_test_scores(study_dir),
         )
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..evaluation import write_atomic
 from ..front import write_front_csv
+from .findings import find
 from .page import render
 from .view import StudyView
 
@@ -25,12 +26,13 @@ def write_report(study_dir: Path, *, figures: bool = True) -> Path:
     """
     study_dir = Path(study_dir)
     view = StudyView.read(study_dir)
+    found = find(view)
     csv_path = study_dir / "front.csv"
     write_front_csv(csv_path, view.front, view.objectives)
     if figures:
         from ..figures import write_figures
 
-        write_figures(view, study_dir)
+        write_figures(view, found, study_dir)
     page = study_dir / "report.html"
-    write_atomic(page, render(view, csv_path.read_text(encoding="utf-8")))
+    write_atomic(page, render(view, found, csv_path.read_text(encoding="utf-8")))
     return page

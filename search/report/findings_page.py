@@ -1,0 +1,135 @@
+"""Sections of the page for what a search teaches: sure scores, gains over uniform widths, what mattered."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+from . import markup, palette
+from .axes import Figure, Trace, layout
+from .findings import Budget, Findings, Rival
+from .view import StudyView, si
+
+SHOWN = 24
+"""Dimensions that the picture of importances shows at most."""
+
+
+def test_section(view: StudyView, found: Findings) -> str:
+    """Return the front on the test split with its intervals; nothing before the study is over."""
+    known = view.test_scores
+    if known is None or not view.any_feasible:
+        return ""
+    rows = []
+    for trial in (None, *(e.number for e in view.front)):
+        row = known.of(trial)
+        if row is None:
+            continue
+        e = next((e for e in view.front if e.number == trial), None)
+        validation = e.score if e else view.reference.float_score
+        note = "validation score above the interval: luck" if trial in found.lucky else ""
+        cells = ["float model" if e is None else str(e.number), f"{validation:.4f}", f"{row.score:.4f}"]
+        cells += [_interval(row.interval)]
+        cells += ["", ""] if e is None else [_interval(row.to_float, "+"), _interval(row.to_best, "+")]
+        rows.append([*cells, note])
+    columns = [("Trial", "text"), ("Validation", ""), ("Test", ""), (f"{100 * known.confidence:g} %", "")]
+    columns += [("To float", ""), ("To the best", ""), ("", "text")]
+    told = (
+        f"<p>{html.escape(view.metric_name)} on {known.samples:,} test samples that ranked nothing. Intervals are those of "
+        f"{known.resamples} bootstrap draws; each draw scores all models, so differences (to the float model, and to the "
+        "member that is best on validation data) are surer than scores. One that holds 0 can't be told from none.</p>"
+    )
+    return markup.section("test-section", "How sure are the scores?", told + markup.table(columns, rows))
+
+
+def _interval(bounds: tuple[float, float] | None, sign: str = "") -> str:
+    return "" if bounds is None else f"{bounds[0]:{sign}.4f} to {bounds[1]:{sign}.4f}"
+
+
+def gains_section(view: StudyView, found: Findings) -> str:
+    """Return what mixed widths and training gained over uniform ones; nothing without scored uniform baselines."""
+    if not found.rivals:
+        return ""
+    cost = view.costs[0].label
+    columns = [("Uniform", "text"), (view.metric_name, ""), (cost, "")]
+    columns += [("As good, by trial", ""), (f"its {cost}", ""), ("No dearer, by trial", ""), ("its gain", "")]
+    content = markup.table(columns, [_rival_cells(rival) for rival in found.rivals])
+    content += (
+        f"<p>For each uniform baseline: the cheapest searched candidate that scores at least as well, its {html.escape(cost)} "
+        "as a share of the baseline's; and the best one that costs no more. All on validation data, within the limits.</p>"
+    )
+    heads = [(f"{cost} at most", ""), ("as uniform", "text"), ("Rounded", ""), ("Trained", "")]
+    heads += [("Training gains", "")]
+    content += "<h3>PTQ or QAT?</h3>" + markup.table(heads, [_budget_cells(row) for row in found.budgets])
+    return markup.section("gains-section", "Against uniform precision", content)
+
+
+def _rival_cells(rival: Rival) -> list[str]:
+    return [
+        html.escape(rival.name),
+        f"{rival.score:.4f}",
+        si(rival.cost),
+        "none" if rival.cheaper is None else str(rival.cheaper),
+        "" if rival.ratio is None else f"{100 * rival.ratio:.0f} %",
+        "none" if rival.better is None else str(rival.better),
+        "" if rival.gain is None else f"{rival.gain:+.4f}",
+    ]
+
+
+def _budget_cells(row: Budget) -> list[str]:
+    sides = ["none" if side is None else f"{side[1]:.4f} (trial {side[0]})" for side in (row.ptq, row.qat)]
+    gain = "" if row.gain is None else f"{row.gain:+.4f}"
+    return [si(row.limit), html.escape(row.name), *sides, gain]
+
+
+def importance_rows(importance: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the dimensions that explain most of any objective, the most first."""
+    most: dict[str, float] = {}
+    for shares in importance.values():
+        for name, share in shares.items():
+            most[name] = max(most.get(name, 0.0), share)
+    return sorted(most, key=lambda name: -most[name])[:SHOWN]
+
+
+def importance_section(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
+    """Return the picture of which dimensions matter for which objective; nothing where too few were scored."""
+    rows = importance_rows(found.importance)
+    if not rows:
+        return ""
+    shown = [o for o in view.objectives if found.importance.get(o.name)]
+    trace: Trace = {
+        "type": "heatmap",
+        "x": [html.escape(o.label) for o in shown],
+        "y": [html.escape(name) for name in rows],
+        "z": [[100 * found.importance[o.name].get(name, 0.0) for o in shown] for name in rows],
+        "colorscale": palette.WIDTHS.capitalize(),
+        "zmin": 0,
+        "xgap": 2,
+        "ygap": 2,
+        "texttemplate": "%{z:.0f}",
+        "textfont": {"size": 12},
+        "hovertemplate": "%{y}: %{z:.1f} % of %{x}<extra></extra>",
+        "colorbar": {"title": {"text": "%"}, "thickness": 14, "outlinewidth": 0},
+    }
+    drawn = layout("", "")
+    drawn["xaxis"] |= {"type": "category", "showgrid": False, "side": "top"}
+    drawn["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
+    drawn["height"] = 110 + 26 * len(rows)
+    figures["importance"] = {"data": [trace], "layout": drawn}
+    caption = (
+        "Share of each objective's variance over the scored candidates that a dimension explains alone (fANOVA), in per "
+        "cent. It describes what was searched: a width that was never low shows no harm."
+    )
+    return markup.section(
+        "importance-section", "What mattered", markup.figure("importance", "Importance", caption, "wide")
+    )
+
+
+def progress_note(found: Findings) -> str:
+    """Return when the hypervolume last grew, in a sentence."""
+    if found.last_gain is None or found.last_gain_seconds is None:
+        return "Nothing feasible was found, so there is none."
+    since = found.trials - 1 - found.last_gain
+    return (
+        f"The dotted line marks trial {found.last_gain}, the last one that made it grow by a thousandth: "
+        f"{found.last_gain_seconds:.1f} of {found.seconds:.1f} s of evaluation had passed, {since} trials followed."
+    )
