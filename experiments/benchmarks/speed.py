@@ -82,7 +82,8 @@ def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) 
     """Measure one ready study; the weights stay random.
 
     Trained weights may have other ranges, and so other shares of candidates that need float64. Ours and the float
-    model alternate within a repeat, so that a slow spell of the machine meets both; rebuilding follows afterwards.
+    model take turns within a repeat, some calls in a row each, so that a slow spell of the machine meets both;
+    rebuilding follows afterwards.
 
     Raises:
         UserError: when a number of repeats is not positive.
@@ -105,14 +106,12 @@ def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) 
 
     ptq, predict, qat, epoch, float_epoch = ([] for _ in range(5))
     for _ in range(repeats):
-        one_ptq, one_predict = 0.0, 0.0
-        for _ in range(CANDIDATES):
-            one_ptq += _timed(ours.ptq)
-            one_predict += _timed(
-                lambda: problem.model.predict(x_val, batch_size=ours.twin.batch_size, verbose=0)
+        ptq.append(_timed(ours.ptq, CANDIDATES))
+        predict.append(
+            _timed(
+                lambda: problem.model.predict(x_val, batch_size=ours.twin.batch_size, verbose=0), CANDIDATES
             )
-        ptq.append(one_ptq / CANDIDATES)
-        predict.append(one_predict / CANDIDATES)
+        )
         qat.append(_timed(ours.qat))
         epoch.append(ours.epoch_seconds)
         float_epoch.append(_timed(lambda: fit_epoch(problem, trained)))
@@ -185,10 +184,12 @@ class _Ours:
         self.twin.assign(self.bench.types(candidate))
 
 
-def _timed(function: Callable[[], Any]) -> float:
+def _timed(function: Callable[[], Any], times: int = 1) -> float:
+    """Return the mean seconds of one call, of so many in a row, as a search makes them."""
     started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
+    for _ in range(times):
+        function()
+    return (time.perf_counter() - started) / times
 
 
 def table(speeds: Sequence[Speed]) -> str:
