@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,18 @@ Fractions = tuple[float, float, float]
 
 CLIP = 4.0
 """Standardised features stop at this many standard deviations, so that three integer bits hold them all."""
+
+
+def brought(variable: str, shared: str) -> Path:
+    """Return where data that a user brings are looked for: what the variable names, else a file of the shared folder.
+
+    The shared folder is `BITFRONT_SHARED`, else `shared` beside the checkout.
+    """
+    named = os.environ.get(variable)
+    if named:
+        return Path(named)
+    folder = os.environ.get("BITFRONT_SHARED") or Path(__file__).resolve().parents[2] / "shared"
+    return Path(folder) / "data" / shared
 
 
 def stratified_split(

@@ -8,9 +8,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 
+PRESETS = ("quick", "paper")
+"""What every study also has as a YAML file of changes, for `--preset`: minutes on one core, hours."""
+
+
 @dataclass(frozen=True)
 class Study:
-    """One ready study: a folder with study.yaml, model.py, data.py and README.md.
+    """One ready study: a folder with study.yaml, model.py, data.py and README.md, and the two `PRESETS`.
 
     Attributes:
         name: the folder's name.
@@ -38,8 +42,23 @@ _STUDIES = (
         "Top-quark tagging with a transformer over 20 jet constituents",
         "transformer",
     ),
+    ("quickdraw_lstm", "Drawings of Quick, Draw! with an LSTM over 100 points", "lstm"),
+    ("quickdraw_gru", "Drawings of Quick, Draw! with a GRU over 100 points", "gru"),
+    ("flavour_tagging_lstm", "Bottom, charm and light jets with an LSTM over 15 tracks", "lstm"),
+    ("flavour_tagging_gru", "Bottom, charm and light jets with a GRU over 15 tracks", "gru"),
+    (
+        "b_tagging_transformer",
+        "Bottom, charm and light jets with a transformer over 15 tracks",
+        "transformer",
+    ),
+    (
+        "engine_anomaly_transformer",
+        "Faulty engines with a transformer over 20 patches of noise",
+        "transformer",
+    ),
     ("gw_transformer", "Mergers in real LIGO noise with a transformer over 20 patches", "transformer"),
     ("jets_mlp", "Top-quark tagging with an MLP over 16 jet substructure features", "mlp"),
+    ("fashion_mnist_cnn", "Images of clothes with a convolutional network", "cnn"),
     ("digits_cnn", "Handwritten digits with a small convolutional network", "cnn"),
 )
 

@@ -9,14 +9,50 @@ def top_tagging_lstm() -> Any:
     """Build the LSTM tagger of Khoda et al. 2023 (arXiv:2207.00559): (20, 6), LSTM 20, Dense 64, sigmoid."""
     import keras
 
-    return _recurrent_tagger("top_tagging_lstm", keras.layers.LSTM(20, name="lstm"))
+    return _recurrent("top_tagging_lstm", (20, 6), keras.layers.LSTM(20, name="lstm"), (64,), _TOP)
 
 
 def top_tagging_gru() -> Any:
     """Build the GRU tagger of Khoda et al. 2023 (arXiv:2207.00559): (20, 6), GRU 20, Dense 64, sigmoid."""
     import keras
 
-    return _recurrent_tagger("top_tagging_gru", keras.layers.GRU(20, name="gru"))
+    return _recurrent("top_tagging_gru", (20, 6), keras.layers.GRU(20, name="gru"), (64,), _TOP)
+
+
+def flavour_tagging_lstm() -> Any:
+    """Build the LSTM flavour tagger of Khoda et al. 2023: (15, 6), LSTM 120, Dense 50 and 10, softmax over 3."""
+    import keras
+
+    return _recurrent(
+        "flavour_tagging_lstm", (15, 6), keras.layers.LSTM(120, name="lstm"), (50, 10), ("flavour", 3)
+    )
+
+
+def flavour_tagging_gru() -> Any:
+    """Build the GRU flavour tagger of Khoda et al. 2023: (15, 6), GRU 120, Dense 50 and 10, softmax over 3."""
+    import keras
+
+    return _recurrent(
+        "flavour_tagging_gru", (15, 6), keras.layers.GRU(120, name="gru"), (50, 10), ("flavour", 3)
+    )
+
+
+def quickdraw_lstm() -> Any:
+    """Build the LSTM for drawings of Khoda et al. 2023: (100, 3), LSTM 128, Dense 256 and 128, softmax over 5."""
+    import keras
+
+    return _recurrent(
+        "quickdraw_lstm", (100, 3), keras.layers.LSTM(128, name="lstm"), (256, 128), ("drawing", 5)
+    )
+
+
+def quickdraw_gru() -> Any:
+    """Build the GRU for drawings of Khoda et al. 2023: (100, 3), GRU 128, Dense 256 and 128, softmax over 5."""
+    import keras
+
+    return _recurrent(
+        "quickdraw_gru", (100, 3), keras.layers.GRU(128, name="gru"), (256, 128), ("drawing", 5)
+    )
 
 
 def jets_mlp() -> Any:
@@ -53,6 +89,22 @@ def digits_cnn() -> Any:
     )
 
 
+def fashion_mnist_cnn() -> Any:
+    """Build a CNN for (28, 28, 1) images: Conv 8, MaxPool, Conv 16, MaxPool, Conv 24, softmax over 10."""
+    import keras
+
+    layers: list[Any] = [keras.Input((28, 28, 1), name="image")]
+    for number, filters in enumerate((8, 16, 24), 1):
+        layers.append(keras.layers.Conv2D(filters, 3, activation="relu", name=f"conv_{number}"))
+        if number < 3:
+            layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{number}"))
+    layers += [
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Dense(10, activation="softmax", name="garment"),
+    ]
+    return keras.Sequential(layers, name="fashion_mnist_cnn")
+
+
 def top_tagging_transformer() -> Any:
     """Build a transformer tagger of one block: (20, 6), 8 features, one head of 4, feed-forward 16, sigmoid.
 
@@ -67,7 +119,17 @@ def gw_transformer() -> Any:
     return _transformer("gw_transformer", (20, 20), "strain", "merger")
 
 
-def _transformer(name: str, shape: tuple[int, int], source: str, target: str) -> Any:
+def b_tagging_transformer() -> Any:
+    """Build the same block for flavour tagging: 15 tracks of six features, softmax over light, c and b."""
+    return _transformer("b_tagging_transformer", (15, 6), "tracks", "flavour", classes=3)
+
+
+def engine_anomaly_transformer() -> Any:
+    """Build the same block for engine noise: 20 patches of 25 samples."""
+    return _transformer("engine_anomaly_transformer", (20, 25), "noise", "faulty")
+
+
+def _transformer(name: str, shape: tuple[int, int], source: str, target: str, classes: int = 1) -> Any:
     """Build one block after an embedding, whose bias is the positional encoding: each step has its own."""
     import keras
 
@@ -81,18 +143,33 @@ def _transformer(name: str, shape: tuple[int, int], source: str, target: str) ->
     x = layers.Add(name="dense_sum")([x, layers.Dense(8, name="dense")(hidden)])
     x = layers.LayerNormalization(name="dense_norm")(x)
     pooled = layers.GlobalAveragePooling1D(name="pool")(x)
-    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name=target)(pooled), name=name)
+    return keras.Model(inputs, _head(target, classes)(pooled), name=name)
 
 
-def _recurrent_tagger(name: str, recurrent: Any) -> Any:
+_TOP = ("top", 1)
+"""Name and classes of the top taggers' output."""
+
+
+def _recurrent(
+    name: str, shape: tuple[int, int], recurrent: Any, hidden: tuple[int, ...], output: tuple[str, int]
+) -> Any:
+    """Build a recurrent layer, dense ones with ReLU (`dense`, or `dense_1` and on), and the output."""
     import keras
 
+    names = ["dense"] if len(hidden) == 1 else [f"dense_{i}" for i in range(1, len(hidden) + 1)]
+    dense = [
+        keras.layers.Dense(units, activation="relu", name=one)
+        for units, one in zip(hidden, names, strict=True)
+    ]
     return keras.Sequential(
-        [
-            keras.Input((20, 6), name="constituents"),
-            recurrent,
-            keras.layers.Dense(64, activation="relu", name="dense"),
-            keras.layers.Dense(1, activation="sigmoid", name="top"),
-        ],
-        name=name,
+        [keras.Input(shape, name=_INPUTS[shape]), recurrent, *dense, _head(*output)], name=name
     )
+
+
+_INPUTS = {(20, 6): "constituents", (15, 6): "tracks", (100, 3): "strokes"}
+
+
+def _head(name: str, classes: int) -> Any:
+    import keras
+
+    return keras.layers.Dense(classes, activation="softmax" if classes > 1 else "sigmoid", name=name)

@@ -224,6 +224,32 @@ class TestOverrides:
             load_study(file, [text])
 
 
+class TestPresets:
+    def test_a_preset_replaces_what_it_names_and_keeps_the_rest_of_a_section(self, file):
+        file.write_text(TEXT + "training: {epochs: 9, batch_size: 32}\nconstraints: {lut: 10%}\n")
+        file.with_name("quick.yaml").write_text("training: {epochs: 1}\nconstraints: {dsp: 5%}\n")
+
+        config = load_study(file, ["training.batch_size=64"], preset="quick")
+
+        assert (config.name, config.training.epochs, config.training.batch_size) == ("jets-quick", 1, 64)
+        assert (str(config.constraints.lut), str(config.constraints.dsp)) == ("10%", "5%")
+        assert load_study(file).training.epochs == 9
+
+    def test_an_unknown_preset_names_those_that_are_there(self, file):
+        with pytest.raises(UserError, match=r"no preset 'quick' beside it: write .*quick\.yaml"):
+            load_study(file, preset="quick")
+        file.with_name("quick.yaml").write_text("seed: 2\n")
+        with pytest.raises(UserError, match=r"did you mean 'quick'\?"):
+            load_study(file, preset="quik")
+        with pytest.raises(UserError, match="no preset"):
+            load_study(file, preset="../jets")
+
+    def test_a_fault_in_a_preset_names_the_preset(self, file):
+        file.with_name("quick.yaml").write_text("sed: 2\n")
+        with pytest.raises(UserError, match=r"with --preset quick: .*did you mean 'seed'\?"):
+            load_study(file, preset="quick")
+
+
 class TestMeaning:
     def test_limits_are_absolute_and_include_the_device(self):
         limits = study(

@@ -9,10 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from bitfront.experiments import gallery, load_digits, split_dataset, standardise, stratified_split
-from bitfront.experiments.gw.loaders import default_path
+from bitfront.experiments import fashion, gallery, load_digits, split_dataset, standardise, stratified_split
+from bitfront.experiments.datasets import brought
+from bitfront.experiments.gallery import PRESETS
+from bitfront.hls import support_table
+from bitfront.search import space_of
 from bitfront.search.config import load_study
-from bitfront.spaces import UserError
+from bitfront.search.workbench import require_buildable
+from bitfront.spaces import UserError, lower
 
 STUDIES = gallery()
 EACH = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
@@ -49,17 +53,57 @@ def test_the_study_file_is_accepted_and_fits_one_screen(study):
     assert len(study.file.read_text().splitlines()) <= 30
 
 
+@pytest.mark.parametrize("name", ["study.yaml", *(f"{preset}.yaml" for preset in PRESETS)])
 @EACH
-def test_every_key_of_the_study_file_has_a_comment(study):
-    lines = study.file.read_text().splitlines()
+def test_every_key_of_the_study_file_has_a_comment(study, name):
+    lines = (study.folder / name).read_text().splitlines()
     for before, line in zip(["", *lines], lines, strict=False):
         assert "#" in line or before.startswith("# "), line
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@EACH
+def test_every_preset_is_accepted_and_gives_the_study_a_folder_of_its_own(study, preset):
+    config, plain = load_study(study.file, preset=preset), load_study(study.file)
+    assert config.name == f"{study.name}-{preset}"
+    assert (config.space, config.device, config.hls) == (plain.space, plain.device, plain.hls)
+    hours = config.budget.wall / 3600
+    assert hours <= 0.12 if preset == "quick" else hours >= 6
+
+
+@EACH
+def test_every_layer_can_be_built_and_what_the_study_searches_is_not_refused(study):
+    config = load_study(study.file)
+    model = from_file(study, "model").build()
+    assert all(row.supported for row in support_table(model))
+    graph = lower(model, head=config.space.head)
+    require_buildable(config, graph)
+    space = space_of(config, graph)
+    assert {"method"} < {d.name for d in space.dimensions}
+    assert space.candidate(space.uniform(6, "qat")).method == "qat"
+
+
+BROUGHT = {
+    "gw": (lambda: brought("BITFRONT_GW", "gw_windows.npz"), "gravitational-wave windows: set BITFRONT_GW"),
+    "quickdraw": (
+        lambda: brought("BITFRONT_QUICKDRAW", "quickdraw_strokes.npz"),
+        "strokes of Quick, Draw!: set BITFRONT_QUICKDRAW",
+    ),
+    "fashion": (
+        lambda: next(
+            (p for p in (brought("BITFRONT_FASHION_MNIST", "fashion_mnist.npz"),) if p.exists()),
+            fashion.DEBIAN,
+        ),
+        "Fashion-MNIST: set BITFRONT_FASHION_MNIST",
+    ),
+}
+
+
 @EACH
 def test_the_data_fit_the_model_and_the_task(study):
-    if study.name == "gw_transformer" and not default_path().exists():
-        pytest.skip("needs gravitational-wave windows: set BITFRONT_GW or BITFRONT_SHARED")
+    place, wanted = BROUGHT.get(study.name.split("_")[0], (None, ""))
+    if place and not place().exists():
+        pytest.skip(f"needs {wanted}")
     data, config = from_file(study, "data").load(), load_study(study.file)
     model = from_file(study, "model").build()
     assert set(data) == {f"{kind}_{part}" for kind in "xy" for part in ("train", "val", "test")}
@@ -83,6 +127,13 @@ def test_the_data_fit_the_model_and_the_task(study):
         ("top_tagging_gru", 3089),
         ("top_tagging_transformer", 677),
         ("gw_transformer", 789),
+        ("quickdraw_lstm", 134149),
+        ("quickdraw_gru", 117637),
+        ("flavour_tagging_lstm", 67553),
+        ("flavour_tagging_gru", 52673),
+        ("b_tagging_transformer", 655),
+        ("engine_anomaly_transformer", 829),
+        ("fashion_mnist_cnn", 6898),
         ("jets_mlp", 4257),
         ("digits_cnn", 2122),
     ],

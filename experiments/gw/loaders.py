@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.experiments.datasets import CLIP, Dataset
+from bitfront.experiments.datasets import CLIP, Dataset, brought
 from bitfront.spaces import UserError
 
 NOISE, INJECTED, REAL = 0, 1, 2
@@ -39,11 +38,7 @@ class Windows(NamedTuple):
 
 def default_path() -> Path:
     """Return where the windows are looked for: `BITFRONT_GW`, else `data/gw_windows.npz` of the shared folder."""
-    named = os.environ.get("BITFRONT_GW")
-    if named:
-        return Path(named)
-    shared = os.environ.get("BITFRONT_SHARED", str(Path(__file__).resolve().parents[3] / "shared"))
-    return Path(shared) / "data" / "gw_windows.npz"
+    return brought("BITFRONT_GW", "gw_windows.npz")
 
 
 def read_windows(path: str | Path | None = None) -> Windows:

@@ -37,6 +37,8 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import ToolMissing, UserError
 
+from .simulation import generators, pythia_seeds, started
+
 CONSTITUENTS = 20
 """Constituents kept a jet, hardest first."""
 
@@ -85,15 +87,8 @@ class Sample(NamedTuple):
 
 def simulate(kind: str, jets: int, seed: int) -> Sample:
     """Generate `jets` jets of one kind, "top" or "qcd"; `seed` is Pythia's (1 to 900,000,000)."""
-    pythia8, fastjet = _generators()
-    pythia = pythia8.Pythia("", False)
-    for line in (*COMMON, *(TOP if kind == "top" else QCD), "Print:quiet = on"):
-        if not pythia.readString(line):
-            raise RuntimeError(f"Pythia refused the setting {line!r}.")
-    pythia.readString("Random:setSeed = on")
-    pythia.readString(f"Random:seed = {seed}")
-    if not pythia.init():
-        raise RuntimeError("Pythia could not be initialised.")
+    pythia8, fastjet = generators()
+    pythia = started(pythia8, (*COMMON, *(TOP if kind == "top" else QCD)), seed)
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
     X = np.zeros((jets, CONSTITUENTS, len(FEATURES)), np.float64)
     jet = np.zeros((jets, len(JET_COLUMNS)), np.float32)
@@ -134,12 +129,9 @@ def generate(jets: int, seed: int) -> Sample:
     """
     if jets < 2 or jets % 2:
         raise UserError(f"A balanced sample needs an even number of jets, but --jets is {jets}.")
-    streams = np.random.SeedSequence(seed).generate_state(3)
-    parts = [
-        simulate(kind, jets // 2, int(stream) % 900_000_000 + 1)
-        for kind, stream in zip(("top", "qcd"), streams[:2], strict=True)
-    ]
-    order = np.random.default_rng(int(streams[2])).permutation(jets)
+    seeds, shuffling = pythia_seeds(seed, 2)
+    parts = [simulate(kind, jets // 2, own) for kind, own in zip(("top", "qcd"), seeds, strict=True)]
+    order = np.random.default_rng(shuffling).permutation(jets)
     return Sample(*(np.concatenate(columns)[order] for columns in zip(*parts, strict=True)))
 
 
@@ -175,18 +167,6 @@ def save(sample: Sample, about: dict[str, Any], path: Path) -> None:
         jet_names=np.array(JET_COLUMNS),
         settings=np.array(json.dumps(about, sort_keys=True)),
     )
-
-
-def _generators() -> tuple[Any, Any]:
-    """Import Pythia 8 and FastJet, or say how to install them."""
-    try:
-        import fastjet
-        import pythia8mc
-    except ImportError as error:
-        raise ToolMissing(
-            f'Generating jets needs {error.name}, which is not installed; run pip install "bitfront[jets]".'
-        ) from error
-    return pythia8mc, fastjet
 
 
 def _top_decays(event: Any) -> list[list[tuple[float, float]]]:

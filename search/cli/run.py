@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from .studies import Preset, load
+
 EXAMPLES = """\
-Examples: `bitfront run study.yaml`; `bitfront run study.yaml --set budget.trials=20 --set space.weights=4..8`;
+Examples: `bitfront run study.yaml`; `bitfront run study.yaml --preset quick`; `bitfront run study.yaml --set budget.trials=20 --set space.weights=4..8`;
 `bitfront run study.yaml --budget 10m`; `bitfront run study.yaml --workers 4`. Ctrl-C keeps what is finished; the same command goes on.
 """
 
@@ -17,6 +19,7 @@ def command(
     study: Annotated[
         str, typer.Argument(help="Study file, its folder, or the name of a ready study (bitfront ls).")
     ],
+    preset: Preset = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a key: key.path=value. May be given several times."),
@@ -45,14 +48,12 @@ def command(
     from bitfront.search.config.quantities import duration
     from bitfront.spaces.errors import NothingFeasible, UserError
 
-    from .studies import load
-
     overrides = list(set_ or [])
     if workers is not None:
         overrides += ["cluster.kind=local", f"cluster.workers={workers}"]
     if scheduler is not None:
         overrides.append(f"cluster.scheduler={scheduler}")
-    config, base = load(study, overrides)
+    config, base = load(study, overrides, preset)
     try:
         wall = duration(budget) if budget else None
     except ValueError as error:

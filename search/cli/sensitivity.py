@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .studies import Preset, load
+
 EXAMPLES = """\
 Examples: `bitfront sensitivity study.yaml`; `bitfront sensitivity jets_mlp --drop 0.01`;
 `bitfront sensitivity study.yaml --json`. Takes milliseconds a row; the report shows the table from then on.
@@ -17,6 +19,7 @@ def command(
         str,
         typer.Argument(help="Study file, its folder, or the name of a ready study; it need not have run."),
     ],
+    preset: Preset = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: key.path=value.")] = None,
     drop: Annotated[
         float | None,
@@ -47,11 +50,9 @@ def command(
     from bitfront.search.workbench import Workbench
     from bitfront.spaces.errors import UserError
 
-    from .studies import load
-
     if drop is not None and not (math.isfinite(drop) and drop > 0):
         raise UserError(f"--drop {drop} must be a loss of the metric above 0, such as 0.01.")
-    config, base = load(study, set_ or [])
+    config, base = load(study, set_ or [], preset)
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
     store = StudyStore(Path(config.output) / config.name)
     with locked(store.folder):

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     from bitfront.search import StudyConfig
 
 
-def load(study: str, overrides: Sequence[str] = ()) -> tuple[StudyConfig, Path]:
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="Lay PRESET.yaml over the study file: ready studies have quick (minutes) and paper (hours)."
+    ),
+]
+"""The option of all commands that take a study file."""
+
+
+def load(study: str, overrides: Sequence[str] = (), preset: str | None = None) -> tuple[StudyConfig, Path]:
     """Return a study's configuration and the folder that its paths are relative to.
 
     Raises:
@@ -24,6 +35,6 @@ def load(study: str, overrides: Sequence[str] = ()) -> tuple[StudyConfig, Path]:
 
         ready = {entry.name: entry for entry in gallery()}
         if study in ready:
-            return load_study(ready[study].file, overrides), ready[study].folder
+            return load_study(ready[study].file, overrides, preset=preset), ready[study].folder
     path = study_path(study)
-    return load_study(path, overrides), path.parent
+    return load_study(path, overrides, preset=preset), path.parent

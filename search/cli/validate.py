@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .studies import Preset, load
+
 EXAMPLES = """\
 Examples: `bitfront validate study.yaml`; `bitfront validate study.yaml --json`. Nothing is trained.
 """
@@ -14,6 +16,7 @@ Examples: `bitfront validate study.yaml`; `bitfront validate study.yaml --json`.
 
 def command(
     study: Annotated[str, typer.Argument(help="Study file, its folder, or the name of a ready study.")],
+    preset: Preset = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: key.path=value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
 ) -> None:
@@ -23,9 +26,7 @@ def command(
     from bitfront.search.workbench import require_buildable
     from bitfront.spaces import lower
 
-    from .studies import load
-
-    config, base = load(study, set_ or [])
+    config, base = load(study, set_ or [], preset)
     problem = load_problem(config, base)
     graph = lower(problem.model, head=config.space.head)
     require_buildable(config, graph)

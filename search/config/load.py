@@ -61,24 +61,52 @@ def study_path(where: str | Path) -> Path:
     return path
 
 
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
-    """Read a study file, apply overrides such as `space.weights=4..8`, and check all of it.
+def load_study(path: str | Path, overrides: Sequence[str] = (), *, preset: str | None = None) -> StudyConfig:
+    """Read a study file, lay a preset over it, apply overrides such as `space.weights=4..8`, and check all of it.
 
-    Paths in the file are relative to its folder.
+    The preset `quick` is the file `quick.yaml` beside the study file, with the keys that differ; the study is then called
+    NAME-quick, so that presets have folders of their own. Paths in the files are relative to their folder.
 
     Raises:
         UserError: naming the file, the key, what is wrong and what to do.
     """
     file = study_path(path)
     values = read_yaml(file)
+    values.setdefault("name", file.resolve().parent.name if file.name == STUDY_FILE else file.stem)
+    if preset is not None:
+        values = _laid_over(values, read_yaml(_preset_path(file, preset)))
+        values["name"] = f"{values['name']}-{preset}"
     for text in overrides:
         override(values, text)
-    values.setdefault("name", file.resolve().parent.name if file.name == STUDY_FILE else file.stem)
     try:
         return StudyConfig.model_validate(values)
     except ValidationError as error:
-        source = f"{file} with --set" if overrides else str(file)
+        source = f"{file} with --preset {preset}" if preset else str(file)
+        if overrides:
+            source = f"{source} and --set" if preset else f"{source} with --set"
         raise explain(error, source, StudyConfig) from None
+
+
+def _preset_path(file: Path, preset: str) -> Path:
+    known = sorted(one.stem for one in file.parent.glob("*.yaml") if one != file)
+    if preset not in known:
+        hint = (
+            nearest(preset, known)
+            if known
+            else f"write {file.parent / 'quick.yaml'} with the keys that differ"
+        )
+        raise UserError(f"{file}: there's no preset {preset!r} beside it: {hint}.".replace("?.", "?"))
+    return file.with_name(f"{preset}.yaml")
+
+
+def _laid_over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with the changes in them, key by key inside sections."""
+    merged = dict(values)
+    for key, change in changes.items():
+        inner = values.get(key)
+        inside = isinstance(inner, dict) and isinstance(change, dict)
+        merged[key] = _laid_over(inner, change) if inside else change  # type: ignore[arg-type]
+    return merged
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
