@@ -12,7 +12,7 @@ from .adder_graph import AdderGraph, adder_graph
 from .as_built import as_built
 from .attention_types import NORM_ADDRESS_BITS
 from .design import DesignDescription, LayerDescription
-from .support import legal_reuse_factor
+from .support import built_reuse_factors
 from .types import Types
 from .weights import WeightContent
 
@@ -42,16 +42,27 @@ def describe(
     backend: str = "Vitis",
     strategy: Mapping[str, str] | None = None,
     reuse_factor: Mapping[str, int] | None = None,
+    recurrent_reuse_factor: Mapping[str, int] | None = None,
+    recurrent_mode: Mapping[str, str] | None = None,
     table_size: int = 1024,
-    static: bool = True,
 ) -> DesignDescription:
     """Return the design that hls4ml would write for these types and weights.
 
-    `strategy` and `reuse_factor` are given by node name; reuse factors that are not legal are moved to the nearest
-    legal one, as hls4ml does.
+    `strategy`, the reuse factors and the mode are given by node name, the last two of recurrent nodes alone
+    (`Candidate`); reuse factors that are not legal are moved to the nearest legal one, as hls4ml does.
     """
     layers = [
-        _layer(graph, node, types, weights, (strategy or {}), (reuse_factor or {}), table_size, static)
+        _layer(
+            graph,
+            node,
+            types,
+            weights,
+            (strategy or {}).get(node.name, "Latency").lower(),
+            (reuse_factor or {}).get(node.name, 1),
+            (recurrent_reuse_factor or {}).get(node.name),
+            table_size,
+            static=(recurrent_mode or {}).get(node.name, "static") == "static",
+        )
         for node in graph
         if node.op not in {"input", "dropout"}
     ]
@@ -67,9 +78,11 @@ def _layer(
     node: Node,
     types: Types,
     weights: Weights,
-    strategy: Mapping[str, str],
-    reuse_factor: Mapping[str, int],
+    chosen: str,
+    factor: int,
+    recurrent_factor: int | None,
     table_size: int,
+    *,
     static: bool,
 ) -> LayerDescription:
     own = {key.rpartition("/")[2]: kind for key, kind in types.items() if key.startswith(f"{node.name}/")}
@@ -96,12 +109,10 @@ def _layer(
         options = {"implementation": "stable"}
     elif node.op.endswith("pool"):
         options = {"pool_op": "max" if "max" in node.op else "average"}
-    chosen = strategy.get(node.name, "Latency").lower()
     if node.op == "einsum":
         chosen = "latency"  # whatever is asked: there are no constants to distribute
-    factor = reuse_factor.get(node.name, 1)
-    if factor > 1 and chosen == "resource" and node.op in LINEAR | RECURRENT:
-        factor = legal_reuse_factor(graph, node.name, factor)
+    if chosen == "resource" and node.op in LINEAR | RECURRENT:
+        factor, recurrent_factor = built_reuse_factors(graph, node.name, factor, recurrent_factor)
     return LayerDescription(
         name=node.name,
         op=_op(node),
@@ -111,6 +122,7 @@ def _layer(
         types=kinds,
         weights=content,
         reuse_factor=factor,
+        recurrent_reuse_factor=recurrent_factor,
         strategy=chosen,
         options=options,
         after=tuple(_built(graph, name) for name in node.inputs),

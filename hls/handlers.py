@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .extension import register_layers
+from .recurrent_reuse import register_recurrent_reuse
 from .sandbox import BuildError
 from .simple_rnn import register_simple_rnn
 
@@ -19,12 +20,13 @@ def register_handlers() -> None:
     stay together and conversion ends in an `AttributeError`; merge modes other than `concat` write past
     the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
     code that hls4ml's AMD backends lack (see `simple_rnn`), and so do attention's products, layer normalization,
-    sums with a constant and activations by table (see `extension`). Padding of a streamed Conv1D goes into its own
+    sums with a constant and activations by table (see `extension`). `RecurrentReuseFactor` of LSTM and GRU counts. Padding of a streamed Conv1D goes into its own
     branch.
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
     register_simple_rnn()
+    register_recurrent_reuse()
     _pad_the_right_branch()
     register_layers()
 

@@ -51,7 +51,9 @@ def register_simple_rnn() -> None:
         def transform(self, model: Any, node: Any) -> bool:
             """Prepare `node`; the graph's shape stays."""
             n_in, n_out = node.get_attr("n_in"), node.get_attr("n_out")
-            node.set_attr("recurrent_reuse_factor", model.config.get_reuse_factor(node))
+            reuse = model.config.get_reuse_factor(node)
+            asked = model.config.get_layer_config_value(node, "RecurrentReuseFactor", reuse)
+            node.set_attr("recurrent_reuse_factor", int(asked))
             resource = model.config.is_resource_strategy(node)
             if resource:
                 vivado.set_closest_reuse_factor(node, n_in, n_out)

@@ -138,26 +138,35 @@ def _readers(graph: Graph, name: str) -> int:
 
 
 def legal_reuse_factor(graph: Graph, name: str, wanted: int) -> int:
-    """Return the reuse factor nearest to `wanted` that node `name` can really be built with (Resource strategy).
+    """Return the reuse factor nearest to `wanted` that node `name` can really be built with (Resource strategy)."""
+    return built_reuse_factors(graph, name, wanted)[0]
 
-    hls4ml moves illegal factors to the nearest legal one. For recurrent layers it takes the recurrent kernel's code
-    by the input kernel's factor, and for bidirectional ones it lists legal factors for three gates: only factors
-    legal for all of those matrices build, so the nearest of them is returned.
+
+def built_reuse_factors(
+    graph: Graph, name: str, wanted: int, recurrent: int | None = None
+) -> tuple[int, int | None]:
+    """Return the reuse factors that node `name` is built with (Resource strategy), the second of a recurrent kernel.
+
+    hls4ml moves illegal factors to the nearest legal one, of the kernel and of the recurrent kernel each by itself:
+    `wanted` for both, unless `recurrent` is given. For bidirectional layers it lists legal factors for three gates and
+    takes one code for both kernels: only one factor that is legal for all of these matrices builds.
     """
     node = graph[name]
     source = graph[node.inputs[0]].shape
     if node.op in RECURRENT:
         cell = node.attrs.get("cell", node.op)
-        units, gates = node.attrs["units"], {"lstm": {4}, "gru": {3}, "simple_rnn": {1}}[cell]
+        units, gates = node.attrs["units"], {"lstm": 4, "gru": 3, "simple_rnn": 1}[cell]
         if node.op == "bidirectional":
-            gates = gates | {3}
-        shapes = [(n, g * units) for g in gates for n in (source[-1], units)]
-    elif node.op == "dense":
-        shapes = [(source[-1], node.shape[-1])]
-    else:
-        kernel = prod(node.attrs["kernel_size"])
-        shapes = [(kernel * (1 if node.op.startswith("depthwise") else source[-1]), node.shape[-1])]
-    return _nearest_common(tuple(shapes), wanted)
+            shapes = [(n, g * units) for g in {gates, 3} for n in (source[-1], units)]
+            common = _nearest_common(tuple(shapes), wanted)
+            return common, common
+        kernel = _nearest_common(((source[-1], gates * units),), wanted)
+        return kernel, _nearest_common(((units, gates * units),), wanted if recurrent is None else recurrent)
+    if node.op == "dense":
+        return _nearest_common(((source[-1], node.shape[-1]),), wanted), None
+    window = prod(node.attrs["kernel_size"])
+    inputs = window * (1 if node.op.startswith("depthwise") else source[-1])
+    return _nearest_common(((inputs, node.shape[-1]),), wanted), None
 
 
 @lru_cache(maxsize=4096)

@@ -89,6 +89,8 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
             backend=config.hls.backend,
             strategy=trial.candidate.strategy,
             reuse_factor=trial.candidate.reuse_factor,
+            recurrent_reuse_factor=trial.candidate.recurrent_reuse_factor,
+            recurrent_mode=trial.candidate.recurrent_mode,
             table_size=config.space.table_size,
         ),
         part=config.device.part,

@@ -89,6 +89,15 @@ def bundle_design(folder: Path) -> DesignDescription:
             backend=config["Backend"],
             strategy={name: layer["Strategy"] for name, layer in chosen.items()},
             reuse_factor={name: int(layer["ReuseFactor"]) for name, layer in chosen.items()},
+            recurrent_reuse_factor={
+                name: int(layer["RecurrentReuseFactor"])
+                for name, layer in chosen.items()
+                if "RecurrentReuseFactor" in layer
+            },
+            recurrent_mode={
+                name: "static" if layer.get("Static", True) else "non_static"
+                for name, layer in chosen.items()
+            },
             table_size=max((int(layer.get("TableSize", 1024)) for layer in layers.values()), default=1024),
         )
     except (
@@ -131,6 +140,8 @@ def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, De
             backend=config.hls.backend,
             strategy=candidate.strategy,
             reuse_factor=candidate.reuse_factor,
+            recurrent_reuse_factor=candidate.recurrent_reuse_factor,
+            recurrent_mode=candidate.recurrent_mode,
             table_size=config.space.table_size,
         )
     return found

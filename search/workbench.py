@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, 
 from bitfront.hls.attention_types import SOFTMAX_ADDRESS_BITS
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
+from bitfront.spaces.space import Hardware
 
 from .cache import TrainingCache
 from .evaluation import Evaluation, Kind
@@ -53,7 +54,7 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
     config.check_layers(layers)
     section = config.space
 
-    def hardware(key: Literal["strategy", "reuse_factor"], layer: str) -> tuple[tuple[Any, ...], bool]:
+    def hardware(key: Hardware, layer: str) -> tuple[tuple[Any, ...], bool]:
         return config.hls.choices(key, layer)
 
     def rule_of(layer: str) -> LayerRule:
@@ -103,7 +104,7 @@ def _tied(widths: Widths | str | None) -> tuple[int, int] | None:
     return None if widths == "tied" else _bounds(widths)
 
 
-_HARDWARE = ("strategy", "reuse_factor")
+_HARDWARE = get_args(Hardware)
 """Kinds of dimensions that are no precision."""
 
 
@@ -200,6 +201,8 @@ class Workbench:
             backend=config.hls.backend,
             strategy=candidate.strategy,
             reuse_factor=candidate.reuse_factor,
+            recurrent_reuse_factor=candidate.recurrent_reuse_factor,
+            recurrent_mode=candidate.recurrent_mode,
             table_size=config.space.table_size,
         )
         return site_estimate(design)

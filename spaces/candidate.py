@@ -1,4 +1,4 @@
-"""One point of the space: widths of all tensors, method, reuse factors and strategies."""
+"""One point of the space: widths of all tensors, method, and how the hardware is built."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ class Candidate:
     """Node -> hls4ml strategy."""
     reuse_factor: Mapping[str, int] = field(default_factory=dict)
     """Node -> reuse factor."""
+    recurrent_reuse_factor: Mapping[str, int] = field(default_factory=dict)
+    """Recurrent node -> reuse factor of its recurrent kernel, where it is chosen apart from the kernel's."""
+    recurrent_mode: Mapping[str, str] = field(default_factory=dict)
+    """Recurrent node -> `static` (one cell for all steps) or `non_static` (a cell a step), where it is chosen."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -48,6 +52,12 @@ class Candidate:
             "shifts": dict(sorted(self.shifts.items())),
             "strategy": dict(sorted(self.strategy.items())),
             "reuse_factor": dict(sorted(self.reuse_factor.items())),
+            # left out where empty: candidates of studies that don't choose them keep their digests
+            **{
+                name: dict(sorted(chosen.items()))
+                for name in ("recurrent_reuse_factor", "recurrent_mode")
+                if (chosen := getattr(self, name))
+            },
         }
 
     @classmethod
@@ -64,6 +74,10 @@ class Candidate:
                 shifts={str(k): int(v) for k, v in data["shifts"].items()},
                 strategy={str(k): str(v) for k, v in data["strategy"].items()},
                 reuse_factor={str(k): int(v) for k, v in data["reuse_factor"].items()},
+                recurrent_reuse_factor={
+                    str(k): int(v) for k, v in data.get("recurrent_reuse_factor", {}).items()
+                },
+                recurrent_mode={str(k): str(v) for k, v in data.get("recurrent_mode", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"This is not a candidate of bitfront: {error!r}.") from error

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Literal
+from typing import Literal, get_args
 
 from .candidate import Candidate
 from .errors import UserError
@@ -15,6 +15,8 @@ from .graph import EINSUMS, LINEAR, RECURRENT, Graph, Node, Tensor
 Value = int | str
 Params = Mapping[str, Value]
 """Dimension name -> value: what a sampler proposes."""
+Hardware = Literal["strategy", "reuse_factor", "recurrent_reuse_factor", "recurrent_mode"]
+"""What is chosen of how a layer is built; the last two of recurrent layers alone."""
 Range = tuple[int, int]
 """Lowest and highest width, both included."""
 
@@ -41,11 +43,11 @@ class LayerRule:
 class Dimension:
     """One choice: an ordinal width (`low`..`high`) or one of `choices`.
 
-    `targets` are tensor keys (widths, shifts) or node names (strategy, reuse factor).
+    `targets` are tensor keys (widths, shifts) or node names (`Hardware`).
     """
 
     name: str
-    kind: Literal["width", "shift", "method", "strategy", "reuse_factor"]
+    kind: Literal["width", "shift", "method"] | Hardware
     targets: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
@@ -90,7 +92,7 @@ class Space:
         Raises:
             UserError: when a value is missing or outside its dimension.
         """
-        chosen: dict[str, dict[str, Value]] = {"width": {}, "shift": {}, "strategy": {}, "reuse_factor": {}}
+        chosen: dict[str, dict[str, Value]] = {key: {} for key in ("width", "shift", *get_args(Hardware))}
         method = "ptq"
         for dimension in (*self.fixed, *self.dimensions):
             value = self._value(dimension, params)
@@ -104,6 +106,8 @@ class Space:
             shifts={k: int(v) for k, v in chosen["shift"].items() if v},
             strategy={k: str(v) for k, v in chosen["strategy"].items()},
             reuse_factor={k: int(v) for k, v in chosen["reuse_factor"].items()},
+            recurrent_reuse_factor={k: int(v) for k, v in chosen["recurrent_reuse_factor"].items()},
+            recurrent_mode={k: str(v) for k, v in chosen["recurrent_mode"].items()},
         )
 
     def _value(self, dimension: Dimension, params: Params) -> Value:
@@ -120,7 +124,7 @@ class Space:
     def uniform(self, width: int, method: str) -> dict[str, Value]:
         """Return the parameters that give every tensor `width` bits, as far as the ranges allow.
 
-        Accumulators, tables and what lies inside a layer get their widest type, strategy and reuse factor their first choice.
+        Accumulators, tables and what lies inside a layer get their widest type, and what is chosen of the hardware its first choice.
         """
         params: dict[str, Value] = {}
         for d in self.dimensions:
@@ -162,15 +166,15 @@ def build_space(
     ties: Iterable[Sequence[str]] = (),
     search_integers: bool = False,
     parts: bool = False,
-    hardware: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]]
-    | None = None,
+    hardware: Callable[[Hardware, str], tuple[tuple[Value, ...], bool]] | None = None,
 ) -> Space:
     """Return the space of `graph`.
 
     `rule_of` gives the widths of a Keras layer by its name; `inputs` those of what enters. `ties`: groups of
     patterns of dimension names that share one width. `parts` gives every part of an attention layer, and every
     sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)` returns the choices of a layer's
-    strategy or reuse factor and whether they are its own (else they are one choice for the whole model).
+    strategy or reuse factor, none where hls4ml's default is meant, and whether they are its own (else they are one choice
+    for the whole model).
 
     Raises:
         UserError: when a tie matches nothing or joins ranges without a common width.
@@ -256,17 +260,30 @@ def _tied(dimensions: list[Dimension], ties: Iterable[Sequence[str]]) -> list[Di
     return dimensions
 
 
+_BUILT: Mapping[str, frozenset[str]] = {
+    "strategy": EINSUMS | LINEAR | RECURRENT,
+    "reuse_factor": EINSUMS | LINEAR | RECURRENT,
+    # hls4ml lists the factors of both directions of a bidirectional layer together
+    "recurrent_reuse_factor": RECURRENT - {"bidirectional"},
+    "recurrent_mode": RECURRENT - {"simple_rnn"},
+}
+"""The operations that a choice of hardware is for."""
+
+
 def _hardware(
     graph: Graph,
-    choices_of: Callable[[Literal["strategy", "reuse_factor"], str], tuple[tuple[Value, ...], bool]],
+    choices_of: Callable[[Hardware, str], tuple[tuple[Value, ...], bool]],
 ) -> list[Dimension]:
     found: list[Dimension] = []
-    nodes = [n for n in graph if n.op in EINSUMS | LINEAR | RECURRENT]
-    keys: tuple[Literal["strategy", "reuse_factor"], ...] = ("strategy", "reuse_factor")
+    keys: tuple[Hardware, ...] = get_args(Hardware)
     for key in keys:
         shared: list[str] = []
-        for node in nodes:
+        for node in graph:
+            if node.op not in _BUILT[key]:
+                continue
             choices, own = choices_of(key, node.layer)
+            if not choices:
+                continue
             if own:
                 found.append(
                     Dimension(name=f"{node.layer}.{key}", kind=key, targets=(node.name,), choices=choices)

@@ -16,6 +16,13 @@ WEIGHTED = {
     "top_tagging_gru": ["gru", "dense", "dense"],
     "top_tagging_transformer": TRANSFORMER,
     "gw_transformer": TRANSFORMER,
+    "b_tagging_transformer": TRANSFORMER,
+    "engine_anomaly_transformer": TRANSFORMER,
+    "quickdraw_lstm": ["lstm", "dense", "dense", "dense"],
+    "quickdraw_gru": ["gru", "dense", "dense", "dense"],
+    "flavour_tagging_lstm": ["lstm", "dense", "dense", "dense"],
+    "flavour_tagging_gru": ["gru", "dense", "dense", "dense"],
+    "fashion_mnist_cnn": ["conv2d"] * 3 + ["dense"],
     "jets_mlp": ["dense"] * 4,
     "digits_cnn": ["conv2d", "conv2d", "dense", "dense"],
 }

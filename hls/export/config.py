@@ -9,6 +9,7 @@ from bitfront.spaces import Graph
 from bitfront.spaces.graph import LINEAR, RECURRENT
 
 from ..extension import NORM_TYPES
+from ..support import built_reuse_factors
 
 if TYPE_CHECKING:
     import keras
@@ -29,11 +30,14 @@ def hls_config(
     backend: str = "Vitis",
     strategy: Mapping[str, str] | str = "Latency",
     reuse_factor: Mapping[str, int] | int = 1,
+    recurrent_reuse_factor: Mapping[str, int] | None = None,
+    recurrent_mode: Mapping[str, str] | None = None,
     table_size: int = 1024,
 ) -> dict[str, Any]:
     """Return the configuration for hls4ml's converter, by layer name, without any `auto`.
 
-    `model` is what `to_keras` made. `strategy` and `reuse_factor` hold for all nodes, or by node name.
+    `model` is what `to_keras` made. `strategy` and `reuse_factor` hold for all nodes, or by node name; the recurrent ones
+    by node name (`Candidate`). hls4ml itself ignores `RecurrentReuseFactor`: `recurrent_reuse` makes it count.
     """
     from hls4ml.utils import config_from_keras_model
 
@@ -56,6 +60,15 @@ def hls_config(
         layer["ReuseFactor"] = (
             reuse_factor if isinstance(reuse_factor, int) else reuse_factor.get(node.name, 1)
         )
+        if node.op in RECURRENT:
+            layer["Static"] = (recurrent_mode or {}).get(node.name, "static") == "static"
+            asked = (recurrent_reuse_factor or {}).get(node.name)
+            if layer["Strategy"].lower() == "resource":
+                layer["ReuseFactor"], asked = built_reuse_factors(
+                    graph, node.name, layer["ReuseFactor"], asked
+                )
+            if asked is not None and node.op != "bidirectional":
+                layer["RecurrentReuseFactor"] = asked
         precision = layer.setdefault("Precision", {})
         for key, kind in types.items():
             owner, _, role = key.rpartition("/")

@@ -12,6 +12,7 @@ from .base import nearest
 from .quantities import Limit, Widths
 
 Strategy = Literal["Latency", "Resource", "distributed_arithmetic"]
+RecurrentMode = Literal["static", "non_static"]
 Method = Literal["ptq", "qat"]
 
 
@@ -66,6 +67,14 @@ def _reuse_factor(value: Any) -> Any:
     return value
 
 
+def _recurrent_mode(value: Any) -> Any:
+    if value not in get_args(RecurrentMode):
+        raise ValueError(
+            f"holds {value!r}, which isn't known: {nearest(str(value), get_args(RecurrentMode))}"
+        )
+    return value
+
+
 def _widths_or(word: str, most: int = quantities.MAX_WIDTH) -> Any:
     def parse(value: Any) -> Any:
         if value == word:
@@ -109,6 +118,11 @@ Strategies = Annotated[
 ReuseFactors = Annotated[
     tuple[int, ...] | dict[str, tuple[int, ...]],
     PlainValidator(lambda value: _each(value, _reuse_factor)),
+    PlainSerializer(_short),
+]
+RecurrentModes = Annotated[
+    tuple[RecurrentMode, ...] | dict[str, tuple[RecurrentMode, ...]],
+    PlainValidator(lambda value: _each(value, _recurrent_mode)),
     PlainSerializer(_short),
 ]
 Methods = Annotated[tuple[Method, ...], BeforeValidator(tuple_of)]

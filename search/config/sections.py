@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
+
+from bitfront.spaces.space import Hardware
 
 from .base import Section, at, nearest
 from .fields import (
@@ -15,6 +17,7 @@ from .fields import (
     Integer,
     MetricLimit,
     Real,
+    RecurrentModes,
     ResourceLimit,
     ReuseFactors,
     Strategies,
@@ -125,6 +128,19 @@ class HlsConfig(Section):
         "with a notice",
         examples=['{"lstm*": [1, 2, 4]}'],
     )
+    recurrent_reuse_factor: ReuseFactors | None = Field(
+        default=None,
+        description="the same for the recurrent kernels of LSTM, GRU and SimpleRNN; without it, and where a factor can't be "
+        "built, the nearest legal one to the layer's reuse factor",
+        examples=["[1, 2, 4]"],
+    )
+    recurrent_mode: RecurrentModes | None = Field(
+        default=None,
+        description="static has one cell for all steps of a sequence, so that the next sample waits for the last step; "
+        "non_static has a cell a step, so many times the resources, and the next sample enters as soon as the first is "
+        "free. Lists and mappings as for strategy; without it, static",
+        examples=["[static, non_static]"],
+    )
 
     @model_validator(mode="after")
     def _compatible(self) -> HlsConfig:
@@ -136,20 +152,27 @@ class HlsConfig(Section):
             )
         return self
 
-    def choices(self, key: Literal["strategy", "reuse_factor"], layer: str) -> tuple[tuple[Any, ...], bool]:
+    def choices(self, key: Hardware, layer: str) -> tuple[tuple[Any, ...], bool]:
         """Return the choices of a layer and whether they are the layer's own rather than the whole model's.
 
         In a mapping the exact name wins, then the first pattern that matches; a layer that matches none gets
-        the default.
+        the default. Of a key that is left out there are none: hls4ml's own rule holds.
         """
         value = getattr(self, key)
+        if value is None:
+            return (), False
         if not isinstance(value, dict):
             return value, False
-        default = ("Latency",) if key == "strategy" else (1,)
+        default: tuple[Any, ...] = {"strategy": ("Latency",), "reuse_factor": (1,)}.get(key, ())
         for pattern in [layer, *value]:
             if pattern in value and fnmatch.fnmatchcase(layer, pattern):
                 return value[pattern], True
         return default, True
+
+    def patterns(self) -> dict[str, tuple[str, ...]]:
+        """Return the layer patterns of each key that has a mapping."""
+        values = {key: getattr(self, key) for key in get_args(Hardware)}
+        return {key: tuple(value) for key, value in values.items() if isinstance(value, dict)}
 
 
 def _all_values(value: tuple[Any, ...] | dict[str, tuple[Any, ...]]) -> set[Any]:

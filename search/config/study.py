@@ -351,10 +351,8 @@ class StudyConfig(Section):
         """
         known = list(layers)
         check_patterns("space.layers", self.space.layers, known)
-        for key in ("strategy", "reuse_factor"):
-            value = getattr(self.hls, key)
-            if isinstance(value, dict):
-                check_patterns(f"hls.{key}", value, known)
+        for key, patterns in self.hls.patterns().items():
+            check_patterns(f"hls.{key}", patterns, known)
 
     def directions(self) -> tuple[str, ...]:
         """Return `maximize` or `minimize` for each objective, as Optuna wants them."""
