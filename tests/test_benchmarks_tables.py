@@ -1,0 +1,102 @@
+"""The gallery's tables: what they say of given results, and that the hardware ones agree with what hls4ml settles."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bitfront.experiments.benchmarks import fractions, hardware_tables, tables
+from bitfront.experiments.benchmarks.fractions import Score
+
+
+def row(kind, name, val, lut, dsp, method="qat"):
+    costs = {"lut": float(lut), "dsp": float(dsp)}
+    return {
+        "kind": kind, "name": name, "method": method, "val": val, "test": val - 0.01, "costs": costs,
+        "intervals": {key: [0.5 * value, 2 * value] for key, value in costs.items()},
+    }  # fmt: skip
+
+
+RUN = {
+    "float": {"val": 0.9, "test": 0.89},
+    "samples": [100, 20, 20], "trials": 6, "search_s": 10.0, "wall_s": 20.0, "commit": "abc", "command": "x",
+    "candidates": [
+        row("uniform", "8 bit", 0.90, 1000, 40),
+        row("uniform", "6 bit", 0.896, 800, 0),
+        row("uniform", "4 bit", 0.89, 100, 0),  # below 99.5 % of 0.9
+        row("search", "trial 20", 0.899, 400, 10),
+        row("search", "trial 21", 0.80, 10, 0),
+    ],
+}  # fmt: skip
+
+
+def test_the_best_uniform_and_the_best_searched_are_the_smallest_within_half_a_percent_of_float():
+    lines = tables.gallery_table({"one": RUN}).splitlines()[2:]
+    assert lines == [
+        "| one | 0.8900 | LUT | 800 [400..1,600], 6 bit qat, test 0.8860 "
+        "| 400 [200..800], trial 20 qat, test 0.8890 | 2.00 |",
+        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 |",
+    ]
+    assert tables.summary({"one": RUN}).endswith("1 of 1 studies: one.")
+    assert tables.summary({"one": RUN}, target=2.1).endswith("0 of 1 studies.")
+
+
+def test_a_study_where_nothing_is_good_enough_says_none():
+    run = {**RUN, "float": {"val": 0.99, "test": 0.99}}
+    assert "| none | none | - |" in tables.gallery_table({"one": run})
+    assert tables.summary({"one": run}).endswith("0 of 0 studies.")
+
+
+SCORES = [
+    Score("s", seed, method, 6, f, 0.0, (0.90 if method == "ptq" else 0.95) + f / 100 - seed * lost / 100)
+    for seed in (1, 2, 3)
+    for f, lost in ((2, 0), (4, 1))
+    for method in ("ptq", "qat")
+]
+
+
+def test_the_table_of_fractions_says_where_training_did_not_win():
+    worse = [*SCORES[:-1], Score("s", 3, "qat", 6, 4, 0.0, 0.5)]
+    lines = fractions.table(worse).splitlines()[2:]
+    assert lines[0] == "| s | 6 | 2 | 0.920 (0.920-0.920) | 0.970 (0.970-0.970) | yes |"
+    assert lines[1].endswith("| 0.970 (0.500-0.980) | 2 of 3 seeds |")
+
+
+def test_the_figure_has_a_panel_a_study(tmp_path):
+    other = [Score("t", s.seed, s.method, 8, s.fraction, s.test, s.relative) for s in SCORES]
+    third = [Score("u", s.seed, s.method, 8, s.fraction, s.test, s.relative) for s in SCORES]
+    fractions.draw([*SCORES, *other, *third], [tmp_path / "f.png"])
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_published_and_estimated_figures_stand_in_rows_of_their_own_that_name_their_source():
+    lines = hardware_tables.published_table().splitlines()[2:]
+    assert [line.split("|")[4].strip() for line in lines] == ["csynth, published", "estimate"] * 3
+    assert all("[" in line for line in lines[1::2])
+
+
+def test_latency_grows_with_the_reuse_factor_and_the_published_range_lies_within_the_estimates_interval():
+    found = [hardware_tables._estimated(_quickdraw(), hardware_tables.PARTS["U250"], f)[1] for f in (48, 384)]
+    low, high = (one.intervals["latency_cycles"] for one in found)
+    assert low[1] < high[0]
+    assert low[0] * 5 / 1000 < 35.4
+    assert high[1] * 5 / 1000 > 164.0
+
+
+def _quickdraw():
+    from bitfront.experiments import quickdraw_gru
+
+    return quickdraw_gru()
+
+
+@pytest.mark.slow
+def test_the_command_measures_fractions_and_refuses_what_is_not_there(tmp_path, capsys):
+    words = ["jets_mlp", "--seeds", "1", "--integers", "6", "--fractions", "2", "8", "--out", str(tmp_path)]
+    assert fractions.main(words) == 0
+    stored = json.loads((tmp_path / "fractions_jets_mlp.json").read_text())
+    scores = {(s["method"], s["fraction"]): s["relative"] for s in stored["scores"]}
+    assert scores["ptq", 8] > 0.99
+    assert scores["qat", 2] > scores["ptq", 2]
+    assert fractions.main(["nothing", "--out", str(tmp_path)]) == 2
+    assert "There is no ready study 'nothing'" in capsys.readouterr().err
