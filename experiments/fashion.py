@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ SHARE = 1 / 6
 """Of the training images, those that validate: 10,000 of 60,000."""
 
 
+def default_path() -> Path:
+    """Return what `BITFRONT_FASHION_MNIST` names, else the shared data's file, else the folder of Debian's package."""
+    own = brought("BITFRONT_FASHION_MNIST", "fashion_mnist.npz")
+    return DEBIAN if "BITFRONT_FASHION_MNIST" not in os.environ and not own.exists() else own
+
+
 def load_fashion_mnist(path: str | Path | None = None, limit: int | None = None) -> Dataset:
     """Load images of shape (n, 28, 28, 1) in [0, 1), multiples of 1/256, which `ufixed<8, 0>` holds exactly; labels 0 to 9.
 
@@ -33,15 +40,13 @@ def load_fashion_mnist(path: str | Path | None = None, limit: int | None = None)
 
     Args:
         path: a folder with the four IDX files (`.gz` or not), or an `.npz` with x_train, y_train, x_test and y_test. By
-            default what `BITFRONT_FASHION_MNIST` names, else the folder of Debian's package.
+            default see `default_path`.
         limit: images of each part at most, evenly over the classes.
 
     Raises:
         UserError: the data are missing or hold something else.
     """
-    source = Path(path) if path is not None else brought("BITFRONT_FASHION_MNIST", "fashion_mnist.npz")
-    if path is None and not source.exists():
-        source = DEBIAN
+    source = Path(path) if path is not None else default_path()
     if not source.exists():
         raise UserError(
             "There is no Fashion-MNIST: install Debian's dataset-fashion-mnist, or fetch its four -ubyte.gz files (or Keras's "

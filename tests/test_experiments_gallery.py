@@ -13,7 +13,7 @@ from bitfront.experiments import fashion, gallery, load_digits, split_dataset, s
 from bitfront.experiments.datasets import brought
 from bitfront.experiments.gallery import PRESETS
 from bitfront.hls import support_table
-from bitfront.search import space_of
+from bitfront.search import run_study, space_of
 from bitfront.search.config import load_study
 from bitfront.search.workbench import require_buildable
 from bitfront.spaces import UserError, lower
@@ -90,21 +90,38 @@ BROUGHT = {
         lambda: brought("BITFRONT_QUICKDRAW", "quickdraw_strokes.npz"),
         "strokes of Quick, Draw!: set BITFRONT_QUICKDRAW",
     ),
-    "fashion": (
-        lambda: next(
-            (p for p in (brought("BITFRONT_FASHION_MNIST", "fashion_mnist.npz"),) if p.exists()),
-            fashion.DEBIAN,
-        ),
-        "Fashion-MNIST: set BITFRONT_FASHION_MNIST",
-    ),
+    "fashion": (fashion.default_path, "Fashion-MNIST: set BITFRONT_FASHION_MNIST"),
 }
+
+
+def require_data(study):
+    """Skip where a user has to bring the study's data, and has not."""
+    place, wanted = BROUGHT.get(study.name.split("_")[0], (None, ""))
+    if place and not place().exists():
+        pytest.skip(f"needs {wanted}")
+
+
+@pytest.mark.slow
+@EACH
+def test_every_study_runs_under_its_quick_preset(study, tmp_path):
+    """Two candidates after one epoch of float training: the uniform 12-bit ones, rounded and trained."""
+    require_data(study)
+    asked = [
+        "training.float_epochs=1",
+        "training.epochs=1",
+        "scout=0",
+        "budget.trials=2",
+        "tracking.enabled=false",
+    ]
+    config = load_study(study.file, [*asked, f"output={tmp_path}"], preset="quick")
+    result = run_study(config, study.folder)
+    assert [e.status for e in result.evaluations] == ["complete", "complete"]
+    assert "qat" in result.evaluations[1].metrics
 
 
 @EACH
 def test_the_data_fit_the_model_and_the_task(study):
-    place, wanted = BROUGHT.get(study.name.split("_")[0], (None, ""))
-    if place and not place().exists():
-        pytest.skip(f"needs {wanted}")
+    require_data(study)
     data, config = from_file(study, "data").load(), load_study(study.file)
     model = from_file(study, "model").build()
     assert set(data) == {f"{kind}_{part}" for kind in "xy" for part in ("train", "val", "test")}
