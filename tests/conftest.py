@@ -4,4 +4,6 @@ from __future__ import annotations
 
 import os
 
+from pages import full_page, page, view  # noqa: F401 - fixtures
+
 os.environ["BITFRONT_SITE"] = os.devnull + "/none"

@@ -5,21 +5,19 @@ from __future__ import annotations
 import csv
 import html
 import json
-import os
 import re
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
+from pages import SCORED, STUDY
 from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
 
-from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import pareto, pick
-from bitfront.search.latency import Timing, read_latency, record_latency
+from bitfront.search.latency import read_latency, record_latency
 from bitfront.search.objectives import Metric, parse_objectives
 from bitfront.search.report import (
     Comparison,
@@ -33,66 +31,7 @@ from bitfront.search.report import (
 from bitfront.search.report.axes import readable
 from bitfront.search.report.page import headline
 from bitfront.search.report.view import layer_widths, mean_width, si, uniform_label
-from bitfront.search.sensitivity import RESOURCES, Sensitivity, write_sensitivity
-from bitfront.search.synthesis import write_record
 from bitfront.spaces import UserError
-
-STUDY = plausible_study(60)
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SHOTS = os.environ.get("BITFRONT_SCREENSHOTS")
-"""A folder that keeps the browser tests' pictures, for people to look at."""
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The report of one study, written once for the tests that only read it."""
-    return write_report(write_study(tmp_path_factory.mktemp("report") / "toy-lstm", STUDY))
-
-
-@pytest.fixture(scope="module")
-def view(page):
-    return StudyView.read(page.parent)
-
-
-@pytest.fixture(scope="module")
-def full_page(tmp_path_factory):
-    """The report of a study with everything beside it: syntheses, processors, a sensitivity table."""
-    study = write_study(tmp_path_factory.mktemp("full") / "toy-lstm", STUDY)
-    write_measurements(study)
-    timing = Timing(
-        device="CPU",
-        hardware="a CPU, 2 cores",
-        runtime="TensorFlow 2, XLA",
-        batch=1,
-        calls=9,
-        median_us=120.0,
-        low_us=110.0,
-        high_us=150.0,
-    )
-    many = replace(timing, batch=1024, median_us=2048.0, low_us=1900.0, high_us=2100.0)
-    (study / "latency.json").write_text(json.dumps([timing.__dict__, many.__dict__]))
-    rows = [
-        Sensitivity("lstm/weight", bits, -0.2 / bits, 0.9, dict.fromkeys(RESOURCES, 0.0))
-        for bits in (2, 4, 8)
-    ]
-    write_sensitivity(study, rows)
-    return write_report(study)
-
-
-def write_measurements(study):
-    """Half as many LUTs as estimated for one trial, a fifth more for another, and a run that failed."""
-    run = {"tool": "vitis-run", "fidelity": "csynth", "seconds": 1.0}
-    for e, factor in ((scored()[0], 0.5), (scored()[1], 1.2)):
-        figures = {"lut": factor * e.resources["lut"], "latency_cycles": e.resources["latency_cycles"]}
-        write_record(study, e.number, e.digest, SynthesisOutcome(measured={"csynth": figures}, **run))
-    failed = SynthesisOutcome(
-        cause="hls_unroll", line="ERROR: Stop <unrolling>", advice="Raise the reuse factor.", **run
-    )
-    write_record(study, scored()[2].number, scored()[2].digest, failed)
-
-
-def scored():
-    return [e for e in STUDY if e.status == "complete"]
 
 
 def embedded(text):
@@ -188,12 +127,12 @@ def test_what_a_tool_measured_stands_beside_its_estimate(full_page):
     view = StudyView.read(full_page.parent)
     traces = {t.get("name"): t for t in plots.scatter(view, view.costs[0])["data"]}
     points = traces["measured by C-synthesis"]
-    wanted = [(f * e.resources["lut"], e.score) for e, f in zip(scored(), (0.5, 1.2), strict=False)]
+    wanted = [(f * e.resources["lut"], e.score) for e, f in zip(SCORED, (0.5, 1.2), strict=False)]
     assert dict(zip(points["y"], points["x"], strict=True)) == pytest.approx({y: x for x, y in wanted})
     assert "by C-synthesis" in points["text"][0]
-    assert StudyView.read(full_page.parent).measured[scored()[0].number].value("latency_ns") == (
+    assert StudyView.read(full_page.parent).measured[SCORED[0].number].value("latency_ns") == (
         "csynth",
-        pytest.approx(scored()[0].resources["latency_ns"]),
+        pytest.approx(SCORED[0].resources["latency_ns"]),
     )
 
 
@@ -483,151 +422,3 @@ def test_the_mean_width_is_that_of_the_weights():
     e = replace(plausible(24), precision={"a/weight": "fixed<4,1>", "a/recurrent_weight": "fixed<6,1>"})
     assert mean_width(replace(e, precision={**e.precision, "a/result": "fixed<16,3>"})) == 5
     assert mean_width(replace(e, precision={})) is None
-
-
-PROBE = """
-<script>
-addEventListener("load", () => setTimeout(() => {
-  const out = {}, table = document.getElementById("trials"), rows = () => [...table.tBodies[0].rows];
-  out.ready = document.documentElement.dataset.ready === "true";
-  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
-  out.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-  const head = (name) => [...table.tHead.rows[0].cells].find((c) => c.textContent.trim() === name);
-  head("LUT").querySelector("button").click();
-  out.ascending = rows().map((r) => Number(r.cells[head("LUT").cellIndex].dataset.value));
-  head("Accuracy").querySelector("button").click();
-  head("Accuracy").querySelector("button").click();
-  out.sort = head("Accuracy").getAttribute("aria-sort");
-  out.descending = rows().map((r) => r.cells[head("Accuracy").cellIndex].dataset.value);
-  const pick = document.getElementById("filter-standing");
-  pick.value = "front"; pick.dispatchEvent(new Event("change"));
-  out.front = rows().filter((r) => !r.hidden).map((r) => Number(r.cells[0].dataset.value));
-  pick.value = ""; pick.dispatchEvent(new Event("change"));
-  const text = document.getElementById("filter-text");
-  text.value = "uniform nothing"; text.dispatchEvent(new Event("input"));
-  out.none = document.getElementById("filter-count").textContent;
-  const plot = document.getElementById("cost-lut-plot");
-  const curve = plot.data.findIndex((t) => t.name === "QAT, on the front");
-  Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: 0 }]);
-  out.hover = plot.querySelector(".hoverlayer").textContent;
-  out.keys = [...document.querySelectorAll("button, a[href], input, select, summary")].filter((n) => n.tabIndex < 0).length;
-  out.requests = performance.getEntriesByType("resource").map((e) => e.name);
-  const pre = document.createElement("pre");
-  pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
-}, 500));
-</script>
-"""
-
-
-def chromium(tmp_path, address, *options):
-    """Open an address headless, without the browser's own errands, and return (stdout, what the page logged)."""
-    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
-    words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    words += [
-        "--enable-logging=stderr",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--virtual-time-budget=15000",
-    ]
-    done = subprocess.run(
-        [*words, *options, address], capture_output=True, text=True, timeout=180, check=True
-    )
-    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-
-
-FULL = """
-<script>
-addEventListener("load", () => setTimeout(() => {
-  const out = {};
-  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
-  out.unreachable = [...document.querySelectorAll(".scroll, .wide")].filter((n) => n.tabIndex < 0).length;
-  out.unnamed = [...document.querySelectorAll("[role=region], figure, nav, input, select")].filter(
-    (n) => !(n.getAttribute("aria-label") || n.closest("label"))).length;
-  out.requests = performance.getEntriesByType("resource").map((e) => e.name);
-  out.ready = document.documentElement.dataset.ready === "true";
-  const pre = document.createElement("pre");
-  pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
-}, 500));
-</script>
-"""
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
-@pytest.mark.parametrize("kind", ["full", "comparison"])
-def test_the_other_pages_draw_every_figure_without_an_error_or_a_request(kind, full_page, page, tmp_path):
-    shown = (
-        full_page
-        if kind == "full"
-        else write_comparison([page.parent, full_page.parent], tmp_path / "c", figures=False)
-    )
-    probed = tmp_path / "probed.html"
-    probed.write_text(shown.read_text().replace("</body>", FULL + "</body>"))
-    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
-    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
-    assert console == []
-    assert found["ready"]
-    assert found["requests"] == []
-    assert all(count > 0 for _, count in found["plots"])
-    assert len(found["plots"]) == (9 if kind == "full" else 3)
-    assert (found["unreachable"], found["unnamed"]) == (0, 0)
-    if SHOTS:
-        chromium(
-            tmp_path, shown.as_uri(), "--window-size=1920,5000", f"--screenshot={Path(SHOTS) / kind}.png"
-        )
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
-def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
-    probed = tmp_path / "probed.html"
-    text = page.read_text()
-    probed.write_text(text.replace("</body>", PROBE + "</body>"))
-    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
-    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
-
-    assert console == []
-    assert found["ready"]
-    assert found["requests"] == []
-    assert all(count > 0 for _, count in found["plots"])
-    assert len(found["plots"]) == 6
-    assert found["overflow"] <= 0
-    assert found["ascending"] == sorted(e.resources["lut"] for e in STUDY)
-    assert found["sort"] == "descending"
-    scored = [float(x) for x in found["descending"] if x]
-    assert scored == sorted(scored, reverse=True)
-    assert found["descending"][len(scored) :] == [""] * (len(STUDY) - len(scored))
-    assert sorted(found["front"]) == sorted(e.number for e in view.front)
-    assert found["none"] == "0 of 60 trials"
-    assert "Trial" in found["hover"]
-    assert "lstm: weight" in found["hover"]
-    assert found["keys"] == 0
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: apt-get install chromium")
-@pytest.mark.parametrize(("width", "height"), [(1920, 5600), (390, 8700)])
-def test_the_page_fits_a_projector_and_a_phone(full_page, tmp_path, width, height):
-    # a headless window is never narrower than 500 pixels, a frame in it is
-    frame = tmp_path / "frame.html"
-    measure = "<script>addEventListener('load', () => setTimeout(() => { document.documentElement.dataset.over = String("
-    measure += (
-        "document.documentElement.scrollWidth - innerWidth); document.title = 'measured'; }, 800));</script>"
-    )
-    (tmp_path / "inner.html").write_text(full_page.read_text().replace("</body>", measure + "</body>"))
-    frame.write_text(
-        f'<body style="margin:0"><iframe id="f" src="inner.html" width="{width}" height="{height}" '
-        'style="border:0"></iframe><script>addEventListener("load", () => setTimeout(() => { const d = '
-        'document.getElementById("f").contentDocument; document.title = d.documentElement.dataset.over; }, 2500));'
-        "</script></body>"
-    )
-    access = "--allow-file-access-from-files"
-    dom, console = chromium(
-        tmp_path, frame.as_uri(), access, f"--window-size={max(width, 500)},{height}", "--dump-dom"
-    )
-    assert console == []
-    assert int(re.search(r"<title>(-?\d+)</title>", dom)[1]) <= 0, "the page is wider than the screen"
-    shot = Path(SHOTS or tmp_path) / f"report-{width}.png"
-    shot.parent.mkdir(parents=True, exist_ok=True)
-    size = f"--window-size={max(width, 500)},{height}"
-    chromium(tmp_path, frame.as_uri(), access, size, f"--screenshot={shot}")
-    assert shot.stat().st_size > 50_000
