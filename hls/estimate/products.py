@@ -154,9 +154,8 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     if context.stream:
         return _stream(layer, core, features, context)
     positions = layer.positions
-    parallel = positions if layer.op == "einsum_dense" else min(layer.size("parallelization"), positions)
-    if layer.op == "einsum_dense":
-        parallel = min(layer.size("parallelization", positions), positions)
+    unstated = positions if layer.op == "einsum_dense" else 1
+    parallel = min(layer.size("parallelization", unstated), positions)
     pointwise = layer.op == "conv1d" and layer.sizes["filt_width"] == 1
     if pointwise and not context.vitis and layer.strategy == "latency":
         # hls4ml up to 0.8 unrolled the positions of a pointwise convolution and let RF calls share them.
