@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .launcher import StudyResult, run_study
     from .problem import Problem, load_problem
     from .report import write_report
-    from .workbench import Workbench, space_of
+    from .study_space import space_of
+    from .workbench import Workbench
 
 _HOMES = {
     "artifacts": ("candidate_artifacts",),
@@ -26,7 +27,8 @@ _HOMES = {
     "launcher": ("StudyResult", "run_study"),
     "problem": ("Problem", "load_problem"),
     "report": ("write_report",),
-    "workbench": ("Workbench", "space_of"),
+    "study_space": ("space_of",),
+    "workbench": ("Workbench",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

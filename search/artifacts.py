@@ -18,7 +18,8 @@ from .config import load_study
 from .evaluation import FILE, Evaluation, trial_folder
 from .reference import Reference
 from .store import StudyStore
-from .workbench import narrow_nodes, space_of
+from .study_space import space_of
+from .workbench import narrow_nodes
 
 if TYPE_CHECKING:
     from .config import StudyConfig

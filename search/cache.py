@@ -133,9 +133,13 @@ def content_digest(problem: Problem, graph: Graph) -> str:
     return state.hexdigest()
 
 
-def entry_key(content: str, candidate: str, precision: Mapping[str, str]) -> str:
-    """Return the key of a candidate's training; the candidate's digest seeds the order of its samples."""
-    return hashlib.sha256(json.dumps([content, candidate, dict(precision)]).encode()).hexdigest()
+def entry_key(content: str, candidate: str, precision: Mapping[str, str], start: str = "") -> str:
+    """Return the key of a candidate's training; the candidate's digest seeds the order of its samples.
+
+    `start` identifies the weights that it began with, empty for the float model's.
+    """
+    facts = [content, candidate, dict(precision), *([start] if start else [])]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from bitfront.spaces import UserError
 Status = Literal["complete", "infeasible", "failed"]
 Kind = Literal["search", "uniform"]
 Method = Literal["ptq", "qat"]
+Fidelity = Literal["ptq", "inherited", "short", "full"]
 
 FILE = "evaluation.json"
 SCHEMA = 1
@@ -42,6 +43,11 @@ class Evaluation:
     """How the weights were found: `ptq` rounds the float weights, `qat` trains them at the precision."""
     status: Status
     """`complete`; `infeasible`: a constraint on resources was broken, so it was never scored; `failed`."""
+    fidelity: Fidelity = "ptq"
+    """How far its weights were followed: `ptq` rounded only, `inherited` another candidate's trained weights rounded,
+    `short` the first epochs of a training that wasn't worth its rest, `full` a whole training."""
+    start: str = "float"
+    """What its training began with: `float` weights, those of `trial 12`, or of the `gradient` path."""
     kind: Kind = "search"
     """`search`, or `uniform` for the baselines that give every tensor the same width."""
     params: Mapping[str, int | str] = field(default_factory=dict)
@@ -77,7 +83,7 @@ class Evaluation:
         where = f"Evaluation {self.number!r}"
         if isinstance(self.number, bool) or not isinstance(self.number, int) or self.number < 0:
             raise UserError(f"{where}: the trial number must be a whole number from 0.")
-        for name, allowed in (("status", Status), ("kind", Kind), ("method", Method)):
+        for name, allowed in (("status", Status), ("kind", Kind), ("method", Method), ("fidelity", Fidelity)):
             if getattr(self, name) not in get_args(allowed):
                 raise UserError(
                     f"{where}: {name} {getattr(self, name)!r} is unknown, use {' or '.join(get_args(allowed))}."
@@ -187,6 +193,8 @@ class Evaluation:
                 method=data["method"],
                 status=data["status"],
                 kind=data.get("kind", "search"),
+                fidelity=data.get("fidelity", "full" if "qat" in data.get("metrics", {}) else "ptq"),
+                start=str(data.get("start", "float")),
                 params={str(k): _param(v) for k, v in data.get("params", {}).items()},
                 metrics=_floats(data.get("metrics", {})),
                 resources=_floats(data.get("resources", {})),

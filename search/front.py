@@ -134,6 +134,18 @@ def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objectiv
     return float(compute_hypervolume(box.normalise(losses(feasible, objectives)), np.ones(len(objectives))))
 
 
+def dominating(
+    front: Sequence[Evaluation], objectives: Sequence[Objective], box: Box, most: int
+) -> list[Evaluation]:
+    """Return at most so many members of a front, each the one that adds most to the hypervolume of those before it."""
+    found: list[Evaluation] = []
+    left = list(front)
+    while left and len(found) < most:
+        gains = [hypervolume([*found, e], objectives, box) for e in left]
+        found.append(left.pop(int(np.argmax(gains))))
+    return found
+
+
 def hypervolume_history(
     evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box
 ) -> list[tuple[int, float]]:

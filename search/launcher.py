@@ -18,17 +18,20 @@ from .cache import TrainingCache
 from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, hypervolume_history, last_gain, pareto
+from .gradient import gradient_seeds
 from .latency import record_latency
 from .ledger import Ledger
 from .locks import alone, locked
 from .objectives import Objective
 from .progress import Progress
+from .promotion import Promotion
 from .resampling import rescore
 from .scouting import scouted
 from .storage import JOURNAL
 from .store import StudyStore
 from .synthesis import Companion
 from .tracking import ApartTracker, MlflowTracker, NullTracker, StudyRecord, Tracker
+from .training import Start, nearest
 from .workbench import Workbench
 
 if TYPE_CHECKING:
@@ -112,7 +115,9 @@ class _Launcher:
                 bench.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
             reference = store.write_reference(bench)
             self.objectives, self.box = reference.objectives, reference.box
-            proposed = scouted(bench, self.objectives, self.box, store.folder, self.progress.say)
+            context = (bench, self.objectives, self.box, store.folder, self.progress.say)
+            proposed = scouted(*context)
+            self.seeds = gradient_seeds(*context)
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         ledger = Ledger(
@@ -122,7 +127,7 @@ class _Launcher:
             self.objectives,
             self.evaluations.values(),
             self.progress.say,
-            proposed,
+            [*(dict(seed.params) for seed in self.seeds), *proposed],
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
@@ -169,7 +174,7 @@ class _Launcher:
                     executor = executor or open_executor(self.bench, self.store.folder, self.progress.say)
                     outcome = self._known(job, executor)
                     if outcome is None:
-                        executor.submit(replace(job, correction=self.companion.correction))
+                        executor.submit(self._planned(job))
                         under_way += 1
                     else:
                         self._finish(ledger, tracker, outcome)
@@ -212,6 +217,33 @@ class _Launcher:
             return False
         self.progress.say(f"The last {waited} candidates gained no hypervolume: the search ends here.")
         return True
+
+    def _planned(self, job: Job) -> Job:
+        """Return a job with all that shapes its evaluation: corrections, how far to train, and from which weights."""
+        job = replace(job, correction=self.companion.correction)
+        section = self.config.fidelity
+        if job.candidate.method != "qat" or job.kind == "uniform":
+            return job
+        known = list(self.evaluations.values())
+        if section.least_gain:
+            promotion = Promotion.of(
+                known,
+                self.objectives,
+                self.box,
+                self.bench.constraints,
+                self.bench.float_score,
+                least=section.least_gain,
+                short_epochs=section.short_epochs,
+            )
+            job = replace(job, promotion=promotion)
+        seed = next((one for one in self.seeds if dict(one.params) == dict(job.params)), None)
+        if seed is not None:
+            job = replace(job, start=Start("gradient", seed.weights))
+        elif section.start == "nearest":
+            found = nearest(job.params, known)
+            weights = self.store.weights(found.number) if found else None
+            job = replace(job, start=Start(f"trial {found.number}", weights) if found and weights else None)
+        return job
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:
         """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""

@@ -169,6 +169,8 @@ class Ledger:
         with _quiet():
             for name, violation in evaluation.constraints.items():
                 trial.set_constraint(name, violation)
+            for key in ("method", "fidelity"):
+                trial.set_user_attr(key, getattr(evaluation, key))
             values, state = None, TrialState.PRUNED if evaluation.status == "infeasible" else TrialState.FAIL
             if evaluation.status == "complete":
                 values, state = [o.value(evaluation) for o in self._objectives], TrialState.COMPLETE

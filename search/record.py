@@ -11,7 +11,7 @@ from bitfront.hls import Types
 from bitfront.hls.estimate import Estimate
 from bitfront.spaces import Candidate, Graph
 
-from .evaluation import Evaluation, Kind
+from .evaluation import Evaluation, Fidelity, Kind
 
 
 def resources_of(found: Estimate) -> dict[str, float]:
@@ -34,6 +34,8 @@ class Record:
         self.constraints: dict[str, float] = {}
         self.history: list[Mapping[str, float]] = []
         self.seconds: dict[str, float] = {}
+        self.fidelity: Fidelity = "ptq"
+        self.start = "float"
 
     def cost(self, found: Estimate, types: Types, graph: Graph) -> None:
         """Take over an estimate and the types it holds for."""
@@ -69,6 +71,8 @@ class Record:
             digest=self.candidate.digest,
             method=self.candidate.method,  # type: ignore[arg-type]
             status=status,
+            fidelity=self.fidelity,
+            start=self.start,
             kind=self.kind,
             params=self.params,
             metrics=finite,

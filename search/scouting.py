@@ -13,12 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bitfront.spaces import Params, UserError
 
 from .evaluation import Evaluation, write_atomic
-from .front import Box, hypervolume, pareto
+from .front import Box, dominating, pareto
 from .objectives import Objective
 from .samplers import as_optuna, baselines, make_sampler, suggest
 
@@ -95,14 +93,4 @@ def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: in
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     known = [{**params, **method} for params in baselines(space)]
     front = [e for e in pareto(evaluations, objectives) if e.feasible and dict(e.params) not in known]
-    return _dominating(front, objectives, box)
-
-
-def _dominating(front: list[Evaluation], objectives: Sequence[Objective], box: Box) -> list[Evaluation]:
-    """Return at most `KEPT` members, each the one that adds most to the hypervolume of those before it."""
-    chosen: list[Evaluation] = []
-    left = list(front)
-    while left and len(chosen) < KEPT:
-        gains = [hypervolume([*chosen, e], objectives, box) for e in left]
-        chosen.append(left.pop(int(np.argmax(gains))))
-    return chosen
+    return dominating(front, objectives, box, KEPT)

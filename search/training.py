@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bitfront.hls import BitTrue, Trainer
-from bitfront.spaces import Candidate, Graph, Weights
+from bitfront.spaces import Candidate, Graph, Params, Weights
 
-from .cache import TrainingCache, content_digest, entry_key
+from .cache import History, TrainingCache, content_digest, entry_key
+from .evaluation import Evaluation
+from .promotion import Promotion
 from .record import Record
 
 if TYPE_CHECKING:
@@ -20,6 +23,36 @@ if TYPE_CHECKING:
 
 FINAL_RATE = 0.1
 """The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Trained weights of another candidate, to begin with."""
+
+    name: str
+    """`trial 12`, or `gradient`."""
+    weights: Weights
+
+    @property
+    def digest(self) -> str:
+        """Identifies the weights: 64 hex digits."""
+        state = hashlib.sha256()
+        for node, roles in sorted(self.weights.items()):
+            for role, array in sorted(roles.items()):
+                state.update(f"{node}/{role}".encode())
+                state.update(np.ascontiguousarray(array, np.float32).data)
+        return state.hexdigest()
+
+
+def nearest(params: Params, others: Iterable[Evaluation]) -> Evaluation | None:
+    """Return the trained candidate whose widths differ least, by the sum of the bits; of equals, the first."""
+
+    def distance(other: Evaluation) -> int:
+        pairs = ((value, other.params.get(name)) for name, value in params.items())
+        return sum(abs(a - b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+
+    trained = [e for e in others if e.status == "complete" and e.method == "qat"]
+    return min(trained, key=lambda e: (distance(e), e.number), default=None)
 
 
 @dataclass(eq=False)
@@ -53,31 +86,63 @@ class Training:
         return self._trainer
 
     def weights(
-        self, candidate: Candidate, record: Record, cache: TrainingCache | None
+        self,
+        candidate: Candidate,
+        record: Record,
+        cache: TrainingCache | None,
+        *,
+        start: Start | None = None,
+        promotion: Promotion | None = None,
     ) -> tuple[Weights | None, str]:
-        """Return what training gives (see `train`), from the cache where the same was trained before."""
+        """Return the weights of the best epoch, or None and why; trained from those that the model holds.
+
+        These are of `start`, or the float model's where None. A whole training comes from the cache where the same
+        was trained before. With `promotion`, training ends after its short rung where the rest isn't worth it.
+        """
         if cache is None:
-            return self.train(candidate, record)
+            return self._train(candidate, record, promotion, kept=start is not None)
         self._content = self._content or content_digest(self.problem, self.graph)
-        key = entry_key(self._content, candidate.digest, record.precision)
+        key = entry_key(self._content, candidate.digest, record.precision, start.digest if start else "")
         known = cache.get(key)
         if known is not None:
-            weights, record.history = known
-            return weights, ""
-        trained, fault = self.train(candidate, record)
-        if trained is not None:
+            weights, history = known
+            if self._whole(history, record, promotion):
+                record.history, record.fidelity = history, "full"
+                return weights, ""
+        trained, fault = self._train(candidate, record, promotion, kept=start is not None)
+        if trained is not None and record.fidelity == "full":
             cache.put(key, trained, record.history)
         return trained, fault
 
-    def train(self, candidate: Candidate, record: Record) -> tuple[Weights | None, str]:
-        """Train from the weights that the model holds; return the weights of the best epoch, or None and why."""
+    def _whole(self, history: History, record: Record, promotion: Promotion | None) -> bool:
+        """Whether a training with this history would have gone on to its end."""
+        if promotion is None or promotion.short_epochs >= self.problem.config.training.epochs:
+            return True
+        seen = [
+            record.metrics["ptq"],
+            *(r["metric"] for r in history if r["epoch"] <= promotion.short_epochs),
+        ]
+        return promotion.worth("short", self._best(seen), record.resources)
+
+    def _best(self, values: Sequence[float]) -> float:
+        return max(values) if self.better(1.0, 0.0) else min(values)
+
+    def _train(
+        self, candidate: Candidate, record: Record, promotion: Promotion | None, *, kept: bool
+    ) -> tuple[Weights | None, str]:
         config, data = self.problem.config.training, self.problem.data
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
         rng = np.random.default_rng([self.problem.config.seed, int(candidate.digest, 16)])
         self.trainer.reset()
-        best: Weights | None = None
-        best_value = math.nan
+        # inherited weights are an outcome of training too: the best epoch may be none
+        best: Weights | None = self.twin.weights() if kept else None
+        best_value = record.history[-1]["metric"] if kept else math.nan
+        record.fidelity = "full"
         for epoch in range(config.epochs):
+            judged = promotion is not None and epoch == promotion.short_epochs
+            if judged and not self._whole(record.history, record, promotion):
+                record.fidelity = "short"
+                break
             rate = learning_rate(config.learning_rate, epoch, config.epochs)
             loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
             if not math.isfinite(loss):

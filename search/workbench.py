@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, resolve
-from bitfront.hls.attention_types import SOFTMAX_ADDRESS_BITS
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
-from bitfront.spaces import Candidate, Graph, LayerRule, Params, Space, UserError, Weights, build_space, lower
+from bitfront.spaces import Candidate, Graph, Params, Space, UserError, Weights, lower
 from bitfront.spaces.space import Hardware
 
 from .cache import TrainingCache
@@ -29,79 +28,20 @@ from .objectives import (
     parse_constraints,
     resource_violations,
 )
+from .promotion import Promotion
 from .record import Record, resources_of
 from .samplers import baselines
-from .training import Training
+from .study_space import space_of
+from .training import Start, Training
 
 if TYPE_CHECKING:
     from .config import StudyConfig
-    from .config.quantities import Widths
     from .problem import Problem
 
 Split = Literal["val", "test"]
 
 CALIBRATION_SAMPLES = 4096
 """Training samples that the float ranges are taken from."""
-
-
-def space_of(config: StudyConfig, graph: Graph) -> Space:
-    """Return the space that a study file describes for a model.
-
-    Raises:
-        UserError: when a pattern matches no layer or a tie no dimension.
-    """
-    layers = list(dict.fromkeys(node.layer for node in graph))
-    config.check_layers(layers)
-    section = config.space
-
-    def hardware(key: Hardware, layer: str) -> tuple[tuple[Any, ...], bool]:
-        return config.hls.choices(key, layer)
-
-    def rule_of(layer: str) -> LayerRule:
-        rule = section.of_layer(layer)
-        if rule.keep is not None:
-            kept = _bounds(rule.keep)
-            address = (min(kept[0], SOFTMAX_ADDRESS_BITS),) * 2
-            return LayerRule(
-                weights=kept,
-                recurrent_weights=kept,
-                biases=kept,
-                activations=kept,
-                tables=kept,
-                statistics=kept,
-                softmax_inputs=address,
-            )
-        return LayerRule(
-            weights=_bounds(rule.weights),
-            recurrent_weights=_tied(rule.recurrent_weights),
-            biases=_tied(rule.biases),
-            activations=_bounds(rule.activations),
-            accumulators=(0, 0) if rule.accumulators == "exact" else _bounds(rule.accumulators),
-            tables=_bounds(rule.tables),
-            statistics=_bounds(rule.statistics),
-            softmax_inputs=_bounds(rule.softmax_inputs),
-        )
-
-    return build_space(
-        graph,
-        rule_of,
-        methods=section.method,
-        inputs=_bounds(section.input),
-        ties=section.ties,
-        parts=section.attention == "parts",
-        search_integers=section.integer_bits == "search",
-        hardware=hardware,
-    )
-
-
-def _bounds(widths: Widths | str | None) -> tuple[int, int]:
-    assert widths is not None
-    assert not isinstance(widths, str)
-    return widths.low, widths.high
-
-
-def _tied(widths: Widths | str | None) -> tuple[int, int] | None:
-    return None if widths == "tied" else _bounds(widths)
 
 
 _HARDWARE = get_args(Hardware)
@@ -129,7 +69,8 @@ class Workbench:
     """Keeps trained weights for this study and others; nothing is kept where None."""
     _float_weights: Weights = field(init=False, repr=False)
     _trained: bool = field(default=False, repr=False)
-    _training: Training = field(init=False, repr=False)
+    training: Training = field(init=False, repr=False)
+    """Trains candidates on the bit-true model."""
 
     def __post_init__(self) -> None:
         config, data = self.problem.config, self.problem.data
@@ -153,7 +94,7 @@ class Workbench:
             self.metric_record,
             part(config.device.part).capacity(),
         )
-        self._training = Training(
+        self.training = Training(
             self.problem,
             self.graph,
             self.twin,
@@ -250,14 +191,21 @@ class Workbench:
         return self.ranking.on_logits([False] * len(constant))(data.y_val, constant)
 
     def evaluate(
-        self, number: int, params: Params, kind: Kind = "search"
+        self,
+        number: int,
+        params: Params,
+        kind: Kind = "search",
+        *,
+        promotion: Promotion | None = None,
+        start: Start | None = None,
     ) -> tuple[Evaluation, Weights | None]:
         """Return what became of a candidate, and its trained weights where it was trained.
 
         A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which others
         are compared; a training that diverges is a failure with a reason; nothing else is caught here. Where training
         makes the score worse, the candidate keeps its float weights and is a ptq one; its `qat` metric says what
-        training gave.
+        training gave. With `promotion`, training goes as far as it is worth; with `start`, it begins with another
+        candidate's weights where these, rounded, score better than the float ones.
         """
         candidate = self.space.candidate(params)
         started = time.perf_counter()
@@ -275,25 +223,59 @@ class Workbench:
         weights = None
         if candidate.method == "qat":
             started = time.perf_counter()
-            self._trained = True
-            weights, fault = self._training.weights(candidate, record, self.cache)
+            weights, fault = self._trained_weights(record, types, promotion, start)
             record.seconds["qat"] = time.perf_counter() - started
-            if weights is None:
+            if weights is None and fault:
                 return record.finish("failed", fault), None
+        if weights is not None:
             types = self.types(candidate, weights, types)
             record.metrics["qat"] = self._scored(weights, types)
-            if self.ranking.better(record.metrics["ptq"], record.metrics["qat"]):
-                weights = None
-                record.keep_untrained()
-            else:
-                record.cost(self.cost(candidate, types, weights), types, self.graph)
-                self._check(record)
+        if weights is None or self.ranking.better(record.metrics["ptq"], record.metrics["qat"]):
+            weights = None
+            record.keep_untrained()
+        else:
+            record.cost(self.cost(candidate, types, weights), types, self.graph)
+            self._check(record)
         method = record.candidate.method
         record.metrics["score"] = record.metrics[method]
         if not math.isfinite(record.metrics["score"]):
             return record.finish("failed", f"nan_metric: the {method} score is not finite"), None
         record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
         return record.finish("complete", None), weights
+
+    def inherited(self, number: int, params: Params, weights: Weights) -> Evaluation:
+        """Return the evaluation of a candidate with weights that were trained elsewhere, as they are."""
+        candidate = self.space.candidate(params)
+        types = self.types(candidate, weights, self.types(candidate))
+        record = Record(number, params, "search", candidate)
+        record.fidelity = "inherited"
+        record.cost(self.cost(candidate, types, weights), types, self.graph)
+        self._check(record)
+        record.metrics["score"] = record.metrics["qat"] = self._scored(weights, types)
+        record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
+        return record.finish("complete", None)
+
+    def _trained_weights(
+        self, record: Record, types: Types, promotion: Promotion | None, start: Start | None
+    ) -> tuple[Weights | None, str]:
+        """Return what training gives, or None: with a reason where it failed, without where it isn't worth it.
+
+        The model holds the candidate's types and the float weights.
+        """
+        score = record.metrics["ptq"]
+        if start is not None:
+            inherited = self._scored(start.weights, types)
+            if self.ranking.better(inherited, score):
+                score, record.start = inherited, start.name
+                record.history.append({"epoch": 0, "loss": math.nan, "metric": inherited})
+            else:
+                start = None
+                self._restore()
+        if promotion is not None and not promotion.worth("rounded", score, record.resources):
+            record.fidelity = "ptq" if start is None else "inherited"
+            return (None if start is None else start.weights), ""
+        self._trained = True
+        return self.training.weights(record.candidate, record, self.cache, start=start, promotion=promotion)
 
     def _check(self, record: Record) -> Mapping[str, float]:
         """Check the limits on resources as syntheses correct them, and return those."""
@@ -330,6 +312,11 @@ class Workbench:
     def _scored(self, weights: Weights | None, types: Types, split: Split = "val") -> float:
         """Return the metric of a candidate with these weights, the float ones where None."""
         return self.score(self.outputs(types, weights, split), split)
+
+    def begin(self) -> None:
+        """Give the bit-true model its float weights, for a training outside `evaluate`."""
+        self._restore()
+        self._trained = True
 
     def _restore(self) -> None:
         if self._trained:

@@ -21,7 +21,7 @@ from .elementwise import Input, LeakyReLU, Merge, Moving, Pool, Rounding, TableA
 from .linear import BatchNorm, Linear
 from .lookup import Lookup
 from .normalization import LayerNorm
-from .quantizer import Mode
+from .quantizer import Mode, VariableFixedPoint
 from .recurrent import Recurrent
 from .softmax import Softmax
 
@@ -75,6 +75,11 @@ class BitTrue:
     def trainable(self) -> list[Any]:
         """Every trainable variable, in network order."""
         return [v for layer in self.layers.values() for v in layer.variables.values()]
+
+    @property
+    def quantizers(self) -> dict[str, VariableFixedPoint]:
+        """Tensor key -> what rounds it, in network order."""
+        return dict(self._quantizers)
 
     def weights(self) -> Weights:
         """Return the float weights as they are now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,13 @@ class Mode:
     """How the graph is being traced; shared by all quantizers of one model.
 
     `dtype` is what values are computed in, `exact` is false for the float pass that calibrates,
-    `training` turns straight-through gradients and dropout on.
+    `training` turns straight-through gradients and dropout on, `moving` gradients of the widths too.
     """
 
     dtype: Any = tf.float32
     exact: bool = True
     training: bool = False
+    moving: bool = False
 
 
 def _packed(precision: FixedPoint) -> np.ndarray:
@@ -68,6 +70,8 @@ class VariableFixedPoint(BaseQuantizer):
         self.mode = mode or Mode()
         self._precision = FixedPoint(width, integer, signed, "RND_CONV", "SAT")
         self.packed = tf.Variable(_packed(self._precision), trainable=False, dtype=tf.float64)
+        self.width = tf.Variable(0.0, trainable=False)
+        """Stands for the width where its gradient is asked for; its value means nothing."""
 
     @property
     def precision(self) -> FixedPoint:
@@ -113,17 +117,31 @@ class VariableFixedPoint(BaseQuantizer):
 
         if not self.mode.training:
             return rounded
+        moving = self.mode.moving
         middle, reach = (high + low) / 2 / scale, (high - low + 1) / 2 / scale
+
+        def passed(x: Any, upstream: Any) -> Any:
+            if not self.clip_gradient:
+                return upstream
+            return tf.where(tf.abs(x - middle) <= reach, upstream, tf.zeros((), x.dtype))
 
         @tf.custom_gradient
         def trained(x: Any) -> Any:
+            return rounded(x), lambda upstream: passed(x, upstream)
+
+        @tf.custom_gradient
+        def moved(x: Any, width: Any) -> Any:
+            seen = rounded(x)
+
             def gradient(upstream: Any) -> Any:
-                if not self.clip_gradient:
-                    return upstream
-                return tf.where(tf.abs(x - middle) <= reach, upstream, tf.zeros((), x.dtype))
+                # one more bit halves the error of rounding, which a smooth curve does at ln 2 of it a bit:
+                # the surrogate of HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization", 2024)
+                return passed(x, upstream), math.log(2.0) * tf.reduce_sum(upstream * (x - seen))
 
-            return rounded(x), gradient
+            return seen, gradient
 
+        if moving:
+            return lambda x: moved(x, tf.cast(tf.convert_to_tensor(self.width), x.dtype))
         return trained
 
     def get_config(self) -> dict[str, Any]:

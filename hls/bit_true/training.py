@@ -50,6 +50,7 @@ class Trainer:
         ]
         self.optimizer = keras.optimizers.get(optimizer)
         self.optimizer.build(model.trainable)
+        self._moved: list[str] = []
         self._start = [np.asarray(v) for v in self.optimizer.variables]
 
     def reset(self) -> None:
@@ -65,30 +66,70 @@ class Trainer:
         traced = self.model.traced("train_epoch", self._epoch, signature)
         return float(traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32)))
 
+    def explore(self, order: NDArray[np.integer], learning_rate: float) -> tuple[float, dict[str, float]]:
+        """Train as `epoch` does; return the mean loss and its mean derivative by the width of each tensor, per bit.
+
+        The derivative is a surrogate, see `VariableFixedPoint`. Tensors without one are left out: states of recurrent
+        layers, tables, and what isn't rounded.
+        """
+        mode = self.model.mode
+        mode.exact, mode.training, mode.moving, mode.dtype = True, True, True, tf.float32
+        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32)]
+        try:
+            traced = self.model.traced("explore_epoch", self._exploring, signature)
+            loss, slopes = traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32))
+        finally:
+            mode.moving = False
+        found = zip(self._moved, slopes.numpy(), strict=True)
+        return float(loss), {key: float(slope) for key, slope in found}
+
     def _epoch(self, order: Any, learning_rate: Any) -> Any:
-        variables = self.model.trainable
-        size = self.batch_size
-        steps = (tf.shape(order)[0] + size - 1) // size
+        total, steps = tf.constant(0.0), self._steps(order)
         self.optimizer.learning_rate = learning_rate
-        total = tf.constant(0.0)
         for step in tf.range(steps):
-            chosen = order[step * size : (step + 1) * size]
-            batch = [tf.gather(part, chosen) for part in self._x]
             with tf.GradientTape() as tape:
-                outputs = self.model.forward(batch, stop_before=self._logits_of)
-                loss = tf.add_n(
-                    [
-                        tf.reduce_mean(one(tf.gather(y, chosen), output))
-                        for one, y, output in zip(self._losses, self._y, outputs, strict=True)
-                    ]
-                )
-            gradients = tape.gradient(loss, variables)
-            self.optimizer.apply(
-                [g if g is not None else tf.zeros_like(v) for g, v in zip(gradients, variables, strict=True)],
-                variables,
-            )
+                loss = self._batch_loss(order, step)
+            self._apply(tape.gradient(loss, self.model.trainable))
             total += loss
         return total / tf.cast(steps, tf.float32)
+
+    def _exploring(self, order: Any, learning_rate: Any) -> Any:
+        variables, quantizers = self.model.trainable, self.model.quantizers
+        widths = [q.width for q in quantizers.values()]
+        # which widths the loss reaches is known from one trace
+        with tf.GradientTape() as tape:
+            tape.watch(widths)
+            loss = self._batch_loss(order, 0)
+        reached = [g is not None for g in tape.gradient(loss, widths)]
+        self._moved = [key for key, on in zip(quantizers, reached, strict=True) if on]
+        widths = [w for w, on in zip(widths, reached, strict=True) if on]
+        total, slopes, steps = tf.constant(0.0), tf.zeros((len(widths),)), self._steps(order)
+        self.optimizer.learning_rate = learning_rate
+        for step in tf.range(steps):
+            with tf.GradientTape() as tape:
+                tape.watch(widths)
+                loss = self._batch_loss(order, step)
+            found = tape.gradient(loss, [*variables, *widths])
+            self._apply(found[: len(variables)])
+            slopes += tf.stack(found[len(variables) :])
+            total += loss
+        count = tf.cast(steps, tf.float32)
+        return total / count, slopes / count
+
+    def _steps(self, order: Any) -> Any:
+        return (tf.shape(order)[0] + self.batch_size - 1) // self.batch_size
+
+    def _batch_loss(self, order: Any, step: Any) -> Any:
+        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+        batch = [tf.gather(part, chosen) for part in self._x]
+        outputs = self.model.forward(batch, stop_before=self._logits_of)
+        parts = zip(self._losses, self._y, outputs, strict=True)
+        return tf.add_n([tf.reduce_mean(one(tf.gather(y, chosen), output)) for one, y, output in parts])
+
+    def _apply(self, gradients: Sequence[Any]) -> None:
+        variables = self.model.trainable
+        known = zip(gradients, variables, strict=True)
+        self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], variables)
 
 
 def _loss(task: str, name: str) -> Any:

@@ -276,6 +276,32 @@ class TrainingConfig(Section):
     )
 
 
+class FidelityConfig(Section):
+    """How far the weights of a qat candidate are followed; its trial says how far (`fidelity`)."""
+
+    least_gain: Real = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the present hypervolume that training a candidate must be expected to add, as those trained so "
+        "far suggest, after rounding and again after `short_epochs`; else it stays as it is. 0 trains all wholly; uniform "
+        "baselines and the first ten always are",
+        examples=[0.0005],
+    )
+    short_epochs: Integer = Field(
+        default=1,
+        ge=1,
+        description="epochs of `training.epochs` after which a training is judged again; as many or more judge it never",
+        examples=[1],
+    )
+    start: Literal["float", "nearest"] = Field(
+        default="float",
+        description="weights that training begins with: the float model's, or those of the trained candidate with the nearest "
+        "widths where these, rounded, score better; so knowledge adds up over a search, and a score depends on what came before",
+        examples=["nearest"],
+    )
+
+
 class BudgetConfig(Section):
     """When the search ends: whichever comes first."""
 

@@ -12,14 +12,16 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
-from .base import Section, at, nearest
+from .base import Section, at
 from .fields import Bytes, Integer, Real, tuple_of
+from .metric import check_metric
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
     BudgetConfig,
     ConstraintsConfig,
     DeviceConfig,
+    FidelityConfig,
     HlsConfig,
     MetricConfig,
     SynthesisConfig,
@@ -34,12 +36,6 @@ PYTHON_OBJECT = "(given through Python)"
 """What a study file shows in place of a model or data that exist only in a Python session."""
 
 _RESOURCE_FIELDS = {"lut": "lut", "ff": "ff", "dsp": "dsp", "bram": "bram18"}
-_TASKS_OF = {
-    "accuracy": ("binary", "multiclass"),
-    "roc_auc": ("binary", "multiclass"),
-    "background_rejection": ("binary",),
-    "mse": ("regression",),
-}
 
 
 def _source_text(value: Any) -> str:
@@ -120,6 +116,9 @@ class StudyConfig(Section):
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="how the float model and the candidates are trained"
     )
+    fidelity: FidelityConfig = Field(
+        default_factory=FidelityConfig, description="how far a candidate's training is followed"
+    )
     max_fidelity: Literal["estimate", "csynth", "vsynth", "cosim"] = Field(
         default="estimate",
         description="how far costs are followed: estimate alone; csynth synthesises members of the front while the "
@@ -148,6 +147,15 @@ class StudyConfig(Section):
         description="candidates that are rounded without training before the search, milliseconds each; those that dominate "
         "most, at most 12, enter as trials after the uniform baselines, trained where method has qat. 0 scouts none",
         examples=[400],
+    )
+    gradient: Integer = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="epochs of one training along which the widths themselves move, by gradient, against a growing price of "
+        "EBOPs; of the candidates that it passes at most 12 enter as trials after the uniform baselines, with the weights "
+        "that they had there. 0 does none",
+        examples=[20],
     )
     seed: Integer = Field(
         default=1,
@@ -243,7 +251,7 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
-        self._check_metric()
+        check_metric(self.metric, self.constraints, self.task, self._ranked_tasks())
         self._check_limits()
         if "crossentropy" in self.training.loss and self._tasks() != {"regression"}:
             # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
@@ -253,36 +261,6 @@ class StudyConfig(Section):
                 "that fits",
             )
         return self
-
-    def _check_metric(self) -> None:
-        name, bounds = self.metric.name, self.constraints
-        chosen = self.metric.output
-        if isinstance(self.task, dict) and chosen is not None and chosen not in self.task:
-            raise at(
-                "metric.output", f"= {chosen!r} isn't an output that task names: {nearest(chosen, self.task)}"
-            )
-        wrong = sorted(task for task in self._ranked_tasks() if task not in _TASKS_OF.get(name, (task,)))
-        if wrong:
-            fitting = [one for one, fits in _TASKS_OF.items() if wrong[0] in fits]
-            remedy = (
-                "set metric.output to an output that it fits"
-                if len(self._ranked_tasks()) > 1
-                else f"use {' or '.join(fitting)}, or file.py:function"
-            )
-            raise at("metric", f"= {name!r} doesn't fit task {wrong[0]}: {remedy}")
-        in_unit_interval = name in ("accuracy", "roc_auc")
-        worst = bounds.metric.value if bounds.metric else None
-        if worst is not None and in_unit_interval and not 0 <= worst < 1:
-            hint = f": write {worst / 100:g}" if 1 < worst <= 100 else ""
-            raise at("constraints.metric", f"= {worst:g} can't be met, {name} lies within 0..1{hint}")
-        if worst is not None and name == "mse" and worst < 0:
-            raise at("constraints.metric", f"= {worst:g} can't be met, mse is never negative")
-        drop = bounds.metric_drop.value if bounds.metric_drop else 0.0
-        if in_unit_interval and drop >= 1:
-            raise at(
-                "constraints.metric_drop",
-                f"= {drop:g} allows anything, {name} lies within 0..1: write {drop / 100:g}, say",
-            )
 
     def _check_limits(self) -> None:
         from bitfront.hls.parts import part

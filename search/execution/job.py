@@ -16,8 +16,10 @@ from bitfront.hls.estimate import Correction
 from bitfront.spaces import BitfrontError, Candidate, Weights
 
 from ..evaluation import Evaluation, Kind
+from ..promotion import Promotion
 
 if TYPE_CHECKING:
+    from ..training import Start
     from ..workbench import Workbench
 
 LOG_LINES = 60
@@ -35,6 +37,10 @@ class Job:
     kind: Kind = "search"
     correction: Correction | None = None
     """What the study's syntheses say so far; limits are checked on estimates that it corrects."""
+    promotion: Promotion | None = None
+    """Decides how far the candidate is trained; wholly where None."""
+    start: Start | None = None
+    """Trained weights of its nearest neighbour; the float model's where None."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,9 @@ def evaluate(bench: Workbench, job: Job) -> Outcome:
     """
     try:
         bench.correction = job.correction or bench.correction
-        return Outcome(*bench.evaluate(job.number, job.params, job.kind))
+        return Outcome(
+            *bench.evaluate(job.number, job.params, job.kind, promotion=job.promotion, start=job.start)
+        )
     except BuildError as error:
         return failure(job, f"compiler: {error}", error.log)
     except BitfrontError as error:

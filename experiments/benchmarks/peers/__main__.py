@@ -1,0 +1,119 @@
+"""Command line: run the peers on the tasks, judge, and write table, figure and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from bitfront.spaces import BitfrontError, UserError
+
+from ..speed import environment
+from .environments import PACKAGES
+from .judge import Found, Judge
+from .outcome import Box, Course, draw, reached, table
+from .tasks import SEQUENTIAL, Task
+
+PEERS = {
+    "bitfront": "",
+    "bitfront, gradient": "",
+    "random": "",
+    "nsga2, rebuilt": "rebuilt.py",
+    "autoqkeras": "autoqkeras.py",
+    "hgq2": "hgq2_sweep.py",
+}
+"""Peer -> the script that searches, where it isn't bitfront."""
+TASKS = ("jets_mlp", "digits_cnn", "top_tagging_gru", "top_tagging_transformer")
+WORST_SHARE = 0.8
+"""Scores below this share of the float model's lead over a blind guess count for nothing."""
+
+
+def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found]:
+    """Let one peer search one task, and return its candidates as the judge scores them.
+
+    Raises:
+        UserError: when the peer's environment is missing, or its script fails.
+    """
+    if not PEERS[peer]:
+        from .own import search
+
+        return search(task, peer, seconds)
+    name = {"autoqkeras": "autoqkeras", "hgq2": "hgq2"}.get(peer)
+    python = environments.resolve() / name / "bin" / "python" if name else Path(sys.executable)
+    if not python.exists():
+        raise UserError(
+            f"{python} is missing: python -m bitfront.experiments.benchmarks.peers.environments {environments}."
+        )
+    out = task.folder / peer.replace(", ", "-")
+    script = Path(__file__).with_name(PEERS[peer])
+    log = task.folder / f"{script.stem}.log"
+    with log.open("w") as file:
+        done = subprocess.run(
+            [str(python), str(script), str(task.write()), str(out), "--seconds", str(seconds)],
+            stdout=file,
+            stderr=file,
+            check=False,
+        )
+    if done.returncode:
+        raise UserError(f"{peer} ended with {done.returncode} on {task.name}: see {log}.")
+    return Judge(task).scored(out)
+
+
+def worst_of(task: Task) -> float:
+    """Return the test metric from which on a candidate counts."""
+    bench = task.bench
+    return bench.blind_score() + WORST_SHARE * (bench.float_test_score() - bench.blind_score())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bitfront.experiments.benchmarks.peers", description="bitfront beside its peers."
+    )
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["jets_mlp", "digits_cnn"])
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS), help="which (all)")
+    parser.add_argument("--seeds", type=int, default=3, help="float models, each searched by every peer (3)")
+    parser.add_argument(
+        "--minutes", type=float, default=4.0, help="CPU minutes of each search, wall-clock on a free core (4)"
+    )
+    parser.add_argument(
+        "--environments", type=Path, default=Path("peers-environments"), help=f"holds {', '.join(PACKAGES)}"
+    )
+    parser.add_argument("--out", type=Path, default=Path("peers"), help="folder for the results")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    seconds = 60 * options.minutes
+    courses: list[Course] = []
+    worst: dict[str, list[float]] = {}
+    try:
+        if options.seeds < 1 or seconds <= 0:
+            raise UserError("--seeds and --minutes must be positive.")
+        for name in options.tasks:
+            for seed in range(1, options.seeds + 1):
+                task = Task(name, seed, options.out.resolve() / f"{name}-{seed}")
+                worst.setdefault(name, []).append(worst_of(task))
+                for peer in options.peers:
+                    if PEERS[peer] and name not in SEQUENTIAL:
+                        continue  # no rule that rebuilds this model in the peer's layers
+                    found = run(task, peer, seconds, options.environments)
+                    courses.append(Course(name, peer, seed, tuple(found)))
+                    print(f"{name}, seed {seed}, {peer}: {len(found)} candidates", flush=True)
+                    told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
+                    (options.out / "peers.json").write_text(json.dumps(told) + "\n")
+    except BitfrontError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    boxes = {n: Box.of([c for c in courses if c.task == n], min(worst[n])) for n in options.tasks}
+    draw(courses, boxes, seconds, options.out / "peers.png")
+    print(table(courses, boxes, seconds))
+    print(reached(courses, boxes, seconds))
+    print(f"\n{options.seeds} seeds. {environment()}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

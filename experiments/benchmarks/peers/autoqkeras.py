@@ -1,0 +1,173 @@
+"""AutoQKeras (QKeras 0.9, Keras 2) in an environment of its own: Bayesian optimization of its one score.
+
+`PYTHON_OF_AUTOQKERAS autoqkeras.py TASK_FOLDER OUT --seconds 240`; `environments.py` builds the environment. The score
+weighs accuracy against bits; since it is one number, the time is divided among three weights of it (`stress`), each a
+run of its own. Every model that it trains is a candidate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from candidates import KERNELS, Candidates, read_task
+
+STRESSES = (1.0, 0.3, 0.1)
+"""Weights of the size: a smaller one asks for smaller models."""
+MENU = {
+    "kernel": {f"quantized_bits({w},{1 if w == 2 else 0},1,alpha=1.0)": w for w in range(2, 9)},
+    "bias": {"quantized_bits(8,3,1,alpha=1.0)": 8},
+    "activation": {f"quantized_relu({w},{i})": w for w, i in ((2, 1), (3, 1), (4, 2), (6, 2), (8, 3))},
+    "linear": {"quantized_bits(16,6,1,alpha=1.0)": 16},
+}
+LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
+
+
+class Spent(Exception):
+    """The time is over."""
+
+
+def float_model(facts: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """Return the task's float model, each activation a layer of its own so that AutoQKeras searches it."""
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    x = inputs = layers.Input(facts["shape"])
+    for layer in facts["layers"]:
+        if layer["kind"] == "Dense":
+            x = layers.Dense(layer["units"], name=layer["name"])(x)
+        elif layer["kind"] == "Conv2D":
+            shape = {key: layer[key] for key in ("kernel_size", "strides", "padding")}
+            x = layers.Conv2D(layer["filters"], name=layer["name"], **shape)(x)
+        elif layer["kind"] == "MaxPooling2D":
+            x = layers.MaxPooling2D(layer["pool_size"], strides=layer["strides"], padding=layer["padding"])(x)
+        else:
+            x = getattr(layers, layer["kind"])()(x)
+        if layer["kind"] in KERNELS and layer["activation"] != "linear":
+            x = layers.Activation(layer["activation"], name=f"{layer['name']}_{layer['activation']}")(x)
+    model = tf.keras.Model(inputs, x)
+    model.set_weights([arrays[f"w{i}"] for i in range(len(model.get_weights()))])
+    return model
+
+
+def types_of(model: Any, facts: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return the types of a model that AutoQKeras built, as the judge reads them."""
+    found: dict[str, Any] = {}
+    for layer in facts["layers"]:
+        if layer["kind"] not in KERNELS:
+            continue
+        name = layer["name"]
+        kernel, bias = model.get_layer(name).get_quantizers()[:2]
+        found[f"{name}/weight"] = [int(kernel.bits), int(kernel.integer) + 1, True]
+        found[f"{name}/bias"] = [int(bias.bits), int(bias.integer) + 1, True]
+        if layer["activation"] == "relu":
+            relu = model.get_layer(f"{name}_relu").quantizer
+            found[f"{name}_relu/result"] = [int(relu.bits), int(relu.integer), False]
+    return found
+
+
+def weights_of(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return kernels and biases as the judge reads them."""
+    found: dict[str, Any] = {}
+    for layer in facts["layers"]:
+        if layer["kind"] in KERNELS:
+            kernel, bias = model.get_layer(layer["name"]).get_weights()
+            found |= {f"{layer['name']}/weight": kernel, f"{layer['name']}/bias": bias}
+    return found
+
+
+def search(folder: Path, out: Path, seconds: float) -> None:
+    """Search for so long and leave the candidates in `out`."""
+    import keras_tuner
+    import tensorflow as tf
+    from qkeras.autoqkeras import AutoQKeras
+
+    facts, arrays = read_task(folder)
+    tf.keras.utils.set_random_seed(facts["seed"])
+    found = Candidates(out, seconds)
+    done = 0
+    limit = {"Dense": [8, 8, 16], "Conv2D": [8, 8, 16], "Activation": [8]}
+    end = 0.0
+
+    class Tuner(keras_tuner.BayesianOptimization):
+        """Keeps every model that was trained, and stops when its share of the time is spent."""
+
+        def __init__(self, hypermodel: Any, autoqkeras_config: Any = None, **kwargs: Any) -> None:
+            super().__init__(hypermodel, **kwargs)
+
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal done
+            if found.elapsed >= end:
+                raise Spent
+            model = self.hypermodel.build(trial.hyperparameters)
+            history = model.fit(*args, **kwargs)
+            done += 1
+            own = float(max(history.history["val_acc"]))
+            found.add(done, weights_of(model, facts), types=types_of(model, facts), own=own)
+            return {key: values[-1] for key, values in history.history.items()}
+
+    for position, stress in enumerate(STRESSES, 1):
+        end = seconds * position / len(STRESSES)
+        goal = {
+            "type": "bits",
+            "params": {
+                "delta_p": 8.0,
+                "delta_n": 8.0,
+                "rate": 2.0,
+                "stress": stress,
+                "input_bits": 8,
+                "output_bits": 16,
+                "ref_bits": 8,
+                "config": {"default": ["parameters", "activations"]},
+            },
+        }
+        model = float_model(facts, arrays)
+        model.compile(
+            tf.keras.optimizers.Adam(facts["learning_rate"]), LOSSES[facts["task"]], metrics=["acc"]
+        )
+        with tempfile.TemporaryDirectory() as place:
+            searcher = AutoQKeras(
+                model,
+                metrics=["acc"],
+                custom_objects={},
+                goal=goal,
+                output_dir=str(Path(place) / "tuner"),
+                mode="bayesian",
+                custom_tuner=Tuner,
+                transfer_weights=True,
+                activation_bits=8,
+                limit=limit,
+                tune_filters="none",
+                tune_filters_exceptions="",
+                quantization_config=MENU,
+                max_trials=10_000,
+                seed=facts["seed"],
+            )
+            try:
+                searcher.tuner.search(
+                    arrays["rounded_x_train"],
+                    arrays["y_train"],
+                    batch_size=facts["batch_size"],
+                    epochs=facts["epochs"],
+                    validation_data=(arrays["rounded_x_val"], arrays["y_val"]),
+                    verbose=0,
+                )
+            except Spent:
+                continue
+    found.write()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="AutoQKeras on a task.")
+    parser.add_argument("task", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, required=True)
+    options = parser.parse_args()
+    search(options.task, options.out, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

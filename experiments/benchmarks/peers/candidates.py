@@ -1,0 +1,57 @@
+"""What a peer leaves for the judge, and the clock it keeps; needs NumPy alone, since peers have other environments.
+
+The clock is that of the process: CPU seconds of all its threads, which on one core are those of the wall where nothing
+else runs, and stay what they are where something does.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KERNELS = {"Dense", "Conv2D"}
+"""Layers with a kernel and a bias."""
+
+
+class Candidates:
+    """Collects candidates; `stop` is true once the time is spent."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.folder, self.seconds = folder, seconds
+        self._began = time.process_time()
+        self._rows: list[dict[str, Any]] = []
+        self._arrays: dict[str, Any] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """CPU seconds since the search began."""
+        return time.process_time() - self._began
+
+    @property
+    def stop(self) -> bool:
+        """Whether the time is spent."""
+        return self.elapsed >= self.seconds
+
+    def add(self, trainings: float, arrays: dict[str, Any], *, at: float | None = None, **row: Any) -> None:
+        """Keep a candidate; one that came after the time was spent is dropped."""
+        at = self.elapsed if at is None else at
+        if at <= self.seconds:
+            number = len(self._rows)
+            self._rows.append({"seconds": at, "trainings": trainings, **row})
+            self._arrays |= {f"{number}/{key}": np.asarray(value) for key, value in arrays.items()}
+
+    def write(self) -> None:
+        """Write `candidates.json` and `candidates.npz`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(self.folder / "candidates.npz", **self._arrays)
+        (self.folder / "candidates.json").write_text(json.dumps(self._rows) + "\n")
+
+
+def read_task(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a task's facts and arrays."""
+    with np.load(folder / "task.npz", allow_pickle=False) as arrays:
+        return json.loads((folder / "task.json").read_text()), dict(arrays)

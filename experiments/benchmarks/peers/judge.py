@@ -1,0 +1,111 @@
+"""The judge: every peer's candidates, by the bit-true model where it can hold them, on the same splits and one cost.
+
+EBOPs count, for every product, the bits of the constant between its first and last one times the width of the other
+operand (HGQ, arXiv 2405.00645, without biases). Widths per weight and per activation, which HGQ2 has and the bit-true
+model has not, are counted by the same rule where they were trained; their scores are HGQ2's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitfront.hls import resolve
+from bitfront.spaces import FixedPoint, Weights
+
+from .tasks import INPUT_BITS, Task
+
+RESULT_BITS = 16
+"""Of a last layer's result where a peer leaves it in float."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A candidate as the judge scores it."""
+
+    seconds: float
+    """CPU seconds since the peer began to search (see `candidates`)."""
+    trainings: float
+    """Whole trainings spent until then: epochs over those of one."""
+    val: float
+    test: float
+    ebops: float
+    lut: float | None = None
+    """Estimate; None for widths per weight, which the estimator doesn't take."""
+    own: float | None = None
+    """The validation metric that the peer itself computed, where it did."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores the candidates that a peer left in a folder."""
+
+    task: Task
+
+    def scored(self, folder: Path) -> list[Found]:
+        """Return the candidates of `candidates.json` and `candidates.npz`, in their order.
+
+        A row has `seconds` and `trainings`, and either `types` (tensor -> width, integer bits with the sign's, signed)
+        with weights `NUMBER/NODE/ROLE`, or `ebops` with the outputs `NUMBER/val` and `NUMBER/test`.
+        """
+        rows = json.loads((folder / "candidates.json").read_text())
+        with np.load(folder / "candidates.npz", allow_pickle=False) as arrays:
+            content: dict[int, dict[str, Any]] = {}
+            for key in arrays.files:
+                number, rest = key.split("/", 1)
+                content.setdefault(int(number), {})[rest] = arrays[key]
+        return [
+            self._typed(row, content[i]) if "types" in row else self._given(row, content[i])
+            for i, row in enumerate(rows)
+        ]
+
+    def _given(self, row: Mapping[str, Any], outputs: Mapping[str, Any]) -> Found:
+        bench = self.task.bench
+        val, test = (
+            self.task.problem.ranking(getattr(bench.problem.data, f"y_{split}"), [outputs[split]])
+            for split in ("val", "test")
+        )
+        return Found(row["seconds"], row["trainings"], val, test, row["ebops"], own=row.get("own"))
+
+    def _typed(self, row: Mapping[str, Any], arrays: Mapping[str, Any]) -> Found:
+        bench = self.task.bench
+        weights: dict[str, dict[str, Any]] = {}
+        for key, value in arrays.items():
+            node, _, role = key.rpartition("/")
+            weights.setdefault(node, {})[role] = value
+        wanted = {
+            key: FixedPoint(w, i, signed, "RND_CONV", "SAT") for key, (w, i, signed) in row["types"].items()
+        }
+        types = self.types(wanted, weights)
+        candidate = bench.space.candidate(bench.space.uniform(INPUT_BITS, "qat"))
+        cost = bench.cost(candidate, types, weights)
+        val, test = (bench.score(bench.outputs(types, weights, split), split) for split in ("val", "test"))
+        return Found(
+            row["seconds"], row["trainings"], val, test, float(cost.ebops), float(cost.lut), row.get("own")
+        )
+
+    def types(self, wanted: Mapping[str, FixedPoint], weights: Weights) -> dict[str, FixedPoint]:
+        """Return every type of a design that has the `wanted` ones: inputs as given to all, sums lossless."""
+        bench = self.task.bench
+        widths = dict(bench.space.candidate(bench.space.uniform(INPUT_BITS, "qat")).widths)
+        for output in bench.graph.outputs:
+            widths[f"{output}/result"] = RESULT_BITS
+        widths |= {key: kind.width for key, kind in wanted.items()}
+        fixed = {key: kind for key, kind in wanted.items() if not key.endswith("/result")}
+
+        def resolved(shifts: Mapping[str, int]) -> dict[str, FixedPoint]:
+            found = resolve(
+                bench.graph, widths, bench.calibration, shifts=shifts, weights=weights, weight_types=fixed
+            )
+            return dict(found)
+
+        first = resolved({})
+        shifts = {
+            key: kind.integer - first[key].integer for key, kind in wanted.items() if key.endswith("/result")
+        }
+        return resolved({key: shift for key, shift in shifts.items() if shift})

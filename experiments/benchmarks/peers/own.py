@@ -1,0 +1,96 @@
+"""bitfront's own searches: as it comes, with gradient seeds, and at random over the same space."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from types import TracebackType
+
+import numpy as np
+
+from bitfront.search import run_study
+from bitfront.search.store import StudyStore
+from bitfront.spaces import FixedPoint
+
+from .judge import Found
+from .tasks import Task
+
+WAYS = {
+    "bitfront": (),
+    "bitfront, gradient": ("gradient=AUTO",),
+    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0"),
+}
+"""Settings beyond the study's; AUTO stands for the epochs of four whole trainings."""
+PATH_TRAININGS = 4
+TICK = 0.05
+"""Seconds between two readings of the clock."""
+
+
+class Clock(threading.Thread):
+    """Knows which CPU second of this process a moment of the wall was, and ends a search that has had its share.
+
+    `begin` starts the counting; after `seconds` of it the main thread is interrupted, as by Ctrl-C.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._seconds, self._ended = seconds, threading.Event()
+        self._readings = [(time.time(), time.process_time())]
+        self._from: float | None = None
+
+    def run(self) -> None:
+        """Read the clock until the end."""
+        while not self._ended.wait(TICK):
+            self._readings.append((time.time(), time.process_time()))
+            if self._from is not None and self._readings[-1][1] - self._from > self._seconds:
+                self._from = None
+                _thread.interrupt_main()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._from = time.process_time()
+
+    def at(self, moment: float) -> float:
+        """Return the CPU seconds of this process at a moment of the wall (`time.time`)."""
+        walls, seconds = zip(*self._readings, strict=True)
+        return float(np.interp(moment, walls, seconds))
+
+    def __enter__(self) -> Clock:
+        self.start()
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._ended.set()
+        self.join()
+
+
+def search(task: Task, way: str, seconds: float) -> list[Found]:
+    """Search for so many CPU seconds, and return all candidates that were scored in that time.
+
+    The float model is trained beforehand for every peer; building the bit-true model, scouting and all overhead of the
+    search count.
+    """
+    epochs = task.problem.config.training.epochs
+    settings = [text.replace("AUTO", str(PATH_TRAININGS * epochs)) for text in WAYS[way]]
+    config = task.config(f"name={way.replace(', ', '-')}", *settings)
+    store = StudyStore(task.folder / config.name)
+    store.set_aside()
+    store.folder.mkdir()
+    for name in ("float_weights.npz", "float.keras"):
+        (store.folder / name).write_bytes((task.folder / "float" / name).read_bytes())
+    with Clock(seconds) as clock:
+        clock.begin()
+        began = time.process_time()
+        result = run_study(config, task.study_folder, trials=1_000_000, wall=100 * seconds)
+    spent = float(PATH_TRAININGS) if "gradient" in way else 0.0
+    found = []
+    for e in sorted(result.evaluations, key=lambda e: e.number):
+        spent += sum(row["epoch"] > 0 for row in e.history) / epochs
+        written = (result.folder / "trials" / f"{e.number:05d}" / "precision.json").stat().st_mtime
+        at = clock.at(written) - began
+        if e.status == "complete" and at <= seconds:
+            types = {key: FixedPoint.parse(text) for key, text in e.precision.items()}
+            test = task.bench.test_score(types, store.weights(e.number))
+            found.append(Found(at, spent, e.score, test, e.resources["ebops"], e.resources["lut"]))
+    return found

@@ -1,0 +1,158 @@
+"""NSGA-II over QKeras models that are built, traced and trained anew every trial, as SNAC-Pack does.
+
+`python rebuilt.py TASK_FOLDER OUT --seconds 240`, in bitfront's environment (qkeras-v3, Optuna); bitfront isn't used.
+Optuna's settings are its defaults (a population of 50), widths are categorical as there. The objectives are the
+validation metric (accuracy) and the bit operations: products of the widths of weights and inputs, summed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from candidates import KERNELS, Candidates, read_task
+
+WEIGHTS = {2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0, 8: 0}
+"""Width of weights -> integer bits without the sign's."""
+RESULTS = {2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 3, 8: 3}
+"""Width of what a ReLU gives -> its integer bits."""
+BIASES = (8, 3)
+"""Width and integer bits of biases, which are not searched."""
+LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
+
+
+def layers_of(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the layers with a kernel."""
+    return [layer for layer in facts["layers"] if layer["kind"] in KERNELS]
+
+
+def types_of(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> dict[str, list[Any]]:
+    """Return the candidate's types as the judge reads them; `chosen`: layer and role -> width, integer bits."""
+    found: dict[str, list[Any]] = {}
+    for layer in layers_of(facts):
+        name = layer["name"]
+        width, integer = chosen[f"{name}/weight"]
+        found[f"{name}/weight"] = [width, integer + 1, True]
+        width, integer = chosen.get(f"{name}/bias", BIASES)
+        found[f"{name}/bias"] = [width, integer + 1, True]
+        if layer["activation"] == "relu":
+            width, integer = chosen[f"{name}/result"]
+            found[f"{name}_relu/result"] = [width, integer, False]
+    return found
+
+
+def build(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> Any:
+    """Return the quantized model of a candidate."""
+    import keras
+    import qkeras
+
+    def bits(key: str) -> Any:
+        width, integer = chosen.get(key, BIASES)
+        return qkeras.quantized_bits(width, integer, keep_negative=True, alpha=1.0)
+
+    model = keras.Sequential([keras.Input(facts["shape"])])
+    for layer in facts["layers"]:
+        name = layer["name"]
+        if layer["kind"] in KERNELS:
+            shared = {"kernel_quantizer": bits(f"{name}/weight"), "bias_quantizer": bits(f"{name}/bias")}
+            if layer["kind"] == "Dense":
+                model.add(qkeras.QDense(layer["units"], name=name, **shared))
+            else:
+                shape = {key: layer[key] for key in ("strides", "padding")}
+                kernel = layer["kernel_size"]
+                model.add(qkeras.QConv2D(layer["filters"], kernel, name=name, **shape, **shared))
+            if layer["activation"] == "relu":
+                model.add(qkeras.QActivation(qkeras.quantized_relu(*chosen[f"{name}/result"])))
+            elif layer["activation"] != "linear":
+                model.add(keras.layers.Activation(layer["activation"]))
+        elif layer["kind"] == "MaxPooling2D":
+            model.add(
+                keras.layers.MaxPooling2D(
+                    layer["pool_size"], strides=layer["strides"], padding=layer["padding"]
+                )
+            )
+        else:
+            model.add(getattr(keras.layers, layer["kind"])())
+    return model
+
+
+def weights_of(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return kernels and biases as the judge reads them."""
+    found: dict[str, Any] = {}
+    for layer in layers_of(facts):
+        kernel, bias = model.get_layer(layer["name"]).get_weights()
+        found |= {f"{layer['name']}/weight": kernel, f"{layer['name']}/bias": bias}
+    return found
+
+
+def bit_operations(facts: dict[str, Any], chosen: dict[str, tuple[int, int]], model: Any) -> float:
+    """Return the sum over layers of multiplications times both widths; inputs have 8 bits."""
+    total, width = 0.0, 8
+    for layer in layers_of(facts):
+        built = model.get_layer(layer["name"])
+        positions = int(np.prod(built.output.shape[1:-1])) if layer["kind"] == "Conv2D" else 1
+        total += positions * int(np.prod(built.kernel.shape)) * chosen[f"{layer['name']}/weight"][0] * width
+        width = chosen.get(f"{layer['name']}/result", (width, 0))[0]
+    return total
+
+
+def search(folder: Path, out: Path, seconds: float) -> None:
+    """Search for so long and leave the candidates in `out`."""
+    import keras
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    facts, arrays = read_task(folder)
+    start = [arrays[f"w{i}"] for i in range(sum(key[0] == "w" and key[1:].isdigit() for key in arrays))]
+    keras.utils.set_random_seed(facts["seed"])
+    found = Candidates(out, seconds)
+    study = optuna.create_study(
+        directions=["maximize", "minimize"], sampler=optuna.samplers.NSGAIISampler(seed=facts["seed"])
+    )
+    done = 0
+    while not found.stop:
+        trial = study.ask()
+        chosen: dict[str, tuple[int, int]] = {}
+        for layer in layers_of(facts):
+            for role, menu in (("weight", WEIGHTS), ("result", RESULTS)):
+                if role == "weight" or layer["activation"] == "relu":
+                    key = f"{layer['name']}/{role}"
+                    width = trial.suggest_categorical(key, list(menu))
+                    chosen[key] = (width, menu[width])
+        model = build(facts, chosen)
+        model.set_weights(start)
+        model.compile(
+            keras.optimizers.Adam(facts["learning_rate"]), LOSSES[facts["task"]], metrics=["accuracy"]
+        )
+        target = arrays["y_train"] if facts["task"] == "multiclass" else arrays["y_train"].reshape(-1, 1)
+        model.fit(
+            arrays["rounded_x_train"],
+            target,
+            batch_size=facts["batch_size"],
+            epochs=facts["epochs"],
+            verbose=0,
+        )
+        output = model.predict(arrays["rounded_x_val"], batch_size=2048, verbose=0)
+        guessed = output.argmax(1) if facts["task"] == "multiclass" else output[:, 0] > 0.5
+        own = float(np.mean(guessed == arrays["y_val"].ravel()))
+        study.tell(trial, [own, bit_operations(facts, chosen, model)])
+        done += 1
+        found.add(done, weights_of(model, facts), types=types_of(facts, chosen), own=own)
+        keras.backend.clear_session()
+    found.write()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="NSGA-II over rebuilt QKeras models.")
+    parser.add_argument("task", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, required=True)
+    options = parser.parse_args()
+    search(options.task, options.out, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

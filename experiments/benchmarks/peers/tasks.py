@@ -1,0 +1,119 @@
+"""A task: a ready study with its float model trained once a seed, as files that every peer reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bitfront.spaces import UserError
+
+if TYPE_CHECKING:
+    from bitfront.search import Problem, Workbench
+
+INPUT_BITS = 8
+"""Bits of the inputs that peers without a quantizer for them are given; bitfront and HGQ2 choose their own."""
+SEQUENTIAL = ("jets_mlp", "digits_cnn")
+"""Tasks whose models the peers' own layers can rebuild."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A ready study with one seed; files lie in `folder`."""
+
+    name: str
+    seed: int
+    folder: Path
+
+    def settings(self, *more: str) -> list[str]:
+        """Return overrides of the study file: metric against EBOPs, no limits but the study's, nothing tracked."""
+        fixed = [f"seed={self.seed}", f"output={self.folder}", "tracking.enabled=false", "cache=0"]
+        return [*fixed, "objectives=[metric,ebops]", *more]
+
+    @cached_property
+    def bench(self) -> Workbench:
+        """The study's workbench; its float model is trained on first use and kept.
+
+        Raises:
+            UserError: there is no such ready study.
+        """
+        from bitfront.search import Workbench
+        from bitfront.search.progress import Progress
+        from bitfront.search.store import StudyStore
+
+        store = StudyStore(self.folder / "float")
+        store.folder.mkdir(parents=True, exist_ok=True)
+        return Workbench(store.open(self.config("name=float"), self.study_folder, Progress()))
+
+    def config(self, *more: str) -> Any:
+        """Return the study's configuration with these overrides."""
+        from bitfront.search import load_study
+
+        return load_study(self.study_folder / "study.yaml", self.settings(*more))
+
+    @property
+    def study_folder(self) -> Path:
+        """Where the ready study's files are."""
+        from bitfront.experiments.gallery import gallery
+
+        study = next((s for s in gallery() if s.name == self.name), None)
+        if study is None:
+            known = ", ".join(s.name for s in gallery())
+            raise UserError(f"There is no ready study {self.name!r}: there are {known}.")
+        return study.folder
+
+    @property
+    def problem(self) -> Problem:
+        """Model, data and metric."""
+        return self.bench.problem
+
+    @cached_property
+    def input_type(self) -> Any:
+        """Type of the inputs that peers are given."""
+        bench = self.bench
+        candidate = bench.space.candidate(bench.space.uniform(INPUT_BITS, "ptq"))
+        return bench.types(candidate)[f"{bench.graph.inputs[0]}/result"]
+
+    def rounded(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return inputs in that type."""
+        kind = self.input_type
+        steps = np.clip(np.round(x / kind.step), kind.min / kind.step, kind.max / kind.step)
+        return np.asarray(steps * kind.step, np.float32)
+
+    def write(self) -> Path:
+        """Write `task.json` and `task.npz`, what a peer gets, and return the folder.
+
+        The test labels stay here: a peer predicts, the judge scores.
+        """
+        data, training = self.problem.data, self.problem.config.training
+        layers = [
+            {"kind": type(layer).__name__, **_wanted(layer.get_config())}
+            for layer in self.problem.model.layers
+            if type(layer).__name__ != "InputLayer"
+        ]
+        (output,) = self.problem.outputs.values()
+        facts = {
+            "layers": layers,
+            "task": output.task,
+            "shape": list(data.x_train[0].shape[1:]),
+            "epochs": training.epochs,
+            "batch_size": training.batch_size,
+            "learning_rate": training.learning_rate,
+            "seed": self.seed,
+        }
+        arrays = {"x_train": data.x_train[0], "x_val": data.x_val[0], "x_test": data.x_test[0]}
+        arrays |= {f"rounded_{key}": self.rounded(value) for key, value in arrays.items()}
+        arrays |= {"y_train": data.y_train[0], "y_val": data.y_val[0]}
+        arrays |= {f"w{i}": w for i, w in enumerate(self.problem.model.get_weights())}
+        np.savez(self.folder / "task.npz", **arrays)  # type: ignore[arg-type]
+        (self.folder / "task.json").write_text(json.dumps(facts) + "\n")
+        return self.folder
+
+
+def _wanted(config: dict[str, Any]) -> dict[str, Any]:
+    keys = ("name", "units", "filters", "kernel_size", "pool_size", "activation", "padding", "strides")
+    return {key: config[key] for key in keys if key in config}

@@ -1,0 +1,156 @@
+"""What each way of searching pays: hypervolume against whole trainings and against time, on ready studies.
+
+python -m bitfront.experiments.benchmarks.strategies --studies jets_mlp digits_cnn --seeds 3 --trainings 40
+
+Every way searches the same float model with the same space, objectives (metric and EBOPs) and box, until it has spent
+its trainings: epochs over those of a whole training, scouting's rounding not counted, the gradient path's epochs
+counted. The hypervolume is that of the validation scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitfront.spaces import BitfrontError, UserError
+
+from .speed import environment
+
+WAYS: Mapping[str, tuple[str, ...]] = {
+    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0"),
+    "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0"),
+    "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0"),
+    "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0"),
+    "promotion": ("sampler=tpe", "fidelity.least_gain=0.0005"),
+    "promotion, nearest": ("sampler=tpe", "fidelity.least_gain=0.0005", "fidelity.start=nearest"),
+    "promotion, gradient": ("sampler=tpe", "fidelity.least_gain=0.0005", "gradient=AUTO"),
+    "all": ("sampler=tpe", "gradient=AUTO", "fidelity.start=nearest", "fidelity.least_gain=0.0005"),
+}
+"""Settings of each way; AUTO stands for the epochs of four whole trainings."""
+PATH_TRAININGS = 4
+TRIALS_A_TRAINING = 4
+"""Trials that each way gets at most for every training; some half of them train."""
+TRIALS = (40, 80)
+"""Trials after which it is told, whatever they trained."""
+MARKS = (10, 20, 40, 80, 160)
+"""Trainings after which the hypervolume is told."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A way of searching with one seed: trainings spent, seconds and hypervolume after each trial."""
+
+    study: str
+    way: str
+    seed: int
+    trainings: tuple[float, ...]
+    seconds: tuple[float, ...]
+    hypervolume: tuple[float, ...]
+
+    def after(self, trainings: float) -> float:
+        """Return the hypervolume once so many trainings were spent, 0 before the first trial."""
+        position = int(np.searchsorted(self.trainings, trainings + 1e-9, "right"))
+        return self.hypervolume[position - 1] if position else 0.0
+
+
+def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
+    """Search a ready study in one way; the study stays in `out`.
+
+    Raises:
+        UserError: there is no such ready study.
+    """
+    from bitfront.experiments.gallery import gallery
+    from bitfront.search import load_study, run_study
+    from bitfront.search.front import hypervolume_history
+    from bitfront.search.reference import Reference
+
+    study = next((s for s in gallery() if s.name == name), None)
+    if study is None:
+        raise UserError(
+            f"There is no ready study {name!r}: there are {', '.join(s.name for s in gallery())}."
+        )
+    epochs = load_study(study.file).training.epochs
+    settings = [text.replace("AUTO", str(PATH_TRAININGS * epochs)) for text in WAYS[way]]
+    asked = [f"name={name}-{way.replace(', ', '-')}-{seed}", f"seed={seed}", f"output={out}", "cache=0"]
+    asked += ["objectives=[metric,ebops]", "tracking.enabled=false", "budget.wall=24h", *settings]
+    config = load_study(study.file, asked)
+    path = PATH_TRAININGS if any("gradient" in text for text in settings) else 0
+    result = run_study(config, study.folder, trials=TRIALS_A_TRAINING * trainings)
+    evaluations = sorted(result.evaluations, key=lambda e: e.number)
+    used = np.cumsum([path * (e.number == 0) + _trained(e) / epochs for e in evaluations])
+    reference = Reference.read(result.folder)
+    history = hypervolume_history(evaluations, reference.objectives, reference.box)
+    seconds = np.cumsum([sum(e.seconds.values()) for e in evaluations])
+    return Course(
+        name, way, seed, tuple(map(float, used)), tuple(map(float, seconds)), tuple(v for _, v in history)
+    )
+
+
+def _trained(evaluation: Any) -> int:
+    return sum(row["epoch"] > 0 for row in evaluation.history)
+
+
+def table(courses: Sequence[Course], trainings: int) -> str:
+    """Return a Markdown table a study: hypervolume after some trainings, and at the end; medians, lowest and highest."""
+    lines = []
+    for study in dict.fromkeys(c.study for c in courses):
+        marks = [m for m in MARKS if m < trainings] + [trainings]
+        lines += [f"**{study}**", ""]
+        heads = [f"{m} trainings" for m in marks] + [f"{m} trials" for m in TRIALS]
+        lines += [f"| way | {' | '.join(heads)} | s of evaluation |"]
+        lines += ["|---|" + "---:|" * (len(heads) + 1)]
+        for way in dict.fromkeys(c.way for c in courses):
+            rows = [c for c in courses if (c.study, c.way) == (study, way)]
+            cells = [_spread(c.after(mark) for c in rows) for mark in marks]
+            spent = [float(np.interp(trainings, c.trainings, c.seconds)) for c in rows]
+            cells += [_spread(c.hypervolume[min(n, len(c.hypervolume)) - 1] for c in rows) for n in TRIALS]
+            lines.append(f"| {way} | {' | '.join(cells)} | {np.median(spent):.1f} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _spread(values: Iterable[float]) -> str:
+    found = sorted(values)
+    return f"{np.median(found):.4f} ({found[0]:.4f}-{found[-1]:.4f})"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bitfront.experiments.benchmarks.strategies",
+        description="Hypervolume against trainings for ways of searching.",
+    )
+    parser.add_argument("--studies", nargs="+", default=["jets_mlp", "digits_cnn"], help="ready studies")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), help="which (all)")
+    parser.add_argument("--seeds", type=int, default=3, help="searches of each way (3)")
+    parser.add_argument("--trainings", type=int, default=40, help="whole trainings that each may spend (40)")
+    parser.add_argument("--out", type=Path, default=Path("strategies"), help="folder for the results")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    courses: list[Course] = []
+    try:
+        if min(options.seeds, options.trainings) < 1:
+            raise UserError("--seeds and --trainings must be 1 or more.")
+        for study in options.studies:
+            for seed in range(1, options.seeds + 1):
+                for way in options.ways:
+                    courses.append(course(study, way, seed, options.trainings, options.out / "studies"))
+                    told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
+                    (options.out / "strategies.json").write_text(json.dumps(told) + "\n")
+    except BitfrontError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(f"{table(courses, options.trainings)}\n{options.seeds} seeds. {environment()}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

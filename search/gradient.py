@@ -1,0 +1,215 @@
+"""Seeds from one training that moves the widths themselves, against a price of EBOPs that grows on its way.
+
+Widths are variables of the bit-true model. Along one training each dimension of the space has a width between whole
+bits; rounded ones compute. The loss says, by a surrogate gradient, what a bit of each is worth (see
+`VariableFixedPoint`), the description of the design what it costs; the price between them is steered so that the EBOPs
+fall from those of the start to the least of the space. What the path passes are candidates with weights trained for
+them, of which those that dominate most enter the search as ordinary trials.
+
+After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
+whose widths are per weight; here they are those of the space, one a dimension.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitfront.spaces import Dimension, Params, UserError, Weights
+
+from .evaluation import Evaluation
+from .front import Box, dominating, pareto
+from .objectives import Objective
+from .training import learning_rate
+
+if TYPE_CHECKING:
+    from .workbench import Workbench
+
+FILE = "gradient.npz"
+KEPT = 12
+"""Candidates that enter the search, at most."""
+START = 6
+"""Bits that the path begins with, as far as the ranges allow."""
+STEPS_AN_EPOCH = 4
+"""Moves of the widths an epoch."""
+REACH = 3.0
+"""Bits that a dimension could move beyond its share of the path: of the step's size."""
+_DECAY = (0.8, 0.95)
+"""Of Adam's two moments, shorter than usual: there are tens of moves, not thousands."""
+_CONTROL = (4.0, 0.3)
+"""Of the price: how its logarithm follows the logarithm of the EBOPs over those wanted, and the sum of it over moves."""
+_MOST = 12.0
+"""Largest change of the price's logarithm."""
+_ARRIVAL = 0.85
+"""Share of the path after which the least EBOPs are wanted; the rest is for getting there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passed:
+    """A candidate that the path passed, with the weights that it had there."""
+
+    params: Params
+    weights: Weights
+
+
+def gradient_seeds(
+    bench: Workbench,
+    objectives: Sequence[Objective],
+    box: Box,
+    study_dir: Path,
+    say: Callable[[str], None],
+) -> list[Passed]:
+    """Return the candidates that a study's path proposes; found once, then read from its folder.
+
+    There are none where the study asks for none, or its space has no `qat`.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    config = bench.problem.config
+    path = study_dir / FILE
+    if not config.gradient or "qat" not in config.space.method:
+        return []
+    if not path.exists():
+        say(f"Gradient: the widths move along a training of {config.gradient} epochs")
+        _write(path, chosen(bench, GradientPath(bench, config.gradient).passed(), objectives, box))
+    try:
+        return _read(path)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+
+
+def chosen(
+    bench: Workbench, passed: Sequence[Passed], objectives: Sequence[Objective], box: Box
+) -> list[Passed]:
+    """Return what dominates most of a path, each candidate with the weights that score best for it."""
+    best: dict[str, tuple[Evaluation, Passed]] = {}
+    for number, one in enumerate(passed):
+        evaluation = bench.inherited(number, one.params, one.weights)
+        known = best.get(evaluation.digest)
+        if evaluation.feasible and (known is None or bench.ranking.better(evaluation.score, known[0].score)):
+            best[evaluation.digest] = evaluation, one
+    pool = pareto([e for e, _ in best.values()], objectives) if best else []
+    by_number = {e.number: one for e, one in best.values()}
+    return [by_number[e.number] for e in dominating(pool, objectives, box, KEPT)]
+
+
+def _write(path: Path, passed: Sequence[Passed]) -> None:
+    arrays: dict[str, Any] = {
+        f"{i}/{node}/{role}": value
+        for i, one in enumerate(passed)
+        for node, roles in one.weights.items()
+        for role, value in roles.items()
+    }
+    arrays["params"] = np.array(json.dumps([dict(one.params) for one in passed]))
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+    os.close(handle)
+    np.savez_compressed(name, **arrays)
+    Path(name).replace(path)
+
+
+def _read(path: Path) -> list[Passed]:
+    with np.load(path, allow_pickle=False) as arrays:
+        weights: list[dict[str, dict[str, Any]]] = []
+        params = json.loads(str(arrays["params"]))
+        weights = [{} for _ in params]
+        for key in arrays.files:
+            if key != "params":
+                number, rest = key.split("/", 1)
+                node, _, role = rest.rpartition("/")
+                weights[int(number)].setdefault(node, {})[role] = arrays[key]
+    return [Passed(p, w) for p, w in zip(params, weights, strict=True)]
+
+
+@dataclass(eq=False)
+class GradientPath:
+    """One training along which widths move; it begins with the float weights."""
+
+    bench: Workbench
+    epochs: int
+    _moments: dict[str, list[float]] = field(default_factory=dict)
+
+    def passed(self) -> list[Passed]:
+        """Return what the path passed, in its order; empty where the space has no width that moves the loss."""
+        bench = self.bench
+        trainer = bench.training.trainer
+        dimensions = [d for d in bench.space.dimensions if d.kind == "width"]
+        params = dict(bench.space.uniform(START, "qat"))
+        width = {d.name: float(params[d.name]) for d in dimensions}
+        if not dimensions:
+            return []
+        least = self._ebops({**params, **{d.name: d.low for d in dimensions}})
+        most = self._ebops(params)
+        steps = self.epochs * STEPS_AN_EPOCH
+        rate = REACH * max(width[d.name] - d.low for d in dimensions) / steps
+        rng = np.random.default_rng([bench.problem.config.seed, 2])
+        samples = len(bench.problem.data.x_train[0])
+        first_rate = bench.problem.config.training.learning_rate
+        trainer.reset()
+        bench.begin()
+        found: list[Passed] = []
+        order: list[NDArray[np.integer]] = []
+        base, missed = 0.0, 0.0
+        for step in range(steps):
+            order = order or np.array_split(rng.permutation(samples), STEPS_AN_EPOCH)
+            params |= {name: round(value) for name, value in width.items()}
+            bench.twin.assign(bench.types(bench.space.candidate(params), bench.twin.weights()))
+            rate_now = learning_rate(first_rate, step // STEPS_AN_EPOCH, self.epochs)
+            loss, slopes = trainer.explore(order.pop(), rate_now)
+            if not math.isfinite(loss):
+                break
+            ebops = self._ebops(params)
+            found.append(Passed(dict(params), bench.twin.weights()))
+            worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in dimensions}
+            moved = [d for d in dimensions if any(t in slopes for t in d.targets)]
+            costs = self._costs(params, ebops, moved)
+            if not base and any(costs.values()):
+                base = sum(abs(v) for v in worth.values()) / sum(costs.values())
+            error = math.log(
+                max(1.0, ebops) / _wanted(most, least, min(1.0, (step + 1) / (_ARRIVAL * steps)))
+            )
+            missed += error
+            exponent = _CONTROL[0] * error + _CONTROL[1] * missed
+            price = base * math.exp(min(max(exponent, -_MOST), _MOST))
+            for d in moved:
+                push = self._normalised(d.name, worth[d.name] + price * costs[d.name])
+                width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
+        return found
+
+    def _ebops(self, params: Params) -> float:
+        candidate = self.bench.space.candidate(params)
+        return self.bench.cost(candidate, self.bench.types(candidate)).ebops
+
+    def _costs(self, params: Params, ebops: float, dimensions: Sequence[Dimension]) -> dict[str, float]:
+        """Return what a bit of each dimension costs: the relative change of the EBOPs, of one bit less or more."""
+        found = {}
+        for d in dimensions:
+            now = int(params[d.name])
+            other = now - 1 if now > d.low else now + 1
+            found[d.name] = abs(math.log(max(1.0, self._ebops({**params, d.name: other})) / max(1.0, ebops)))
+        return found
+
+    def _normalised(self, name: str, slope: float) -> float:
+        """Return a move by Adam's rule (Kingma and Ba, 2015), within about -1..1."""
+        first, second, count = self._moments.get(name, [0.0, 0.0, 0.0])
+        first = _DECAY[0] * first + (1 - _DECAY[0]) * slope
+        second = _DECAY[1] * second + (1 - _DECAY[1]) * slope * slope
+        self._moments[name] = [first, second, count + 1]
+        mean = first / (1 - _DECAY[0] ** (count + 1))
+        size = math.sqrt(second / (1 - _DECAY[1] ** (count + 1)))
+        return mean / size if size else 0.0
+
+
+def _wanted(most: float, least: float, share: float) -> float:
+    """Return the EBOPs that are wanted after a share of the path: their logarithm falls evenly."""
+    return float(max(1.0, most) * (max(1.0, least) / max(1.0, most)) ** share)

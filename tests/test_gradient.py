@@ -1,0 +1,149 @@
+"""Widths move along one training; what it passes enters the search with the weights it had there."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import small_study
+
+from bitfront.hls import BitTrue, Trainer
+from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.float_model import train_float
+from bitfront.search.front import hypervolume
+from bitfront.search.gradient import FILE, KEPT, START, GradientPath, chosen, gradient_seeds
+from bitfront.search.objectives import parse_objectives
+from bitfront.search.scouting import scout
+from bitfront.spaces import FixedPoint, UserError, lower
+
+EPOCHS = 12
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """The workbench of a small study, its float model trained."""
+    file = small_study.write(tmp_path_factory.mktemp("gradient"))
+    problem = load_problem(load_study(file, [f"gradient={EPOCHS}", "training.float_epochs=10"]), file.parent)
+    train_float(problem)
+    return Workbench(problem)
+
+
+def rounded(x, width, integer):
+    step = 2.0 ** (integer - width)
+    return np.clip(np.round(x / step), -(2 ** (width - 1)), 2 ** (width - 1) - 1) * step
+
+
+def test_the_slope_of_a_width_is_what_its_rounding_error_does_to_the_loss():
+    """Computed by hand for one layer: ln 2 times the error of each weight times the loss's derivative by it."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,), name="x"), keras.layers.Dense(1, use_bias=False, name="out")])
+    rng = np.random.default_rng(0)
+    x = rounded(rng.uniform(-1, 1, (8, 3)), 8, 1).astype("float32")
+    y = rng.normal(size=(8, 1)).astype("float32")
+    graph = lower(model)
+    twin = BitTrue(graph)
+    types = {
+        "x/result": FixedPoint(8, 1),
+        "out/weight": FixedPoint(4, 2),
+        "out/bias": FixedPoint(4, 2),
+        "out/result": FixedPoint(24, 8),
+        "out/accum": FixedPoint(24, 8),
+    }
+    twin.assign({key: types[key] for key in types if key in types})
+    weights = np.asarray(model.get_weights()[0])
+    trainer = Trainer(twin, [x], [y], tasks=["regression"], batch_size=8, optimizer="sgd")
+    loss, slopes = trainer.explore(np.arange(8), 0.0)
+
+    seen = rounded(weights, 4, 2)
+    missed = x @ seen - y
+    upstream = x.T @ (2 * missed / 8)
+    assert loss == pytest.approx(float((missed**2).mean()), rel=1e-4)
+    assert slopes["out/weight"] == pytest.approx(
+        math.log(2) * float((upstream * (weights - seen)).sum()), rel=1e-3
+    )
+    assert slopes["x/result"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_exploring_leaves_ordinary_training_as_it_was(bench):
+    """The same candidate trains to the same weights before and after, and nothing is traced again."""
+    params = bench.space.uniform(4, "qat")
+    first, before = bench.evaluate(0, params)
+    GradientPath(bench, 1).passed()
+    traces = dict(bench.twin.traces)
+    again, after = bench.evaluate(0, params)
+
+    assert again.metrics == first.metrics
+    assert (before is None) == (after is None)
+    assert bench.twin.traces == traces
+
+
+@pytest.fixture(scope="module")
+def passed(bench):
+    return GradientPath(bench, EPOCHS).passed()
+
+
+def ebops(bench, params):
+    candidate = bench.space.candidate(params)
+    return bench.cost(candidate, bench.types(candidate)).ebops
+
+
+def test_the_path_leads_from_wide_types_to_narrow_ones(bench, passed):
+    """It ends near the least EBOPs of the space, and every step is a candidate of the space."""
+    least = ebops(bench, bench.space.uniform(3, "qat"))
+    costs = [ebops(bench, one.params) for one in passed]
+    assert costs[0] == ebops(bench, bench.space.uniform(START, "qat"))
+    assert min(costs) < 2 * least
+    assert len({tuple(one.params.values()) for one in passed}) > 8
+
+
+def test_a_path_is_the_same_when_it_is_walked_again(bench, passed):
+    """The seed decides."""
+    again = GradientPath(bench, EPOCHS).passed()
+    assert [one.params for one in again] == [one.params for one in passed]
+
+
+def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, passed):
+    """Its candidates, with their own weights, against the scouted ones, which are not trained."""
+    objectives = parse_objectives(["accuracy", "ebops"], bench.metric_record)
+    box = bench.box(objectives)
+    found = chosen(bench, passed, objectives, box)
+    scored = [bench.inherited(n, one.params, one.weights) for n, one in enumerate(found)]
+
+    assert 0 < len(found) <= KEPT
+    assert hypervolume(scored, objectives, box) > hypervolume(
+        scout(bench, objectives, box, 60), objectives, box
+    )
+
+
+def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
+    """A study that goes on reads them with their weights."""
+    objectives = parse_objectives(bench.problem.config.objectives, bench.metric_record)
+    said = []
+    first = gradient_seeds(bench, objectives, bench.box(objectives), tmp_path, said.append)
+    again = gradient_seeds(bench, objectives, bench.box(objectives), tmp_path, said.append)
+
+    assert len(said) == 1
+    assert [one.params for one in again] == [one.params for one in first]
+    for one, other in zip(first, again, strict=True):
+        for node, roles in one.weights.items():
+            for role, value in roles.items():
+                np.testing.assert_array_equal(value, other.weights[node][role])
+    (tmp_path / FILE).write_bytes(b"PK")
+    with pytest.raises(UserError, match=FILE):
+        gradient_seeds(bench, objectives, bench.box(objectives), tmp_path, said.append)
+
+
+def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_path):
+    """They follow the uniform baselines, and score at least what they scored on the path."""
+    file = small_study.write(tmp_path)
+    found = small_study.run(file, f"gradient={EPOCHS}", "training.float_epochs=8", trials=20)
+    seeds = [e for e in found.values() if e.start == "gradient"]
+    uniform = sum(e.kind == "uniform" for e in found.values())
+
+    assert seeds
+    assert min(e.number for e in seeds) >= uniform
+    assert {e.kind for e in seeds} == {"search"}
+    for e in seeds:
+        assert e.score >= e.history[0]["metric"] > e.metrics["ptq"]
