@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _LEAST_MEMORY = 2 << 30
 """Bytes: TensorFlow with a small network takes some 700 MB."""
+STARTS = 3
+"""Times that a local cluster is started before its failure is told."""
 _QUEUES = {
     "slurm": ("SLURMCluster", "sbatch"),
     "htcondor": ("HTCondorCluster", "condor_submit"),
@@ -119,7 +122,8 @@ def start_cluster(config: ClusterConfig, threads: int | None, security: Any, *, 
 def _local(config: ClusterConfig, security: Any) -> Any:
     from distributed import LocalCluster
 
-    return LocalCluster(
+    start = functools.partial(
+        LocalCluster,
         n_workers=config.workers,
         threads_per_worker=1,
         processes=True,
@@ -131,6 +135,11 @@ def _local(config: ClusterConfig, security: Any) -> Any:
         memory_limit=config.memory or _memory_share(config.workers),
         silence_logs=logging.CRITICAL,
     )
+    for _ in range(STARTS - 1):
+        # a worker that is killed, by a machine short of memory say, while it starts makes Dask give up all of them
+        with contextlib.suppress(RuntimeError):
+            return start()
+    return start()
 
 
 def _job_queue(config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any) -> Any:
