@@ -25,7 +25,7 @@ from . import fractions, hardware_tables
 from .results import read
 from .speed import environment
 
-COMMITTED = Path(__file__).with_name("results")
+COMMITTED = Path(__file__).with_name("committed")
 """What `fractions` left, a file a study."""
 LOSS = 0.005
 """Largest share of the float model's validation metric that a candidate of table 4 may lose."""
