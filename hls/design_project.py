@@ -28,6 +28,8 @@ _CALL = re.compile(r"nnet::(\w+)<([^;]*?)>\(([^;]*?)\);(?:\s*//\s*(\S+))?")
 _INPLACE = re.compile(r"auto&\s+(\w+)\s*=\s*(\w+)\s*;")
 _COMMENT = re.compile(r"//[^\n]*")
 _NOT_LAYERS = {"load_weights_from_txt", "load_compressed_weights_from_txt", "load_exponent_weights_from_txt"}
+_CELLS = {1: "simple_rnn_stack", 3: "gru_stack", 4: "lstm_stack"}
+"""The function of a recurrent layer by its products a step, `n_mult`."""
 _OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -153,12 +155,16 @@ def _calls(
         given = [re.sub(r"\[.*", "", one.strip()) for one in arguments.split(",")]
         arrays = [one for one in given if (weights / f"{one}.txt").is_file()]
         tensors = [one for one in given if one not in arrays]
+        if function.startswith("bidirectional"):
+            function, config = _one_direction(names[-1], config, configs)
+            arrays = [one for one in arrays if "_f_" in one]
         sources, target = _ends(function, tensors)
         name = comment or f"{function}{len(layers)}"
         after = [made_by.get(aliases.get(one, one), one) for one in sources]
         for one in target:
             made_by[one] = name
         own = dict(config.get("t", {}))
+        counted = {one.replace("_f_", ""): weights / f"{one}.txt" for one in arrays}
         layers.append(
             {
                 "fn": function,
@@ -167,11 +173,26 @@ def _calls(
                 "out_t": kinds[len(sources)] if len(kinds) > len(sources) else kinds[-1] if kinds else None,
                 "v": config.get("v", {}),
                 "t": own,
-                "w": {one: _content(weights / f"{one}.txt", _type_of(one, own, configs)) for one in arrays},
+                "w": {one: _content(path, _type_of(one, own, configs)) for one, path in counted.items()},
                 "after": after,
             }
         )
     return layers
+
+
+def _one_direction(
+    name: str, config: Mapping[str, Any], configs: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return the call and the config of a bidirectional layer's forward half, which is built twice."""
+    forward = configs.get(config.get("t", {}).get("FORWARD_CONFIG", ""), {})
+    values = {**config.get("v", {}), **forward.get("v", {}), "directions": 2}
+    function = _CELLS.get(values.get("n_mult"))
+    if function is None:
+        raise DesignError(
+            f"{name} in firmware/parameters.h names no LSTM, GRU or SimpleRNN as its forward half."
+        )
+    values["n_out"] = values.get("n_state", 1)
+    return function, {"v": values, "t": forward.get("t", {})}
 
 
 def _ends(function: str, tensors: list[str]) -> tuple[list[str], list[str]]:

@@ -150,7 +150,7 @@ def _sizes(op: str, v: Json, layer: Json, pack: int, last: int) -> dict[str, int
         key: int(value) for key, value in v.items() if isinstance(value, int) and not isinstance(value, bool)
     }
     sizes: dict[str, int] = {key: whole[key] for key in OPERATIONS[op] if whole.get(key, 0) > 0}
-    for key in ("stride_height", "stride_width", "table_size"):
+    for key in ("stride_height", "stride_width", "table_size", "directions"):
         if whole.get(key, 0) > 0:
             sizes[key] = whole[key]
     channels = whole.get("n_filt", whole.get("n_chan", 0))

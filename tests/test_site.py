@@ -27,6 +27,8 @@ CASES = [
     ("sequence", "pointwise", "io_stream"),
     ("recurrent", "lstm", "io_parallel"),
     ("recurrent", "gru", "io_stream"),
+    ("bidirectional", "bi_lstm", "io_parallel"),
+    ("bidirectional", "bi_gru", "io_parallel"),
     ("image", "conv2d", "io_stream"),
     ("image", "separable2d", "io_parallel"),
 ]
