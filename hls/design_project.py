@@ -186,7 +186,7 @@ def _one_direction(
     """Return the call and the config of a bidirectional layer's forward half, which is built twice."""
     forward = configs.get(config.get("t", {}).get("FORWARD_CONFIG", ""), {})
     values = {**config.get("v", {}), **forward.get("v", {}), "directions": 2}
-    function = _CELLS.get(values.get("n_mult"))
+    function = _CELLS.get(values.get("n_mult", 0))
     if function is None:
         raise DesignError(
             f"{name} in firmware/parameters.h names no LSTM, GRU or SimpleRNN as its forward half."
