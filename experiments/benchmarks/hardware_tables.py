@@ -6,6 +6,7 @@ at one type throughout; what others published stands beside them, labelled as th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -120,6 +121,7 @@ def latency_table(samples: Any) -> str:
         ends = f"{_us(low.latency_cycles):.1f}-{_us(high.latency_cycles):.1f}"
         spans.append(f"{ends} [{outer[0]:.1f}..{outer[1]:.1f}]")
     lines.append(f"| ours: estimate for U250, 5 ns, `{PRECISION}`, reuse 48 to 384 | {' | '.join(spans)} |")
+    load = os.getloadavg()[0]
     timings = [measure(net, [np.asarray(samples, np.float32)]) for net in nets]
     for rows in zip(*timings, strict=True):
         first = rows[0]
@@ -133,7 +135,8 @@ def latency_table(samples: Any) -> str:
             f"| measured: {first.device}, {first.runtime}, batch {first.batch} | {' | '.join(cells)} |"
         )
     lines.append("")
-    lines.append(f"Measured on: {'; '.join(dict.fromkeys(t.hardware for t in timings[0]))}.")
+    hardware = "; ".join(dict.fromkeys(t.hardware for t in timings[0]))
+    lines.append(f"Measured on: {hardware}; load average of the minute before {load:.1f}.")
     return "\n".join(lines)
 
 

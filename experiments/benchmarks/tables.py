@@ -176,7 +176,8 @@ def page(preset: str, out: Path) -> str:
     parts += [
         f"Fewest LUTs and DSPs at a validation metric of at least {100 * (1 - LOSS):g} % of the float model's, test metric shown; one "
         f"search a study, seed 1, preset {preset}. Uniform candidates (2 to 12 bits, PTQ and QAT) may take any strategy and "
-        "reuse factor that the study searches.",
+        "reuse factor that the study searches. Where the metric is an accuracy over some hundred samples, half a percent is two or "
+        "three of them: the test metric says how far the choice by validation carries.",
         gallery_table(found),
         summary(found),
         runs_table(found),
