@@ -25,8 +25,8 @@ MENU = {
 LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
 
 
-class Spent(Exception):
-    """The time is over."""
+class Spent(BaseException):
+    """The time is over; no `except Exception` of the tuner, which goes on after failed trials, swallows it."""
 
 
 def float_model(facts: dict[str, Any], arrays: dict[str, Any]) -> Any:
@@ -96,6 +96,12 @@ def search(folder: Path, out: Path, seconds: float) -> None:
 
         def __init__(self, hypermodel: Any, autoqkeras_config: Any = None, **kwargs: Any) -> None:
             super().__init__(hypermodel, **kwargs)
+
+        def _populate_initial_space(self) -> None:
+            # KerasTuner would build models until every condition had been active once, which never comes here
+            space = self.oracle.get_space()
+            self.hypermodel.build(space)
+            self.oracle.update_space(space)
 
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal done

@@ -1,0 +1,99 @@
+"""Peers are judged by one rule: their types bit-true, their fronts by validation, their volume by test scores."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import small_study
+from optuna._hypervolume import compute_hypervolume
+
+from bitfront.experiments.benchmarks.exhaustive import volume
+from bitfront.experiments.benchmarks.peers import Course, Found, Judge, Task, hypervolumes
+from bitfront.experiments.benchmarks.peers import tasks as peers_tasks
+from bitfront.experiments.benchmarks.peers.outcome import Box, at, front, reached, table
+
+SCRIPTS = Path(peers_tasks.__file__).parent
+
+
+def found(seconds, val, test, ebops):
+    return Found(seconds, seconds, val, test, ebops)
+
+
+SEEN = [found(1, 0.7, 0.71, 1000.0), found(2, 0.9, 0.86, 8000.0), found(3, 0.8, 0.82, 3000.0)]
+SEEN += [found(4, 0.85, 0.79, 2000.0), found(5, 0.6, 0.95, 9000.0)]
+BOX = Box(0.5, 0.95, float(np.log2(500)), float(np.log2(20000)))
+
+
+def test_the_front_is_what_validation_scores_show():
+    """A test score that only luck made doesn't bring a candidate onto it."""
+    assert [f.seconds for f in front(SEEN)] == [1, 4, 2]
+
+
+def test_the_volume_is_that_of_test_scores_as_optuna_computes_it():
+    members = front(SEEN)
+    table_ = np.array([[-f.test, np.log2(1 + f.ebops)] for f in members])
+    whole = compute_hypervolume(table_, np.array([-BOX.worst, BOX.most]))
+    scale = (BOX.best - BOX.worst) * (BOX.most - BOX.least)
+    assert BOX.volume(members) == pytest.approx(whole / scale)
+    assert volume([(f.test, f.ebops) for f in members], (BOX.worst, BOX.most)) == pytest.approx(whole)
+
+
+def test_the_course_tells_when_what_was_reached():
+    course = Course("t", "bitfront", 1, tuple(SEEN))
+    rival = Course("t", "other", 1, tuple(SEEN[:1]))
+    history = hypervolumes(course, BOX)
+    assert at(history, 0.5) == 0.0
+    assert at(history, 1.5) == BOX.volume(SEEN[:1])
+    assert "bitfront has what other has after 5 s after 1.0 s" in reached([course, rival], {"t": BOX}, 5.0)
+    assert "| other |" in table([course, rival], {"t": BOX}, 5.0)
+
+
+class SmallTask(Task):
+    """The tests' small study in place of a ready one."""
+
+    @property
+    def study_folder(self):
+        return self.folder / "study"
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("peers")
+    small_study.write(folder / "study")
+    return SmallTask("small", 1, folder)
+
+
+def test_the_judge_computes_what_the_qkeras_model_computes(task, tmp_path, monkeypatch):
+    """A peer's quantized model, built by QKeras, and its types and weights in the bit-true model agree on every output."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import rebuilt
+    from candidates import Candidates, read_task
+
+    facts, arrays = read_task(task.write())
+    chosen = {"hidden/weight": (4, 0), "hidden/result": (5, 2), "out/weight": (3, 0)}
+    model = rebuilt.build(facts, chosen)
+    model.set_weights([arrays[f"w{i}"] for i in range(4)])
+    kept = Candidates(tmp_path, 1e9)
+    kept.add(1.0, rebuilt.weights_of(model, facts), types=rebuilt.types_of(facts, chosen))
+    kept.write()
+    (judged,) = Judge(task).scored(tmp_path)
+
+    outputs = model.predict(arrays["rounded_x_test"], verbose=0)
+    expected = float((outputs.argmax(1) == task.problem.data.y_test[0]).mean())
+    assert judged.test == expected
+    assert 0 < judged.ebops < rebuilt.bit_operations(facts, chosen, model)
+    for module in ("rebuilt", "candidates"):
+        sys.modules.pop(module, None)
+    keras.backend.clear_session()
+
+
+def test_a_peer_is_given_no_test_labels(task):
+    """It predicts; the judge scores."""
+    with np.load(task.write() / "task.npz") as arrays:
+        assert not [key for key in arrays.files if "test" in key and key.startswith("y")]
+    assert json.loads((task.folder / "task.json").read_text())["layers"][0]["units"] == 6
