@@ -100,14 +100,12 @@ def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0) -> str:
 def runs_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return Markdown: what each study's results were made with."""
     lines = [
-        "| study | samples | trials | search (s) | in all (s) | commit |",
-        "|---|---|---:|---:|---:|---|",
+        "| study | samples | trials | search (s) | commit |",
+        "|---|---|---:|---:|---|",
     ]
     for name, run in found.items():
         samples = " / ".join(f"{n:,}" for n in run["samples"])
-        lines.append(
-            f"| {name} | {samples} | {run['trials']} | {run['search_s']:.0f} | {run['wall_s']:.0f} | `{run['commit']}` |"
-        )
+        lines.append(f"| {name} | {samples} | {run['trials']} | {run['search_s']:.0f} | `{run['commit']}` |")
     return "\n".join(lines)
 
 
@@ -180,6 +178,7 @@ def page(preset: str, out: Path) -> str:
         "three of them: the test metric says how far the choice by validation carries.",
         gallery_table(found),
         summary(found),
+        "What made them; seconds are wall-clock, whatever else ran on the machine, and a budget of them ends a search.",
         runs_table(found),
         _block([run["command"] for run in found.values()]),
     ]
