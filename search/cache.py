@@ -22,6 +22,8 @@ import numpy as np
 
 from bitfront.spaces import Graph, Weights
 
+from .weight_arrays import as_arrays, from_arrays
+
 if TYPE_CHECKING:
     from .problem import Problem
 
@@ -58,20 +60,13 @@ class TrainingCache:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
-        weights: dict[str, dict[str, Any]] = {}
         with np.load(io.BytesIO(raw[_CHECKSUM:]), allow_pickle=False) as arrays:
             history = json.loads(arrays["history"].tobytes())
-            for name in arrays.files:
-                node, slash, role = name.rpartition("/")
-                if slash:
-                    weights.setdefault(node, {})[role] = arrays[name]
-        return weights, history
+            return from_arrays(arrays), history
 
     def put(self, key: str, weights: Weights, history: History) -> None:
         """Keep an entry, whole or not at all."""
-        arrays: dict[str, Any] = {
-            f"{n}/{r}": array for n, roles in weights.items() for r, array in roles.items()
-        }
+        arrays = as_arrays(weights)
         arrays["history"] = np.frombuffer(json.dumps(list(history)).encode(), np.uint8)
         text = io.BytesIO()
         np.savez(text, **arrays)

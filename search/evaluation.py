@@ -10,7 +10,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -287,6 +287,21 @@ def write_atomic(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def save_atomic(path: Path, save: Callable[[str], object]) -> None:
+    """Let `save` write a file of the same kind beside `path`, then put it in place in one step, as `write_atomic` does."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        save(str(temporary))
+        temporary.chmod(0o644)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())  # before a record that relies on it can survive a power loss
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def total_seconds(evaluations: Iterable[Evaluation]) -> float:

@@ -127,11 +127,16 @@ class Box:
 def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box) -> float:
     """Return the volume that the feasible evaluations dominate, in units of the box; computed by Optuna (exact)."""
     feasible = [e.uncorrected for e in evaluations if e.feasible]
-    if not feasible:
-        return 0.0
+    return dominated(box.normalise(losses(feasible, objectives))) if feasible else 0.0
+
+
+def dominated(table: Losses, reference: NDArray[np.float64] | None = None) -> float:
+    """Return the volume between losses, a row a point, and a reference (ones where None), which none exceeds."""
     from optuna._hypervolume import compute_hypervolume
 
-    return float(compute_hypervolume(box.normalise(losses(feasible, objectives)), np.ones(len(objectives))))
+    if not len(table):
+        return 0.0
+    return float(compute_hypervolume(table, np.ones(table.shape[1]) if reference is None else reference))
 
 
 def dominating(

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,10 +25,11 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
-from .evaluation import Evaluation
+from .evaluation import Evaluation, save_atomic
 from .front import Box, dominating, pareto
 from .objectives import Objective
 from .training import learning_rate
+from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -105,30 +104,20 @@ def chosen(
 
 
 def _write(path: Path, passed: Sequence[Passed]) -> None:
-    arrays: dict[str, Any] = {
-        f"{i}/{node}/{role}": value
-        for i, one in enumerate(passed)
-        for node, roles in one.weights.items()
-        for role, value in roles.items()
-    }
+    arrays = {f"{i}/{name}": a for i, one in enumerate(passed) for name, a in as_arrays(one.weights).items()}
     arrays["params"] = np.array(json.dumps([dict(one.params) for one in passed]))
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-    os.close(handle)
-    np.savez_compressed(name, **arrays)
-    Path(name).replace(path)
+    save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
 
 def _read(path: Path) -> list[Passed]:
     with np.load(path, allow_pickle=False) as arrays:
-        weights: list[dict[str, dict[str, Any]]] = []
         params = json.loads(str(arrays["params"]))
-        weights = [{} for _ in params]
+        own: list[dict[str, Any]] = [{} for _ in params]
         for key in arrays.files:
             if key != "params":
-                number, rest = key.split("/", 1)
-                node, _, role = rest.rpartition("/")
-                weights[int(number)].setdefault(node, {})[role] = arrays[key]
-    return [Passed(p, w) for p, w in zip(params, weights, strict=True)]
+                number, name = key.split("/", 1)
+                own[int(number)][name] = arrays[key]
+    return [Passed(p, from_arrays(weights)) for p, weights in zip(params, own, strict=True)]
 
 
 @dataclass(eq=False)

@@ -19,6 +19,8 @@ from bitfront.spaces import UserError
 from .evaluation import Evaluation
 
 Direction = Literal["maximize", "minimize"]
+SIGNS: Mapping[Direction, int] = {"maximize": 1, "minimize": -1}
+"""What a figure is multiplied by so that more is better."""
 Bound = Literal["at_most", "at_least", "drop", "relative_drop"]
 
 

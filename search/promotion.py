@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .evaluation import Evaluation
-from .front import Box, losses, pareto
-from .objectives import Constraint, Objective, metric_violations
+from .front import Box, dominated, losses, pareto
+from .objectives import SIGNS, Constraint, Objective, metric_violations
 
 Rung = Literal["rounded", "short"]
 
@@ -112,7 +112,7 @@ class Promotion:
 
     def worth(self, rung: Rung, score: float, resources: Mapping[str, float]) -> bool:
         """Whether training a candidate on from a rung is expected to add enough hypervolume."""
-        return self.expected(rung, score, resources) > self.least * max(self._volume(self.front), 1e-9)
+        return self.expected(rung, score, resources) > self.least * max(dominated(self.front), 1e-9)
 
     def expected(self, rung: Rung, score: float, resources: Mapping[str, float]) -> float:
         """Return the hypervolume that a candidate is expected to add once trained; 0 for scores that break a limit."""
@@ -121,7 +121,7 @@ class Promotion:
             return math.inf
         sign = _sign(self.objectives)
         gap = sign * (self.float_score - score)
-        now = self._volume(self.front)
+        now = dominated(self.front)
         added = []
         for gain in fit.gains(gap, resources["ebops"]):
             likely = score + sign * gain
@@ -131,14 +131,8 @@ class Promotion:
             row = [o.scaled(likely if o.is_metric else resources[o.key]) for o in self.objectives]
             point = self.box.normalise(np.array([row]))
             beaten = len(self.front) and bool((self.front <= point).all(axis=1).any())
-            added.append(0.0 if beaten else self._volume(np.vstack([self.front, point])) - now)
+            added.append(0.0 if beaten else dominated(np.vstack([self.front, point])) - now)
         return float(np.mean(added))
-
-    @staticmethod
-    def _volume(table: NDArray[np.float64]) -> float:
-        from optuna._hypervolume import compute_hypervolume
-
-        return float(compute_hypervolume(table, np.ones(table.shape[1]))) if len(table) else 0.0
 
 
 def rung_scores(evaluation: Evaluation, sign: int, short_epochs: int) -> dict[Rung, float]:
@@ -153,4 +147,4 @@ def rung_scores(evaluation: Evaluation, sign: int, short_epochs: int) -> dict[Ru
 
 
 def _sign(objectives: Sequence[Objective]) -> int:
-    return 1 if next(o for o in objectives if o.is_metric).direction == "maximize" else -1
+    return SIGNS[next(o for o in objectives if o.is_metric).direction]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, UserError
 
 from .evaluation import Evaluation, write_atomic
+from .objectives import SIGNS
 
 if TYPE_CHECKING:
     from .store import StudyStore
@@ -130,7 +131,8 @@ def _bounds(low: float, high: float) -> Bounds:
 
 def rescore(bench: Workbench, store: StudyStore, front: Sequence[Evaluation]) -> TestScores:
     """Score the float model and a front on the test split with intervals; kept in the study's folder, computed once."""
-    best = min(range(len(front)), key=lambda i: _loss(bench, front[i]))
+    sign = SIGNS[bench.ranking.direction]
+    best = max(range(len(front)), key=lambda i: sign * front[i].score)
     known = read_test_scores(store.folder)
     if known and [row.trial for row in known.rows] == [None, *(e.number for e in front)]:
         return known
@@ -149,10 +151,6 @@ def rescore(bench: Workbench, store: StudyStore, front: Sequence[Evaluation]) ->
     )
     write_atomic(store.folder / FILE, json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
     return found
-
-
-def _loss(bench: Workbench, evaluation: Evaluation) -> float:
-    return -evaluation.score if bench.ranking.direction == "maximize" else evaluation.score
 
 
 def read_test_scores(study_dir: Path) -> TestScores | None:

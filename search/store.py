@@ -7,8 +7,6 @@ Optuna's; `golden.npz` some inputs for bundles; `trials/00012/` one folder a fin
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import uuid
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -21,10 +19,11 @@ import yaml
 from bitfront.hls import part
 from bitfront.spaces import FixedPoint, UserError, Weights
 
-from .evaluation import Evaluation, trial_folder, write_atomic
+from .evaluation import Evaluation, save_atomic, trial_folder, write_atomic
 from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
+from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -105,9 +104,9 @@ class StudyStore:
         if problem.needs_training:
             progress.say(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
             train_float(problem)
-        _replace(self.folder / "float.keras", problem.model.save)
+        save_atomic(self.folder / "float.keras", problem.model.save)
         weights: dict[str, Any] = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}
-        _replace(saved, lambda path: np.savez(path, **weights))
+        save_atomic(saved, lambda path: np.savez(path, **weights))
 
     def _keep_golden(self, problem: Problem) -> None:
         path, data = self.folder / "golden.npz", problem.data
@@ -118,7 +117,7 @@ class StudyStore:
                 f"x{i}": np.concatenate([x[:GOLDEN_SAMPLES] for x in inputs])[:GOLDEN_SAMPLES]
                 for i, inputs in enumerate(splits)
             }
-            _replace(path, lambda target: np.savez_compressed(target, **arrays))
+            save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
     # -- what is measured against ------------------------------------------------------------------------------
 
@@ -179,10 +178,8 @@ class StudyStore:
         if log:
             write_atomic(folder / "log.txt", log + "\n")
         if weights is not None:
-            arrays: dict[str, Any] = {
-                f"{node}/{role}": v for node, roles in weights.items() for role, v in roles.items()
-            }
-            _replace(folder / "weights.npz", lambda path: np.savez_compressed(path, **arrays))
+            arrays = as_arrays(weights)
+            save_atomic(folder / "weights.npz", lambda path: np.savez_compressed(path, **arrays))
         write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
         write_atomic(folder / "layers.csv", _csv(evaluation))
         evaluation.write(self.folder)
@@ -197,17 +194,13 @@ class StudyStore:
         path = trial_folder(self.folder, number) / "weights.npz"
         if not path.exists():
             return None
-        found: dict[str, dict[str, Any]] = {}
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                for key in arrays.files:
-                    node, _, role = key.rpartition("/")
-                    found.setdefault(node, {})[role] = arrays[key]
+                return from_arrays(arrays)
         except (OSError, ValueError, EOFError) as error:
             raise UserError(
                 f"{path} is damaged ({error}): delete the trial's folder and run the study again."
             ) from error
-        return found
 
     def score_on_test(self, bench: Workbench, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation with its test score, kept in its file; scored once."""
@@ -229,21 +222,6 @@ class StudyStore:
     def spend(self, seconds: float) -> None:
         """Remember the wall seconds spent so far."""
         write_atomic(self.folder / "spent_seconds", f"{seconds:.1f}\n")
-
-
-def _replace(path: Path, save: Any) -> None:
-    """Let `save` write a file of the same kind beside `path`, then put it in place."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        save(str(temporary))
-        temporary.chmod(0o644)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # before a record that relies on it can survive a power loss
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _csv(evaluation: Evaluation) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bitfront.hls.attention_types import SOFTMAX_ADDRESS_BITS
 from bitfront.spaces import Graph, LayerRule, Space, build_space
-from bitfront.spaces.space import Hardware
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -22,9 +21,6 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
     layers = list(dict.fromkeys(node.layer for node in graph))
     config.check_layers(layers)
     section = config.space
-
-    def hardware(key: Hardware, layer: str) -> tuple[tuple[Any, ...], bool]:
-        return config.hls.choices(key, layer)
 
     def rule_of(layer: str) -> LayerRule:
         rule = section.of_layer(layer)
@@ -59,7 +55,7 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
         ties=section.ties,
         parts=section.attention == "parts",
         search_integers=section.integer_bits == "search",
-        hardware=hardware,
+        hardware=config.hls.choices,
     )
 
 

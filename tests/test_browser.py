@@ -72,6 +72,19 @@ addEventListener("load", () => setTimeout(() => {
 """
 
 
+def opened(page, probe, tmp_path):
+    """Open a report page, see that it draws every figure without an error or a request; return what `probe` found."""
+    probed = tmp_path / "probed.html"
+    probed.write_text(page.read_text().replace("</body>", probe + "</body>"))
+    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
+    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
+    assert console == []
+    assert found["ready"]
+    assert found["requests"] == []
+    assert all(count > 0 for _, count in found["plots"])
+    return found
+
+
 @in_browser
 @pytest.mark.parametrize("kind", ["full", "comparison"])
 def test_the_other_pages_draw_every_figure_without_an_error_or_a_request(kind, full_page, page, tmp_path):
@@ -80,14 +93,7 @@ def test_the_other_pages_draw_every_figure_without_an_error_or_a_request(kind, f
         if kind == "full"
         else write_comparison([page.parent, full_page.parent], tmp_path / "c", figures=False)
     )
-    probed = tmp_path / "probed.html"
-    probed.write_text(shown.read_text().replace("</body>", FULL + "</body>"))
-    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
-    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
-    assert console == []
-    assert found["ready"]
-    assert found["requests"] == []
-    assert all(count > 0 for _, count in found["plots"])
+    found = opened(shown, FULL, tmp_path)
     assert len(found["plots"]) == (9 if kind == "full" else 3)
     assert (found["unreachable"], found["unnamed"]) == (0, 0)
     if SHOTS:
@@ -98,16 +104,7 @@ def test_the_other_pages_draw_every_figure_without_an_error_or_a_request(kind, f
 
 @in_browser
 def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
-    probed = tmp_path / "probed.html"
-    text = page.read_text()
-    probed.write_text(text.replace("</body>", PROBE + "</body>"))
-    dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
-    found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
-
-    assert console == []
-    assert found["ready"]
-    assert found["requests"] == []
-    assert all(count > 0 for _, count in found["plots"])
+    found = opened(page, PROBE, tmp_path)
     assert len(found["plots"]) == 6
     assert found["overflow"] <= 0
     assert found["ascending"] == sorted(e.resources["lut"] for e in STUDY)

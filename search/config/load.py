@@ -104,8 +104,9 @@ def _laid_over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any
     merged = dict(values)
     for key, change in changes.items():
         inner = values.get(key)
-        inside = isinstance(inner, dict) and isinstance(change, dict)
-        merged[key] = _laid_over(inner, change) if inside else change  # type: ignore[arg-type]
+        merged[key] = (
+            _laid_over(inner, change) if isinstance(inner, dict) and isinstance(change, dict) else change
+        )
     return merged
 
 

@@ -56,6 +56,23 @@ def readable(
     return may
 
 
+def heatmap(
+    columns: Sequence[str], rows: Sequence[str], table: Sequence[Sequence[Any]], *, bar: str, hover: str
+) -> Trace:
+    """Return the trace of a table as coloured cells; `bar` titles the colours, `hover` is what a cell tells."""
+    return {
+        "type": "heatmap",
+        "x": list(columns),
+        "y": list(rows),
+        "z": table,
+        "colorscale": palette.WIDTHS.capitalize(),
+        "xgap": 2,
+        "ygap": 2,
+        "hovertemplate": f"{hover}<extra></extra>",
+        "colorbar": {"title": {"text": bar}, "thickness": 14, "outlinewidth": 0},
+    }
+
+
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Return the settings of a log axis over `values`, ticks written as people do."""
     ticks = log_ticks(values)

@@ -13,7 +13,7 @@ from bitfront.spaces import UserError
 
 from ..evaluation import Evaluation, total_seconds, write_atomic
 from ..front import Box, hypervolume_history
-from ..objectives import QUANTITIES, Objective
+from ..objectives import QUANTITIES, SIGNS, Objective
 from . import markup, palette
 from .axes import Figure, Trace, guide, layout, log_axis, wants_log
 from .plots import hover, metric_range
@@ -82,7 +82,7 @@ class Comparison:
 
     def cheapest(self, view: StudyView, cost: Objective, drop: float) -> Evaluation | None:
         """Return the feasible candidate with the least cost that is at most `drop` worse than the float model."""
-        sign = 1 if view.reference.metric.direction == "maximize" else -1
+        sign = SIGNS[view.reference.metric.direction]
         least = sign * view.reference.float_score - drop
         able = [e for e in view.scored if e.feasible and sign * e.score >= least]
         return min(able, key=cost.value, default=None)

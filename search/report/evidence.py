@@ -11,7 +11,7 @@ from ..evaluation import Evaluation
 from ..latency import Timing
 from ..objectives import QUANTITIES
 from . import markup, palette
-from .axes import Figure, Trace, layout, log_axis
+from .axes import Figure, Trace, heatmap, layout, log_axis
 from .measured import STAGES
 from .view import StudyView, si
 
@@ -267,20 +267,15 @@ def sensitivity_figure(view: StudyView) -> Figure:
     tensors = list(dict.fromkeys(row.tensor for row in rows))
     bits = sorted({row.bits for row in rows})
     change = {(row.tensor, row.bits): row.change for row in rows}
-    trace: Trace = {
-        "type": "heatmap",
-        "x": [str(b) for b in bits],
-        "y": [html.escape(tensor) for tensor in tensors],
-        "z": [[change.get((tensor, b)) for b in bits] for tensor in tensors],
-        "colorscale": palette.WIDTHS.capitalize(),
-        "reversescale": view.reference.metric.direction == "minimize",
-        "xgap": 2,
-        "ygap": 2,
-        "texttemplate": "%{z:+.3f}",
-        "textfont": {"size": 12},
-        "hovertemplate": "%{y} at %{x} bits: %{z:+.4f}<extra></extra>",
-        "colorbar": {"title": {"text": "change"}, "thickness": 14, "outlinewidth": 0},
-    }
+    trace = heatmap(
+        [str(b) for b in bits],
+        [html.escape(tensor) for tensor in tensors],
+        [[change.get((tensor, b)) for b in bits] for tensor in tensors],
+        bar="change",
+        hover="%{y} at %{x} bits: %{z:+.4f}",
+    )
+    trace |= {"texttemplate": "%{z:+.3f}", "textfont": {"size": 12}}
+    trace["reversescale"] = view.reference.metric.direction == "minimize"
     shown = layout("Bits", "")
     shown["xaxis"] |= {"type": "category", "showgrid": False}
     shown["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}

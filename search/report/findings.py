@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluation import Evaluation
-from ..objectives import Objective
+from ..objectives import SIGNS, Objective
 from .view import StudyView, uniform_label
 
 LEAST_TRIALS = 20
@@ -136,7 +136,7 @@ def _distribution(values: Sequence[int | str]) -> Any:
 
 def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
     """Return each uniform baseline that was scored, with what the search has to set against it."""
-    sign = 1 if view.reference.metric.direction == "maximize" else -1
+    sign = SIGNS[view.reference.metric.direction]
     searched = [e for e in view.scored if e.kind == "search" and e.feasible]
     uniform = {e.digest: e for e in reversed(view.scored) if e.kind == "uniform"}  # each design once
     found = []
@@ -167,7 +167,7 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
     Candidates count that keep the limits on resources. One that was trained counts on the other side too, with its
     score before training.
     """
-    sign = 1 if view.reference.metric.direction == "maximize" else -1
+    sign = SIGNS[view.reference.metric.direction]
     drops = {c.name for c in view.reference.constraints if c.after_scoring}
     able = [e for e in view.scored if all(v <= 0 for k, v in e.constraints.items() if k not in drops)]
     limits: dict[str, float] = {}
@@ -190,7 +190,7 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
 
 def lucky(view: StudyView) -> tuple[int, ...]:
     """Return the front members whose validation score is better than the whole interval of their test score."""
-    sign = 1 if view.reference.metric.direction == "maximize" else -1
+    sign = SIGNS[view.reference.metric.direction]
     found = []
     for e in view.front:
         row = view.test_scores.of(e.number) if view.test_scores else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
-from . import markup, palette
-from .axes import Figure, Trace, layout
+from . import markup
+from .axes import Figure, heatmap, layout
 from .findings import Budget, Findings, Rival
 from .view import StudyView, si
 
@@ -96,20 +96,14 @@ def importance_section(view: StudyView, found: Findings, figures: dict[str, Figu
     if not rows:
         return ""
     shown = [o for o in view.objectives if found.importance.get(o.name)]
-    trace: Trace = {
-        "type": "heatmap",
-        "x": [html.escape(o.label) for o in shown],
-        "y": [html.escape(name) for name in rows],
-        "z": [[100 * found.importance[o.name].get(name, 0.0) for o in shown] for name in rows],
-        "colorscale": palette.WIDTHS.capitalize(),
-        "zmin": 0,
-        "xgap": 2,
-        "ygap": 2,
-        "texttemplate": "%{z:.0f}",
-        "textfont": {"size": 12},
-        "hovertemplate": "%{y}: %{z:.1f} % of %{x}<extra></extra>",
-        "colorbar": {"title": {"text": "%"}, "thickness": 14, "outlinewidth": 0},
-    }
+    trace = heatmap(
+        [html.escape(o.label) for o in shown],
+        [html.escape(name) for name in rows],
+        [[100 * found.importance[o.name].get(name, 0.0) for o in shown] for name in rows],
+        bar="%",
+        hover="%{y}: %{z:.1f} % of %{x}",
+    )
+    trace |= {"zmin": 0, "texttemplate": "%{z:.0f}", "textfont": {"size": 12}}
     drawn = layout("", "")
     drawn["xaxis"] |= {"type": "category", "showgrid": False, "side": "top"}
     drawn["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}

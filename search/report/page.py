@@ -9,7 +9,7 @@ from statistics import median
 from urllib.parse import quote
 
 from ..evaluation import Evaluation, total_seconds
-from ..objectives import QUANTITIES, Objective
+from ..objectives import QUANTITIES, SIGNS, Objective
 from . import evidence, findings_page, markup, plots
 from .axes import Figure
 from .findings import Findings
@@ -208,7 +208,7 @@ def _pair(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
 
 def _verdict(view: StudyView) -> str:
     gains = [e.gain for e in view.scored if e.gain is not None]
-    sign = 1 if view.reference.metric.direction == "maximize" else -1
+    sign = SIGNS[view.reference.metric.direction]
     helped = sum(sign * gain > 0 for gain in gains)
     members = [e for e in view.front if e.kind != "uniform"]
     trained = sum(e.method == "qat" for e in members)

@@ -10,7 +10,7 @@ from typing import Any
 from ..evaluation import Evaluation
 from ..objectives import Objective
 from . import palette
-from .axes import Figure, Trace, guide, layout, log_axis, readable, wants_log
+from .axes import Figure, Trace, guide, heatmap, layout, log_axis, readable, wants_log
 from .measured import STAGES
 from .view import (
     StudyView,
@@ -299,18 +299,8 @@ def heat_map(view: StudyView) -> Figure:
     names = [_row_name(view, e) for e in rows]
     columns = [html.escape(key) for key in tensors]
     told = [[html.escape(e.precision.get(key, "")) for key in tensors] for e in rows]
-    trace: Trace = {
-        "type": "heatmap",
-        "z": table,
-        "x": columns,
-        "y": names,
-        "customdata": told,
-        "hovertemplate": "%{y}<br>%{x}: <b>%{z} bits</b><br>%{customdata}<extra></extra>",
-        "colorscale": palette.WIDTHS.capitalize(),
-        "xgap": 2,
-        "ygap": 2,
-        "colorbar": {"title": {"text": "bits"}, "thickness": 14, "outlinewidth": 0},
-    }
+    hover = "%{y}<br>%{x}: <b>%{z} bits</b><br>%{customdata}"
+    trace = heatmap(columns, names, table, bar="bits", hover=hover) | {"customdata": told}
     if len(tensors) <= CELLS_WITH_TEXT:
         trace |= {"texttemplate": "%{z}", "textfont": {"size": 13}}
     shown = layout("", "")
