@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitfront.spaces import UserError
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -66,3 +68,15 @@ _STUDIES = (
 def gallery() -> tuple[Study, ...]:
     """Return the ready studies, the default one first."""
     return tuple(Study(name, title, family, HERE / name) for name, title, family in _STUDIES)
+
+
+def ready_study(name: str) -> Study:
+    """Return the ready study of this name.
+
+    Raises:
+        UserError: there is none; the names that there are stand in the message.
+    """
+    known = {study.name: study for study in gallery()}
+    if name not in known:
+        raise UserError(f"There is no ready study {name!r}: there are {', '.join(known)}.")
+    return known[name]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from bitfront.hls.design import DesignDescription
 from bitfront.hls.estimate.fit import cross_validate
 from bitfront.hls.estimate.samples import load_samples, measured, shared_folder
 from bitfront.hls.estimate.scores import scores
-from bitfront.spaces.errors import UserError
+
+from ..command import returns_exit_code
 
 ACTIVATIONS = {"relu", "linear", "sigmoid", "tanh", "softmax"}
 QUANTITIES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "latency_cycles": "latency"}
@@ -108,7 +108,8 @@ def table(designs: list[dict[str, Any]], answers: dict[str, dict[str, float]]) -
     return "\n".join(rows)
 
 
-def main(arguments: list[str] | None = None) -> int:
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="bitfront.experiments.benchmarks.estimators")
     parser.add_argument("--data", help="folder with designs.jsonl (default: csynth in BITFRONT_SHARED)")
@@ -118,17 +119,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--without", help="leave out repositories whose name holds this text")
     parser.add_argument("--answers", type=Path, help="what rule4ml_predict.py wrote: prints the table")
     given = parser.parse_args(arguments)
-    try:
-        if not given.designs.exists():
-            given.designs.write_text(json.dumps(published(given.data), indent=1) + "\n", encoding="utf-8")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if not given.designs.exists():
+        given.designs.write_text(json.dumps(published(given.data), indent=1) + "\n", encoding="utf-8")
     if given.answers:
         designs = json.loads(given.designs.read_text())
         kept = [d for d in designs if not given.without or given.without not in d["repo"]]
         print(table(kept, json.loads(given.answers.read_text())))
-    return 0
 
 
 if __name__ == "__main__":

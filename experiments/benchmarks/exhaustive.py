@@ -20,11 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 
-from bitfront.spaces import BitfrontError, UserError
+from bitfront.spaces import UserError
 
+from ..command import returns_exit_code
 from .small_study import write_study
 from .speed import environment
 
@@ -93,12 +95,10 @@ def _key(params: Mapping[str, Any]) -> str:
 
 def volume(points: Iterable[tuple[float, float]], reference: tuple[float, float]) -> float:
     """Return the hypervolume of (score, EBOPs) above a score and below log2 of EBOPs."""
-    area, height = 0.0, reference[0]
-    for score, ebops in sorted(points, key=lambda p: (p[1], -p[0])):
-        if score > height:
-            area += (score - height) * max(0.0, reference[1] - float(np.log2(1 + ebops)))
-            height = score
-    return area
+    from bitfront.search.front import dominated
+
+    losses = np.array([(-score, np.log2(1 + ebops)) for score, ebops in points])
+    return dominated(losses, np.array([-reference[0], reference[1]]))
 
 
 def trainings(
@@ -157,15 +157,11 @@ def _told(value: float) -> str:
 
 def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
-    from bitfront.experiments.gallery import gallery
+    from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
     from bitfront.search.ledger import Ledger
 
-    study = next((s for s in gallery() if s.name == name), None)
-    if study is None:
-        raise UserError(
-            f"There is no ready study {name!r}: there are {', '.join(s.name for s in gallery())}."
-        )
+    study = ready_study(name)
     spent = {"ask": 0.0, "tell": 0.0}
 
     def timed(what: str, method: Any) -> Any:
@@ -178,16 +174,15 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
 
         return call
 
-    kept = Ledger.ask, Ledger.tell
-    Ledger.ask, Ledger.tell = timed("ask", Ledger.ask), timed("tell", Ledger.tell)  # type: ignore[method-assign]
-    try:
+    with (
+        patch.object(Ledger, "ask", timed("ask", Ledger.ask)),
+        patch.object(Ledger, "tell", timed("tell", Ledger.tell)),
+    ):
         asked = [f"output={out}", "cache=0", f"sampler={sampler}", "tracking.enabled=false"]
         config = load_study(study.file, asked)
         began = time.process_time()
         run_study(config, study.folder, trials=trials, wall=1e6, fresh=True)
         whole = time.process_time() - began
-    finally:
-        Ledger.ask, Ledger.tell = kept  # type: ignore[method-assign]
     share = (spent["ask"] + spent["tell"]) / whole
     return (
         f"{name}, {sampler}, {trials} trials: {whole:.0f} CPU s, {spent['ask']:.1f} s in asking and {spent['tell']:.1f} s in "
@@ -195,8 +190,9 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.exhaustive",
         description="Samplers against a space that is known completely.",
@@ -210,28 +206,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("exhaustive"), help="folder for the table")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        if min(options.seeds, options.trials) < 1:
-            raise UserError("--seeds and --trials must be 1 or more.")
-        if options.overhead:
-            for sampler in options.samplers:
-                print(overhead(options.overhead, sampler, options.trials, options.out.resolve()), flush=True)
-            return 0
-        bench = open_bench(options.out.resolve())
-        known = truth(bench, options.out / "truth.json")
-        rows = {}
-        for name in options.samplers:
-            for seeded in (False, True):
-                label = f"{name}{', after the uniform ones' if seeded else ''}"
-                rows[label] = [
-                    trainings(bench, known, name, seed, seeded=seeded) for seed in range(options.seeds)
-                ]
-                print(label, rows[label], flush=True)
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if min(options.seeds, options.trials) < 1:
+        raise UserError("--seeds and --trials must be 1 or more.")
+    if options.overhead:
+        for sampler in options.samplers:
+            print(overhead(options.overhead, sampler, options.trials, options.out.resolve()), flush=True)
+        return
+    bench = open_bench(options.out.resolve())
+    known = truth(bench, options.out / "truth.json")
+    rows = {}
+    for name in options.samplers:
+        for seeded in (False, True):
+            label = f"{name}{', after the uniform ones' if seeded else ''}"
+            rows[label] = [
+                trainings(bench, known, name, seed, seeded=seeded) for seed in range(options.seeds)
+            ]
+            print(label, rows[label], flush=True)
     print(f"\n{table(rows)}\n\n{len(known)} candidates, {options.seeds} seeds. {environment()}.")
-    return 0
 
 
 if __name__ == "__main__":

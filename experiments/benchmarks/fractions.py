@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from bitfront.experiments.gallery import Study, gallery
-from bitfront.spaces import BitfrontError, FixedPoint, UserError
+from bitfront.experiments.gallery import Study, ready_study
+from bitfront.spaces import FixedPoint, UserError
 
+from ..command import returns_exit_code
 from .results import commit
 from .speed import environment
 
@@ -172,8 +173,9 @@ def draw(scores: Sequence[Score], files: Sequence[Path]) -> None:
         figure.savefig(file, dpi=130)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.fractions",
         description="The metric over that of the float model against fractional bits, by PTQ and by QAT.",
@@ -191,34 +193,26 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    known = {study.name: study for study in gallery()}
-    try:
-        if options.seeds < 1:
-            raise UserError("--seeds must be 1 or more.")
-        unknown = [name for name in options.studies if name not in known]
-        if unknown:
-            raise UserError(f"There is no ready study {unknown[0]!r}: there are {', '.join(known)}.")
-        options.out.mkdir(parents=True, exist_ok=True)
-        for name in options.studies:
-            scores = [
-                score
-                for seed in range(1, options.seeds + 1)
-                for score in measure(known[name], seed, options.integers, options.fractions)
-            ]
-            words = f"{name} --seeds {options.seeds} --integers {' '.join(map(str, options.integers))}"
-            about = {
-                "command": f"python -m bitfront.experiments.benchmarks.fractions {words} --fractions "
-                + " ".join(map(str, options.fractions)),
-                "commit": commit(),
-                "environment": environment(),
-                "scores": [asdict(s) for s in scores],
-            }
-            (options.out / f"fractions_{name}.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
-            print(table(scores), flush=True)
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    if options.seeds < 1:
+        raise UserError("--seeds must be 1 or more.")
+    studies = [ready_study(name) for name in options.studies]
+    options.out.mkdir(parents=True, exist_ok=True)
+    for study in studies:
+        scores = [
+            score
+            for seed in range(1, options.seeds + 1)
+            for score in measure(study, seed, options.integers, options.fractions)
+        ]
+        words = f"{study.name} --seeds {options.seeds} --integers {' '.join(map(str, options.integers))}"
+        about = {
+            "command": f"python -m bitfront.experiments.benchmarks.fractions {words} --fractions "
+            + " ".join(map(str, options.fractions)),
+            "commit": commit(),
+            "environment": environment(),
+            "scores": [asdict(s) for s in scores],
+        }
+        (options.out / f"fractions_{study.name}.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        print(table(scores), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from bitfront.experiments.gallery import Study, gallery
-from bitfront.spaces import BitfrontError
+
+from ..command import returns_exit_code
 
 STUDIES = ("jets_mlp", "digits_cnn", "top_tagging_lstm")
 RULES = ("calibrate", "mse")
@@ -38,8 +39,9 @@ def scores(study: Study) -> Iterator[tuple[str, list[float]]]:
         yield f"{study.name}, `{rule}`", [bench.float_score, *found]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: print one table, a row a study and rule; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: print one table, a row a study and rule."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.integer_bits",
         description="Score uniform precisions with integer bits from the largest value and by least squared error.",
@@ -51,14 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     heads = ["float", *(f"{method} {width} bit" for method, width in CANDIDATES)]
     print("|  |" + "".join(f" {head} |" for head in heads))
     print("| --- |" + " ---: |" * len(heads))
-    try:
-        for name in options.study or STUDIES:
-            for row, found in scores(known[name]):
-                print(f"| {row} |" + "".join(f" {score:.4f} |" for score in found), flush=True)
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    for name in options.study or STUDIES:
+        for row, found in scores(known[name]):
+            print(f"| {row} |" + "".join(f" {score:.4f} |" for score in found), flush=True)
 
 
 if __name__ == "__main__":

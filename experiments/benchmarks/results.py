@@ -23,9 +23,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bitfront.experiments.gallery import PRESETS, Study, gallery
-from bitfront.spaces import BitfrontError, FixedPoint, UserError
+from bitfront.experiments.gallery import PRESETS, Study, gallery, ready_study
+from bitfront.spaces import FixedPoint
 
+from ..command import returns_exit_code
 from .speed import environment
 
 FILE = "run.json"
@@ -180,8 +181,9 @@ def read(preset: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.results",
         description="Run ready studies under a preset and write their results beside them.",
@@ -192,20 +194,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write to OUT/STUDY/PRESET instead")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    known = {study.name: study for study in gallery()}
-    try:
-        unknown = [name for name in options.studies if name not in known]
-        if unknown:
-            raise UserError(f"There is no ready study {unknown[0]!r}: there are {', '.join(known)}.")
-        for name in options.studies or known:
-            study = known[name]
-            place = options.out / name if options.out else study.folder / "results"
-            found = run(study, options.preset, options.work, place / options.preset)
-            print(f"{name}: {found['trials']} trials, {found['wall_s']:.0f} s -> {place / options.preset}")
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    # all names are looked up before the first search begins
+    for study in [ready_study(name) for name in options.studies] or gallery():
+        name = study.name
+        place = options.out / name if options.out else study.folder / "results"
+        found = run(study, options.preset, options.work, place / options.preset)
+        print(f"{name}: {found['trials']} trials, {found['wall_s']:.0f} s -> {place / options.preset}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from typing import Any
 
 from bitfront.experiments.gallery import Study, gallery
 from bitfront.hls.bit_true import COMPILE_AFTER
-from bitfront.spaces import BitfrontError, Params, Space, UserError
+from bitfront.spaces import Params, Space, UserError
 
+from ..command import returns_exit_code
 from .rebuild import Rebuilding, compile_for, fed, fit_epoch
 
 STUDIES = ("jets_mlp", "digits_cnn", "top_tagging_lstm", "top_tagging_gru", "top_tagging_transformer")
@@ -226,8 +227,9 @@ def environment() -> str:
     return f"{cores} cores ({platform.machine()}), Python {platform.python_version()}, {packages}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: measure the ready studies and print one table; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: measure the ready studies and print one table."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.speed",
         description="Measure candidates per second, against rebuilding a QKeras model per trial.",
@@ -239,24 +241,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     known = {study.name: study for study in gallery()}
-    try:
-        if options.json and not options.json.absolute().parent.is_dir():
-            raise UserError(f"The folder of --json {options.json} does not exist; create it first.")
-        speeds = []
-        for name in options.study or STUDIES:
-            print(f"{name} ...", file=sys.stderr, flush=True)
-            speeds.append(
-                measure(known[name], repeats=options.repeats, rebuild_repeats=options.rebuild_repeats)
-            )
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if options.json and not options.json.absolute().parent.is_dir():
+        raise UserError(f"The folder of --json {options.json} does not exist; create it first.")
+    speeds = []
+    for name in options.study or STUDIES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        speeds.append(measure(known[name], repeats=options.repeats, rebuild_repeats=options.rebuild_repeats))
     print(f"{table(speeds)}\n\nMedians (lowest-highest) of {options.repeats} repeats", end="")
     print(f", of {options.rebuild_repeats} for rebuilding. {environment()}.")
     if options.json:
         found = {"environment": environment(), "speeds": [asdict(one) for one in speeds]}
         options.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

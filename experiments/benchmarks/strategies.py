@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from bitfront.spaces import BitfrontError, UserError
+from bitfront.spaces import UserError
 
+from ..command import returns_exit_code
 from .speed import environment
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -67,16 +68,12 @@ def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
     Raises:
         UserError: there is no such ready study.
     """
-    from bitfront.experiments.gallery import gallery
+    from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
     from bitfront.search.front import hypervolume_history
     from bitfront.search.reference import Reference
 
-    study = next((s for s in gallery() if s.name == name), None)
-    if study is None:
-        raise UserError(
-            f"There is no ready study {name!r}: there are {', '.join(s.name for s in gallery())}."
-        )
+    study = ready_study(name)
     epochs = load_study(study.file).training.epochs
     settings = [text.replace("AUTO", str(PATH_TRAININGS * epochs)) for text in WAYS[way]]
     asked = [f"name={name}-{way.replace(', ', '-')}-{seed}", f"seed={seed}", f"output={out}", "cache=0"]
@@ -122,8 +119,9 @@ def _spread(values: Iterable[float]) -> str:
     return f"{np.median(found):.4f} ({found[0]:.4f}-{found[-1]:.4f})"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.strategies",
         description="Hypervolume against trainings for ways of searching.",
@@ -136,20 +134,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     courses: list[Course] = []
-    try:
-        if min(options.seeds, options.trainings) < 1:
-            raise UserError("--seeds and --trainings must be 1 or more.")
-        for study in options.studies:
-            for seed in range(1, options.seeds + 1):
-                for way in options.ways:
-                    courses.append(course(study, way, seed, options.trainings, options.out / "studies"))
-                    told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
-                    (options.out / "strategies.json").write_text(json.dumps(told) + "\n")
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if min(options.seeds, options.trainings) < 1:
+        raise UserError("--seeds and --trainings must be 1 or more.")
+    for study in options.studies:
+        for seed in range(1, options.seeds + 1):
+            for way in options.ways:
+                courses.append(course(study, way, seed, options.trainings, options.out / "studies"))
+                told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
+                (options.out / "strategies.json").write_text(json.dumps(told) + "\n")
     print(f"{table(courses, options.trainings)}\n{options.seeds} seeds. {environment()}.")
-    return 0
 
 
 if __name__ == "__main__":

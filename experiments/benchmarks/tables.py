@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from bitfront.experiments.gallery import PRESETS
-from bitfront.spaces import BitfrontError
 
+from ..command import returns_exit_code
 from . import fractions, hardware_tables
 from .results import read
 from .speed import environment
@@ -117,8 +117,9 @@ def read_fractions(folder: Path = COMMITTED) -> tuple[list[fractions.Score], lis
     ]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.tables",
         description="Write the gallery's four tables and the figure of fractional bits.",
@@ -131,14 +132,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "tables.md").write_text(page(options.preset, options.out), encoding="utf-8")
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "tables.md").write_text(page(options.preset, options.out), encoding="utf-8")
     print(f"Wrote {options.out / 'tables.md'}")
-    return 0
 
 
 def page(preset: str, out: Path) -> str:

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from bitfront.experiments.gallery import gallery
-from bitfront.spaces import BitfrontError, FixedPoint, UserError
+from bitfront.experiments.gallery import ready_study
+from bitfront.spaces import FixedPoint, UserError
 
+from ..command import returns_exit_code
 from .speed import environment
 
 WIDTHS = tuple(range(4, 17))
@@ -62,11 +63,7 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     from bitfront.search.progress import Progress
     from bitfront.search.store import StudyStore
 
-    study = next((s for s in gallery() if s.name == name), None)
-    if study is None:
-        raise UserError(
-            f"There is no ready study {name!r}: there are {', '.join(s.name for s in gallery())}."
-        )
+    study = ready_study(name)
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]
     asked += ["budget.wall=24h", "tracking.enabled=false", *(f"space.{text}" for text in RANGES)]
     config = load_study(study.file, asked)
@@ -167,8 +164,9 @@ def draw(points: Sequence[Point], title: str, files: Sequence[Path]) -> None:
         figure.savefig(file, dpi=160)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.widths",
         description="Uniform widths by PTQ and QAT, with the searched mixed-precision front: table and figure.",
@@ -181,25 +179,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("widths"), help="folder for the results")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        if min(options.seeds, options.trials) < 1:
-            raise UserError("--seeds and --trials must be 1 or more.")
-        points: list[Point] = []
-        for seed in range(1, options.seeds + 1):
-            points += measure(options.study, seed, options.out / "studies", options.trials)
-            found = {
-                "study": options.study,
-                "environment": environment(),
-                "points": [asdict(p) for p in points],
-            }
-            (options.out / "widths.json").write_text(json.dumps(found, indent=1) + "\n")
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if min(options.seeds, options.trials) < 1:
+        raise UserError("--seeds and --trials must be 1 or more.")
+    points: list[Point] = []
+    for seed in range(1, options.seeds + 1):
+        points += measure(options.study, seed, options.out / "studies", options.trials)
+        found = {
+            "study": options.study,
+            "environment": environment(),
+            "points": [asdict(p) for p in points],
+        }
+        (options.out / "widths.json").write_text(json.dumps(found, indent=1) + "\n")
     files = [options.out / "widths.png", options.out / "widths.pdf"]
     draw(points, options.study, files)
     print(f"{table(points)}\n\n{options.seeds} seeds, {options.trials} trials each. {environment()}.")
-    return 0
 
 
 if __name__ == "__main__":

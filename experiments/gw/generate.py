@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import BitfrontError, ToolMissing, UserError
+from bitfront.spaces import ToolMissing, UserError
 
+from ..command import returns_exit_code
 from .strain import BAND, RATE, WINDOW, cut, read_strain, whiten
 
 SNR = (8.0, 40.0)
@@ -141,8 +142,9 @@ def make(pairs: int, seed: int, strain: Sequence[str] = ()) -> dict[str, NDArray
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(prog="python -m bitfront.experiments.gw.generate")
     parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
     parser.add_argument("--pairs", type=int, default=4000, help="windows of each class (4000)")
@@ -151,13 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--strain", action="append", default=[], metavar="NAME:H1,L1", help="GWOSC files of an event; repeat"
     )
     options = parser.parse_args(arguments)
-    try:
-        arrays: dict[str, Any] = make(options.pairs, options.seed, options.strain)
-        np.savez_compressed(options.out, **arrays)
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    arrays: dict[str, Any] = make(options.pairs, options.seed, options.strain)
+    np.savez_compressed(options.out, **arrays)
 
 
 if __name__ == "__main__":

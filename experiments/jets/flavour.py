@@ -25,8 +25,6 @@ three classes, most displaced track first; the sample and its exact features are
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
 from importlib.metadata import version
@@ -36,9 +34,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import ToolMissing, UserError
+from bitfront.spaces import UserError
 
-from .simulation import generators, pythia_seeds, started
+from .simulation import generators, pythia_seeds, sample_command, started, write_sample
 
 TRACKS = 15
 """Tracks kept a jet, by falling |significance of d0|."""
@@ -177,15 +175,7 @@ def settings(jets: int, seed: int) -> dict[str, Any]:
 
 def save(sample: FlavourSample, about: dict[str, Any], path: Path) -> None:
     """Write a sample as `.npz` without pickled objects: X, jet, y, feature_names, flavours, settings."""
-    np.savez_compressed(
-        path,
-        X=sample.X,
-        jet=sample.jet,
-        y=sample.y,
-        feature_names=np.array(FEATURES),
-        flavours=np.array(FLAVOURS),
-        settings=np.array(json.dumps(about, sort_keys=True)),
-    )
+    write_sample(sample, about, path, feature_names=FEATURES, flavours=FLAVOURS)
 
 
 def _heavy_hadrons(event: Any) -> list[tuple[int, float, float]]:
@@ -240,25 +230,14 @@ def _track(p: Any, jet: Any, rng: np.random.Generator) -> tuple[float, ...]:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: generate a sample and write it; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Simulate b, c and light jets with Pythia 8 and FastJet.")
-    parser.add_argument("--jets", type=int, default=18_000, help="jets in total, a third each (18000)")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the whole sample (7)")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
-    options = parser.parse_args(arguments)
-    try:
-        if not options.out.absolute().parent.is_dir():
-            raise UserError(f"The folder of --out {options.out} does not exist; create it first.")
-        if options.seed < 0:
-            raise UserError(f"--seed must not be negative, but is {options.seed}.")
-        sample = generate(options.jets, options.seed)
-        save(sample, settings(options.jets, options.seed), options.out)
-    except (UserError, ToolMissing) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{options.out}: {len(sample.y)} jets, {options.out.stat().st_size / 1e6:.1f} MB")
-    return 0
+main = sample_command(
+    "Simulate b, c and light jets with Pythia 8 and FastJet.",
+    18_000,
+    "a third each",
+    generate=generate,
+    settings=settings,
+    save=save,
+)
 
 
 if __name__ == "__main__":

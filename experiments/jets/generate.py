@@ -24,8 +24,6 @@ features, ordered in pT); the sample and its exact features are ours.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
 from importlib.metadata import version
@@ -35,9 +33,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import ToolMissing, UserError
+from bitfront.spaces import UserError
 
-from .simulation import generators, pythia_seeds, started
+from .simulation import generators, pythia_seeds, sample_command, started, write_sample
 
 CONSTITUENTS = 20
 """Constituents kept a jet, hardest first."""
@@ -158,15 +156,7 @@ def settings(jets: int, seed: int) -> dict[str, Any]:
 
 def save(sample: Sample, about: dict[str, Any], path: Path) -> None:
     """Write a sample as `.npz` without pickled objects: X, jet, y, feature_names, jet_names, settings."""
-    np.savez_compressed(
-        path,
-        X=sample.X,
-        jet=sample.jet,
-        y=sample.y,
-        feature_names=np.array(FEATURES),
-        jet_names=np.array(JET_COLUMNS),
-        settings=np.array(json.dumps(about, sort_keys=True)),
-    )
+    write_sample(sample, about, path, feature_names=FEATURES, jet_names=JET_COLUMNS)
 
 
 def _top_decays(event: Any) -> list[list[tuple[float, float]]]:
@@ -211,25 +201,14 @@ def _describe(jet: Any) -> tuple[NDArray[np.float64], tuple[float, ...]]:
     return features, (jet.pt(), jet.eta(), jet.m(), float(len(constituents)))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: generate a sample and write it; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Simulate top and QCD jets with Pythia 8 and FastJet.")
-    parser.add_argument("--jets", type=int, default=12_000, help="jets in total, half of them top (12000)")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the whole sample (7)")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
-    options = parser.parse_args(arguments)
-    try:
-        if not options.out.absolute().parent.is_dir():
-            raise UserError(f"The folder of --out {options.out} does not exist; create it first.")
-        if options.seed < 0:
-            raise UserError(f"--seed must not be negative, but is {options.seed}.")
-        sample = generate(options.jets, options.seed)
-        save(sample, settings(options.jets, options.seed), options.out)
-    except (UserError, ToolMissing) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{options.out}: {len(sample.y)} jets, {options.out.stat().st_size / 1e6:.1f} MB")
-    return 0
+main = sample_command(
+    "Simulate top and QCD jets with Pythia 8 and FastJet.",
+    12_000,
+    "half of them top",
+    generate=generate,
+    settings=settings,
+    save=save,
+)
 
 
 if __name__ == "__main__":

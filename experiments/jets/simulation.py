@@ -5,12 +5,17 @@ Both are the optional extra `jets`, under the GPL, which is why nothing but the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bitfront.spaces import ToolMissing
+from bitfront.spaces import ToolMissing, UserError
+
+from ..command import Command, returns_exit_code
 
 
 def generators() -> tuple[Any, Any]:
@@ -48,3 +53,39 @@ def pythia_seeds(seed: int, kinds: int) -> tuple[list[int], int]:
     """Return a seed of Pythia for each kind of events, and one for the order of the sample."""
     *streams, order = np.random.SeedSequence(seed).generate_state(kinds + 1)
     return [int(stream) % 900_000_000 + 1 for stream in streams], int(order)
+
+
+def write_sample(sample: Any, about: dict[str, Any], path: Path, **names: Sequence[str]) -> None:
+    """Write a sample (a named tuple of arrays) as `.npz` without pickled objects: its fields, `names`, settings."""
+    arrays: dict[str, Any] = sample._asdict() | {key: np.array(value) for key, value in names.items()}
+    arrays["settings"] = np.array(json.dumps(about, sort_keys=True))
+    np.savez_compressed(path, **arrays)
+
+
+def sample_command(
+    description: str,
+    jets: int,
+    shares: str,
+    *,
+    generate: Callable[[int, int], Any],
+    settings: Callable[[int, int], dict[str, Any]],
+    save: Callable[[Any, dict[str, Any], Path], None],
+) -> Command:
+    """Return the command line of a generator: so many jets, a seed and a file; `shares` says how they divide."""
+
+    @returns_exit_code
+    def main(arguments: list[str] | None = None) -> None:
+        parser = argparse.ArgumentParser(description=description)
+        parser.add_argument("--jets", type=int, default=jets, help=f"jets in total, {shares} ({jets})")
+        parser.add_argument("--seed", type=int, default=7, help="seed of the whole sample (7)")
+        parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+        options = parser.parse_args(arguments)
+        if not options.out.absolute().parent.is_dir():
+            raise UserError(f"The folder of --out {options.out} does not exist; create it first.")
+        if options.seed < 0:
+            raise UserError(f"--seed must not be negative, but is {options.seed}.")
+        sample = generate(options.jets, options.seed)
+        save(sample, settings(options.jets, options.seed), options.out)
+        print(f"{options.out}: {len(sample.y)} jets, {options.out.stat().st_size / 1e6:.1f} MB")
+
+    return main

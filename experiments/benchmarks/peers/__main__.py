@@ -10,8 +10,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bitfront.spaces import BitfrontError, UserError
+from bitfront.spaces import UserError
 
+from ...command import returns_exit_code
 from ..speed import environment
 from .environments import PACKAGES
 from .judge import Found, Judge
@@ -69,8 +70,9 @@ def worst_of(task: Task) -> float:
     return bench.blind_score() + WORST_SHARE * (bench.float_test_score() - bench.blind_score())
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+@returns_exit_code
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.peers", description="bitfront beside its peers."
     )
@@ -89,30 +91,25 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = 60 * options.minutes
     courses: list[Course] = []
     worst: dict[str, list[float]] = {}
-    try:
-        if options.seeds < 1 or seconds <= 0:
-            raise UserError("--seeds and --minutes must be positive.")
-        for name in options.tasks:
-            for seed in range(1, options.seeds + 1):
-                task = Task(name, seed, options.out.resolve() / f"{name}-{seed}")
-                worst.setdefault(name, []).append(worst_of(task))
-                for peer in options.peers:
-                    if PEERS[peer] and name not in SEQUENTIAL:
-                        continue  # no rule that rebuilds this model in the peer's layers
-                    found = run(task, peer, seconds, options.environments)
-                    courses.append(Course(name, peer, seed, tuple(found)))
-                    print(f"{name}, seed {seed}, {peer}: {len(found)} candidates", flush=True)
-                    told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
-                    (options.out / "peers.json").write_text(json.dumps(told) + "\n")
-    except BitfrontError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if options.seeds < 1 or seconds <= 0:
+        raise UserError("--seeds and --minutes must be positive.")
+    for name in options.tasks:
+        for seed in range(1, options.seeds + 1):
+            task = Task(name, seed, options.out.resolve() / f"{name}-{seed}")
+            worst.setdefault(name, []).append(worst_of(task))
+            for peer in options.peers:
+                if PEERS[peer] and name not in SEQUENTIAL:
+                    continue  # no rule that rebuilds this model in the peer's layers
+                found = run(task, peer, seconds, options.environments)
+                courses.append(Course(name, peer, seed, tuple(found)))
+                print(f"{name}, seed {seed}, {peer}: {len(found)} candidates", flush=True)
+                told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
+                (options.out / "peers.json").write_text(json.dumps(told) + "\n")
     boxes = {n: Box.of([c for c in courses if c.task == n], min(worst[n])) for n in options.tasks}
     draw(courses, boxes, seconds, options.out / "peers.png")
     print(table(courses, boxes, seconds))
     print(reached(courses, boxes, seconds))
     print(f"\n{options.seeds} seeds. {environment()}.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ run of its own. Every model that it trains is a candidate.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from candidates import KERNELS, Candidates, read_task
+from candidates import KERNELS, LOSSES, Candidates, command, kernel_layers, read_task, weights_of
 
 STRESSES = (1.0, 0.3, 0.1)
 """Weights of the size: a smaller one asks for smaller models."""
@@ -22,7 +21,6 @@ MENU = {
     "activation": {f"quantized_relu({w},{i})": w for w, i in ((2, 1), (3, 1), (4, 2), (6, 2), (8, 3))},
     "linear": {"quantized_bits(16,6,1,alpha=1.0)": 16},
 }
-LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
 
 
 class Spent(BaseException):
@@ -55,9 +53,7 @@ def float_model(facts: dict[str, Any], arrays: dict[str, Any]) -> Any:
 def types_of(model: Any, facts: dict[str, Any]) -> dict[str, list[Any]]:
     """Return the types of a model that AutoQKeras built, as the judge reads them."""
     found: dict[str, Any] = {}
-    for layer in facts["layers"]:
-        if layer["kind"] not in KERNELS:
-            continue
+    for layer in kernel_layers(facts):
         name = layer["name"]
         kernel, bias = model.get_layer(name).get_quantizers()[:2]
         found[f"{name}/weight"] = [int(kernel.bits), int(kernel.integer) + 1, True]
@@ -65,16 +61,6 @@ def types_of(model: Any, facts: dict[str, Any]) -> dict[str, list[Any]]:
         if layer["activation"] == "relu":
             relu = model.get_layer(f"{name}_relu").quantizer
             found[f"{name}_relu/result"] = [int(relu.bits), int(relu.integer), False]
-    return found
-
-
-def weights_of(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return kernels and biases as the judge reads them."""
-    found: dict[str, Any] = {}
-    for layer in facts["layers"]:
-        if layer["kind"] in KERNELS:
-            kernel, bias = model.get_layer(layer["name"]).get_weights()
-            found |= {f"{layer['name']}/weight": kernel, f"{layer['name']}/bias": bias}
     return found
 
 
@@ -165,15 +151,5 @@ def search(folder: Path, out: Path, seconds: float) -> None:
     found.write()
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="AutoQKeras on a task.")
-    parser.add_argument("task", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seconds", type=float, required=True)
-    options = parser.parse_args()
-    search(options.task, options.out, options.seconds)
-
-
 if __name__ == "__main__":
-    main()
+    command("AutoQKeras on a task.", search)

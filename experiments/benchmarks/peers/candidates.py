@@ -6,8 +6,10 @@ else runs, and stay what they are where something does.
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 
 KERNELS = {"Dense", "Conv2D"}
 """Layers with a kernel and a bias."""
+LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
 
 
 class Candidates:
@@ -55,3 +58,27 @@ def read_task(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a task's facts and arrays."""
     with np.load(folder / "task.npz", allow_pickle=False) as arrays:
         return json.loads((folder / "task.json").read_text()), dict(arrays)
+
+
+def kernel_layers(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the layers with a kernel."""
+    return [layer for layer in facts["layers"] if layer["kind"] in KERNELS]
+
+
+def weights_of(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return kernels and biases of a Keras or QKeras model as the judge reads them."""
+    found: dict[str, Any] = {}
+    for layer in kernel_layers(facts):
+        kernel, bias = model.get_layer(layer["name"]).get_weights()
+        found |= {f"{layer['name']}/weight": kernel, f"{layer['name']}/bias": bias}
+    return found
+
+
+def command(description: str, search: Callable[[Path, Path, float], None]) -> None:
+    """Search as a command line says: task's folder, folder for the candidates, seconds."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("task", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, required=True)
+    options = parser.parse_args()
+    search(options.task, options.out, options.seconds)

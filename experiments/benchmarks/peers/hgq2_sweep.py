@@ -8,12 +8,11 @@ Every epoch leaves a checkpoint; those that no other beats on validation data ar
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from candidates import KERNELS, Candidates, read_task
+from candidates import Candidates, command, kernel_layers, read_task
 
 BETAS = (1e-8, 1e-3)
 """Price of an EBOP at the start and at the end."""
@@ -53,7 +52,7 @@ def _inner(activation: str) -> str | None:
 
 def load(model: Any, facts: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Give the model the float weights."""
-    names = [layer["name"] for layer in facts["layers"] if layer["kind"] in KERNELS]
+    names = [layer["name"] for layer in kernel_layers(facts)]
     for position, name in enumerate(names):
         layer = model.get_layer(name)
         layer._kernel.assign(arrays[f"w{2 * position}"])
@@ -73,9 +72,7 @@ def judged_ebops(model: Any, facts: dict[str, Any]) -> float:
     import keras
 
     total = 0.0
-    for layer in facts["layers"]:
-        if layer["kind"] not in KERNELS:
-            continue
+    for layer in kernel_layers(facts):
         built = model.get_layer(layer["name"])
         shape = (1, *built.input.shape[1:])
         width = np.asarray(keras.ops.convert_to_numpy(built.iq.bits_(shape)), np.float32)
@@ -157,15 +154,5 @@ def search(folder: Path, out: Path, seconds: float) -> None:
     found.write()
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="HGQ2's sweep on a task.")
-    parser.add_argument("task", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seconds", type=float, required=True)
-    options = parser.parse_args()
-    search(options.task, options.out, options.seconds)
-
-
 if __name__ == "__main__":
-    main()
+    command("HGQ2's sweep on a task.", search)

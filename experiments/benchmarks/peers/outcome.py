@@ -43,14 +43,11 @@ class Box:
 
     def volume(self, members: Sequence[Found]) -> float:
         """Return the share of the box that the test scores of these candidates dominate."""
-        points = sorted(
-            (float(np.log2(1 + f.ebops)), f.test) for f in members if f.test > self.worst and f.ebops >= 0
-        )
-        area, height = 0.0, self.worst
-        for cost, score in points:
-            if score > height:
-                area += (score - height) * max(0.0, self.most - max(cost, self.least))
-                height = score
+        from bitfront.search.front import dominated
+
+        points = [(-f.test, np.log2(1 + f.ebops)) for f in members if f.test > self.worst and f.ebops >= 0]
+        losses = np.array([(loss, max(cost, self.least)) for loss, cost in points if cost <= self.most])
+        area = dominated(losses, np.array([-self.worst, self.most]))
         return area / ((self.best - self.worst) * (self.most - self.least))
 
 
@@ -85,12 +82,8 @@ def table(courses: Sequence[Course], boxes: dict[str, Box], seconds: float) -> s
     lines = []
     for task in dict.fromkeys(c.task for c in courses):
         heads = [f"{share * seconds:.0f} s" for share in SHARES]
-        lines += [
-            f"**{task}**",
-            "",
-            f"| peer | {' | '.join(heads)} | trainings | candidates |",
-        ]
-        lines[-1] = f"| peer | {' | '.join(heads)} | trainings | candidates |"
+        lines += [f"**{task}**", ""]
+        lines += [f"| peer | {' | '.join(heads)} | trainings | candidates |"]
         lines.append("|---|" + "---:|" * (len(heads) + 2))
         for peer in dict.fromkeys(c.peer for c in courses if c.task == task):
             chosen = [c for c in courses if (c.task, c.peer) == (task, peer)]

@@ -7,12 +7,11 @@ validation metric (accuracy) and the bit operations: products of the widths of w
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from candidates import KERNELS, Candidates, read_task
+from candidates import KERNELS, LOSSES, Candidates, command, kernel_layers, read_task, weights_of
 
 WEIGHTS = {2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0, 8: 0}
 """Width of weights -> integer bits without the sign's."""
@@ -20,18 +19,12 @@ RESULTS = {2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 3, 8: 3}
 """Width of what a ReLU gives -> its integer bits."""
 BIASES = (8, 3)
 """Width and integer bits of biases, which are not searched."""
-LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
-
-
-def layers_of(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the layers with a kernel."""
-    return [layer for layer in facts["layers"] if layer["kind"] in KERNELS]
 
 
 def types_of(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> dict[str, list[Any]]:
     """Return the candidate's types as the judge reads them; `chosen`: layer and role -> width, integer bits."""
     found: dict[str, list[Any]] = {}
-    for layer in layers_of(facts):
+    for layer in kernel_layers(facts):
         name = layer["name"]
         width, integer = chosen[f"{name}/weight"]
         found[f"{name}/weight"] = [width, integer + 1, True]
@@ -78,19 +71,10 @@ def build(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> Any:
     return model
 
 
-def weights_of(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return kernels and biases as the judge reads them."""
-    found: dict[str, Any] = {}
-    for layer in layers_of(facts):
-        kernel, bias = model.get_layer(layer["name"]).get_weights()
-        found |= {f"{layer['name']}/weight": kernel, f"{layer['name']}/bias": bias}
-    return found
-
-
 def bit_operations(facts: dict[str, Any], chosen: dict[str, tuple[int, int]], model: Any) -> float:
     """Return the sum over layers of multiplications times both widths; inputs have 8 bits."""
     total, width = 0.0, 8
-    for layer in layers_of(facts):
+    for layer in kernel_layers(facts):
         built = model.get_layer(layer["name"])
         positions = int(np.prod(built.output.shape[1:-1])) if layer["kind"] == "Conv2D" else 1
         total += positions * int(np.prod(built.kernel.shape)) * chosen[f"{layer['name']}/weight"][0] * width
@@ -115,7 +99,7 @@ def search(folder: Path, out: Path, seconds: float) -> None:
     while not found.stop:
         trial = study.ask()
         chosen: dict[str, tuple[int, int]] = {}
-        for layer in layers_of(facts):
+        for layer in kernel_layers(facts):
             for role, menu in (("weight", WEIGHTS), ("result", RESULTS)):
                 if role == "weight" or layer["activation"] == "relu":
                     key = f"{layer['name']}/{role}"
@@ -144,15 +128,5 @@ def search(folder: Path, out: Path, seconds: float) -> None:
     found.write()
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="NSGA-II over rebuilt QKeras models.")
-    parser.add_argument("task", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seconds", type=float, required=True)
-    options = parser.parse_args()
-    search(options.task, options.out, options.seconds)
-
-
 if __name__ == "__main__":
-    main()
+    command("NSGA-II over rebuilt QKeras models.", search)

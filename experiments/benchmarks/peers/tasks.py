@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitfront.spaces import UserError
-
 if TYPE_CHECKING:
     from bitfront.search import Problem, Workbench
 
@@ -58,13 +56,9 @@ class Task:
     @property
     def study_folder(self) -> Path:
         """Where the ready study's files are."""
-        from bitfront.experiments.gallery import gallery
+        from bitfront.experiments.gallery import ready_study
 
-        study = next((s for s in gallery() if s.name == self.name), None)
-        if study is None:
-            known = ", ".join(s.name for s in gallery())
-            raise UserError(f"There is no ready study {self.name!r}: there are {known}.")
-        return study.folder
+        return ready_study(self.name).folder
 
     @property
     def problem(self) -> Problem:
@@ -105,11 +99,15 @@ class Task:
             "learning_rate": training.learning_rate,
             "seed": self.seed,
         }
-        arrays = {"x_train": data.x_train[0], "x_val": data.x_val[0], "x_test": data.x_test[0]}
+        arrays: dict[str, Any] = {
+            "x_train": data.x_train[0],
+            "x_val": data.x_val[0],
+            "x_test": data.x_test[0],
+        }
         arrays |= {f"rounded_{key}": self.rounded(value) for key, value in arrays.items()}
         arrays |= {"y_train": data.y_train[0], "y_val": data.y_val[0]}
         arrays |= {f"w{i}": w for i, w in enumerate(self.problem.model.get_weights())}
-        np.savez(self.folder / "task.npz", **arrays)  # type: ignore[arg-type]
+        np.savez(self.folder / "task.npz", **arrays)
         (self.folder / "task.json").write_text(json.dumps(facts) + "\n")
         return self.folder
 
