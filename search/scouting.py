@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import Params, UserError
 
+from .descent import Descent
 from .evaluation import Evaluation, write_atomic
 from .front import Box, dominating, pareto
 from .objectives import Objective
-from .samplers import as_optuna, baselines, make_sampler, suggest
+from .samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -63,25 +64,30 @@ def scouted(
 
 
 def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
-    """Search `count` candidates without training by NSGA-II; return the part of their front that dominates most.
+    """Search `count` candidates without training; return the part of their front that dominates most.
 
-    Uniform candidates are left out: a search begins with them anyway.
+    Up to half of them are on the way down from a wide uniform candidate, one width at a time (`Descent`); NSGA-II goes
+    on from the front of these. Uniform candidates are left out: a search begins with them anyway.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space = replace(bench.space, dimensions=tuple(d for d in bench.space.dimensions if d.kind != "method"))
+    method: Any = {} if space.dimensions == bench.space.dimensions else {"method": "ptq"}
+    uniform = [{**params, **method} for params in baselines(space)]
+    evaluations = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(uniform)]
+    way = Descent(bench, objectives, evaluations, method).candidates(count // 2)
+    evaluations += [replace(e, number=len(uniform) + number) for number, e in enumerate(way)]
+    known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
             directions=["minimize"] * len(objectives),
             sampler=make_sampler("nsga2", bench.problem.config.seed, 0, startup=0),
         )
-        method: Any = {} if space.dimensions == bench.space.dimensions else {"method": "ptq"}
-        for params in baselines(space):
-            study.enqueue_trial(as_optuna(space, params))
-        evaluations: list[Evaluation] = []
-        for number in range(count):
+        for evaluation in known:
+            study.enqueue_trial(as_optuna(space, evaluation.params))
+        for number in range(len(evaluations), len(known) + count):
             trial = study.ask()
             evaluation, _ = bench.evaluate(number, {**suggest(trial, space), **method})
             if evaluation.status == "complete":
@@ -91,6 +97,9 @@ def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: in
                 study.tell(trial, [o.loss(evaluation) for o in objectives])
             else:
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    known = [{**params, **method} for params in baselines(space)]
-    front = [e for e in pareto(evaluations, objectives) if e.feasible and dict(e.params) not in known]
+    front = [e for e in _front(evaluations, objectives) if dict(e.params) not in uniform]
     return dominating(front, objectives, box, KEPT)
+
+
+def _front(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> list[Evaluation]:
+    return [e for e in pareto(evaluations, objectives) if e.feasible]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import pytest
 import small_study
 from rich.console import Console
 
 from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
-from bitfront.search.front import last_gain, losses
+from bitfront.search.front import hypervolume, last_gain, losses, pareto
 from bitfront.search.objectives import parse_objectives
 from bitfront.search.samplers import baselines
 from bitfront.search.scouting import FILE, KEPT, scout, scouted
@@ -43,6 +45,52 @@ def test_no_uniform_candidate_without_training_dominates_a_scouted_one(bench, ob
     assert {e.method for e in found} == {"ptq"}
     for row in losses(uniform, objectives):
         assert not ((row <= chosen).all(1) & (row < chosen).any(1)).any()
+
+
+@pytest.fixture(scope="module")
+def way(bench, objectives):
+    """The way down from the uniform candidates, as far as it goes."""
+    method = {"method": "ptq"}
+    known = [bench.evaluate(n, p)[0] for n, p in enumerate(baselines(bench.space)) if p["method"] == "ptq"]
+    return list(Descent(bench, objectives, known, method).candidates(1000))
+
+
+def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(bench, way):
+    """Each candidate is one that was passed before it, with one bit less somewhere; none is tried twice."""
+    passed = [dict(e.params) for e in way]
+    for position, params in enumerate(passed[1:], 1):
+        steps = [
+            {k: before[k] - v for k, v in params.items() if before[k] != v} for before in passed[:position]
+        ]
+        assert [1] in [list(step.values()) for step in steps]
+    assert len({tuple(sorted(p.items())) for p in passed}) == len(passed)
+    assert {e.metrics["ptq"] for e in way} == {e.score for e in way}
+
+
+def test_the_way_down_ends_when_the_metric_is_lost_or_nothing_can_be_narrowed(bench, way, objectives):
+    """It goes below what training could regain, or to the narrowest candidate of the space."""
+    lead = bench.float_score - bench.blind_score()
+    lost = min(e.score for e in way) < bench.float_score - 0.3 * lead
+    narrowest = any(
+        all(e.params[d.name] == d.low for d in bench.space.dimensions if d.kind == "width") for e in way
+    )
+
+    assert lost or narrowest
+    known = [way[0]]
+    assert len(list(Descent(bench, objectives, known, {"method": "ptq"}).candidates(7))) == 7
+
+
+def test_the_way_down_finds_a_larger_front_than_as_many_random_candidates(bench, way, objectives):
+    """What it is for."""
+    rng = np.random.default_rng(1)
+    box = bench.box(objectives)
+    widths = [d for d in bench.space.dimensions if d.kind == "width"]
+    drawn = [{d.name: int(rng.integers(d.low, d.high + 1)) for d in widths} for _ in way]
+    random = [bench.evaluate(n, {**p, "method": "ptq"})[0] for n, p in enumerate(drawn)]
+
+    assert hypervolume(pareto(way, objectives), objectives, box) > hypervolume(
+        pareto(random, objectives), objectives, box
+    )
 
 
 def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervolume(tmp_path):

@@ -1,6 +1,6 @@
 """How a search scales: measured with local workers, simulated with more than a machine has.
 
-    python -m bitfront.experiments.benchmarks.scaling [--trials 40] [--workers 1,2] [--simulate 100,1000]
+    python -m bitfront.experiments.benchmarks.scaling [--trials 40] [--epochs 150] [--workers 1,2] [--simulate 100,1000]
 
 Measured: candidates per second of a QAT study, between the first and the last trial that workers evaluated, so that
 their start doesn't count. Simulated: the launcher's own loop runs as it is (asking Optuna, telling it, writing trial
@@ -43,12 +43,12 @@ INFEASIBLE = 0.3
 """Share of candidates that a resource limit ends within a second."""
 
 
-def measured(workers: int, trials: int) -> float:
+def measured(workers: int, trials: int, epochs: int) -> float:
     """Return candidates per second with so many local workers."""
     with tempfile.TemporaryDirectory(prefix="bitfront-scaling-") as place:
         scene = Scene(Path(place), trials)
         scene.finish(
-            *("--workers", str(workers), "--set", "space.method=qat", "--set", "training.epochs=30"),
+            *("--workers", str(workers), "--set", "space.method=qat", "--set", f"training.epochs={epochs}"),
             *("--set", "cache=0", "--set", "tracking.enabled=false"),
         )
         times = sorted(path.stat().st_mtime for path in (scene.study / "trials").glob("*/evaluation.json"))
@@ -156,6 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, simulate and print a table of each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=40, help="QAT candidates of each measurement")
+    parser.add_argument("--epochs", type=int, default=150, help="of training one: a second of one core")
     parser.add_argument("--workers", default="1,2", help="numbers of local workers; empty for none")
     parser.add_argument("--simulate", default="100,1000", help="numbers of simulated workers; empty for none")
     parser.add_argument("--simulated-trials", type=int, default=2000, help="candidates of each simulation")
@@ -163,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     base = 0.0
     for count in (int(word) for word in options.workers.split(",") if word):
-        rate = measured(count, options.trials)
+        rate = measured(count, options.trials, options.epochs)
         base = base or rate
         print(
             f"measured {count} workers: {rate:.3f} candidates a second, {rate / base:.2f} times the first",

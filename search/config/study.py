@@ -144,8 +144,9 @@ class StudyConfig(Section):
         default=200,
         ge=0,
         le=100_000,
-        description="candidates that are rounded without training before the search, milliseconds each; those that dominate "
-        "most, at most 12, enter as trials after the uniform baselines, trained where method has qat. 0 scouts none",
+        description="candidates that are rounded without training before the search, milliseconds each, half of them narrowing "
+        "one width after the other; those that dominate most, at most 12, enter as trials after the uniform "
+        "baselines, trained where method has qat. 0 scouts none",
         examples=[400],
     )
     gradient: Integer = Field(
