@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 import time
 from types import TracebackType
@@ -79,6 +80,8 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     store.folder.mkdir()
     for name in ("float_weights.npz", "float.keras"):
         (store.folder / name).write_bytes((task.folder / "float" / name).read_bytes())
+    # a job in the background of a shell has it ignored, and the clock could not end the search
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Clock(seconds) as clock:
         clock.begin()
         began = time.process_time()
