@@ -5,7 +5,7 @@ python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # sha
 
 The space is that of a 16-16-16-5 network with 2 to 6 bits for weights and results of both hidden layers and the weights
 of the last: 3,125 candidates, each trained for two epochs from one float model (the table is kept and reused).
-Objectives are accuracy and EBOPs. A candidate that is asked for again costs nothing.
+Objectives are accuracy and EBOPs. Scouting rounds 200 candidates, which costs no training. A candidate that is asked for again costs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,12 @@ from .speed import environment
 
 if TYPE_CHECKING:
     from bitfront.search import Workbench
+    from bitfront.spaces import Space
 
 SHARES = (0.90, 0.95, 0.97)
 SAMPLERS = ("random", "nsga2", "tpe", "gp")
+OPENINGS = ("", ", after the uniform ones", ", after these and scouting")
+"""What a search begins with."""
 WIDTHS = (2, 6)
 MOST = 400
 """Trainings after which a sampler is given up."""
@@ -48,7 +52,7 @@ def build():
 """
 _EXTRA = f"""\
 space:
-  method: [qat]
+  method: [ptq, qat]
   weights: {WIDTHS[0]}..{WIDTHS[1]}
   activations: {WIDTHS[0]}..{WIDTHS[1]}
   input: 6
@@ -72,16 +76,37 @@ def open_bench(folder: Path) -> Workbench:
     return Workbench(store.open(config, folder, Progress()))
 
 
+def searched(bench: Workbench) -> Space:
+    """Return the space of widths, in which every candidate is trained."""
+    return replace(bench.space, dimensions=tuple(d for d in bench.space.dimensions if d.kind == "width"))
+
+
+def openers_of(bench: Workbench, how: str) -> list[dict[str, Any]]:
+    """Return what a search begins with: nothing, the uniform candidates, or these and what scouting proposes."""
+    from bitfront.search.objectives import parse_objectives
+    from bitfront.search.samplers import baselines
+    from bitfront.search.scouting import scout
+
+    found: list[dict[str, Any]] = []
+    if how != OPENINGS[0]:
+        found += [dict(params) for params in baselines(searched(bench))]
+    if how == OPENINGS[2]:
+        objectives = parse_objectives(bench.problem.config.objectives, bench.metric_record)
+        proposed = scout(bench, objectives, bench.box(objectives), bench.problem.config.scout)
+        found += [{k: v for k, v in e.params.items() if k != "method"} for e in proposed]
+    return found
+
+
 def truth(bench: Workbench, file: Path) -> dict[str, tuple[float, float]]:
     """Return score and EBOPs of every candidate by its parameters as JSON; trained once, then read from `file`."""
     if file.exists():
         return {key: (score, ebops) for key, (score, ebops) in json.loads(file.read_text()).items()}
-    dimensions = bench.space.dimensions
+    dimensions = searched(bench).dimensions
     found = {}
     started = time.monotonic()
     for values in product(*(range(d.low, d.high + 1) for d in dimensions)):
         params = {d.name: value for d, value in zip(dimensions, values, strict=True)}
-        evaluation, _ = bench.evaluate(0, params)
+        evaluation, _ = bench.evaluate(0, {**params, "method": "qat"})
         found[_key(params)] = (evaluation.score, evaluation.resources["ebops"])
         if len(found) % 500 == 0:
             print(f"{len(found)} candidates trained, {time.monotonic() - started:.0f} s", flush=True)
@@ -102,12 +127,16 @@ def volume(points: Iterable[tuple[float, float]], reference: tuple[float, float]
 
 
 def trainings(
-    bench: Workbench, known: Mapping[str, tuple[float, float]], name: str, seed: int, *, seeded: bool
+    bench: Workbench,
+    known: Mapping[str, tuple[float, float]],
+    name: str,
+    seed: int,
+    openers: Sequence[Mapping[str, Any]],
 ) -> list[float]:
     """Return the trainings after which a sampler had each of `SHARES` of the true hypervolume; inf where it had not."""
     import optuna
 
-    from bitfront.search.samplers import as_optuna, baselines, seeded_sampler, suggest
+    from bitfront.search.samplers import as_optuna, seeded_sampler, suggest
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     reference = (
@@ -115,19 +144,19 @@ def trainings(
         float(np.log2(1 + max(e for _, e in known.values()))),
     )
     whole = volume(known.values(), reference)
-    openers = baselines(bench.space) if seeded else []
+    space = searched(bench)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sampler = seeded_sampler(name, seed, startup=max(10, len(openers)))
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for params in openers:
-            study.enqueue_trial(as_optuna(bench.space, params))
+            study.enqueue_trial(as_optuna(space, params))
         tried: dict[str, tuple[float, float]] = {}
         reached = [np.inf] * len(SHARES)
         asked = 0
         while len(tried) < MOST and asked < 3 * MOST and not np.isfinite(reached[-1]):
             trial = study.ask()
-            key = _key(suggest(trial, bench.space))
+            key = _key(suggest(trial, space))
             score, ebops = tried[key] = known[key]
             study.tell(trial, [score, float(np.log2(1 + ebops))])
             asked += 1
@@ -216,11 +245,10 @@ def main(arguments: list[str] | None = None) -> None:
     known = truth(bench, options.out / "truth.json")
     rows = {}
     for name in options.samplers:
-        for seeded in (False, True):
-            label = f"{name}{', after the uniform ones' if seeded else ''}"
-            rows[label] = [
-                trainings(bench, known, name, seed, seeded=seeded) for seed in range(options.seeds)
-            ]
+        for how in OPENINGS:
+            label = f"{name}{how}"
+            openers = openers_of(bench, how)
+            rows[label] = [trainings(bench, known, name, seed, openers) for seed in range(options.seeds)]
             print(label, rows[label], flush=True)
     print(f"\n{table(rows)}\n\n{len(known)} candidates, {options.seeds} seeds. {environment()}.")
 

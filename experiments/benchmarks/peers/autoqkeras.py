@@ -117,7 +117,10 @@ def search(folder: Path, out: Path, seconds: float) -> None:
         }
         model = float_model(facts, arrays)
         model.compile(
-            tf.keras.optimizers.Adam(facts["learning_rate"]), LOSSES[facts["task"]], metrics=["acc"]
+            # AutoQKeras hands one optimizer to every model that it builds, which the newer kind refuses
+            tf.keras.optimizers.legacy.Adam(facts["learning_rate"]),
+            LOSSES[facts["task"]],
+            metrics=["acc"],
         )
         with tempfile.TemporaryDirectory() as place:
             searcher = AutoQKeras(

@@ -15,20 +15,20 @@ from pathlib import Path
 PACKAGES = {
     "autoqkeras": (
         "qkeras==0.9.0",
-        "tensorflow==2.15.1",
-        "tf-keras==2.15.1",
+        "tensorflow==2.12.1",
         "keras-tuner==1.4.8",
-        "tensorflow-model-optimization==0.8.1",
+        "tensorflow-model-optimization==0.7.5",
         "pyparsing<3.2",
         "networkx",
         "tqdm",
         "scikit-learn",
-        "numpy<2",
+        "numpy<1.24",
         "setuptools<80",
     ),
     "hgq2": ("HGQ2==0.2.0", "keras==3.15.1", "tensorflow==2.21.0"),
 }
-"""Pinned where a newer one is known not to work or changes what is measured."""
+"""Pinned where a newer one is known not to work or changes what is measured. TensorFlow 2.12 is the last whose Keras
+writes models as JSON that QKeras 0.9 can edit; with 2.15 and tf-keras beside it, AutoQKeras reads them without end."""
 
 
 def build(folder: Path, name: str) -> Path:
