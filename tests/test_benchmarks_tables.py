@@ -19,7 +19,7 @@ def row(kind, name, val, lut, dsp, method="qat"):
 
 
 RUN = {
-    "float": {"val": 0.9, "test": 0.89},
+    "float": {"val": 0.9, "test": 0.89}, "least": {"lut": 250.0, "dsp": 0.0},
     "samples": [100, 20, 20], "trials": 6, "search_s": 10.0, "wall_s": 20.0, "commit": "abc", "command": "x",
     "candidates": [
         row("uniform", "8 bit", 0.90, 1000, 40),
@@ -35,8 +35,8 @@ def test_the_best_uniform_and_the_best_searched_are_the_smallest_within_half_a_p
     lines = tables.gallery_table({"one": RUN}).splitlines()[2:]
     assert lines == [
         "| one | 0.8900 | LUT | 800 [400..1,600], 6 bit qat, test 0.8860 "
-        "| 400 [200..800], trial 20 qat, test 0.8890 | 2.00 |",
-        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 |",
+        "| 400 [200..800], trial 20 qat, test 0.8890 | 2.00 | 3.20 |",
+        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 | - |",
     ]
     assert tables.summary({"one": RUN}).endswith("1 of 1 studies: one.")
     assert tables.summary({"one": RUN}, target=2.1).endswith("0 of 1 studies.")
@@ -44,7 +44,7 @@ def test_the_best_uniform_and_the_best_searched_are_the_smallest_within_half_a_p
 
 def test_a_study_where_nothing_is_good_enough_says_none():
     run = {**RUN, "float": {"val": 0.99, "test": 0.99}}
-    assert "| none | none | - |" in tables.gallery_table({"one": run})
+    assert "| none | none | - | - |" in tables.gallery_table({"one": run})
     assert tables.summary({"one": run}).endswith("0 of 0 studies.")
 
 

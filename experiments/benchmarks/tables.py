@@ -34,11 +34,12 @@ LOSS = 0.005
 def gallery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return Markdown: per study the float model, and the fewest LUTs and DSPs of uniform and of searched candidates.
 
-    Candidates are chosen by the validation metric, at most `LOSS` below the float model's; the test metric is shown.
+    Candidates are chosen by the validation metric, at most `LOSS` below the float model's; the test metric is shown. `most`
+    is the ratio to the fewest of the resource that the space has, whatever the metric then is.
     """
     lines = [
-        "| study | float | resource | best uniform | searched | ratio |",
-        "|---|---:|---|---|---|---:|",
+        "| study | float | resource | best uniform | searched | ratio | most |",
+        "|---|---:|---|---|---|---:|---:|",
     ]
     for name, run in found.items():
         enough = (1 - LOSS) * run["float"]["val"]
@@ -46,7 +47,9 @@ def gallery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
             best = {kind: _fewest(run["candidates"], kind, key, enough) for kind in ("uniform", "search")}
             cells = [_cell(best[kind], key) for kind in ("uniform", "search")]
             head = f"| {name} | {run['float']['test']:.4f} |" if key == "lut" else "| | |"
-            lines.append(f"{head} {key.upper()} | {' | '.join(cells)} | {_ratio(best, key)} |")
+            lines.append(
+                f"{head} {key.upper()} | {' | '.join(cells)} | {_ratio(best, key)} | {_most(run, best, key)} |"
+            )
     return "\n".join(lines)
 
 
@@ -73,6 +76,12 @@ def _ratio(best: Mapping[str, Mapping[str, Any] | None], key: str) -> str:
     if below == 0:
         return "both 0" if above == 0 else "to 0"
     return f"{above / below:.2f}"
+
+
+def _most(run: Mapping[str, Any], best: Mapping[str, Mapping[str, Any] | None], key: str) -> str:
+    """Return the ratio that the space's narrowest candidate would have; a dash where it isn't known or nothing is left to save."""
+    uniform, least = best["uniform"], run.get("least", {}).get(key, 0)
+    return f"{uniform['costs'][key] / least:.2f}" if uniform and least else "-"
 
 
 def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0) -> str:
@@ -171,7 +180,8 @@ def page(preset: str, out: Path) -> str:
         f"Fewest LUTs and DSPs at a validation metric of at least {100 * (1 - LOSS):g} % of the float model's, test metric shown; one "
         f"search a study, seed 1, preset {preset}. Uniform candidates (2 to 12 bits, PTQ and QAT) may take any strategy and "
         "reuse factor that the study searches. Where the metric is an accuracy over some hundred samples, half a percent is two or "
-        "three of them: the test metric says how far the choice by validation carries.",
+        "three of them: the test metric says how far the choice by validation carries. `most` is the ratio that the narrowest "
+        "candidate of the space would have, whatever its metric: no search can pass it.",
         gallery_table(found),
         summary(found),
         "What made them; seconds are wall-clock, whatever else ran on the machine, and a budget of them ends a search.",
