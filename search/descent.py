@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bitfront.spaces import Dimension, Params
 
 from .evaluation import Evaluation
-from .objectives import Objective
+from .objectives import SIGNS, Objective
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -55,7 +55,7 @@ class Descent:
         self._bench, self._method = bench, method
         self._keys = [o.key for o in objectives if not o.is_metric and "latency" not in o.key]
         self._lead = abs(bench.float_score - bench.blind_score()) or 1.0
-        self._sign = 1 if bench.metric_record.direction == "maximize" else -1
+        self._sign = SIGNS[bench.metric_record.direction]
         scored = [e for e in known if e.status == "complete"]
         enough = [e for e in scored if self._loss(e) <= 1 - KEPT_LEAD] or scored
         self._start: Params = min(enough, key=self._cost).params if enough else bench.space.uniform(8, "ptq")

@@ -79,6 +79,7 @@ def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: in
     way = Descent(bench, objectives, evaluations, method).candidates(count // 2)
     evaluations += [replace(e, number=len(uniform) + number) for number, e in enumerate(way)]
     known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
+    rounded = {tuple(sorted(e.params.items())): e for e in known}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
@@ -89,7 +90,8 @@ def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: in
             study.enqueue_trial(as_optuna(space, evaluation.params))
         for number in range(len(evaluations), len(known) + count):
             trial = study.ask()
-            evaluation, _ = bench.evaluate(number, {**suggest(trial, space), **method})
+            params = {**suggest(trial, space), **method}
+            evaluation = rounded.get(tuple(sorted(params.items()))) or bench.evaluate(number, params)[0]
             if evaluation.status == "complete":
                 evaluations.append(evaluation)
                 for name, violation in evaluation.constraints.items():

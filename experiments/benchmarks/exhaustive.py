@@ -5,7 +5,8 @@ python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # sha
 
 The space is that of a 16-16-16-5 network with 2 to 6 bits for weights and results of both hidden layers and the weights
 of the last: 3,125 candidates, each trained for two epochs from one float model (the table is kept and reused).
-Objectives are accuracy and EBOPs. Scouting rounds 200 candidates, which costs no training. A candidate that is asked for again costs nothing.
+Objectives are accuracy and EBOPs. Scouting rounds 200 candidates, which costs no training; a candidate that is asked for
+again costs nothing.
 """
 
 from __future__ import annotations

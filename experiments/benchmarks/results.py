@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,8 @@ def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[R
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
     test = bench.test_score(types, weights)
     uniform = evaluation.kind == "uniform"
-    built = [d for d in bench.space.dimensions if d.kind not in ("width", "shift", "method")]
-    choices = [d.choices if uniform else (evaluation.params[d.name],) for d in built]
-    for chosen in itertools.product(*choices):
-        hardware = dict(zip((d.name for d in built), chosen, strict=True))
+    own = {} if uniform else evaluation.params
+    for hardware in _hardware(bench, own):
         params = {**evaluation.params, **hardware, "method": evaluation.method}
         cost = bench.cost(bench.space.candidate(params), types, weights)
         figures = resources_of(cost)
@@ -140,16 +138,24 @@ def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[R
         )
 
 
+def _hardware(bench: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every choice of the hardware that the study searches, but for what a candidate has of its `own`."""
+    built = [d for d in bench.space.dimensions if d.kind not in ("width", "shift", "method")]
+    for chosen in itertools.product(*((own[d.name],) if d.name in own else d.choices for d in built)):
+        yield dict(zip((d.name for d in built), chosen, strict=True))
+
+
 def _least(bench: Any) -> dict[str, float]:
     """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
     from bitfront.search.record import resources_of
 
-    narrow = {d.name: d.low if d.kind == "width" else d.choices[0] for d in bench.space.dimensions if d.size}
-    built = [d for d in bench.space.dimensions if d.kind not in ("width", "shift", "method")]
+    narrow = {
+        **bench.space.uniform(0, "ptq"),
+        **{d.name: d.low for d in bench.space.dimensions if d.kind == "width"},
+    }
     figures = []
-    for chosen in itertools.product(*(d.choices for d in built)):
-        params = {**narrow, **dict(zip((d.name for d in built), chosen, strict=True)), "method": "ptq"}
-        candidate = bench.space.candidate(params)
+    for hardware in _hardware(bench, {}):
+        candidate = bench.space.candidate({**narrow, **hardware})
         figures.append(resources_of(bench.cost(candidate, bench.types(candidate))))
     return {key: min(one[key] for one in figures) for key in COSTS}
 
