@@ -26,9 +26,11 @@ from .objectives import Objective
 from .progress import Progress
 from .promotion import Promotion
 from .resampling import rescore
-from .scouting import scouted
+from .samplers import Proposals
+from .scouting import read_rounded, scouted
 from .storage import JOURNAL
 from .store import StudyStore
+from .surrogate import Surrogate
 from .synthesis import Companion
 from .tracking import ApartTracker, MlflowTracker, NullTracker, StudyRecord, Tracker
 from .training import Start, nearest
@@ -128,6 +130,7 @@ class _Launcher:
             self.evaluations.values(),
             self.progress.say,
             [*(dict(seed.params) for seed in self.seeds), *proposed],
+            Proposals(self._surrogate(), lambda: self.evaluations.values()),
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
@@ -150,6 +153,16 @@ class _Launcher:
             self.progress.stop()
             ledger.close()
         return self._close(bench, tracker)
+
+    def _surrogate(self) -> Surrogate:
+        return Surrogate(
+            self.bench.space,
+            self.objectives,
+            self.box,
+            self.bench.constraints,
+            self.bench.float_score,
+            read_rounded(self.store.folder),
+        )
 
     def _start_tracking(self, tracker: Tracker) -> None:
         """Open the study's run, and log the trials that were cut off between their files and their runs."""

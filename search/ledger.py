@@ -17,7 +17,15 @@ from .execution import Job
 from .journal import repair_journal
 from .locks import Presence, alone
 from .objectives import Objective
-from .samplers import as_optuna, baselines, chosen_sampler, distributions, seeded_sampler, suggest
+from .samplers import (
+    Proposals,
+    as_optuna,
+    baselines,
+    chosen_sampler,
+    distributions,
+    seeded_sampler,
+    suggest,
+)
 from .storage import JOURNAL, JOURNAL_FILE, open_storage, patiently
 
 if TYPE_CHECKING:
@@ -45,6 +53,7 @@ class Ledger:
         finished: the evaluations that the folder holds.
         say: takes sentences for the user.
         proposed: candidates to try after the uniform baselines.
+        proposals: what the `surrogate` sampler, which is `auto` too, proposes from.
 
     Raises:
         UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
@@ -60,6 +69,7 @@ class Ledger:
         finished: Iterable[Evaluation],
         say: Callable[[str], None],
         proposed: Sequence[Mapping[str, Any]] = (),
+        proposals: Proposals | None = None,
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, store.folder
         self._url, self._say = config.storage, say
@@ -86,6 +96,7 @@ class Ledger:
                     chosen_sampler(config.sampler, config.budget.trials),
                     config.seed,
                     startup=max(_STARTUP, len(openers)),
+                    proposals=proposals,
                 ),
             )
             self._restore({e.number: e for e in finished}, openers)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import warnings
 import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bitfront.spaces import Params, Space, UserError
 
 if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
+
+    from .evaluation import Evaluation
+    from .surrogate import Surrogate
 
 POPULATION = 20
 """Of NSGA-II: a study of some hundred trials has no room for Optuna's 50."""
@@ -19,14 +26,27 @@ UNIFORM_WIDTHS = (16, 12, 10, 8, 7, 6, 5, 4, 3, 2)
 
 
 _MANY = 1000
-"""Trials beyond which TPE's overhead and its narrow view cost more than NSGA-II's slow start."""
+"""Trials beyond which the overhead of a model and its narrow view cost more than NSGA-II's slow start."""
 
 
 def chosen_sampler(name: str, trials: int | None) -> str:
     """Return the sampler that a study's `sampler` stands for, given its budget of trials."""
     if name == "auto":
-        return "nsga2" if trials is not None and trials > _MANY else "tpe"
+        return "nsga2" if trials is not None and trials > _MANY else "surrogate"
     return name
+
+
+ONE_BY_ONE, AT_ONCE = 96, 12
+"""Trials of a study that `surrogate` proposes one by one; then so many at once, which costs each a fraction of the time."""
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What the `surrogate` sampler proposes from."""
+
+    surrogate: Surrogate
+    known: Callable[[], Iterable[Evaluation]]
+    """The study's finished trials."""
 
 
 def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.samplers.BaseSampler:
@@ -59,10 +79,12 @@ def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.s
         return optuna.samplers.RandomSampler(seed=mixed)
 
 
-def seeded_sampler(name: str, seed: int, *, startup: int) -> optuna.samplers.BaseSampler:
+def seeded_sampler(
+    name: str, seed: int, *, startup: int, proposals: Proposals | None = None
+) -> optuna.samplers.BaseSampler:
     """Return a sampler whose every draw depends on the trial's number and the trials before it alone.
 
-    So a trial that was cut off while it was drawn is drawn again as it was, the sequence goes on after an
+    `surrogate` needs the `proposals`. So a trial that was cut off while it was drawn is drawn again as it was, the sequence goes on after an
     interruption, and two launchers that share a study never draw alike.
 
     Raises:
@@ -71,6 +93,9 @@ def seeded_sampler(name: str, seed: int, *, startup: int) -> optuna.samplers.Bas
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
 
+    if name == "surrogate":
+        assert proposals is not None
+        return _by_surrogate(proposals, seed)
     make_sampler(name, seed, 0, startup=startup)  # refuses now what it would refuse later
 
     class Seeded(BaseSampler):
@@ -113,6 +138,63 @@ def seeded_sampler(name: str, seed: int, *, startup: int) -> optuna.samplers.Bas
             self._of(trial).after_trial(study, trial, state, values)
 
     return Seeded()
+
+
+def _by_surrogate(proposals: Proposals, seed: int) -> optuna.samplers.BaseSampler:
+    """Return Optuna's view of a surrogate; what it finds depends on what `seeded_sampler` says."""
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, TrialState
+
+    space = proposals.surrogate.space
+
+    class Proposing(BaseSampler):
+        def __init__(self) -> None:
+            self._proposed: dict[int, list[dict[str, int | str]]] = {}
+
+        def infer_relative_search_space(
+            self, study: optuna.Study, trial: FrozenTrial
+        ) -> dict[str, BaseDistribution]:
+            # a candidate that was enqueued needs no proposal
+            return {} if "fixed_params" in trial.system_attrs else distributions(space)
+
+        def sample_relative(
+            self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        ) -> dict[str, Any]:
+            if not search_space:
+                return {}
+            late = trial.number - trial.number % AT_ONCE if trial.number >= ONE_BY_ONE else trial.number
+            if late not in self._proposed:
+                self._proposed = {late: self._proposals(study, late)}
+            found = self._proposed[late]
+            return dict(as_optuna(space, found[min(trial.number - late, len(found) - 1)]))
+
+        def _proposals(self, study: optuna.Study, number: int) -> list[dict[str, int | str]]:
+            """Return what trials from `number` on try, given those before it."""
+            known = [e for e in proposals.known() if e.number < number]
+            finished = {e.number for e in known}
+            pending = [
+                from_optuna(space, other.params)
+                for other in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+                if other.number < number
+                and other.number not in finished
+                and len(other.params) == len(space.dimensions)
+            ]
+            count = AT_ONCE if number >= ONE_BY_ONE else 1
+            rng = np.random.default_rng((seed, number))
+            return proposals.surrogate.propose(known, pending, rng, count)
+
+        def sample_independent(
+            self,
+            study: optuna.Study,
+            trial: FrozenTrial,
+            param_name: str,
+            param_distribution: BaseDistribution,
+        ) -> Any:
+            # of a trial of which a cut left some parameters
+            own = make_sampler("random", seed ^ zlib.crc32(param_name.encode()), trial.number, startup=0)
+            return own.sample_independent(study, trial, param_name, param_distribution)
+
+    return Proposing()
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .workbench import Workbench
 
 FILE = "scouted.json"
+ROUNDED_FILE = "rounded.json"
+"""All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
 KEPT = 12
 """Candidates that enter the search, at most."""
 
@@ -54,7 +56,10 @@ def scouted(
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
     say(f"Scouting: {config.scout} candidates are rounded without training")
-    found = scout(bench, objectives, box, config.scout)
+    evaluations = rounded(bench, objectives, box, config.scout)
+    found = best(bench, evaluations, objectives, box)
+    slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in evaluations]
+    write_atomic(study_dir / ROUNDED_FILE, json.dumps(slim) + "\n")
     method = "qat" if "qat" in config.space.method else "ptq"
     proposed: list[Params] = [
         {**e.params, "method": method} if "method" in e.params else dict(e.params) for e in found
@@ -63,11 +68,49 @@ def scouted(
     return proposed
 
 
+def read_rounded(study_dir: Path) -> list[Evaluation]:
+    """Return the candidates that a study's scouting rounded; none where it did not scout.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    path = study_dir / ROUNDED_FILE
+    if not path.exists():
+        return []
+    try:
+        return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise UserError(
+            f"{path} can't be read ({error}): delete it and {FILE}, and both are made again."
+        ) from error
+
+
 def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
-    """Search `count` candidates without training; return the part of their front that dominates most.
+    """Return the part of the front of `count` candidates, rounded without training, that dominates most.
+
+    Uniform candidates are left out: a search begins with them anyway.
+    """
+    return best(bench, rounded(bench, objectives, box, count), objectives, box)
+
+
+def best(
+    bench: Workbench, evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box
+) -> list[Evaluation]:
+    """Return the part of the evaluations' front that dominates most, without the uniform ones."""
+    uniform = [_key(params) for params in baselines(bench.space)]
+    front = [e for e in _front(evaluations, objectives) if _key(e.params) not in uniform]
+    return dominating(front, objectives, box, KEPT)
+
+
+def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
+    return tuple(sorted((name, value) for name, value in params.items() if name != "method"))
+
+
+def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
+    """Search `count` candidates without training, after the uniform ones; return them all.
 
     Up to half of them are on the way down from a wide uniform candidate, one width at a time (`Descent`); NSGA-II goes
-    on from the front of these. Uniform candidates are left out: a search begins with them anyway.
+    on from the front of these.
     """
     import optuna
 
@@ -79,7 +122,7 @@ def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: in
     way = Descent(bench, objectives, evaluations, method).candidates(count // 2)
     evaluations += [replace(e, number=len(uniform) + number) for number, e in enumerate(way)]
     known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
-    rounded = {tuple(sorted(e.params.items())): e for e in known}
+    before = {_key(e.params): e for e in evaluations}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
@@ -91,16 +134,17 @@ def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: in
         for number in range(len(evaluations), len(known) + count):
             trial = study.ask()
             params = {**suggest(trial, space), **method}
-            evaluation = rounded.get(tuple(sorted(params.items()))) or bench.evaluate(number, params)[0]
-            if evaluation.status == "complete":
+            evaluation = before.get(_key(params)) or bench.evaluate(number, params)[0]
+            if _key(params) not in before:
+                before[_key(params)] = evaluation
                 evaluations.append(evaluation)
+            if evaluation.status == "complete":
                 for name, violation in evaluation.constraints.items():
                     trial.set_constraint(name, violation)
                 study.tell(trial, [o.loss(evaluation) for o in objectives])
             else:
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    front = [e for e in _front(evaluations, objectives) if dict(e.params) not in uniform]
-    return dominating(front, objectives, box, KEPT)
+    return evaluations
 
 
 def _front(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> list[Evaluation]:

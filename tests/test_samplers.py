@@ -13,9 +13,9 @@ from bitfront.spaces import UserError
 
 @pytest.mark.parametrize(
     ("name", "trials", "chosen"),
-    [("auto", 60, "tpe"), ("auto", None, "tpe"), ("auto", 5000, "nsga2"), ("gp", 5000, "gp")],
+    [("auto", 60, "surrogate"), ("auto", None, "surrogate"), ("auto", 5000, "nsga2"), ("gp", 5000, "gp")],
 )
-def test_auto_is_tpe_until_trials_are_many(name, trials, chosen):
+def test_auto_is_the_surrogate_until_trials_are_many(name, trials, chosen):
     """A named sampler is taken as it is."""
     assert chosen_sampler(name, trials) == chosen
 

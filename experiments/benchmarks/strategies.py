@@ -30,10 +30,11 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0"),
     "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0"),
     "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0"),
-    "promotion": ("sampler=tpe", "fidelity.least_gain=0.0005"),
-    "promotion, nearest": ("sampler=tpe", "fidelity.least_gain=0.0005", "fidelity.start=nearest"),
-    "promotion, gradient": ("sampler=tpe", "fidelity.least_gain=0.0005", "gradient=AUTO"),
-    "all": ("sampler=tpe", "gradient=AUTO", "fidelity.start=nearest", "fidelity.least_gain=0.0005"),
+    "surrogate": ("sampler=surrogate", "fidelity.least_gain=0"),
+    "promotion": ("sampler=surrogate", "fidelity.least_gain=0.0005"),
+    "promotion, nearest": ("sampler=surrogate", "fidelity.least_gain=0.0005", "fidelity.start=nearest"),
+    "promotion, gradient": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient=AUTO"),
+    "all": ("sampler=surrogate", "gradient=AUTO", "fidelity.start=nearest", "fidelity.least_gain=0.0005"),
 }
 """Settings of each way; AUTO stands for the epochs of four whole trainings."""
 PATH_TRAININGS = 4

@@ -133,11 +133,12 @@ class StudyConfig(Section):
         default_factory=lambda: BudgetConfig(trials=60),
         description="when the search ends; 60 trials without it",
     )
-    sampler: Literal["auto", "tpe", "nsga2", "gp", "random", "grid-uniform"] = Field(
+    sampler: Literal["auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform"] = Field(
         default="auto",
-        description="who proposes candidates: auto is tpe, and nsga2 where the budget is beyond 1,000 trials; tpe (Optuna's, "
-        "multivariate) is best for up to some hundred trials; gp finds more per trial at about a second of overhead each "
-        "and needs the extra bitfront[gp]; nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone",
+        description="who proposes candidates: auto is surrogate, and nsga2 where the budget is beyond 1,000 trials; surrogate "
+        "knows what candidates cost, and by Gaussian processes what training may add to their rounded score; of Optuna's, "
+        "tpe (multivariate) is for up to some hundred trials, gp takes about a second a trial and needs the extra "
+        "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone",
         examples=["nsga2"],
     )
     scout: Integer = Field(

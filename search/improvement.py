@@ -1,0 +1,79 @@
+"""The hypervolume that candidates are expected to add, where their costs are known and their score is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats.qmc import Sobol
+
+Array = NDArray[np.float64]
+
+FEW, MANY = 9, 12
+"""Logarithms (base 2) of the numbers of points by which a gain is integrated over the costs: at first, and of the best."""
+BEST = 24
+"""Candidates whose gain is integrated anew with many points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Improvement:
+    """Expected gains over a front; losses are on the box's scale, at most 1, the metric's in the first column.
+
+    At a point of the cost space, the front has the least loss of metric among its members that cost no more anywhere:
+    a height. A candidate gains, at every point that costs no less than it, by how far its loss lies below that height.
+    """
+
+    front: Array
+    """Losses, a row a member; may have none."""
+    most_loss: float = np.inf
+    """Of the metric, beyond which a candidate breaks a limit and gains nothing."""
+
+    def expected(self, mean: Array, deviation: Array, costs: Array) -> Array:
+        """Return the gain of each candidate with a loss of metric so distributed (normally) and these costs (a row each)."""
+        found = self._expected(mean, deviation, costs, FEW if costs.shape[1] > 1 else MANY - 1)
+        if costs.shape[1] > 1 and len(found) > 1:
+            best = np.argsort(-found)[:BEST]
+            finer = self._expected(mean[best], deviation[best], costs[best], MANY)
+            rest = np.setdiff1d(np.arange(len(found)), best)
+            found[best] = finer
+            # none of the others may pass the best for the chance of few points
+            found[rest] = np.minimum(found[rest], finer.min())
+        return found
+
+    def _expected(self, mean: Array, deviation: Array, costs: Array, power: int) -> Array:
+        dimensions = costs.shape[1]
+        low = np.minimum(costs.min(axis=0), self.front[:, 1:].min(axis=0, initial=1.0))
+        low = np.minimum(low, 1.0 - 1e-9)
+        points = low + (1.0 - low) * _spread_points(dimensions, power)
+        within = (self.front[:, None, 1:] <= points[None]).all(axis=2)
+        heights = np.where(within, self.front[:, :1], 1.0).min(axis=0, initial=1.0)
+        order = np.argsort(heights, kind="stable")
+        levels, starts = np.unique(heights[order], return_index=True)
+        reached = (costs[:, None, :] <= points[order][None]).all(axis=2)
+        share = np.add.reduceat(reached, starts, axis=1) / len(points) * float(np.prod(1.0 - low))
+        return np.asarray((share * self._below(mean, deviation, levels)).sum(axis=1), np.float64)
+
+    def _below(self, mean: Array, deviation: Array, levels: Array) -> Array:
+        """Return how far each candidate's loss is expected to be below each level, 0 where it is above the limit."""
+        capped = np.minimum(levels, self.most_loss)
+        z = (capped[None] - mean[:, None]) / deviation[:, None]
+        density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        probability = ndtr(z)
+        found: Array = deviation[:, None] * density + (levels[None] - mean[:, None]) * probability
+        return np.maximum(found, 0.0)
+
+
+_points: dict[tuple[int, int], Array] = {}
+
+
+def _spread_points(dimensions: int, power: int) -> Array:
+    """Return 2**power points that fill the unit cube evenly, always the same."""
+    key = (dimensions, power)
+    if key not in _points:
+        if dimensions == 1:
+            _points[key] = ((np.arange(2**power) + 0.5) / 2**power)[:, None]
+        else:
+            _points[key] = np.asarray(Sobol(dimensions, seed=1).random_base2(power), np.float64)
+    return _points[key]

@@ -1,0 +1,68 @@
+"""Gaussian processes of scikit-learn as the search needs them: lengths fitted now and then, conditioned on every trial."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LENGTHS = (0.05, 20.0)
+"""Of the kernel, in units of a dimension's range: bounds."""
+NOISES = (1e-6, 1.0)
+"""Variance of the noise over that of what is learnt: bounds."""
+_LEAST_SPREAD = 1e-9
+
+
+def fitted_lengths(x: Array, y: Array) -> Array:
+    """Return the logarithms of amplitude, lengths and noise that are likeliest for rows of `x` with values `y`."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a length at its bound says that the dimension doesn't matter
+        found = GaussianProcessRegressor(_kernel(x.shape[1])).fit(x, _standard(y))
+    return np.asarray(found.kernel_.theta, np.float64)
+
+
+class Process:
+    """A Gaussian process (Matern 5/2, a length a dimension) conditioned on rows `x` with values `y`.
+
+    Args:
+        x: a row a candidate, a column a dimension.
+        y: a value a row.
+        theta: what `fitted_lengths` gave, for these or fewer rows.
+    """
+
+    def __init__(self, x: Array, y: Array, theta: Array) -> None:
+        from sklearn.gaussian_process import GaussianProcessRegressor
+
+        self._middle, self._spread = float(y.mean()), max(float(y.std()), _LEAST_SPREAD)
+        self._noise = float(np.exp(theta[-1]))
+        kernel = _kernel(x.shape[1]).clone_with_theta(theta)
+        self._process = GaussianProcessRegressor(kernel, optimizer=None).fit(x, _standard(y))
+
+    def mean(self, x: Array) -> Array:
+        """Return the expected value of each row."""
+        found: Array = self._process.predict(x) * self._spread + self._middle
+        return found
+
+    def predict(self, x: Array) -> tuple[Array, Array]:
+        """Return the expected value of each row, and the standard deviation of it without the noise."""
+        mean, deviation = self._process.predict(x, return_std=True)
+        known = np.sqrt(np.maximum(deviation**2 - self._noise, 1e-10))
+        return mean * self._spread + self._middle, known * self._spread
+
+
+def _standard(y: Array) -> Array:
+    found: Array = (y - y.mean()) / max(float(y.std()), _LEAST_SPREAD)
+    return found
+
+
+def _kernel(columns: int) -> Any:
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    smooth = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(np.ones(columns), LENGTHS, nu=2.5)
+    return smooth + WhiteKernel(1e-2, NOISES)
