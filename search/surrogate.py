@@ -198,21 +198,26 @@ class Surrogate:
     def _cost_models(self, rows: Sequence[_Row]) -> dict[str, Process]:
         """Return processes of the costs, of the limited resources and of the loss without training.
 
-        They know enough from the beginning, so they learn anew only when the trials have grown.
+        Those of the costs know enough from the beginning, so they learn anew only when the trials have grown.
         """
         size = _step(len(rows))
+        when = 0 if self._archive else size
         if self._models is None or self._models[0] != size:
             told = [row for row in [*self._archive, *rows[:size]] if row.costs is not None][-MOST:]
             x = self._encoding.columns(np.array([row.position for row in told]))
             table = np.array([row.costs for row in told])
-            losses = np.array([row.rounded for row in told])
-            seen = ~np.isnan(losses)
-            when = 0 if self._archive else size
-            models = {f"cost {j}": self._process(f"cost {j}", when, x, y) for j, y in enumerate(table.T)}
-            if seen.sum() >= LEAST:
-                models["rounded"] = self._process("rounded", when, x[seen], losses[seen])
-            self._models = size, models
-        return self._models[1]
+            found = {f"cost {j}": self._process(f"cost {j}", when, x, y) for j, y in enumerate(table.T)}
+            self._models = size, found
+        rounded = [row for row in [*self._archive, *rows] if not np.isnan(row.rounded)]
+        if len(rounded) < LEAST:
+            return self._models[1]
+        first = len(self._archive) if self._archive else size
+        x = self._encoding.columns(np.array([row.position for row in rounded]))
+        y = np.array([row.rounded for row in rounded])
+        key = ("rounded", when)
+        if key not in self._fitted:
+            self._fitted[key] = fitted_lengths(x[:first][-FITTED:], y[:first][-FITTED:])
+        return {**self._models[1], "rounded": Process(x[-MOST:], y[-MOST:], self._fitted[key])}
 
     def _score_model(
         self, scored: Sequence[_Row], front: Array, models: Mapping[str, Process]
@@ -221,12 +226,13 @@ class Surrogate:
         losses = np.array([row.loss for row in scored])
         costs = np.array([row.costs for row in scored])
         x = self._encoding.columns(np.array([row.position for row in scored]))
-        rounded = models["rounded"].mean(x) if "rounded" in models else None
-        basis = self._basis(costs, rounded)
+        basis = self._basis(costs, models["rounded"].mean(x) if "rounded" in models else None)
         key = ("score", size := _step(len(scored)))
         if key not in self._fitted:
             # from these trials alone, whatever came after them: a study that goes on must find the same
-            first = losses[:size] - basis[:size] @ _ridge(basis[:size], losses[:size])
+            told = np.array([row.rounded for row in scored[:size]])
+            then = self._basis(costs[:size], None if np.isnan(told).any() else told)
+            first = losses[:size] - then @ _ridge(then, losses[:size])
             every = np.column_stack([losses[:size], costs[:size, : len(self._costs)]])
             chosen = self._nearest(losses[:size], costs[:size], every, FITTED)
             self._fitted[key] = fitted_lengths(x[chosen], first[chosen])

@@ -64,6 +64,21 @@ def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found
     return Judge(task).scored(out)
 
 
+def earlier(file: Path) -> list[Course]:
+    """Return the courses that a run left in its `peers.json`; none where there is no such file.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    if not file.exists():
+        return []
+    try:
+        rows = json.loads(file.read_text())["courses"]
+        return [Course(**{**row, "found": tuple(Found(**one) for one in row["found"])}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{file} can't be read ({error}): delete it, or choose another --out.") from error
+
+
 def worst_of(task: Task) -> float:
     """Return the test metric from which on a candidate counts."""
     bench = task.bench
@@ -85,11 +100,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--environments", type=Path, default=Path("peers-environments"), help=f"holds {', '.join(PACKAGES)}"
     )
-    parser.add_argument("--out", type=Path, default=Path("peers"), help="folder for the results")
+    parser.add_argument(
+        "--again",
+        nargs="+",
+        choices=list(PEERS),
+        default=[],
+        help="peers to run again, though --out has them",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("peers"), help="folder for the results; those there are kept"
+    )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     seconds = 60 * options.minutes
-    courses: list[Course] = []
+    courses = [c for c in earlier(options.out / "peers.json") if c.peer not in options.again]
+    known = {(c.task, c.peer, c.seed) for c in courses}
     worst: dict[str, list[float]] = {}
     if options.seeds < 1 or seconds <= 0:
         raise UserError("--seeds and --minutes must be positive.")
@@ -98,6 +123,8 @@ def main(arguments: list[str] | None = None) -> None:
             task = Task(name, seed, options.out.resolve() / f"{name}-{seed}")
             worst.setdefault(name, []).append(worst_of(task))
             for peer in options.peers:
+                if (name, peer, seed) in known:
+                    continue
                 if PEERS[peer] and name not in SEQUENTIAL:
                     continue  # no rule that rebuilds this model in the peer's layers
                 found = run(task, peer, seconds, options.environments)
@@ -105,6 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"{name}, seed {seed}, {peer}: {len(found)} candidates", flush=True)
                 told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
                 (options.out / "peers.json").write_text(json.dumps(told) + "\n")
+    courses = [c for c in courses if c.task in options.tasks]
+    courses.sort(key=lambda c: (options.tasks.index(c.task), list(PEERS).index(c.peer), c.seed))
     boxes = {n: Box.of([c for c in courses if c.task == n], min(worst[n])) for n in options.tasks}
     draw(courses, boxes, seconds, options.out / "peers.png")
     print(table(courses, boxes, seconds))
