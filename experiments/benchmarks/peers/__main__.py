@@ -17,7 +17,7 @@ from ..speed import environment
 from .environments import PACKAGES
 from .judge import Found, Judge
 from .outcome import Box, Course, draw, reached, table
-from .tasks import SEQUENTIAL, Task
+from .tasks import PLAIN, RECURRENT, Task
 
 PEERS = {
     "bitfront": "",
@@ -28,7 +28,9 @@ PEERS = {
     "hgq2": "hgq2_sweep.py",
 }
 """Peer -> the script that searches, where it isn't bitfront."""
-TASKS = ("jets_mlp", "digits_cnn", "top_tagging_gru", "top_tagging_transformer")
+TASKS = (*PLAIN, *RECURRENT, "top_tagging_transformer")
+REBUILT = {"nsga2, rebuilt": (*PLAIN, *RECURRENT), "autoqkeras": PLAIN, "hgq2": PLAIN}
+"""Tasks whose models each peer's script can rebuild in its own layers; bitfront and random search all."""
 WORST_SHARE = 0.8
 """Scores below this share of the float model's lead over a blind guess count for nothing."""
 
@@ -125,8 +127,8 @@ def main(arguments: list[str] | None = None) -> None:
             for peer in options.peers:
                 if (name, peer, seed) in known:
                     continue
-                if PEERS[peer] and name not in SEQUENTIAL:
-                    continue  # no rule that rebuilds this model in the peer's layers
+                if name not in REBUILT.get(peer, TASKS):
+                    continue
                 found = run(task, peer, seconds, options.environments)
                 courses.append(Course(name, peer, seed, tuple(found)))
                 print(f"{name}, seed {seed}, {peer}: {len(found)} candidates", flush=True)

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-KERNELS = {"Dense", "Conv2D"}
+RECURRENT = {"LSTM", "GRU"}
+"""Layers with a recurrent kernel."""
+KERNELS = {"Dense", "Conv2D", *RECURRENT}
 """Layers with a kernel and a bias."""
 LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy"}
 
@@ -68,9 +70,18 @@ def kernel_layers(facts: dict[str, Any]) -> list[dict[str, Any]]:
 def weights_of(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """Return kernels and biases of a Keras or QKeras model as the judge reads them."""
     found: dict[str, Any] = {}
-    for layer in kernel_layers(facts):
-        kernel, bias = model.get_layer(layer["name"]).get_weights()
-        found |= {f"{layer['name']}/weight": kernel, f"{layer['name']}/bias": bias}
+    # by their order: QKeras's recurrent layers drop the name that they are given
+    weighted = [layer for layer in model.layers if layer.get_weights()]
+    for layer, built in zip(kernel_layers(facts), weighted, strict=True):
+        name = layer["name"]
+        kernel, *recurrent, bias = built.get_weights()
+        found[f"{name}/weight"] = kernel
+        if recurrent:
+            found[f"{name}/recurrent_weight"] = recurrent[0]
+        if np.ndim(bias) == 2:  # a GRU's, which is reset after the product
+            found[f"{name}/bias"], found[f"{name}/recurrent_bias"] = bias
+        else:
+            found[f"{name}/bias"] = bias
     return found
 
 

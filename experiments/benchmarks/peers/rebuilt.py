@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from candidates import KERNELS, LOSSES, Candidates, command, kernel_layers, read_task, weights_of
+from candidates import KERNELS, LOSSES, RECURRENT, Candidates, command, kernel_layers, read_task, weights_of
 
 WEIGHTS = {2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0, 8: 0}
 """Width of weights -> integer bits without the sign's."""
 RESULTS = {2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 3, 8: 3}
 """Width of what a ReLU gives -> its integer bits."""
+STATES = dict.fromkeys(range(2, 9), 0)
+"""Width of a recurrent layer's state, which lies between -1 and 1 -> its integer bits without the sign's."""
 BIASES = (8, 3)
 """Width and integer bits of biases, which are not searched."""
 
@@ -30,10 +32,24 @@ def types_of(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> dict[
         found[f"{name}/weight"] = [width, integer + 1, True]
         width, integer = chosen.get(f"{name}/bias", BIASES)
         found[f"{name}/bias"] = [width, integer + 1, True]
-        if layer["activation"] == "relu":
+        if layer["kind"] in RECURRENT:
+            width, integer = chosen[f"{name}/recurrent_weight"]
+            found[f"{name}/recurrent_weight"] = [width, integer + 1, True]
+            width, integer = chosen[f"{name}/result"]
+            found[f"{name}/result"] = [width, integer + 1, True]
+            if layer["kind"] == "GRU":
+                found[f"{name}/recurrent_bias"] = [BIASES[0], BIASES[1] + 1, True]
+        elif layer["activation"] == "relu":
             width, integer = chosen[f"{name}/result"]
             found[f"{name}_relu/result"] = [width, integer, False]
     return found
+
+
+def menus(layer: dict[str, Any]) -> dict[str, dict[int, int]]:
+    """Return what is searched of a layer: role -> width -> integer bits."""
+    if layer["kind"] in RECURRENT:
+        return {"weight": WEIGHTS, "recurrent_weight": WEIGHTS, "result": STATES}
+    return {"weight": WEIGHTS} | ({"result": RESULTS} if layer["activation"] == "relu" else {})
 
 
 def build(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> Any:
@@ -48,7 +64,21 @@ def build(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> Any:
     model = keras.Sequential([keras.Input(facts["shape"])])
     for layer in facts["layers"]:
         name = layer["name"]
-        if layer["kind"] in KERNELS:
+        if layer["kind"] in RECURRENT:
+            quantized = qkeras.QLSTM if layer["kind"] == "LSTM" else qkeras.QGRU
+            model.add(
+                quantized(
+                    layer["units"],
+                    kernel_quantizer=bits(f"{name}/weight"),
+                    recurrent_quantizer=bits(f"{name}/recurrent_weight"),
+                    bias_quantizer=bits(f"{name}/bias"),
+                    state_quantizer=bits(f"{name}/result"),
+                    activation="tanh",
+                    recurrent_activation="sigmoid",
+                    **({"reset_after": True} if layer["kind"] == "GRU" else {}),
+                )
+            )
+        elif layer["kind"] in KERNELS:
             shared = {"kernel_quantizer": bits(f"{name}/weight"), "bias_quantizer": bits(f"{name}/bias")}
             if layer["kind"] == "Dense":
                 model.add(qkeras.QDense(layer["units"], name=name, **shared))
@@ -74,11 +104,16 @@ def build(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> Any:
 def bit_operations(facts: dict[str, Any], chosen: dict[str, tuple[int, int]], model: Any) -> float:
     """Return the sum over layers of multiplications times both widths; inputs have 8 bits."""
     total, width = 0.0, 8
-    for layer in kernel_layers(facts):
-        built = model.get_layer(layer["name"])
-        positions = int(np.prod(built.output.shape[1:-1])) if layer["kind"] == "Conv2D" else 1
-        total += positions * int(np.prod(built.kernel.shape)) * chosen[f"{layer['name']}/weight"][0] * width
-        width = chosen.get(f"{layer['name']}/result", (width, 0))[0]
+    weighted = [layer for layer in model.layers if layer.weights]
+    for layer, built in zip(kernel_layers(facts), weighted, strict=True):
+        name = layer["name"]
+        kernel, *recurrent, _ = (int(np.prod(w.shape)) for w in built.weights)
+        times = int(np.prod(built.output.shape[1:-1])) if layer["kind"] == "Conv2D" else 1
+        if layer["kind"] in RECURRENT:
+            times, state = int(facts["shape"][0]), chosen[f"{name}/result"][0]
+            total += times * recurrent[0] * chosen[f"{name}/recurrent_weight"][0] * state
+        total += times * kernel * chosen[f"{name}/weight"][0] * width
+        width = chosen.get(f"{name}/result", (width, 0))[0]
     return total
 
 
@@ -100,11 +135,10 @@ def search(folder: Path, out: Path, seconds: float) -> None:
         trial = study.ask()
         chosen: dict[str, tuple[int, int]] = {}
         for layer in kernel_layers(facts):
-            for role, menu in (("weight", WEIGHTS), ("result", RESULTS)):
-                if role == "weight" or layer["activation"] == "relu":
-                    key = f"{layer['name']}/{role}"
-                    width = trial.suggest_categorical(key, list(menu))
-                    chosen[key] = (width, menu[width])
+            for role, menu in menus(layer).items():
+                key = f"{layer['name']}/{role}"
+                width = trial.suggest_categorical(key, list(menu))
+                chosen[key] = (width, menu[width])
         model = build(facts, chosen)
         model.set_weights(start)
         model.compile(

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 INPUT_BITS = 8
 """Bits of the inputs that peers without a quantizer for them are given; bitfront and HGQ2 choose their own."""
-SEQUENTIAL = ("jets_mlp", "digits_cnn")
-"""Tasks whose models the peers' own layers can rebuild."""
+PLAIN = ("jets_mlp", "digits_cnn")
+"""Tasks of dense and convolutional layers in a row, which all peers' own layers can rebuild."""
+RECURRENT = ("top_tagging_gru", "top_tagging_lstm")
+"""Tasks with one recurrent layer before dense ones."""
 
 
 @dataclass(frozen=True)
