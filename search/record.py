@@ -61,7 +61,7 @@ class Record:
 
     def keep_untrained(self) -> None:
         """Make it the candidate that is rounded and not trained."""
-        self.candidate = replace(self.candidate, method="ptq")
+        self.candidate = replace(self.candidate, method="ptq", sparsity=0)
 
     def finish(self, status: Literal["complete", "infeasible", "failed"], reason: str | None) -> Evaluation:
         """Return the record."""

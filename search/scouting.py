@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FILE = "scouted.json"
 ROUNDED_FILE = "rounded.json"
 """All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
+_TRAINED = ("method", "sparsity")
+"""What is chosen of a candidate's training."""
 KEPT = 12
 """Candidates that enter the search, at most."""
 
@@ -61,9 +63,13 @@ def scouted(
     slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in evaluations]
     write_atomic(study_dir / ROUNDED_FILE, json.dumps(slim) + "\n")
     method = "qat" if "qat" in config.space.method else "ptq"
-    proposed: list[Params] = [
-        {**e.params, "method": method} if "method" in e.params else dict(e.params) for e in found
-    ]
+    pulls = next((d.choices for d in bench.space.dimensions if d.kind == "sparsity"), (0,))
+    proposed: list[Params] = []
+    for number, e in enumerate(found):
+        params = dict(e.params)
+        for name, value in (("method", method), ("sparsity", pulls[number % len(pulls)])):
+            params |= {name: value} if name in params else {}
+        proposed.append(params)
     write_atomic(path, json.dumps(proposed) + "\n")
     return proposed
 
@@ -103,7 +109,7 @@ def best(
 
 
 def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
-    return tuple(sorted((name, value) for name, value in params.items() if name != "method"))
+    return tuple(sorted((name, value) for name, value in params.items() if name not in _TRAINED))
 
 
 def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
@@ -115,8 +121,12 @@ def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: 
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = replace(bench.space, dimensions=tuple(d for d in bench.space.dimensions if d.kind != "method"))
-    method: Any = {} if space.dimensions == bench.space.dimensions else {"method": "ptq"}
+    kept = tuple(d for d in bench.space.dimensions if d.kind not in _TRAINED)
+    space = replace(bench.space, dimensions=kept)
+    chosen = {
+        d.name: {"method": "ptq", "sparsity": 0}[d.kind] for d in bench.space.dimensions if d not in kept
+    }
+    method: Any = chosen
     uniform = [{**params, **method} for params in baselines(space)]
     evaluations = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(uniform)]
     way = Descent(bench, objectives, evaluations, method).candidates(count // 2)

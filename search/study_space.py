@@ -56,6 +56,7 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
         parts=section.attention == "parts",
         search_integers=section.integer_bits == "search",
         hardware=config.hls.choices,
+        sparsity=section.sparsity,
     )
 
 

@@ -48,7 +48,7 @@ def nearest(params: Params, others: Iterable[Evaluation]) -> Evaluation | None:
     """Return the trained candidate whose widths differ least, by the sum of the bits; of equals, the first."""
 
     def distance(other: Evaluation) -> int:
-        pairs = ((value, other.params.get(name)) for name, value in params.items())
+        pairs = ((value, other.params.get(name)) for name, value in params.items() if name != "sparsity")
         return sum(abs(a - b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
 
     trained = [e for e in others if e.status == "complete" and e.method == "qat"]
@@ -144,7 +144,8 @@ class Training:
                 record.fidelity = "short"
                 break
             rate = learning_rate(config.learning_rate, epoch, config.epochs)
-            loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
+            pull = candidate.sparsity / 100 / config.epochs
+            loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate, pull)
             if not math.isfinite(loss):
                 return (
                     None,

@@ -31,6 +31,8 @@ class Candidate:
     """Recurrent node -> reuse factor of its recurrent kernel, where it is chosen apart from the kernel's."""
     recurrent_mode: Mapping[str, str] = field(default_factory=dict)
     """Recurrent node -> `static` (one cell for all steps) or `non_static` (a cell a step), where it is chosen."""
+    sparsity: int = 0
+    """How strongly training pulls weights to zero: percent of a kernel's mean magnitude, see `SpaceConfig.sparsity`."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -58,6 +60,7 @@ class Candidate:
                 for name in ("recurrent_reuse_factor", "recurrent_mode")
                 if (chosen := getattr(self, name))
             },
+            **({"sparsity": self.sparsity} if self.sparsity else {}),
         }
 
     @classmethod
@@ -78,6 +81,7 @@ class Candidate:
                     str(k): int(v) for k, v in data.get("recurrent_reuse_factor", {}).items()
                 },
                 recurrent_mode={str(k): str(v) for k, v in data.get("recurrent_mode", {}).items()},
+                sparsity=int(data.get("sparsity", 0)),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"This is not a candidate of bitfront: {error!r}.") from error

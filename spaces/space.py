@@ -47,7 +47,7 @@ class Dimension:
     """
 
     name: str
-    kind: Literal["width", "shift", "method"] | Hardware
+    kind: Literal["width", "shift", "method", "sparsity"] | Hardware
     targets: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
@@ -93,11 +93,13 @@ class Space:
             UserError: when a value is missing or outside its dimension.
         """
         chosen: dict[str, dict[str, Value]] = {key: {} for key in ("width", "shift", *get_args(Hardware))}
-        method = "ptq"
+        method, sparsity = "ptq", 0
         for dimension in (*self.fixed, *self.dimensions):
             value = self._value(dimension, params)
             if dimension.kind == "method":
                 method = str(value)
+            elif dimension.kind == "sparsity":
+                sparsity = int(value)
             else:
                 chosen[dimension.kind].update(dict.fromkeys(dimension.targets, value))
         return Candidate(
@@ -108,6 +110,7 @@ class Space:
             reuse_factor={k: int(v) for k, v in chosen["reuse_factor"].items()},
             recurrent_reuse_factor={k: int(v) for k, v in chosen["recurrent_reuse_factor"].items()},
             recurrent_mode={k: str(v) for k, v in chosen["recurrent_mode"].items()},
+            sparsity=sparsity if method == "qat" else 0,
         )
 
     def _value(self, dimension: Dimension, params: Params) -> Value:
@@ -124,7 +127,8 @@ class Space:
     def uniform(self, width: int, method: str) -> dict[str, Value]:
         """Return the parameters that give every tensor `width` bits, as far as the ranges allow.
 
-        Accumulators, tables and what lies inside a layer get their widest type, and what is chosen of the hardware its first choice.
+        Accumulators, tables and what lies inside a layer get their widest type, what is chosen of the hardware its first choice,
+        and the sparsity its first, which is 0.
         """
         params: dict[str, Value] = {}
         for d in self.dimensions:
@@ -167,6 +171,7 @@ def build_space(
     search_integers: bool = False,
     parts: bool = False,
     hardware: Callable[[Hardware, str], tuple[tuple[Value, ...], bool]] | None = None,
+    sparsity: Sequence[int] = (0,),
 ) -> Space:
     """Return the space of `graph`.
 
@@ -174,7 +179,7 @@ def build_space(
     patterns of dimension names that share one width. `parts` gives every part of an attention layer, and every
     sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)` returns the choices of a layer's
     strategy or reuse factor, none where hls4ml's default is meant, and whether they are its own (else they are one choice
-    for the whole model).
+    for the whole model). `sparsity`: how strongly training may pull weights to zero, in percent.
 
     Raises:
         UserError: when a tie matches nothing or joins ranges without a common width.
@@ -195,6 +200,8 @@ def build_space(
             if not d.name.endswith(_INNER)
         ]
     dimensions += _hardware(graph, hardware) if hardware else []
+    pulls = tuple(sparsity) if "qat" in methods else (0,)
+    dimensions.append(Dimension(name="sparsity", kind="sparsity", choices=pulls))
     dimensions.append(Dimension(name="method", kind="method", choices=tuple(methods)))
     return Space(
         dimensions=tuple(d for d in dimensions if d.size > 1),

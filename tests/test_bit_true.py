@@ -144,6 +144,34 @@ def test_training_with_rounding_learns_and_is_traced_once():
     assert twin.traces["train_epoch"] == 1
 
 
+def test_a_pull_to_zero_empties_kernels_and_none_changes_nothing():
+    """More weights are zero the stronger it is, biases are left alone, and it is the same traced epoch."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)]
+    )
+    x = zoo.data("vector", 400)[:, :6]
+    y = x[:, :1]
+    graph, twin, _ = zoo.prepared(model, x, 1, low=5, high=8)
+    trainer = Trainer(twin, [x], [y], tasks=["regression"], batch_size=50)
+    zeros, trained = [], []
+    for pull in (0.0, 0.0, 0.3, 1.0):
+        twin.restore(graph.weights)
+        trainer.reset()
+        for _ in range(4):
+            trainer.epoch(np.arange(400), 1e-3, pull)
+        weights = twin.weights()
+        zeros.append(sum(int((w["weight"] == 0).sum()) for w in weights.values() if "weight" in w))
+        trained.append(weights)
+
+    assert zeros[0] == zeros[1] < zeros[2] < zeros[3]
+    for node, roles in trained[0].items():
+        for role, array in roles.items():
+            assert np.array_equal(array, trained[1][node][role])
+            assert role != "bias" or np.count_nonzero(trained[3][node][role])
+    assert twin.traces["train_epoch"] == 1
+
+
 def test_what_the_firmware_cannot_compute_is_refused_by_name():
     """Every faulty layer is named, with the reason, before anything is trained."""
     L = keras.layers

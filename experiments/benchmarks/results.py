@@ -140,7 +140,7 @@ def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[R
 
 def _hardware(bench: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield every choice of the hardware that the study searches, but for what a candidate has of its `own`."""
-    built = [d for d in bench.space.dimensions if d.kind not in ("width", "shift", "method")]
+    built = [d for d in bench.space.dimensions if d.kind not in ("width", "shift", "method", "sparsity")]
     for chosen in itertools.product(*((own[d.name],) if d.name in own else d.choices for d in built)):
         yield dict(zip((d.name for d in built), chosen, strict=True))
 

@@ -58,13 +58,19 @@ class Trainer:
         for variable, value in zip(self.optimizer.variables, self._start, strict=True):
             variable.assign(value)
 
-    def epoch(self, order: NDArray[np.integer], learning_rate: float) -> float:
-        """Train once over the samples in `order`; return the mean loss (NaN when it diverged)."""
+    def epoch(self, order: NDArray[np.integer], learning_rate: float, pull: float = 0.0) -> float:
+        """Train once over the samples in `order`; return the mean loss (NaN when it diverged).
+
+        After every step each weight of a kernel moves towards zero, and stays there once it has reached it (soft
+        thresholding: Daubechies, Defrise and De Mol, 2004), over the epoch by `pull` times its kernel's mean
+        magnitude, unless the loss holds it.
+        """
         mode = self.model.mode
         mode.exact, mode.training, mode.dtype = True, True, tf.float32
-        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32)]
+        signature = [tf.TensorSpec((None,), tf.int32), *[tf.TensorSpec((), tf.float32)] * 2]
         traced = self.model.traced("train_epoch", self._epoch, signature)
-        return float(traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32)))
+        rates = (tf.constant(one, tf.float32) for one in (learning_rate, pull))
+        return float(traced(tf.constant(order, tf.int32), *rates))
 
     def explore(self, order: NDArray[np.integer], learning_rate: float) -> tuple[float, dict[str, float]]:
         """Train as `epoch` does; return the mean loss and its mean derivative by the width of each tensor, per bit.
@@ -83,13 +89,17 @@ class Trainer:
         found = zip(self._moved, slopes.numpy(), strict=True)
         return float(loss), {key: float(slope) for key, slope in found}
 
-    def _epoch(self, order: Any, learning_rate: Any) -> Any:
+    def _epoch(self, order: Any, learning_rate: Any, pull: Any) -> Any:
         total, steps = tf.constant(0.0), self._steps(order)
         self.optimizer.learning_rate = learning_rate
+        kernels = [v for v in self.model.trainable if len(v.shape) > 1]
+        moves = [pull / tf.cast(steps, tf.float32) * tf.reduce_mean(tf.abs(v)) for v in kernels]
         for step in tf.range(steps):
             with tf.GradientTape() as tape:
                 loss = self._batch_loss(order, step)
             self._apply(tape.gradient(loss, self.model.trainable))
+            for kernel, move in zip(kernels, moves, strict=True):
+                kernel.assign(tf.sign(kernel) * tf.maximum(tf.abs(kernel) - move, 0.0))
             total += loss
         return total / tf.cast(steps, tf.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -128,6 +128,13 @@ class SpaceConfig(Section):
         "adds a dimension per tensor",
         examples=["calibrate"],
     )
+    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
+        default=(0,),
+        description="choices of how strongly a qat training pulls weights to zero: the percentage of its kernel's mean magnitude "
+        "by which it shrinks each weight altogether, against which the loss holds those that matter. Weights that are zero "
+        "cost nothing where the strategy is Latency. From 0 up; 0 alone searches none",
+        examples=["[0, 25, 50, 100]"],
+    )
     layers: dict[str, LayerSpace] = Field(
         default_factory=dict,
         description="other ranges for some layers, by name or pattern (`*`, `?`); an exact name wins over patterns, "
@@ -151,6 +158,13 @@ class SpaceConfig(Section):
     def _power_of_two(cls, value: int) -> int:
         if value & (value - 1):
             raise ValueError("isn't a power of two: choose 512, 1024, 2048 or 4096, say")
+        return value
+
+    @field_validator("sparsity")
+    @classmethod
+    def _from_zero(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)) or value[0] != 0 or value[-1] > 1000:
+            raise ValueError("must begin with 0 and grow, up to 1000: write [0, 25, 50, 100], say")
         return value
 
     @field_validator("layers", mode="before")

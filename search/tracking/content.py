@@ -21,7 +21,15 @@ PARAMS_A_BATCH = 100
 _REFUSED = re.compile(r"[^\w\-. :/]", re.ASCII)
 
 NOT_BITS = frozenset(
-    {"method", "reuse_factor", "strategy", "recurrent_reuse_factor", "recurrent_mode", "table_size"}
+    {
+        "method",
+        "sparsity",
+        "reuse_factor",
+        "strategy",
+        "recurrent_reuse_factor",
+        "recurrent_mode",
+        "table_size",
+    }
 )
 TRIAL_FILES = ("precision.json", "layers.csv", "hls4ml_config.yaml", "log.txt")
 """Files of a trial's folder that its run keeps, where they exist."""
