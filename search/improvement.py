@@ -28,7 +28,11 @@ class Improvement:
     front: Array
     """Losses, a row a member; may have none."""
     most_loss: float = np.inf
-    """Of the metric, beyond which a candidate breaks a limit and gains nothing."""
+    """Of the metric, beyond which a candidate breaks a limit: gains are counted from there, not from the box's end.
+
+    Else what lies between the limit and the end, which every candidate within the limit gets, would weigh more than
+    the differences that a user looks at.
+    """
 
     def expected(self, mean: Array, deviation: Array, costs: Array) -> Array:
         """Return the gain of each candidate with a loss of metric so distributed (normally) and these costs (a row each)."""
@@ -56,12 +60,12 @@ class Improvement:
         return np.asarray((share * self._below(mean, deviation, levels)).sum(axis=1), np.float64)
 
     def _below(self, mean: Array, deviation: Array, levels: Array) -> Array:
-        """Return how far each candidate's loss is expected to be below each level, 0 where it is above the limit."""
+        """Return how far each candidate's loss is expected to be below each level, and below the limit."""
         capped = np.minimum(levels, self.most_loss)
         z = (capped[None] - mean[:, None]) / deviation[:, None]
         density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
         probability = ndtr(z)
-        found: Array = deviation[:, None] * density + (levels[None] - mean[:, None]) * probability
+        found: Array = deviation[:, None] * density + (capped[None] - mean[:, None]) * probability
         return np.maximum(found, 0.0)
 
 

@@ -49,6 +49,12 @@ class Process:
         found: Array = self._process.predict(x) * self._spread + self._middle
         return found
 
+    def upper(self, x: Array) -> Array:
+        """Return the expected value of each row and one standard deviation, with the noise."""
+        mean, deviation = self._process.predict(x, return_std=True)
+        found: Array = (mean + deviation) * self._spread + self._middle
+        return found
+
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Return the expected value of each row, and the standard deviation of it without the noise."""
         mean, deviation = self._process.predict(x, return_std=True)

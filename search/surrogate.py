@@ -85,7 +85,6 @@ class Surrogate:
     rounded: Sequence[Evaluation] = ()
     _fitted: dict[tuple[str, int], Array] = field(default_factory=dict, repr=False)
     _rows: dict[int, _Row] = field(default_factory=dict, repr=False)
-    _models: tuple[int, dict[str, Process]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._encoding = Encoding(self.space)
@@ -198,26 +197,31 @@ class Surrogate:
     def _cost_models(self, rows: Sequence[_Row]) -> dict[str, Process]:
         """Return processes of the costs, of the limited resources and of the loss without training.
 
-        Those of the costs know enough from the beginning, so they learn anew only when the trials have grown.
+        Their lengths are those of what scouting rounded, where it did; what training makes of the costs, sparse weights
+        among them, they hear from every trial.
         """
-        size = _step(len(rows))
-        when = 0 if self._archive else size
-        if self._models is None or self._models[0] != size:
-            told = [row for row in [*self._archive, *rows[:size]] if row.costs is not None][-MOST:]
-            x = self._encoding.columns(np.array([row.position for row in told]))
-            table = np.array([row.costs for row in told])
-            found = {f"cost {j}": self._process(f"cost {j}", when, x, y) for j, y in enumerate(table.T)}
-            self._models = size, found
-        rounded = [row for row in [*self._archive, *rows] if not np.isnan(row.rounded)]
-        if len(rounded) < LEAST:
-            return self._models[1]
-        first = len(self._archive) if self._archive else size
-        x = self._encoding.columns(np.array([row.position for row in rounded]))
-        y = np.array([row.rounded for row in rounded])
-        key = ("rounded", when)
+        known = [*self._archive, *rows]
+        fitted = len(self._archive) or _step(len(rows))
+        told = [row for row in known if row.costs is not None]
+        first = sum(row.costs is not None for row in known[:fitted])
+        x = self._encoding.columns(np.array([row.position for row in told]))
+        table = np.array([row.costs for row in told])
+        found = {
+            f"cost {j}": self._process((f"cost {j}", fitted), first, x, y) for j, y in enumerate(table.T)
+        }
+        rounded = [row for row in known if not np.isnan(row.rounded)]
+        first = sum(not np.isnan(row.rounded) for row in known[:fitted])
+        if first >= LEAST:
+            x = self._encoding.columns(np.array([row.position for row in rounded]))
+            losses = np.array([row.rounded for row in rounded])
+            found["rounded"] = self._process(("rounded", fitted), first, x, losses)
+        return found
+
+    def _process(self, key: tuple[str, int], first: int, x: Array, y: Array) -> Process:
+        """Return a process of the latest rows, whose lengths are those of the first ones."""
         if key not in self._fitted:
             self._fitted[key] = fitted_lengths(x[:first][-FITTED:], y[:first][-FITTED:])
-        return {**self._models[1], "rounded": Process(x[-MOST:], y[-MOST:], self._fitted[key])}
+        return Process(x[-MOST:], y[-MOST:], self._fitted[key])
 
     def _score_model(
         self, scored: Sequence[_Row], front: Array, models: Mapping[str, Process]
@@ -249,12 +253,6 @@ class Surrogate:
         behind = losses - np.where(cheaper, front[None, :, 0], 1.0).min(axis=1)
         return np.sort(np.argsort(behind, kind="stable")[:most])
 
-    def _process(self, name: str, size: int, x: Array, y: Array) -> Process:
-        key = (name, size)
-        if key not in self._fitted:
-            self._fitted[key] = fitted_lengths(x[-FITTED:], y[-FITTED:])
-        return Process(x, y, self._fitted[key])
-
     # -- what is thought of others -----------------------------------------------------------------------------
 
     def _basis(self, costs: Array, rounded: Array | None) -> Array:
@@ -266,8 +264,13 @@ class Surrogate:
         return np.column_stack(found)
 
     def _predicted_costs(self, x: Array, models: Mapping[str, Process]) -> Array:
+        """Return costs that are likely not exceeded.
+
+        A latency that has few values is interpolated between them: taken as expected, a cycle's fraction that no design
+        can save would promise more than any real gain.
+        """
         count = len(self._costs) + len(self._limits)
-        return np.column_stack([models[f"cost {j}"].mean(x) for j in range(count)])
+        return np.column_stack([models[f"cost {j}"].upper(x) for j in range(count)])
 
     def _chance(self, costs: Array) -> Array:
         """Return how likely each candidate meets the limits on resources, never quite 0, so that some are nearer."""
