@@ -102,6 +102,8 @@ class Surrogate:
 
         Each after the first is chosen as if those before it had got the score that is expected of them.
         """
+        if not self._encoding.dimensions:
+            return [self._encoding.params(np.zeros(0, np.int64))]
         trials = sorted(known, key=lambda e: e.number)
         for e in trials:
             if e.number not in self._rows:
@@ -114,7 +116,9 @@ class Surrogate:
             drawn = self._new(self._encoding.random(STRANGERS, rng), tried)
             return [self._encoding.params(one) for one in drawn[:count]]
         members = pareto(trials, self.objectives)
-        parents = np.array([self._rows[e.number].position for e in members] or [row.position for row in rows])
+        # with more workers than first candidates, none may have finished
+        others = [row.position for row in [*rows, *self._archive]]
+        parents = np.array([self._rows[e.number].position for e in members] or others)
         front = self._front([e for e in members if e.feasible])
         objectives = len(self._costs)
         models = self._cost_models(rows)
@@ -220,6 +224,7 @@ class Surrogate:
     def _process(self, key: tuple[str, int], first: int, x: Array, y: Array) -> Process:
         """Return a process of the latest rows, whose lengths are those of the first ones."""
         if key not in self._fitted:
+            first = max(first, LEAST)
             self._fitted[key] = fitted_lengths(x[:first][-FITTED:], y[:first][-FITTED:])
         return Process(x[-MOST:], y[-MOST:], self._fitted[key])
 

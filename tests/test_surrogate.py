@@ -135,6 +135,41 @@ def test_several_proposals_at_once_are_different_and_none_is_under_way():
     assert len(set(names)) == 12
 
 
+def test_it_proposes_before_any_trial_has_finished():
+    """With more workers than first candidates; with and without scouting, and where nothing can be chosen."""
+    rng = np.random.default_rng(1)
+    rows = [{**Encoding(SPACE).params(p), "method": "ptq"} for p in Encoding(SPACE).random(20, rng)]
+    rounded = [measured(n, params) for n, params in enumerate(rows)]
+    first = [e.params for e in begun(5)]
+    method_alone = Space(dimensions=(SPACE["method"],))
+
+    for known in ((), rounded):
+        (params,) = Surrogate(SPACE, OBJECTIVES, BOX, rounded=known).propose([], first, rng)
+        assert params not in first
+    assert Surrogate(method_alone, OBJECTIVES, BOX).propose([], [], rng) == [{"method": "qat"}]
+
+
+def test_trials_that_failed_teach_nothing_and_stop_nothing():
+    """The first ten among twenty, say."""
+    trials = begun(20)
+    failed = [
+        Evaluation(
+            number=e.number,
+            digest=e.digest,
+            method="qat",
+            status="failed",
+            params=e.params,
+            reason="crash: x",
+        )
+        for e in trials[:10]
+    ]
+    (params,) = Surrogate(SPACE, OBJECTIVES, BOX).propose(
+        [*failed, *trials[10:]], [], np.random.default_rng(1)
+    )
+
+    assert params not in [e.params for e in trials]
+
+
 def test_a_space_that_is_exhausted_still_gets_a_proposal():
     """A search may go on beyond the size of its space."""
     small = Space(dimensions=(Dimension(name="w0", kind="width", targets=("d0/weight",), low=2, high=8),))
