@@ -181,7 +181,7 @@ def page(preset: str, out: Path) -> str:
         f"search a study, seed 1, preset {preset}. Uniform candidates (2 to 12 bits, PTQ and QAT) may take any strategy and "
         "reuse factor that the study searches. Where the metric is an accuracy over some hundred samples, half a percent is two or "
         "three of them: the test metric says how far the choice by validation carries. `most` is the ratio that the narrowest "
-        "candidate of the space would have, whatever its metric: no search can pass it.",
+        "candidate of the space would have with the float weights, whatever its metric: only weights that training makes zero pass it.",
         gallery_table(found),
         summary(found),
         "What made them; seconds are wall-clock, whatever else ran on the machine, and a budget of them ends a search.",
