@@ -64,7 +64,7 @@ class Encoding:
         """Return rows for a regression: ordinal dimensions from 0 to 1, a column a choice of the others."""
         found = []
         for j, d in enumerate(self.dimensions):
-            if _ordinal(d):
+            if d.ordinal:
                 found.append(positions[:, j] / (d.size - 1))
             else:
                 found += [(positions[:, j] == choice).astype(np.float64) for choice in range(d.size)]
@@ -86,10 +86,6 @@ class Encoding:
         steps = np.where(rng.random(found.shape) < FAR, 2, 1) * rng.choice([-1, 1], found.shape)
         stepped = np.clip(found + steps, 0, self.sizes - 1)
         drawn = rng.integers(0, self.sizes, found.shape)
-        ordinal = np.array([_ordinal(d) for d in self.dimensions])
+        ordinal = np.array([d.ordinal for d in self.dimensions])
         moved = np.where(ordinal, stepped, drawn)
         return np.where(rank < np.minimum(changes, width)[:, None], moved, found)
-
-
-def _ordinal(dimension: Dimension) -> bool:
-    return not dimension.choices or all(isinstance(choice, int) for choice in dimension.choices)

@@ -26,7 +26,7 @@ from .objectives import Objective
 from .progress import Progress
 from .promotion import Promotion
 from .resampling import rescore
-from .samplers import Proposals
+from .samplers import Proposals, chosen_sampler
 from .scouting import read_rounded, scouted
 from .storage import JOURNAL
 from .store import StudyStore
@@ -130,7 +130,7 @@ class _Launcher:
             self.evaluations.values(),
             self.progress.say,
             [*(dict(seed.params) for seed in self.seeds), *proposed],
-            Proposals(self._surrogate(), lambda: self.evaluations.values()),
+            self._proposals(),
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
@@ -154,8 +154,11 @@ class _Launcher:
             ledger.close()
         return self._close(bench, tracker)
 
-    def _surrogate(self) -> Surrogate:
-        return Surrogate(
+    def _proposals(self) -> Proposals | None:
+        """Return what the `surrogate` sampler proposes from; None where another one samples."""
+        if chosen_sampler(self.config.sampler, self.config.budget.trials) != "surrogate":
+            return None
+        surrogate = Surrogate(
             self.bench.space,
             self.objectives,
             self.box,
@@ -163,6 +166,7 @@ class _Launcher:
             self.bench.float_score,
             read_rounded(self.store.folder),
         )
+        return Proposals(surrogate, lambda: self.evaluations.values())
 
     def _start_tracking(self, tracker: Tracker) -> None:
         """Open the study's run, and log the trials that were cut off between their files and their runs."""

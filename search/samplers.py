@@ -191,8 +191,8 @@ def _by_surrogate(proposals: Proposals, seed: int) -> optuna.samplers.BaseSample
             param_distribution: BaseDistribution,
         ) -> Any:
             # of a trial of which a cut left some parameters
-            own = make_sampler("random", seed ^ zlib.crc32(param_name.encode()), trial.number, startup=0)
-            return own.sample_independent(study, trial, param_name, param_distribution)
+            rest = seeded_sampler("random", seed, startup=0)
+            return rest.sample_independent(study, trial, param_name, param_distribution)
 
     return Proposing()
 
@@ -203,7 +203,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
     found: dict[str, BaseDistribution] = {}
     for d in space.dimensions:
-        if d.choices and all(isinstance(c, int) for c in d.choices):
+        if d.choices and d.ordinal:
             # ordinal though not evenly spaced (reuse factors): the sampler sees the position
             found[d.name] = IntDistribution(0, len(d.choices) - 1)
         elif d.choices:
@@ -229,8 +229,8 @@ def as_optuna(space: Space, params: Params) -> dict[str, int | str]:
     """Return `params` as Optuna stores them."""
     stored: dict[str, int | str] = {}
     for d in space.dimensions:
-        ordinal = d.choices and all(isinstance(c, int) for c in d.choices)
-        stored[d.name] = d.choices.index(params[d.name]) if ordinal else params[d.name]
+        positioned = d.choices and d.ordinal
+        stored[d.name] = d.choices.index(params[d.name]) if positioned else params[d.name]
     return stored
 
 
@@ -238,9 +238,8 @@ def from_optuna(space: Space, stored: Params) -> dict[str, int | str]:
     """Return what Optuna stored as values of the dimensions."""
     params: dict[str, int | str] = {}
     for d in space.dimensions:
-        ordinal = d.choices and all(isinstance(c, int) for c in d.choices)
         value = stored[d.name]
-        params[d.name] = d.choices[int(value)] if ordinal else value
+        params[d.name] = d.choices[int(value)] if d.choices and d.ordinal else value
     return params
 
 

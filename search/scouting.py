@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bitfront.spaces import Params, UserError
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FILE = "scouted.json"
 ROUNDED_FILE = "rounded.json"
 """All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
-_TRAINED = ("method", "sparsity")
-"""What is chosen of a candidate's training."""
+_UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
+"""What is chosen of a candidate's training, as it is without any."""
 KEPT = 12
 """Candidates that enter the search, at most."""
 
@@ -109,7 +109,7 @@ def best(
 
 
 def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
-    return tuple(sorted((name, value) for name, value in params.items() if name not in _TRAINED))
+    return tuple(sorted((name, value) for name, value in params.items() if name not in _UNTRAINED))
 
 
 def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
@@ -121,12 +121,9 @@ def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: 
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = tuple(d for d in bench.space.dimensions if d.kind not in _TRAINED)
+    kept = tuple(d for d in bench.space.dimensions if d.kind not in _UNTRAINED)
     space = replace(bench.space, dimensions=kept)
-    chosen = {
-        d.name: {"method": "ptq", "sparsity": 0}[d.kind] for d in bench.space.dimensions if d not in kept
-    }
-    method: Any = chosen
+    method = {d.name: _UNTRAINED[d.kind] for d in bench.space.dimensions if d not in kept}
     uniform = [{**params, **method} for params in baselines(space)]
     evaluations = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(uniform)]
     way = Descent(bench, objectives, evaluations, method).candidates(count // 2)

@@ -177,15 +177,15 @@ class Surrogate:
 
     def _loss(self, score: float) -> float:
         """Return a score on the box's scale, 1 at most."""
-        i = self._metric
+        return min(1.0, self._scaled(self._metric, score))
+
+    def _scaled(self, i: int, value: float) -> float:
+        """Return the value of an objective on the box's scale, which `Box.normalise` cuts at 1."""
         ideal, reference = self.box.ideal[i], self.box.reference[i]
-        return min(1.0, (self.objectives[i].scaled(score) - ideal) / (reference - ideal))
+        return (self.objectives[i].scaled(value) - ideal) / (reference - ideal)
 
     def _cost_row(self, evaluation: Evaluation) -> Array:
-        found = []
-        for i, objective in self._costs:
-            ideal, reference = self.box.ideal[i], self.box.reference[i]
-            found.append((objective.scaled(objective.value(evaluation)) - ideal) / (reference - ideal))
+        found = [self._scaled(i, objective.value(evaluation)) for i, objective in self._costs]
         for limit in self._limits:
             # as it is checked: corrected by syntheses
             value = limit.limit + evaluation.constraints[limit.name] * limit.scale

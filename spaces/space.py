@@ -58,6 +58,11 @@ class Dimension:
         """How many values it takes."""
         return len(self.choices) or self.high - self.low + 1
 
+    @property
+    def ordinal(self) -> bool:
+        """Whether its values have an order: widths, and choices that are numbers."""
+        return not self.choices or all(isinstance(choice, int) for choice in self.choices)
+
     def holds(self, value: Value) -> bool:
         """Return whether `value` is one of its values."""
         return (
