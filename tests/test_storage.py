@@ -54,7 +54,10 @@ def trials(url: str) -> list:
     import optuna
 
     storage = optuna.storages.RDBStorage(url.replace("://", "+psycopg://"))
-    return [t for study in storage.get_all_studies() for t in storage.get_all_trials(study._study_id)]
+    try:
+        return [t for study in storage.get_all_studies() for t in storage.get_all_trials(study._study_id)]
+    finally:  # the server has a hundred connections, and a slow machine asks here more often than that
+        storage.engine.dispose()
 
 
 def test_a_study_moves_to_another_storage_with_its_trials(tmp_path):
