@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 History = Sequence[Mapping[str, float]]
 
+_RECIPE = 2
+"""Of training; grows with a change of what the same settings give: 2 keeps the last epoch of a sparse training."""
 _PACKAGES = ("bitfront", "tensorflow", "keras", "numpy")
 _CHECKSUM = 32
 """Bytes of a SHA-256."""
@@ -114,6 +116,7 @@ def content_digest(problem: Problem, graph: Graph) -> str:
     plain = config.to_dict()
     facts = {key: plain[key] for key in ("task", "metric", "training", "seed")}
     facts |= {"table_size": config.space.table_size, "data": problem.data.digest}
+    facts["recipe"] = _RECIPE
     facts["versions"] = {name: version(name) for name in _PACKAGES}
     source, colon, _ = config.metric.name.rpartition(":")
     if colon:

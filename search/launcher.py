@@ -259,7 +259,9 @@ class _Launcher:
         elif section.start == "nearest":
             found = nearest(job.params, known)
             weights = self.store.weights(found.number) if found else None
-            job = replace(job, start=Start(f"trial {found.number}", weights) if found and weights else None)
+            if found and weights:
+                sparse = bool(found.params.get("sparsity", 0))
+                job = replace(job, start=Start(f"trial {found.number}", weights, sparse))
         return job
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:

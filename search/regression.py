@@ -34,11 +34,15 @@ class Process:
         x: a row a candidate, a column a dimension.
         y: a value a row.
         theta: what `fitted_lengths` gave, for these or fewer rows.
+
+    Attributes:
+        different: different values over rows.
     """
 
     def __init__(self, x: Array, y: Array, theta: Array) -> None:
         from sklearn.gaussian_process import GaussianProcessRegressor
 
+        self.different = len(np.unique(y)) / len(y)
         self._middle, self._spread = float(y.mean()), max(float(y.std()), _LEAST_SPREAD)
         self._noise = float(np.exp(theta[-1]))
         kernel = _kernel(x.shape[1]).clone_with_theta(theta)

@@ -36,8 +36,11 @@ def chosen_sampler(name: str, trials: int | None) -> str:
     return name
 
 
-ONE_BY_ONE, AT_ONCE = 96, 12
-"""Trials of a study that `surrogate` proposes one by one; then so many at once, which costs each a fraction of the time."""
+ONE_BY_ONE, GROWTH, AT_ONCE = 64, 16, 48
+"""Trials of a study that `surrogate` proposes one by one; then one at once for every so many before, to the last at most.
+
+What is known grows by the same share from one to the next, and each costs a fraction of the time.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,16 @@ class Proposals:
     surrogate: Surrogate
     known: Callable[[], Iterable[Evaluation]]
     """The study's finished trials."""
+
+
+def proposed_with(number: int) -> tuple[int, int]:
+    """Return the first of the trials that `surrogate` proposes together with trial `number`, and how many these are."""
+    if number < ONE_BY_ONE:
+        return number, 1
+    first = ONE_BY_ONE
+    while first + (count := min(AT_ONCE, first // GROWTH)) <= number:
+        first += count
+    return first, count
 
 
 def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.samplers.BaseSampler:
@@ -162,14 +175,14 @@ def _by_surrogate(proposals: Proposals, seed: int) -> optuna.samplers.BaseSample
         ) -> dict[str, Any]:
             if not search_space:
                 return {}
-            late = trial.number - trial.number % AT_ONCE if trial.number >= ONE_BY_ONE else trial.number
-            if late not in self._proposed:
-                self._proposed = {late: self._proposals(study, late)}
-            found = self._proposed[late]
-            return dict(as_optuna(space, found[min(trial.number - late, len(found) - 1)]))
+            first, count = proposed_with(trial.number)
+            if first not in self._proposed:
+                self._proposed = {first: self._proposals(study, first, count)}
+            found = self._proposed[first]
+            return dict(as_optuna(space, found[min(trial.number - first, len(found) - 1)]))
 
-        def _proposals(self, study: optuna.Study, number: int) -> list[dict[str, int | str]]:
-            """Return what trials from `number` on try, given those before it."""
+        def _proposals(self, study: optuna.Study, number: int, count: int) -> list[dict[str, int | str]]:
+            """Return what `count` trials from `number` on try, given those before it."""
             known = [e for e in proposals.known() if e.number < number]
             finished = {e.number for e in known}
             pending = [
@@ -179,7 +192,6 @@ def _by_surrogate(proposals: Proposals, seed: int) -> optuna.samplers.BaseSample
                 and other.number not in finished
                 and len(other.params) == len(space.dimensions)
             ]
-            count = AT_ONCE if number >= ONE_BY_ONE else 1
             rng = np.random.default_rng((seed, number))
             return proposals.surrogate.propose(known, pending, rng, count)
 

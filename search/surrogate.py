@@ -45,6 +45,8 @@ KEPT = 8
 """Of the neighbours, the best, whose own neighbours are looked at."""
 GROWTH = 1.6
 """Factor by which the number of trials must grow until lengths are fitted again."""
+FEW = 0.3
+"""Different values over candidates, below which a cost is one of few values."""
 RIDGE = 1e-3
 """Weight of the ridge that keeps the trend sound while few are known."""
 SLACK = 0.02
@@ -149,6 +151,9 @@ class Surrogate:
         best = first[np.argsort(-gains(predicted(first)))[: max(KEPT, 2 * count)]]
         near = self._new(np.vstack([best, self._encoding.neighbours(best, NEARER, rng)]), tried)
         thought = predicted(near)
+        # each that is chosen takes from the gains of the others: those that gain least now are never next
+        shortlist = np.argsort(-gains(thought))[: max(KEPT, 3 * count)]
+        near, thought = near[shortlist], (thought[0][shortlist], thought[1][shortlist], thought[2][shortlist])
         found: list[int] = []
         while len(found) < min(count, len(near)):
             gained = gains(thought)
@@ -269,13 +274,13 @@ class Surrogate:
         return np.column_stack(found)
 
     def _predicted_costs(self, x: Array, models: Mapping[str, Process]) -> Array:
-        """Return costs that are likely not exceeded.
+        """Return the costs that are expected; of one that has few values, what is likely not exceeded.
 
-        A latency that has few values is interpolated between them: taken as expected, a cycle's fraction that no design
-        can save would promise more than any real gain.
+        Such a latency is interpolated between its values: taken as expected, a cycle's fraction that no design can save
+        would promise more than any real gain.
         """
-        count = len(self._costs) + len(self._limits)
-        return np.column_stack([models[f"cost {j}"].upper(x) for j in range(count)])
+        processes = [models[f"cost {j}"] for j in range(len(self._costs) + len(self._limits))]
+        return np.column_stack([one.upper(x) if one.different < FEW else one.mean(x) for one in processes])
 
     def _chance(self, costs: Array) -> Array:
         """Return how likely each candidate meets the limits on resources, never quite 0, so that some are nearer."""

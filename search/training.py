@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FINAL_RATE = 0.1
 """The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
+LEAST_PULL = 10
+"""Percent of sparsity that counts as one bit in the distance between candidates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class Start:
     name: str
     """`trial 12`, or `gradient`."""
     weights: Weights
+    sparse: bool = False
+    """Whether training has pulled them to zero, which goes on from there."""
 
     @property
     def digest(self) -> str:
@@ -45,14 +49,25 @@ class Start:
 
 
 def nearest(params: Params, others: Iterable[Evaluation]) -> Evaluation | None:
-    """Return the trained candidate whose widths differ least, by the sum of the bits; of equals, the first."""
+    """Return the trained candidate whose widths differ least, by the sum of the bits; of equals, the first.
 
-    def distance(other: Evaluation) -> int:
+    Another degree of sparsity counts as the bits by which it doubles. None that was pulled more to zero is taken: it
+    would make the candidate sparser than it says.
+    """
+    pull = _pull(params)
+
+    def distance(other: Evaluation) -> float:
         pairs = ((value, other.params.get(name)) for name, value in params.items() if name != "sparsity")
-        return sum(abs(a - b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+        bits = sum(abs(a - b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+        return bits + pull - _pull(other.params)
 
-    trained = [e for e in others if e.status == "complete" and e.method == "qat"]
+    trained = [e for e in others if e.status == "complete" and e.method == "qat" and _pull(e.params) <= pull]
     return min(trained, key=lambda e: (distance(e), e.number), default=None)
+
+
+def _pull(params: Params) -> float:
+    sparsity = params.get("sparsity", 0)
+    return math.log2(1 + sparsity / LEAST_PULL) if isinstance(sparsity, int) else 0.0
 
 
 @dataclass(eq=False)
@@ -96,7 +111,8 @@ class Training:
     ) -> tuple[Weights | None, str]:
         """Return the weights of the best epoch, or None and why; trained from those that the model holds.
 
-        These are of `start`, or the float model's where None. A whole training comes from the cache where the same
+        Where training pulls weights to zero, these are the last epoch's: earlier ones score better, since they are less
+        sparse than the candidate says. The held ones are of `start`, or the float model's where None. A whole training comes from the cache where the same
         was trained before. With `promotion`, training ends after its short rung where the rest isn't worth it.
         """
         if cache is None:
@@ -115,8 +131,9 @@ class Training:
         return trained, fault
 
     def _whole(self, history: History, record: Record, promotion: Promotion | None) -> bool:
-        """Whether a training with this history would have gone on to its end."""
-        if promotion is None or promotion.short_epochs >= self.problem.config.training.epochs:
+        """Whether a training with this history would have gone on to its end; a sparse one's costs show only there."""
+        sparse = record.candidate.sparsity > 0
+        if promotion is None or sparse or promotion.short_epochs >= self.problem.config.training.epochs:
             return True
         seen = [
             record.metrics["ptq"],
@@ -155,7 +172,7 @@ class Training:
             record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
                 return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
-            if best is None or self.better(value, best_value):
+            if best is None or candidate.sparsity or self.better(value, best_value):
                 best, best_value = self.twin.weights(), value
         return best, ""
 

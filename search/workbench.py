@@ -46,6 +46,8 @@ CALIBRATION_SAMPLES = 4096
 
 _HARDWARE = get_args(Hardware)
 """Kinds of dimensions that are no precision."""
+SPARSE_START = 0.5
+"""Share of a candidate's lead over a blind guess that sparse weights, to begin with, may lack."""
 
 
 @dataclass(eq=False)
@@ -204,8 +206,9 @@ class Workbench:
         A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which others
         are compared; a training that diverges is a failure with a reason; nothing else is caught here. Where training
         makes the score worse, the candidate keeps its float weights and is a ptq one; its `qat` metric says what
-        training gave. With `promotion`, training goes as far as it is worth; with `start`, it begins with another
-        candidate's weights where these, rounded, score better than the float ones.
+        training gave. Not so where it was to make weights zero, for which a score is paid and which costs less: such
+        a candidate is always trained, and limits on what zeros save are checked after that alone. With `promotion`, training goes as far as it is worth; with `start`, it begins with another
+        candidate's weights where these, rounded, score better than the float ones, or not much worse if sparse.
         """
         candidate = self.space.candidate(params)
         started = time.perf_counter()
@@ -214,7 +217,9 @@ class Workbench:
         record.cost(self.cost(candidate, types), types, self.graph)
         record.seconds["estimate"] = time.perf_counter() - started
         likely = self._check(record)
-        reason = broken(self.constraints, record.constraints, likely)
+        sparse = candidate.sparsity > 0
+        settled = [c for c in self.constraints if not (sparse and c.saved_by_zeros)]
+        reason = broken(settled, record.constraints, likely)
         if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
         started = time.perf_counter()
@@ -230,7 +235,7 @@ class Workbench:
         if weights is not None:
             types = self.types(candidate, weights, types)
             record.metrics["qat"] = self._scored(weights, types)
-        if weights is None or self.ranking.better(record.metrics["ptq"], record.metrics["qat"]):
+        if weights is None or (not sparse and self.ranking.better(record.metrics["ptq"], record.metrics["qat"])):
             weights = None
             record.keep_untrained()
         else:
@@ -265,13 +270,17 @@ class Workbench:
         score = record.metrics["ptq"]
         if start is not None:
             inherited = self._scored(start.weights, types)
-            if self.ranking.better(inherited, score):
+            enough = score
+            if start.sparse:  # what zeros cost in score is not to be paid again
+                enough = score + SPARSE_START * (self.blind_score() - score)
+            if self.ranking.better(inherited, enough):
                 score, record.start = inherited, start.name
                 record.history.append({"epoch": 0, "loss": math.nan, "metric": inherited})
             else:
                 start = None
                 self._restore()
-        if promotion is not None and not promotion.worth("rounded", score, record.resources):
+        sparse = record.candidate.sparsity > 0
+        if promotion is not None and not sparse and not promotion.worth("rounded", score, record.resources):
             record.fidelity = "ptq" if start is None else "inherited"
             return (None if start is None else start.weights), ""
         self._trained = True

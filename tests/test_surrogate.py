@@ -16,7 +16,16 @@ from bitfront.search.front import Box, dominated
 from bitfront.search.improvement import Improvement
 from bitfront.search.objectives import Metric, parse_constraints, parse_objectives
 from bitfront.search.regression import Process, fitted_lengths
-from bitfront.search.samplers import AT_ONCE, ONE_BY_ONE, Proposals, as_optuna, seeded_sampler, suggest
+from bitfront.search.samplers import (
+    AT_ONCE,
+    GROWTH,
+    ONE_BY_ONE,
+    Proposals,
+    as_optuna,
+    proposed_with,
+    seeded_sampler,
+    suggest,
+)
 from bitfront.search.surrogate import LEAST, Surrogate
 from bitfront.spaces import Space
 from bitfront.spaces.space import Dimension
@@ -202,11 +211,25 @@ def test_what_optuna_is_told_repeats_from_the_seed_and_the_trials_before():
         return [dict(e.params) for e in trials]
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    count = ONE_BY_ONE + AT_ONCE + 3
+    count = ONE_BY_ONE + 3 * (ONE_BY_ONE // GROWTH) + 1
     whole = search(count)
     cut = [measured(n, params) for n, params in enumerate(whole[: ONE_BY_ONE + 2])]
 
     assert search(count, cut) == whole
+
+
+def test_more_are_proposed_at_once_the_more_are_known():
+    """One batch follows the other, and every trial names the one that it is in."""
+    number, sizes = 0, []
+    while number < 2000:
+        first, count = proposed_with(number)
+        assert first == number
+        assert {proposed_with(n) for n in range(first, first + count)} == {(first, count)}
+        number += count
+        sizes.append(count)
+    assert sizes[:ONE_BY_ONE] == [1] * ONE_BY_ONE
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == AT_ONCE
 
 
 def test_a_study_searches_with_it_and_goes_on_as_if_it_had_not_stopped(tmp_path):

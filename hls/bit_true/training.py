@@ -93,7 +93,7 @@ class Trainer:
         total, steps = tf.constant(0.0), self._steps(order)
         self.optimizer.learning_rate = learning_rate
         kernels = [v for v in self.model.trainable if len(v.shape) > 1]
-        moves = [pull / tf.cast(steps, tf.float32) * tf.reduce_mean(tf.abs(v)) for v in kernels]
+        moves = [pull / tf.cast(steps, tf.float32) * _mean_magnitude(v) for v in kernels]
         for step in tf.range(steps):
             with tf.GradientTape() as tape:
                 loss = self._batch_loss(order, step)
@@ -140,6 +140,11 @@ class Trainer:
         variables = self.model.trainable
         known = zip(gradients, variables, strict=True)
         self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], variables)
+
+
+def _mean_magnitude(kernel: Any) -> Any:
+    """Return the mean magnitude of the weights that aren't zero, 0 where all are."""
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(kernel)), tf.cast(tf.math.count_nonzero(kernel), tf.float32))
 
 
 def _loss(task: str, name: str) -> Any:
