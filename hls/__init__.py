@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint
+    from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned
     from .description import describe
     from .design import DesignDescription, LayerDescription
     from .estimate import Estimate, legal_reuse_factors
@@ -49,6 +49,7 @@ __all__ = [
     "legal_reuse_factor",
     "legal_reuse_factors",
     "part",
+    "pruned",
     "resolve",
     "support_table",
     "to_keras",
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint"),
+    "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned"),
     "description": ("describe",),
     "design": ("DesignDescription", "LayerDescription"),
     "estimate": ("Estimate", "legal_reuse_factors"),

@@ -4,7 +4,8 @@ Widths are variables of the bit-true model. Along one training each dimension of
 bits; rounded ones compute. The loss says, by a surrogate gradient, what a bit of each is worth (see
 `VariableFixedPoint`), the description of the design what it costs; the price between them is steered so that the EBOPs
 fall from those of the start to the least of the space. What the path passes are candidates with weights trained for
-them, of which those that dominate most enter the search as ordinary trials.
+them, of which those that dominate most enter the search as ordinary trials. Where the space has sparsity, ever more
+weights become zero on the way, and the EBOPs fall on.
 
 After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
 whose widths are per weight; here they are those of the space, one a dimension.
@@ -28,7 +29,6 @@ from bitfront.spaces import Dimension, Params, UserError, Weights
 from .evaluation import Evaluation, save_atomic
 from .front import Box, dominating, pareto
 from .objectives import Objective
-from .training import learning_rate
 from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ KEPT = 12
 """Candidates that enter the search, at most."""
 START = 6
 """Bits that the path begins with, as far as the ranges allow."""
-STEPS_AN_EPOCH = 4
-"""Moves of the widths an epoch."""
+MOVES_AN_EPOCH, BATCHES_A_MOVE = 4, 14
+"""Moves of the widths an epoch, and batches that are trained for each: with few, their slopes are noise."""
 REACH = 3.0
 """Bits that a dimension could move beyond its share of the path: of the step's size."""
 _DECAY = (0.8, 0.95)
@@ -49,6 +49,8 @@ _CONTROL = (4.0, 0.3)
 """Of the price: how its logarithm follows the logarithm of the EBOPs over those wanted, and the sum of it over moves."""
 _MOST = 12.0
 """Largest change of the price's logarithm."""
+_ABOVE = 4.0
+"""Of a path that makes weights zero: EBOPs where it ends, without zeros, over the least of the space."""
 _ARRIVAL = 0.85
 """Share of the path after which the least EBOPs are wanted; the rest is for getting there."""
 
@@ -137,36 +139,50 @@ class GradientPath:
         width = {d.name: float(params[d.name]) for d in dimensions}
         if not dimensions:
             return []
-        least = self._ebops({**params, **{d.name: d.low for d in dimensions}})
+        zeros = next((d.choices for d in bench.space.dimensions if d.kind == "sparsity"), (0,))
+        density = 1.0 - int(zeros[-1]) / 100
+        sparse = density < 1.0
         most = self._ebops(params)
-        steps = self.epochs * STEPS_AN_EPOCH
+        least = self._ebops({**params, **{d.name: d.low for d in dimensions}})
+        if sparse:
+            least = min(_ABOVE * least, most) * density
+        samples = len(bench.problem.data.x_train[0])
+        batches = samples / bench.problem.config.training.batch_size
+        moves = int(min(MOVES_AN_EPOCH, max(1, batches // BATCHES_A_MOVE)))
+        steps = self.epochs * moves
         rate = REACH * max(width[d.name] - d.low for d in dimensions) / steps
         rng = np.random.default_rng([bench.problem.config.seed, 2])
-        samples = len(bench.problem.data.x_train[0])
-        first_rate = bench.problem.config.training.learning_rate
+        learning_rate = bench.problem.config.training.learning_rate
         trainer.reset()
         bench.begin()
         found: list[Passed] = []
         order: list[NDArray[np.integer]] = []
         base, missed = 0.0, 0.0
         for step in range(steps):
-            order = order or np.array_split(rng.permutation(samples), STEPS_AN_EPOCH)
+            order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}
-            bench.twin.assign(bench.types(bench.space.candidate(params), bench.twin.weights()))
-            rate_now = learning_rate(first_rate, step // STEPS_AN_EPOCH, self.epochs)
-            loss, slopes = trainer.explore(order.pop(), rate_now)
+            progress = min(1.0, (step + 1) / (_ARRIVAL * steps))
+            trainer.prune(share := 1.0 - density**progress)
+            try:
+                bench.twin.assign(bench.types(bench.space.candidate(params), bench.twin.weights()))
+            except UserError:  # a kernel has shrunk until its products can't be computed exactly
+                break
+            loss, slopes = trainer.explore(order.pop(), learning_rate)
             if not math.isfinite(loss):
                 break
-            ebops = self._ebops(params)
-            found.append(Passed(dict(params), bench.twin.weights()))
+            weights = bench.twin.weights() if sparse else None
+            ebops = self._ebops(params, weights)
+            passed = {
+                **params,
+                **({"sparsity": max(int(z) for z in zeros if int(z) <= 100 * share)} if sparse else {}),
+            }
+            found.append(Passed(passed, weights or bench.twin.weights()))
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in dimensions}
             moved = [d for d in dimensions if any(t in slopes for t in d.targets)]
-            costs = self._costs(params, ebops, moved)
+            costs = self._costs(params, ebops, moved, weights)
             if not base and any(costs.values()):
                 base = sum(abs(v) for v in worth.values()) / sum(costs.values())
-            error = math.log(
-                max(1.0, ebops) / _wanted(most, least, min(1.0, (step + 1) / (_ARRIVAL * steps)))
-            )
+            error = math.log(max(1.0, ebops) / _wanted(most, least, progress))
             missed += error
             exponent = _CONTROL[0] * error + _CONTROL[1] * missed
             price = base * math.exp(min(max(exponent, -_MOST), _MOST))
@@ -175,17 +191,21 @@ class GradientPath:
                 width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
         return found
 
-    def _ebops(self, params: Params) -> float:
+    def _ebops(self, params: Params, weights: Weights | None = None) -> float:
         candidate = self.bench.space.candidate(params)
-        return self.bench.cost(candidate, self.bench.types(candidate)).ebops
+        return self.bench.cost(candidate, self.bench.types(candidate, weights), weights).ebops
 
-    def _costs(self, params: Params, ebops: float, dimensions: Sequence[Dimension]) -> dict[str, float]:
+    def _costs(
+        self, params: Params, ebops: float, dimensions: Sequence[Dimension], weights: Weights | None
+    ) -> dict[str, float]:
         """Return what a bit of each dimension costs: the relative change of the EBOPs, of one bit less or more."""
         found = {}
         for d in dimensions:
             now = int(params[d.name])
             other = now - 1 if now > d.low else now + 1
-            found[d.name] = abs(math.log(max(1.0, self._ebops({**params, d.name: other})) / max(1.0, ebops)))
+            found[d.name] = abs(
+                math.log(max(1.0, self._ebops({**params, d.name: other}, weights)) / max(1.0, ebops))
+            )
         return found
 
     def _normalised(self, name: str, slope: float) -> float:

@@ -255,7 +255,7 @@ class _Launcher:
             job = replace(job, promotion=promotion)
         seed = next((one for one in self.seeds if dict(one.params) == dict(job.params)), None)
         if seed is not None:
-            job = replace(job, start=Start("gradient", seed.weights))
+            job = replace(job, start=Start("gradient", seed.weights, bool(seed.params.get("sparsity", 0))))
         elif section.start == "nearest":
             found = nearest(job.params, known)
             weights = self.store.weights(found.number) if found else None

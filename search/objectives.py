@@ -173,11 +173,6 @@ class Constraint:
         """Whether it needs the metric, which is known only once a candidate has been scored."""
         return self.name in {"metric", "metric_drop"}
 
-    @property
-    def saved_by_zeros(self) -> bool:
-        """Whether weights that training makes zero may bring a design within it."""
-        return self.name in {"lut", "ff", "dsp", "ebops", "energy"}
-
     def threshold(self, float_score: float | None = None) -> float:
         """Return the bare number that a value is compared with: a drop becomes the metric that is just allowed.
 

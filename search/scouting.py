@@ -10,6 +10,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from bitfront.spaces import Params, UserError
 from .descent import Descent
 from .evaluation import Evaluation, write_atomic
 from .front import Box, dominating, pareto
-from .objectives import Objective
+from .objectives import Objective, resource_violations
+from .record import resources_of
 from .samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
 
 if TYPE_CHECKING:
@@ -60,18 +62,57 @@ def scouted(
     say(f"Scouting: {config.scout} candidates are rounded without training")
     evaluations = rounded(bench, objectives, box, config.scout)
     found = best(bench, evaluations, objectives, box)
-    slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in evaluations]
+    pairs = zip_longest(evaluations, sparse(bench, evaluations))  # the sampler looks at the latest
+    kept = [e for pair in pairs for e in pair if e is not None]
+    slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in kept]
     write_atomic(study_dir / ROUNDED_FILE, json.dumps(slim) + "\n")
     method = "qat" if "qat" in config.space.method else "ptq"
-    pulls = next((d.choices for d in bench.space.dimensions if d.kind == "sparsity"), (0,))
+    zeros = _zeros(bench)
     proposed: list[Params] = []
     for number, e in enumerate(found):
         params = dict(e.params)
-        for name, value in (("method", method), ("sparsity", pulls[number % len(pulls)])):
+        for name, value in (("method", method), ("sparsity", zeros[number % len(zeros)])):
             params |= {name: value} if name in params else {}
         proposed.append(params)
     write_atomic(path, json.dumps(proposed) + "\n")
     return proposed
+
+
+def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return each candidate with some of its weights zero, priced but not scored; none where the space has no sparsity."""
+    zeros = [zero for zero in _zeros(bench) if zero]
+    if not zeros:
+        return []
+    found = []
+    for e in evaluations:
+        if e.status == "failed":
+            continue
+        params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(found) % len(zeros)]}
+        params = {name: value for name, value in params.items() if name in e.params}
+        candidate = bench.space.candidate(params)
+        resources = resources_of(bench.priced(candidate, bench.types(candidate)))
+        violations = resource_violations(bench.constraints, resources)
+        constraints = {**e.constraints, **violations}
+        found.append(
+            replace(
+                e,
+                number=len(evaluations) + len(found),
+                digest=candidate.digest,
+                method="qat",
+                status="infeasible",
+                reason="priced alone",
+                params=params,
+                metrics={},
+                resources=resources,
+                constraints=constraints,
+            )
+        )
+    return found
+
+
+def _zeros(bench: Workbench) -> tuple[int | str, ...]:
+    """Return the space's choices of sparsity."""
+    return next((d.choices for d in bench.space.dimensions if d.kind == "sparsity"), (0,))
 
 
 def read_rounded(study_dir: Path) -> list[Evaluation]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FINAL_RATE = 0.1
 """The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
-LEAST_PULL = 10
-"""Percent of sparsity that counts as one bit in the distance between candidates."""
+FULL_FROM = 2 / 3
+"""Share of a sparse training's epochs in which its zeros become as many as they shall be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Start:
     """`trial 12`, or `gradient`."""
     weights: Weights
     sparse: bool = False
-    """Whether training has pulled them to zero, which goes on from there."""
+    """Whether many are zero."""
 
     @property
     def digest(self) -> str:
@@ -51,23 +51,24 @@ class Start:
 def nearest(params: Params, others: Iterable[Evaluation]) -> Evaluation | None:
     """Return the trained candidate whose widths differ least, by the sum of the bits; of equals, the first.
 
-    Another degree of sparsity counts as the bits by which it doubles. None that was pulled more to zero is taken: it
-    would make the candidate sparser than it says.
+    Half as many weights that aren't zero count as a bit. None that is sparser is taken.
     """
-    pull = _pull(params)
+    halvings = _halvings(params)
 
     def distance(other: Evaluation) -> float:
         pairs = ((value, other.params.get(name)) for name, value in params.items() if name != "sparsity")
         bits = sum(abs(a - b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
-        return bits + pull - _pull(other.params)
+        return bits + halvings - _halvings(other.params)
 
-    trained = [e for e in others if e.status == "complete" and e.method == "qat" and _pull(e.params) <= pull]
+    trained = [
+        e for e in others if e.status == "complete" and e.method == "qat" and _halvings(e.params) <= halvings
+    ]
     return min(trained, key=lambda e: (distance(e), e.number), default=None)
 
 
-def _pull(params: Params) -> float:
+def _halvings(params: Params) -> float:
     sparsity = params.get("sparsity", 0)
-    return math.log2(1 + sparsity / LEAST_PULL) if isinstance(sparsity, int) else 0.0
+    return -math.log2(1 - sparsity / 100) if isinstance(sparsity, int) else 0.0
 
 
 @dataclass(eq=False)
@@ -111,7 +112,7 @@ class Training:
     ) -> tuple[Weights | None, str]:
         """Return the weights of the best epoch, or None and why; trained from those that the model holds.
 
-        Where training pulls weights to zero, these are the last epoch's: earlier ones score better, since they are less
+        Where training makes weights zero, these are the last epoch's: earlier ones score better, since they are less
         sparse than the candidate says. The held ones are of `start`, or the float model's where None. A whole training comes from the cache where the same
         was trained before. With `promotion`, training ends after its short rung where the rest isn't worth it.
         """
@@ -161,8 +162,9 @@ class Training:
                 record.fidelity = "short"
                 break
             rate = learning_rate(config.learning_rate, epoch, config.epochs)
-            pull = candidate.sparsity / 100 / config.epochs
-            loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate, pull)
+            if candidate.sparsity:
+                self.trainer.prune(candidate.sparsity / 100 * ramp(epoch, config.epochs))
+            loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
             if not math.isfinite(loss):
                 return (
                     None,
@@ -175,6 +177,15 @@ class Training:
             if best is None or candidate.sparsity or self.better(value, best_value):
                 best, best_value = self.twin.weights(), value
         return best, ""
+
+
+def ramp(epoch: int, epochs: int) -> float:
+    """Return the share of its zeros that a sparse training has from an epoch (counted from 0) on: all for its last third.
+
+    Zhu and Gupta, "To prune, or not to prune", 2017: a cubic curve, fast while many weights don't matter.
+    """
+    reached = min(1.0, (epoch + 1) / max(1, round(epochs * FULL_FROM)))
+    return 1.0 - (1.0 - reached) ** 3
 
 
 def learning_rate(first: float, epoch: int, epochs: int) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, resolve
+from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, pruned, resolve
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, Params, Space, UserError, Weights, lower
 from bitfront.spaces.space import Hardware
@@ -130,6 +130,12 @@ class Workbench:
             weight_types=kept,
         )
 
+    def priced(self, candidate: Candidate, types: Types) -> Estimate:
+        """Estimate what a candidate costs before training: with the float weights, as sparse as it will be."""
+        if not candidate.sparsity:
+            return self.cost(candidate, types)
+        return self.cost(candidate, types, pruned(self.graph, self._float_weights, candidate.sparsity / 100))
+
     def cost(self, candidate: Candidate, types: Types, weights: Weights | None = None) -> Estimate:
         """Estimate what a candidate costs on the study's device."""
         config = self.problem.config
@@ -206,20 +212,19 @@ class Workbench:
         A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which others
         are compared; a training that diverges is a failure with a reason; nothing else is caught here. Where training
         makes the score worse, the candidate keeps its float weights and is a ptq one; its `qat` metric says what
-        training gave. Not so where it was to make weights zero, for which a score is paid and which costs less: such
-        a candidate is always trained, and limits on what zeros save are checked after that alone. With `promotion`, training goes as far as it is worth; with `start`, it begins with another
+        training gave. Not so where it is to make weights zero, for which a score is paid and which costs less: such
+        a candidate is trained whatever its rounded score. With `promotion`, training goes as far as it is worth; with `start`, it begins with another
         candidate's weights where these, rounded, score better than the float ones, or not much worse if sparse.
         """
         candidate = self.space.candidate(params)
         started = time.perf_counter()
         types = self.types(candidate)
         record = Record(number, params, kind, candidate)
-        record.cost(self.cost(candidate, types), types, self.graph)
+        record.cost(self.priced(candidate, types), types, self.graph)
         record.seconds["estimate"] = time.perf_counter() - started
         likely = self._check(record)
         sparse = candidate.sparsity > 0
-        settled = [c for c in self.constraints if not (sparse and c.saved_by_zeros)]
-        reason = broken(settled, record.constraints, likely)
+        reason = broken(self.constraints, record.constraints, likely)
         if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
         started = time.perf_counter()
@@ -235,7 +240,9 @@ class Workbench:
         if weights is not None:
             types = self.types(candidate, weights, types)
             record.metrics["qat"] = self._scored(weights, types)
-        if weights is None or (not sparse and self.ranking.better(record.metrics["ptq"], record.metrics["qat"])):
+        if weights is None or (
+            not sparse and self.ranking.better(record.metrics["ptq"], record.metrics["qat"])
+        ):
             weights = None
             record.keep_untrained()
         else:

@@ -32,7 +32,7 @@ class Candidate:
     recurrent_mode: Mapping[str, str] = field(default_factory=dict)
     """Recurrent node -> `static` (one cell for all steps) or `non_static` (a cell a step), where it is chosen."""
     sparsity: int = 0
-    """How strongly training pulls weights to zero: percent of a kernel's mean magnitude, see `SpaceConfig.sparsity`."""
+    """Percent of the kernels' weights that training makes zero, see `SpaceConfig.sparsity`."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

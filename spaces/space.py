@@ -184,7 +184,7 @@ def build_space(
     patterns of dimension names that share one width. `parts` gives every part of an attention layer, and every
     sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)` returns the choices of a layer's
     strategy or reuse factor, none where hls4ml's default is meant, and whether they are its own (else they are one choice
-    for the whole model). `sparsity`: how strongly training may pull weights to zero, in percent.
+    for the whole model). `sparsity`: how many weights training may make zero, in percent.
 
     Raises:
         UserError: when a tie matches nothing or joins ranges without a common width.
@@ -205,8 +205,8 @@ def build_space(
             if not d.name.endswith(_INNER)
         ]
     dimensions += _hardware(graph, hardware) if hardware else []
-    pulls = tuple(sparsity) if "qat" in methods else (0,)
-    dimensions.append(Dimension(name="sparsity", kind="sparsity", choices=pulls))
+    zeros = tuple(sparsity) if "qat" in methods else (0,)
+    dimensions.append(Dimension(name="sparsity", kind="sparsity", choices=zeros))
     dimensions.append(Dimension(name="method", kind="method", choices=tuple(methods)))
     return Space(
         dimensions=tuple(d for d in dimensions if d.size > 1),

@@ -3,7 +3,8 @@
 from .base import BitTrueLayer
 from .compiled import COMPILE_AFTER
 from .model import BitTrue
+from .pruning import pruned
 from .quantizer import VariableFixedPoint
 from .training import Trainer
 
-__all__ = ["COMPILE_AFTER", "BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint"]
+__all__ = ["COMPILE_AFTER", "BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned"]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .model import BitTrue
+from .pruning import pruned
 
 
 class Trainer:
@@ -20,6 +21,9 @@ class Trainer:
     with each candidate, so nothing is traced again. The loss is taken on the inputs of a final sigmoid or softmax
     (the logits), where the table's steps don't hide the gradient.
     """
+
+    _SIGNATURE = (tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32))
+    """Of an epoch's graph: order and learning rate."""
 
     def __init__(
         self,
@@ -51,26 +55,36 @@ class Trainer:
         self.optimizer = keras.optimizers.get(optimizer)
         self.optimizer.build(model.trainable)
         self._moved: list[str] = []
+        self._kernels = [v for v in model.trainable if len(v.shape) > 1]
+        self._masks = [tf.Variable(tf.ones(v.shape), trainable=False) for v in self._kernels]
+        self._dense = True
         self._start = [np.asarray(v) for v in self.optimizer.variables]
 
     def reset(self) -> None:
-        """Forget what earlier candidates left in the optimizer."""
+        """Forget what earlier candidates left in the optimizer, and let all weights move."""
         for variable, value in zip(self.optimizer.variables, self._start, strict=True):
             variable.assign(value)
+        self.prune(0.0)
 
-    def epoch(self, order: NDArray[np.integer], learning_rate: float, pull: float = 0.0) -> float:
-        """Train once over the samples in `order`; return the mean loss (NaN when it diverged).
+    def prune(self, share: float) -> None:
+        """Make this share of the kernels' weights zero, those that matter least, and keep them so in training.
 
-        After every step each weight of a kernel moves towards zero, and stays there once it has reached it (soft
-        thresholding: Daubechies, Defrise and De Mol, 2004), over the epoch by `pull` times its kernel's mean
-        magnitude, unless the loss holds it.
+        With another share later, those may move again that have become small no more.
         """
+        if share == 0 and self._dense:
+            return
+        self._dense = share == 0
+        if share:
+            self.model.restore(pruned(self.model.graph, self.model.weights(), share))
+        for kernel, mask in zip(self._kernels, self._masks, strict=True):
+            mask.assign(tf.cast(kernel != 0, tf.float32) if share else tf.ones_like(mask))
+
+    def epoch(self, order: NDArray[np.integer], learning_rate: float) -> float:
+        """Train once over the samples in `order`; return the mean loss (NaN when it diverged)."""
         mode = self.model.mode
         mode.exact, mode.training, mode.dtype = True, True, tf.float32
-        signature = [tf.TensorSpec((None,), tf.int32), *[tf.TensorSpec((), tf.float32)] * 2]
-        traced = self.model.traced("train_epoch", self._epoch, signature)
-        rates = (tf.constant(one, tf.float32) for one in (learning_rate, pull))
-        return float(traced(tf.constant(order, tf.int32), *rates))
+        traced = self.model.traced("train_epoch", self._epoch, self._SIGNATURE)
+        return float(traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32)))
 
     def explore(self, order: NDArray[np.integer], learning_rate: float) -> tuple[float, dict[str, float]]:
         """Train as `epoch` does; return the mean loss and its mean derivative by the width of each tensor, per bit.
@@ -80,26 +94,21 @@ class Trainer:
         """
         mode = self.model.mode
         mode.exact, mode.training, mode.moving, mode.dtype = True, True, True, tf.float32
-        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32)]
         try:
-            traced = self.model.traced("explore_epoch", self._exploring, signature)
+            traced = self.model.traced("explore_epoch", self._exploring, self._SIGNATURE)
             loss, slopes = traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32))
         finally:
             mode.moving = False
         found = zip(self._moved, slopes.numpy(), strict=True)
         return float(loss), {key: float(slope) for key, slope in found}
 
-    def _epoch(self, order: Any, learning_rate: Any, pull: Any) -> Any:
+    def _epoch(self, order: Any, learning_rate: Any) -> Any:
         total, steps = tf.constant(0.0), self._steps(order)
         self.optimizer.learning_rate = learning_rate
-        kernels = [v for v in self.model.trainable if len(v.shape) > 1]
-        moves = [pull / tf.cast(steps, tf.float32) * _mean_magnitude(v) for v in kernels]
         for step in tf.range(steps):
             with tf.GradientTape() as tape:
                 loss = self._batch_loss(order, step)
             self._apply(tape.gradient(loss, self.model.trainable))
-            for kernel, move in zip(kernels, moves, strict=True):
-                kernel.assign(tf.sign(kernel) * tf.maximum(tf.abs(kernel) - move, 0.0))
             total += loss
         return total / tf.cast(steps, tf.float32)
 
@@ -140,11 +149,8 @@ class Trainer:
         variables = self.model.trainable
         known = zip(gradients, variables, strict=True)
         self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], variables)
-
-
-def _mean_magnitude(kernel: Any) -> Any:
-    """Return the mean magnitude of the weights that aren't zero, 0 where all are."""
-    return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(kernel)), tf.cast(tf.math.count_nonzero(kernel), tf.float32))
+        for kernel, mask in zip(self._kernels, self._masks, strict=True):
+            kernel.assign(kernel * mask)
 
 
 def _loss(task: str, name: str) -> Any:

@@ -130,10 +130,10 @@ class SpaceConfig(Section):
     )
     sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
         default=(0,),
-        description="choices of how strongly a qat training pulls weights to zero: the percentage of its kernel's mean magnitude "
-        "by which it shrinks each weight altogether, against which the loss holds those that matter. Weights that are zero "
-        "cost nothing where the strategy is Latency. From 0 up; 0 alone searches none",
-        examples=["[0, 25, 50, 100]"],
+        description="choices of how many weights a qat training makes zero: percent of all kernels together, those that matter "
+        "least first, more and more over its first two thirds. Weights that are zero cost nothing where the strategy is "
+        "Latency. From 0 up; 0 alone searches none",
+        examples=["[0, 50, 75, 90, 95]"],
     )
     layers: dict[str, LayerSpace] = Field(
         default_factory=dict,
@@ -163,8 +163,8 @@ class SpaceConfig(Section):
     @field_validator("sparsity")
     @classmethod
     def _from_zero(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if list(value) != sorted(set(value)) or value[0] != 0 or value[-1] > 1000:
-            raise ValueError("must begin with 0 and grow, up to 1000: write [0, 25, 50, 100], say")
+        if list(value) != sorted(set(value)) or value[0] != 0 or value[-1] > 99:
+            raise ValueError("must begin with 0 and grow, up to 99: write [0, 50, 75, 90, 95], say")
         return value
 
     @field_validator("layers", mode="before")

@@ -1,0 +1,65 @@
+"""Which weights matter least: kernels with a share of their weights zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitfront.spaces import Graph, Weights
+
+
+def pruned(graph: Graph, weights: Weights, share: float) -> Weights:
+    """Return weights of which this share, over all kernels together, is zero: those that matter least.
+
+    Kernels are the arrays of two and more dimensions, biases stay. A kernel whose weights are alike, or few, loses fewer
+    (see `scores`); one of a convolution, which has a product at every position, more.
+    """
+    kernels = [(node, role) for node, roles in weights.items() for role, a in roles.items() if np.ndim(a) > 1]
+    masks = kept(
+        [np.asarray(weights[node][role]) for node, role in kernels],
+        share,
+        [_positions(graph, node) for node, _ in kernels],
+    )
+    found = {node: dict(roles) for node, roles in weights.items()}
+    for (node, role), mask in zip(kernels, masks, strict=True):
+        found[node][role] = np.where(mask, found[node][role], 0.0).astype(np.float32)
+    return found
+
+
+def _positions(graph: Graph, node: str) -> int:
+    """Return how many products each weight of a kernel has in a design."""
+    return math.prod(graph[node].shape[:-1]) if graph[node].op.startswith(("conv", "depthwise")) else 1
+
+
+def kept(
+    kernels: Sequence[NDArray[np.floating]], share: float, products: Sequence[int]
+) -> list[NDArray[np.bool_]]:
+    """Return what stays of each kernel when this share of all weights is dropped, the least scores first.
+
+    Scores are over the root of the products that a weight has: half way to what a product is worth, since the few
+    weights of a first convolution are all that a network sees.
+    """
+    found = [scores(kernel) / math.sqrt(count) for kernel, count in zip(kernels, products, strict=True)]
+    every = np.concatenate([one.ravel() for one in found]) if found else np.zeros(0)
+    dropped = int(share * len(every))
+    mask = np.ones(len(every), bool)
+    mask[np.argsort(every, kind="stable")[:dropped]] = False
+    ends = np.cumsum([one.size for one in found])[:-1]
+    return [part.reshape(one.shape) for part, one in zip(np.split(mask, ends), found, strict=True)]
+
+
+def scores(kernel: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return each weight's square over the sum of the squares that are no smaller, of one kernel.
+
+    Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", ICLR 2021 (LAMP): scores of different kernels
+    compare, and the largest weight of each has 1.
+    """
+    squares = np.asarray(kernel, np.float64).ravel() ** 2
+    order = np.argsort(squares, kind="stable")
+    above = np.cumsum(squares[order][::-1])[::-1]
+    found = np.zeros(len(squares))
+    found[order] = np.divide(squares[order], above, out=np.zeros(len(squares)), where=above > 0)
+    return found.reshape(np.shape(kernel))
