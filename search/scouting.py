@@ -83,7 +83,7 @@ def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluati
     zeros = [zero for zero in _zeros(bench) if zero]
     if not zeros:
         return []
-    found = []
+    found: list[Evaluation] = []
     for e in evaluations:
         if e.status == "failed":
             continue
