@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from .workbench import Workbench
 
 FILE = "gradient.npz"
-KEPT = 12
+KEPT = 24
 """Candidates that enter the search, at most."""
 START = 6
 """Bits that the path begins with, as far as the ranges allow."""
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 4, 14
 """Moves of the widths an epoch, and batches that are trained for each: with few, their slopes are noise."""
+PRICED = 4
+"""Moves after which what a bit of each dimension costs is estimated anew: all of them take as long as the training."""
 REACH = 3.0
 """Bits that a dimension could move beyond its share of the path: of the step's size."""
 _DECAY = (0.8, 0.95)
@@ -158,6 +160,7 @@ class GradientPath:
         found: list[Passed] = []
         order: list[NDArray[np.integer]] = []
         base, missed = 0.0, 0.0
+        costs: dict[str, float] = {}
         for step in range(steps):
             order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}
@@ -179,7 +182,8 @@ class GradientPath:
             found.append(Passed(passed, weights or bench.twin.weights()))
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in dimensions}
             moved = [d for d in dimensions if any(t in slopes for t in d.targets)]
-            costs = self._costs(params, ebops, moved, weights)
+            if step % PRICED == 0:
+                costs = self._costs(params, ebops, moved, weights)
             if not base and any(costs.values()):
                 base = sum(abs(v) for v in worth.values()) / sum(costs.values())
             error = math.log(max(1.0, ebops) / _wanted(most, least, progress))

@@ -155,7 +155,7 @@ class StudyConfig(Section):
         ge=0,
         le=10_000,
         description="epochs of one training along which the widths themselves move, by gradient, against a growing price of "
-        "EBOPs; of the candidates that it passes at most 12 enter as trials after the uniform baselines, with the weights "
+        "EBOPs; of the candidates that it passes at most 24 enter as trials after the uniform baselines, with the weights "
         "that they had there. Where the space has sparsity, ever more weights become zero on the way. 0 does none",
         examples=[20],
     )
