@@ -57,6 +57,7 @@ class Trainer:
         self._moved: list[str] = []
         self._kernels = [v for v in model.trainable if len(v.shape) > 1]
         self._masks = [tf.Variable(tf.ones(v.shape), trainable=False) for v in self._kernels]
+        self._pulls = [tf.Variable(0.0, trainable=False) for _ in self._kernels]
         self._dense = True
         self._start = [np.asarray(v) for v in self.optimizer.variables]
 
@@ -66,18 +67,22 @@ class Trainer:
             variable.assign(value)
         self.prune(0.0)
 
-    def prune(self, share: float) -> None:
+    def prune(self, share: float, pull: float = 0.0) -> None:
         """Make this share of the kernels' weights zero, those that matter least, and keep them so in training.
 
-        With another share later, those may move again that have become small no more.
+        With another share later, those may move again that have become small no more. Of the other weights, each step
+        takes `pull` times the mean magnitude of those of their kernel (soft thresholding: Daubechies, Defrise and De Mol,
+        2004), against which the loss holds those that matter: what leads to or comes from zeros alone goes.
         """
-        if share == 0 and self._dense:
+        if share == pull == 0 and self._dense:
             return
-        self._dense = share == 0
+        self._dense = share == pull == 0
         if share:
             self.model.restore(pruned(self.model.graph, self.model.weights(), share))
-        for kernel, mask in zip(self._kernels, self._masks, strict=True):
-            mask.assign(tf.cast(kernel != 0, tf.float32) if share else tf.ones_like(mask))
+        for kernel, mask, step in zip(self._kernels, self._masks, self._pulls, strict=True):
+            values = np.abs(np.asarray(kernel))
+            mask.assign(values != 0 if share else np.ones_like(values))
+            step.assign(pull * values.sum() / max(1, np.count_nonzero(values)))
 
     def epoch(self, order: NDArray[np.integer], learning_rate: float) -> float:
         """Train once over the samples in `order`; return the mean loss (NaN when it diverged)."""
@@ -149,8 +154,8 @@ class Trainer:
         variables = self.model.trainable
         known = zip(gradients, variables, strict=True)
         self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], variables)
-        for kernel, mask in zip(self._kernels, self._masks, strict=True):
-            kernel.assign(kernel * mask)
+        for kernel, mask, step in zip(self._kernels, self._masks, self._pulls, strict=True):
+            kernel.assign(mask * tf.sign(kernel) * tf.maximum(tf.abs(kernel) - step, 0.0))
 
 
 def _loss(task: str, name: str) -> Any:

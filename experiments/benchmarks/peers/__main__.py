@@ -21,7 +21,7 @@ from .tasks import PLAIN, RECURRENT, Task
 
 PEERS = {
     "bitfront": "",
-    "bitfront, gradient": "",
+    "bitfront, no path": "",
     "random": "",
     "nsga2, rebuilt": "rebuilt.py",
     "autoqkeras": "autoqkeras.py",

@@ -1,4 +1,4 @@
-"""bitfront's own searches: as it comes, with gradient seeds, and at random over the same space."""
+"""bitfront's own searches: as the study comes, without its gradient path, and at random over the same space."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from .tasks import Task
 
 WAYS = {
     "bitfront": (),
-    "bitfront, gradient": ("gradient=AUTO",),
-    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0"),
+    "bitfront, no path": ("gradient=0",),
+    "random": ("sampler=random", "scout=0", "gradient=0", "fidelity.least_gain=0"),
 }
-"""Settings beyond the study's; AUTO stands for the epochs of four whole trainings."""
-PATH_TRAININGS = 4
+"""Settings beyond the study's."""
 TICK = 0.05
 """Seconds between two readings of the clock."""
 
@@ -73,8 +72,7 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     search count.
     """
     epochs = task.problem.config.training.epochs
-    settings = [text.replace("AUTO", str(PATH_TRAININGS * epochs)) for text in WAYS[way]]
-    config = task.config(f"name={way.replace(', ', '-')}", *settings)
+    config = task.config(f"name={way.replace(', ', '-').replace(' ', '-')}", *WAYS[way])
     store = StudyStore(task.folder / config.name)
     store.set_aside()
     store.folder.mkdir()
@@ -86,7 +84,7 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
         clock.begin()
         began = time.process_time()
         result = run_study(config, task.study_folder, trials=1_000_000, wall=100 * seconds)
-    spent = float(PATH_TRAININGS) if "gradient" in way else 0.0
+    spent = config.gradient / epochs
     found = []
     for e in sorted(result.evaluations, key=lambda e: e.number):
         spent += sum(row["epoch"] > 0 for row in e.history) / epochs
