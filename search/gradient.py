@@ -41,8 +41,8 @@ START = 6
 """Bits that the path begins with, as far as the ranges allow."""
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 4, 14
 """Moves of the widths an epoch, and batches that are trained for each: with few, their slopes are noise."""
-PULL = 10.0
-"""Mean weights by which a path that makes zeros pulls the others, over all its steps."""
+PULL = 10.0, 0.001
+"""Mean weights by which a path that makes zeros pulls the others: over all its steps, and by one at most."""
 PRICED = 4
 """Moves after which what a bit of each dimension costs is estimated anew: all of them take as long as the training."""
 REACH = 3.0
@@ -154,7 +154,7 @@ class GradientPath:
         batches = samples / bench.problem.config.training.batch_size
         moves = int(min(MOVES_AN_EPOCH, max(1, batches // BATCHES_A_MOVE)))
         steps = self.epochs * moves
-        pull = PULL / (self.epochs * batches) if sparse else 0.0
+        pull = min(PULL[0] / (self.epochs * batches), PULL[1]) if sparse else 0.0
         rate = REACH * max(width[d.name] - d.low for d in dimensions) / steps
         rng = np.random.default_rng([bench.problem.config.seed, 2])
         learning_rate = bench.problem.config.training.learning_rate

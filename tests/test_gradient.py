@@ -147,3 +147,30 @@ def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_p
     assert {e.kind for e in seeds} == {"search"}
     for e in seeds:
         assert e.score >= e.history[0]["metric"] > e.metrics["ptq"]
+
+
+def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(tmp_path):
+    """It ends below the least EBOPs that widths alone reach, and its seeds are as sparse as their parameters say."""
+    file = small_study.write(tmp_path)
+    problem = load_problem(
+        load_study(file, ["gradient=30", "space.sparsity=[0, 50, 90]", "training.float_epochs=10"]),
+        file.parent,
+    )
+    train_float(problem)
+    sparse = Workbench(problem)
+    passed = GradientPath(sparse, 30).passed()
+
+    def zeros(one):
+        kernels = [a for roles in one.weights.values() for a in roles.values() if np.ndim(a) > 1]
+        return sum(int((k == 0).sum()) for k in kernels) / sum(k.size for k in kernels)
+
+    shares = [zeros(one) for one in passed]
+    assert shares[-1] >= 0.89
+    assert shares[len(shares) // 2] < shares[-1]
+    assert all(
+        share >= one.params["sparsity"] / 100 - 0.01 for one, share in zip(passed, shares, strict=True)
+    )
+    assert {one.params["sparsity"] for one in passed} == {0, 50, 90}
+    least = ebops(sparse, {**sparse.space.uniform(3, "qat"), "sparsity": 0})
+    last = sparse.inherited(0, passed[-1].params, passed[-1].weights)
+    assert last.resources["ebops"] < 0.7 * least

@@ -26,13 +26,18 @@ from ..command import returns_exit_code
 from .speed import environment
 
 WAYS: Mapping[str, tuple[str, ...]] = {
-    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0"),
-    "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0"),
-    "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0"),
-    "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0"),
-    "surrogate": ("sampler=surrogate", "fidelity.least_gain=0"),
-    "promotion": ("sampler=surrogate", "fidelity.least_gain=0.0005"),
-    "promotion, nearest": ("sampler=surrogate", "fidelity.least_gain=0.0005", "fidelity.start=nearest"),
+    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0", "gradient=0"),
+    "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0", "gradient=0"),
+    "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0", "gradient=0"),
+    "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0", "gradient=0"),
+    "surrogate": ("sampler=surrogate", "fidelity.least_gain=0", "gradient=0"),
+    "promotion": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient=0"),
+    "promotion, nearest": (
+        "sampler=surrogate",
+        "fidelity.least_gain=0.0005",
+        "fidelity.start=nearest",
+        "gradient=0",
+    ),
     "promotion, gradient": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient=AUTO"),
     "all": ("sampler=surrogate", "gradient=AUTO", "fidelity.start=nearest", "fidelity.least_gain=0.0005"),
 }
