@@ -10,7 +10,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import UserError
 
@@ -18,7 +18,8 @@ from .cache import TrainingCache
 from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, hypervolume_history, last_gain, pareto
-from .gradient import gradient_seeds
+from .gradient import FILE as GRADIENT_FILE
+from .gradient import Passed, gradient_seeds
 from .latency import record_latency
 from .ledger import Ledger
 from .locks import alone, locked
@@ -101,6 +102,7 @@ class _Launcher:
     trials: int | None
     wall: float | None
     evaluations: dict[int, Evaluation] = field(default_factory=dict)
+    seeds: list[Passed] = field(default_factory=list)
     interrupted: bool = False
     _streak: int = 0
     _spent: float = 0.0
@@ -119,7 +121,7 @@ class _Launcher:
             self.objectives, self.box = reference.objectives, reference.box
             context = (bench, self.objectives, self.box, store.folder, self.progress.say)
             proposed = scouted(*context)
-            self.seeds = gradient_seeds(*context)
+            self.seeds = gradient_seeds(*context) if (store.folder / GRADIENT_FILE).exists() else []
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         ledger = Ledger(
@@ -129,8 +131,9 @@ class _Launcher:
             self.objectives,
             self.evaluations.values(),
             self.progress.say,
-            [*(dict(seed.params) for seed in self.seeds), *proposed],
+            proposed,
             self._proposals(),
+            self._walked,
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
@@ -153,6 +156,13 @@ class _Launcher:
             self.progress.stop()
             ledger.close()
         return self._close(bench, tracker)
+
+    def _walked(self) -> list[dict[str, Any]]:
+        """Return the candidates of the gradient path, which takes long: what costs little has been tried before it."""
+        self.seeds = gradient_seeds(
+            self.bench, self.objectives, self.box, self.store.folder, self.progress.say
+        )
+        return [dict(seed.params) for seed in self.seeds]
 
     def _proposals(self) -> Proposals | None:
         """Return what the `surrogate` sampler proposes from; None where another one samples."""

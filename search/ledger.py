@@ -54,6 +54,7 @@ class Ledger:
         say: takes sentences for the user.
         proposed: candidates to try after the uniform baselines.
         proposals: what the `surrogate` sampler, which is `auto` too, proposes from.
+        later: gives candidates to try after these; it may take long, and is asked once these have begun.
 
     Raises:
         UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
@@ -70,6 +71,7 @@ class Ledger:
         say: Callable[[str], None],
         proposed: Sequence[Mapping[str, Any]] = (),
         proposals: Proposals | None = None,
+        later: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, store.folder
         self._url, self._say = config.storage, say
@@ -84,7 +86,8 @@ class Ledger:
         self.uniform = len(uniform)
         """How many uniform candidates come first."""
         self.openers = len(openers)
-        """How many candidates come before the sampler's."""
+        """How many candidates come before the sampler's, and before those that `later` gives once these have begun."""
+        self._later: Callable[[], Sequence[Mapping[str, Any]]] | None = later
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet(), alone(store.folder):
             self._study = optuna.create_study(
@@ -158,11 +161,20 @@ class Ledger:
             # under the lock, so that launchers don't exceed the budget together and every trial has a holder
             with alone(self._folder):
                 trials = self._study.get_trials(deepcopy=False)
-                if most is not None and sum(t.state != TrialState.WAITING for t in trials) >= most:
+                begun = sum(t.state != TrialState.WAITING for t in trials)
+                if most is not None and begun >= most:
                     return None
+                if self._later is not None and begun >= self.openers:
+                    self._add(self._later(), len(trials) - self.openers)
+                    self._later = None
                 trial = self._study.ask()
                 self._hold(trial)
             return self._job(trial)
+
+    def _add(self, proposed: Sequence[Mapping[str, Any]], known: int) -> None:
+        """Enqueue the candidates after the first `known`, which the study has (all where it went on beyond them)."""
+        for params in proposed[known:]:
+            self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": "search"})
 
     def _job(self, trial: optuna.Trial) -> Job:
         params = suggest(trial, self._space)

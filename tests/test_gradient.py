@@ -174,3 +174,19 @@ def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(tmp_path):
     least = ebops(sparse, {**sparse.space.uniform(3, "qat"), "sparsity": 0})
     last = sparse.inherited(0, passed[-1].params, passed[-1].weights)
     assert last.resources["ebops"] < 0.7 * least
+
+
+def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
+    """No path where the budget ends before it, and a study that goes on from there is as if it had not stopped."""
+    settings = (f"gradient={EPOCHS}", "training.float_epochs=20", "scout=60")
+    file = small_study.write(tmp_path / "cut")
+    small_study.run(file, *settings, trials=12)
+    assert not (tmp_path / "cut" / "studies" / "small" / FILE).exists()
+    small_study.run(file, *settings, trials=31)
+    again = small_study.run(file, *settings, trials=36)
+    whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=36)
+
+    first = min(n for n, e in whole.items() if e.start == "gradient")
+    assert first > max(n for n, e in whole.items() if e.kind == "uniform") + 1
+    assert [dict(again[n].params) for n in sorted(again)] == [dict(whole[n].params) for n in sorted(whole)]
+    assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]
