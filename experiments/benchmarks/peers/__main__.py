@@ -17,7 +17,7 @@ from ..speed import environment
 from .environments import PACKAGES
 from .judge import Found, Judge
 from .outcome import Box, Course, draw, reached, table
-from .tasks import PLAIN, RECURRENT, Task
+from .tasks import PLAIN, RECURRENT, WORST_SHARE, Task
 
 PEERS = {
     "bitfront": "",
@@ -31,8 +31,6 @@ PEERS = {
 TASKS = (*PLAIN, *RECURRENT, "top_tagging_transformer")
 REBUILT = {"nsga2, rebuilt": (*PLAIN, *RECURRENT), "autoqkeras": PLAIN, "hgq2": PLAIN}
 """Tasks whose models each peer's script can rebuild in its own layers; bitfront and random search all."""
-WORST_SHARE = 0.8
-"""Scores below this share of the float model's lead over a blind guess count for nothing."""
 
 
 def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found]:

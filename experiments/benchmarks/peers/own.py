@@ -15,7 +15,7 @@ from bitfront.search.store import StudyStore
 from bitfront.spaces import FixedPoint
 
 from .judge import Found
-from .tasks import Task
+from .tasks import WORST_SHARE, Task
 
 WAYS = {
     "bitfront": (),
@@ -72,7 +72,11 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     search count.
     """
     epochs = task.problem.config.training.epochs
-    config = task.config(f"name={way.replace(', ', '-').replace(' ', '-')}", *WAYS[way])
+    bench = task.bench
+    # the study's own limits are another question than the benchmark's
+    drop = (1 - WORST_SHARE) * abs(bench.float_score - bench.blind_score())
+    limit = f"constraints={{metric_drop: {drop:.4f}}}"
+    config = task.config(f"name={way.replace(', ', '-').replace(' ', '-')}", limit, *WAYS[way])
     store = StudyStore(task.folder / config.name)
     store.set_aside()
     store.folder.mkdir()

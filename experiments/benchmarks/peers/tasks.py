@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 INPUT_BITS = 8
 """Bits of the inputs that peers without a quantizer for them are given; bitfront and HGQ2 choose their own."""
+WORST_SHARE = 0.8
+"""Scores below this share of the float model's lead over a blind guess count for nothing."""
 PLAIN = ("jets_mlp", "digits_cnn")
 """Tasks of dense and convolutional layers in a row, which all peers' own layers can rebuild."""
 RECURRENT = ("top_tagging_gru", "top_tagging_lstm")
