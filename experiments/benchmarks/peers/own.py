@@ -88,9 +88,11 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
         clock.begin()
         began = time.process_time()
         result = run_study(config, task.study_folder, trials=1_000_000, wall=100 * seconds)
-    spent = config.gradient / epochs
+    spent, path = 0.0, config.gradient / epochs
     found = []
     for e in sorted(result.evaluations, key=lambda e: e.number):
+        if e.start == "gradient":
+            spent, path = spent + path, 0.0
         spent += sum(row["epoch"] > 0 for row in e.history) / epochs
         written = (result.folder / "trials" / f"{e.number:05d}" / "precision.json").stat().st_mtime
         at = clock.at(written) - began
