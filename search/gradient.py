@@ -143,8 +143,8 @@ class GradientPath:
         width = {d.name: float(params[d.name]) for d in dimensions}
         if not dimensions:
             return []
-        zeros = next((d.choices for d in bench.space.dimensions if d.kind == "sparsity"), (0,))
-        density = 1.0 - int(zeros[-1]) / 100
+        zeros = bench.space.sparsities
+        density = 1.0 - zeros[-1] / 100
         sparse = density < 1.0
         most = self._ebops(params)
         least = self._ebops({**params, **{d.name: d.low for d in dimensions}})
@@ -178,11 +178,9 @@ class GradientPath:
                 break
             weights = bench.twin.weights() if sparse else None
             ebops = self._ebops(params, weights)
-            passed = {
-                **params,
-                **({"sparsity": max(int(z) for z in zeros if int(z) <= 100 * share)} if sparse else {}),
-            }
-            found.append(Passed(passed, weights or bench.twin.weights()))
+            if sparse:
+                params["sparsity"] = max(zero for zero in zeros if zero <= 100 * share)
+            found.append(Passed(dict(params), weights or bench.twin.weights()))
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in dimensions}
             moved = [d for d in dimensions if any(t in slopes for t in d.targets)]
             if step % PRICED == 0:

@@ -67,7 +67,7 @@ def scouted(
     slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in kept]
     write_atomic(study_dir / ROUNDED_FILE, json.dumps(slim) + "\n")
     method = "qat" if "qat" in config.space.method else "ptq"
-    zeros = _zeros(bench)
+    zeros = bench.space.sparsities
     proposed: list[Params] = []
     for number, e in enumerate(found):
         params = dict(e.params)
@@ -80,7 +80,7 @@ def scouted(
 
 def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """Return each candidate with some of its weights zero, priced but not scored; none where the space has no sparsity."""
-    zeros = [zero for zero in _zeros(bench) if zero]
+    zeros = bench.space.sparsities[1:]
     if not zeros:
         return []
     found: list[Evaluation] = []
@@ -91,8 +91,6 @@ def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluati
         params = {name: value for name, value in params.items() if name in e.params}
         candidate = bench.space.candidate(params)
         resources = resources_of(bench.priced(candidate, bench.types(candidate)))
-        violations = resource_violations(bench.constraints, resources)
-        constraints = {**e.constraints, **violations}
         found.append(
             replace(
                 e,
@@ -104,15 +102,10 @@ def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluati
                 params=params,
                 metrics={},
                 resources=resources,
-                constraints=constraints,
+                constraints={**e.constraints, **resource_violations(bench.constraints, resources)},
             )
         )
     return found
-
-
-def _zeros(bench: Workbench) -> tuple[int | str, ...]:
-    """Return the space's choices of sparsity."""
-    return next((d.choices for d in bench.space.dimensions if d.kind == "sparsity"), (0,))
 
 
 def read_rounded(study_dir: Path) -> list[Evaluation]:

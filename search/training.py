@@ -113,8 +113,9 @@ class Training:
         """Return the weights of the best epoch, or None and why; trained from those that the model holds.
 
         Where training makes weights zero, these are the last epoch's: earlier ones score better, since they are less
-        sparse than the candidate says. The held ones are of `start`, or the float model's where None. A whole training comes from the cache where the same
-        was trained before. With `promotion`, training ends after its short rung where the rest isn't worth it.
+        sparse than the candidate says. The held ones are of `start`, or the float model's where None. A whole training
+        comes from the cache where the same was trained before. With `promotion`, training ends after its short rung where
+        the rest isn't worth it.
         """
         if cache is None:
             return self._train(candidate, record, promotion, kept=start is not None)

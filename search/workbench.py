@@ -213,8 +213,9 @@ class Workbench:
         are compared; a training that diverges is a failure with a reason; nothing else is caught here. Where training
         makes the score worse, the candidate keeps its float weights and is a ptq one; its `qat` metric says what
         training gave. Not so where it is to make weights zero, for which a score is paid and which costs less: such
-        a candidate is trained whatever its rounded score. With `promotion`, training goes as far as it is worth; with `start`, it begins with another
-        candidate's weights where these, rounded, score better than the float ones, or not much worse if sparse.
+        a candidate is trained whatever its rounded score. With `promotion`, training goes as far as it is worth; with
+        `start`, it begins with another candidate's weights where these, rounded, score better than the float ones, or not
+        much worse if sparse.
         """
         candidate = self.space.candidate(params)
         started = time.perf_counter()
@@ -223,7 +224,6 @@ class Workbench:
         record.cost(self.priced(candidate, types), types, self.graph)
         record.seconds["estimate"] = time.perf_counter() - started
         likely = self._check(record)
-        sparse = candidate.sparsity > 0
         reason = broken(self.constraints, record.constraints, likely)
         if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
@@ -241,7 +241,7 @@ class Workbench:
             types = self.types(candidate, weights, types)
             record.metrics["qat"] = self._scored(weights, types)
         if weights is None or (
-            not sparse and self.ranking.better(record.metrics["ptq"], record.metrics["qat"])
+            not candidate.sparsity and self.ranking.better(record.metrics["ptq"], record.metrics["qat"])
         ):
             weights = None
             record.keep_untrained()

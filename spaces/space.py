@@ -91,6 +91,12 @@ class Space:
         """Number of configurations."""
         return prod(d.size for d in self.dimensions)
 
+    @property
+    def sparsities(self) -> tuple[int, ...]:
+        """The choices of sparsity in percent, ascending from 0; 0 alone where it isn't searched."""
+        chosen = next((d.choices for d in self.dimensions if d.kind == "sparsity"), (0,))
+        return tuple(map(int, chosen))
+
     def candidate(self, params: Params) -> Candidate:
         """Return the candidate that `params` (one value a dimension) stand for.
 

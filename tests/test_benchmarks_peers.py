@@ -16,6 +16,8 @@ from bitfront.experiments.benchmarks.exhaustive import volume
 from bitfront.experiments.benchmarks.peers import Course, Found, Judge, Task, hypervolumes
 from bitfront.experiments.benchmarks.peers import tasks as peers_tasks
 from bitfront.experiments.benchmarks.peers.outcome import Box, at, front, reached, table
+from bitfront.experiments.benchmarks.spent import trainings_spent
+from bitfront.search import Evaluation, load_study
 
 SCRIPTS = Path(peers_tasks.__file__).parent
 
@@ -97,3 +99,27 @@ def test_a_peer_is_given_no_test_labels(task):
     with np.load(task.write() / "task.npz") as arrays:
         assert not [key for key in arrays.files if "test" in key and key.startswith("y")]
     assert json.loads((task.folder / "task.json").read_text())["layers"][0]["units"] == 6
+
+
+def test_a_gradient_path_is_spent_where_it_was_walked(tmp_path):
+    """Epochs that a trial inherits cost nothing again, and a search without a path spends none on it."""
+
+    def evaluated(number, epochs, start="float"):
+        history = tuple({"epoch": float(n), "loss": 0.1, "metric": 0.5} for n in epochs)
+        scores = {"score": 0.5, "ptq": 0.5, "qat": 0.5}
+        return Evaluation(
+            number=number,
+            digest=str(number),
+            method="qat",
+            status="complete",
+            start=start,
+            metrics=scores,
+            history=history,
+        )
+
+    trials = [evaluated(0, ()), evaluated(1, (1, 2)), evaluated(2, (0, 1, 2), "gradient")]
+    trials += [evaluated(3, (0, 1), "gradient"), evaluated(4, (1, 2))]
+    file = small_study.write(tmp_path)
+    walked = load_study(file, ["training.epochs=2", "gradient=20"])
+    assert trainings_spent(trials, walked) == [0.0, 1.0, 12.0, 12.5, 13.5]
+    assert trainings_spent(trials[:2], load_study(file, ["training.epochs=2", "gradient=0"])) == [0.0, 1.0]

@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,24 +23,20 @@ from bitfront.spaces import UserError
 
 from ..command import returns_exit_code
 from .speed import environment
+from .spent import trainings_spent
 
 WAYS: Mapping[str, tuple[str, ...]] = {
-    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0", "gradient=0"),
-    "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0", "gradient=0"),
-    "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0", "gradient=0"),
-    "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0", "gradient=0"),
-    "surrogate": ("sampler=surrogate", "fidelity.least_gain=0", "gradient=0"),
-    "promotion": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient=0"),
-    "promotion, nearest": (
-        "sampler=surrogate",
-        "fidelity.least_gain=0.0005",
-        "fidelity.start=nearest",
-        "gradient=0",
-    ),
+    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0"),
+    "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0"),
+    "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0"),
+    "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0"),
+    "surrogate": ("sampler=surrogate", "fidelity.least_gain=0"),
+    "promotion": ("sampler=surrogate", "fidelity.least_gain=0.0005"),
+    "promotion, nearest": ("sampler=surrogate", "fidelity.least_gain=0.0005", "fidelity.start=nearest"),
     "promotion, gradient": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient=AUTO"),
     "all": ("sampler=surrogate", "gradient=AUTO", "fidelity.start=nearest", "fidelity.least_gain=0.0005"),
 }
-"""Settings of each way; AUTO stands for the epochs of four whole trainings."""
+"""Settings of each way, without a gradient path where it says none; AUTO stands for the epochs of four whole trainings."""
 PATH_TRAININGS = 4
 TRIALS_A_TRAINING = 4
 """Trials that each way gets at most for every training; some half of them train."""
@@ -83,22 +78,21 @@ def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
     epochs = load_study(study.file).training.epochs
     settings = [text.replace("AUTO", str(PATH_TRAININGS * epochs)) for text in WAYS[way]]
     asked = [f"name={name}-{way.replace(', ', '-')}-{seed}", f"seed={seed}", f"output={out}", "cache=0"]
-    asked += ["objectives=[metric,ebops]", "tracking.enabled=false", "budget.wall=24h", *settings]
+    asked += [
+        "objectives=[metric,ebops]",
+        "tracking.enabled=false",
+        "budget.wall=24h",
+        "gradient=0",
+        *settings,
+    ]
     config = load_study(study.file, asked)
-    path = PATH_TRAININGS if any("gradient" in text for text in settings) else 0
     result = run_study(config, study.folder, trials=TRIALS_A_TRAINING * trainings)
     evaluations = sorted(result.evaluations, key=lambda e: e.number)
-    used = np.cumsum([path * (e.number == 0) + _trained(e) / epochs for e in evaluations])
+    used = trainings_spent(evaluations, config)
     reference = Reference.read(result.folder)
     history = hypervolume_history(evaluations, reference.objectives, reference.box)
     seconds = np.cumsum([sum(e.seconds.values()) for e in evaluations])
-    return Course(
-        name, way, seed, tuple(map(float, used)), tuple(map(float, seconds)), tuple(v for _, v in history)
-    )
-
-
-def _trained(evaluation: Any) -> int:
-    return sum(row["epoch"] > 0 for row in evaluation.history)
+    return Course(name, way, seed, tuple(used), tuple(map(float, seconds)), tuple(v for _, v in history))
 
 
 def table(courses: Sequence[Course], trainings: int) -> str:

@@ -14,6 +14,7 @@ from bitfront.search import run_study
 from bitfront.search.store import StudyStore
 from bitfront.spaces import FixedPoint
 
+from ..spent import trainings_spent
 from .judge import Found
 from .tasks import WORST_SHARE, Task
 
@@ -71,7 +72,6 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     The float model is trained beforehand for every peer; building the bit-true model, scouting and all overhead of the
     search count.
     """
-    epochs = task.problem.config.training.epochs
     bench = task.bench
     # the study's own limits are another question than the benchmark's
     drop = (1 - WORST_SHARE) * abs(bench.float_score - bench.blind_score())
@@ -88,12 +88,9 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
         clock.begin()
         began = time.process_time()
         result = run_study(config, task.study_folder, trials=1_000_000, wall=100 * seconds)
-    spent, path = 0.0, config.gradient / epochs
+    evaluations = sorted(result.evaluations, key=lambda e: e.number)
     found = []
-    for e in sorted(result.evaluations, key=lambda e: e.number):
-        if e.start == "gradient":
-            spent, path = spent + path, 0.0
-        spent += sum(row["epoch"] > 0 for row in e.history) / epochs
+    for e, spent in zip(evaluations, trainings_spent(evaluations, config), strict=True):
         written = (result.folder / "trials" / f"{e.number:05d}" / "precision.json").stat().st_mtime
         at = clock.at(written) - began
         if e.status == "complete" and at <= seconds:
