@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned
+    from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned, zero_share
     from .description import describe
     from .design import DesignDescription, LayerDescription
     from .estimate import Estimate, legal_reuse_factors
@@ -54,10 +54,11 @@ __all__ = [
     "support_table",
     "to_keras",
     "to_qkeras",
+    "zero_share",
 ]
 
 _HOMES = {
-    "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned"),
+    "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned", "zero_share"),
     "description": ("describe",),
     "design": ("DesignDescription", "LayerDescription"),
     "estimate": ("Estimate", "legal_reuse_factors"),

@@ -1,11 +1,12 @@
-"""Seeds from one training that moves the widths themselves, against a price of EBOPs that grows on its way.
+"""Seeds from one training that moves the widths themselves, against a price that grows on its way.
 
 Widths are variables of the bit-true model. Along one training each dimension of the space has a width between whole
 bits; rounded ones compute. The loss says, by a surrogate gradient, what a bit of each is worth (see
-`VariableFixedPoint`), the description of the design what it costs; the price between them is steered so that the EBOPs
-fall from those of the start to the least of the space. What the path passes are candidates with weights trained for
-them, of which those that dominate most enter the search as ordinary trials. Where the space has sparsity, ever more
-weights become zero on the way, and the EBOPs fall on.
+`VariableFixedPoint`), the estimate of the design what it costs (see `Price`); the weight between them is steered so that
+the cost of the widths falls from that of the start to the least of the space. Widths that the loss can't feel, those of tables say, are
+narrowed beforehand by rounding. What the path passes are candidates with weights trained for them; from the best of
+them ways lead further down by rounding alone (see `Descent`). Those that dominate most enter the search as ordinary
+trials. Where the space has sparsity, ever more weights become zero on the path, and the cost falls on.
 
 After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
 whose widths are per weight; here they are those of the space, one a dimension.
@@ -26,16 +27,19 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
+from .descent import Descent
 from .evaluation import Evaluation, save_atomic
 from .front import Box, dominating, pareto
 from .objectives import Objective
+from .price import Price
+from .record import resources_of
 from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
     from .workbench import Workbench
 
 FILE = "gradient.npz"
-KEPT = 24
+KEPT = 32
 """Candidates that enter the search, at most."""
 START = 6
 """Bits that the path begins with, as far as the ranges allow."""
@@ -49,14 +53,22 @@ REACH = 3.0
 """Bits that a dimension could move beyond its share of the path: of the step's size."""
 _DECAY = (0.8, 0.95)
 """Of Adam's two moments, shorter than usual: there are tens of moves, not thousands."""
-_CONTROL = (4.0, 0.3)
-"""Of the price: how its logarithm follows the logarithm of the EBOPs over those wanted, and the sum of it over moves."""
+_CONTROL = (8.0, 0.6)
+"""Of what cost weighs: how its logarithm follows the cost beyond that wanted, over all that it shall fall, and the sum over moves."""
 _MOST = 12.0
-"""Largest change of the price's logarithm."""
-_ABOVE = 4.0
-"""Of a path that makes weights zero: EBOPs where it ends, without zeros, over the least of the space."""
+"""Largest change of that logarithm."""
+_ABOVE = 1
+"""Bits above the least of the space where a path ends that makes weights zero."""
+_STILL_LOST = 0.005
+"""Share of the float model's lead that widths may cost which the loss can't feel, before the path begins."""
+WAYS = 8
+"""Candidates of the path from which ways lead further down."""
+_WAY_LOST = 0.02
+"""Share of the lead that such a way may cost: what a short training can regain."""
+_LEAST_FALL = 0.1
+"""Of the cost's logarithm: with less to gain there is little to steer."""
 _ARRIVAL = 0.85
-"""Share of the path after which the least EBOPs are wanted; the rest is for getting there."""
+"""Share of the path after which the least cost is wanted; the rest is for getting there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +99,9 @@ def gradient_seeds(
         return []
     if not path.exists():
         say(f"Gradient: the widths move along a training of {config.gradient} epochs")
-        _write(path, chosen(bench, GradientPath(bench, config.gradient).passed(), objectives, box))
+        passed = GradientPath(bench, objectives, config.gradient).passed()
+        passed += narrower(bench, chosen(bench, passed, objectives, box, WAYS), objectives, config.scout)
+        _write(path, chosen(bench, passed, objectives, box))
     try:
         return _read(path)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
@@ -95,7 +109,7 @@ def gradient_seeds(
 
 
 def chosen(
-    bench: Workbench, passed: Sequence[Passed], objectives: Sequence[Objective], box: Box
+    bench: Workbench, passed: Sequence[Passed], objectives: Sequence[Objective], box: Box, most: int = KEPT
 ) -> list[Passed]:
     """Return what dominates most of a path, each candidate with the weights that score best for it."""
     best: dict[str, tuple[Evaluation, Passed]] = {}
@@ -106,7 +120,20 @@ def chosen(
             best[evaluation.digest] = evaluation, one
     pool = pareto([e for e, _ in best.values()], objectives) if best else []
     by_number = {e.number: one for e, one in best.values()}
-    return [by_number[e.number] for e in dominating(pool, objectives, box, KEPT)]
+    return [by_number[e.number] for e in dominating(pool, objectives, box, most)]
+
+
+def narrower(
+    bench: Workbench, found: Sequence[Passed], objectives: Sequence[Objective], most: int
+) -> list[Passed]:
+    """Return candidates on ways down from what a path found, with the same weights; so many are rounded in all."""
+    descent = Descent(bench, objectives)
+    return [
+        Passed(e.params, one.weights)
+        for one in found
+        for e in descent.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
+        if e.status == "complete"
+    ]
 
 
 def _write(path: Path, passed: Sequence[Passed]) -> None:
@@ -131,31 +158,39 @@ class GradientPath:
     """One training along which widths move; it begins with the float weights."""
 
     bench: Workbench
+    objectives: Sequence[Objective]
     epochs: int
     _moments: dict[str, list[float]] = field(default_factory=dict)
+    _price: Price = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._price = Price(self.bench, self.objectives)
 
     def passed(self) -> list[Passed]:
         """Return what the path passed, in its order; empty where the space has no width that moves the loss."""
         bench = self.bench
         trainer = bench.training.trainer
-        dimensions = [d for d in bench.space.dimensions if d.kind == "width"]
-        params = dict(bench.space.uniform(START, "qat"))
-        width = {d.name: float(params[d.name]) for d in dimensions}
-        if not dimensions:
+        reached = trainer.reached()
+        widths = [d for d in bench.space.dimensions if d.kind == "width"]
+        moved = [d for d in widths if any(t in reached for t in d.targets)]
+        if not moved:
             return []
+        still = [d for d in widths if d not in moved]
+        params = dict(bench.space.uniform(START, "qat"))
+        params = dict(Descent(bench, self.objectives).narrowed(params, still, _STILL_LOST))
+        width = {d.name: float(params[d.name]) for d in moved}
         zeros = bench.space.sparsities
         density = 1.0 - zeros[-1] / 100
         sparse = density < 1.0
-        most = self._ebops(params)
-        least = self._ebops({**params, **{d.name: d.low for d in dimensions}})
-        if sparse:
-            least = min(_ABOVE * least, most) * density
+        above = _ABOVE if sparse else 0
+        most = self._cost(params)
+        least = self._cost({**params, **{d.name: min(d.low + above, int(params[d.name])) for d in moved}})
         samples = len(bench.problem.data.x_train[0])
         batches = samples / bench.problem.config.training.batch_size
         moves = int(min(MOVES_AN_EPOCH, max(1, batches // BATCHES_A_MOVE)))
         steps = self.epochs * moves
         pull = min(PULL[0] / (self.epochs * batches), PULL[1]) if sparse else 0.0
-        rate = REACH * max(width[d.name] - d.low for d in dimensions) / steps
+        rate = REACH * max(width[d.name] - d.low for d in moved) / steps
         rng = np.random.default_rng([bench.problem.config.seed, 2])
         learning_rate = bench.problem.config.training.learning_rate
         trainer.reset()
@@ -177,17 +212,15 @@ class GradientPath:
             if not math.isfinite(loss):
                 break
             weights = bench.twin.weights() if sparse else None
-            ebops = self._ebops(params, weights)
             if sparse:
                 params["sparsity"] = max(zero for zero in zeros if zero <= 100 * share)
             found.append(Passed(dict(params), weights or bench.twin.weights()))
-            worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in dimensions}
-            moved = [d for d in dimensions if any(t in slopes for t in d.targets)]
+            worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in moved}
             if step % PRICED == 0:
-                costs = self._costs(params, ebops, moved, weights)
+                costs = self._costs(params, moved, weights)
             if not base and any(costs.values()):
-                base = sum(abs(v) for v in worth.values()) / sum(costs.values())
-            error = math.log(max(1.0, ebops) / _wanted(most, least, progress))
+                base = sum(abs(v) for v in worth.values()) / sum(abs(v) for v in costs.values())
+            error = (self._cost(params) - most) / max(most - least, _LEAST_FALL) + progress
             missed += error
             exponent = _CONTROL[0] * error + _CONTROL[1] * missed
             price = base * math.exp(min(max(exponent, -_MOST), _MOST))
@@ -196,21 +229,23 @@ class GradientPath:
                 width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
         return found
 
-    def _ebops(self, params: Params, weights: Weights | None = None) -> float:
+    def _cost(self, params: Params, weights: Weights | None = None) -> float:
+        """Return the price of a candidate, a logarithm; of its widths alone, as dense as the float model, without weights."""
         candidate = self.bench.space.candidate(params)
-        return self.bench.cost(candidate, self.bench.types(candidate, weights), weights).ebops
+        return self._price(
+            resources_of(self.bench.cost(candidate, self.bench.types(candidate, weights), weights))
+        )
 
     def _costs(
-        self, params: Params, ebops: float, dimensions: Sequence[Dimension], weights: Weights | None
+        self, params: Params, dimensions: Sequence[Dimension], weights: Weights | None
     ) -> dict[str, float]:
-        """Return what a bit of each dimension costs: the relative change of the EBOPs, of one bit less or more."""
+        """Return what a bit of each dimension costs, relative to the whole: of one bit less, or one more."""
+        cost = self._cost(params, weights)
         found = {}
         for d in dimensions:
             now = int(params[d.name])
             other = now - 1 if now > d.low else now + 1
-            found[d.name] = abs(
-                math.log(max(1.0, self._ebops({**params, d.name: other}, weights)) / max(1.0, ebops))
-            )
+            found[d.name] = (self._cost({**params, d.name: other}, weights) - cost) / (other - now)
         return found
 
     def _normalised(self, name: str, slope: float) -> float:
@@ -222,8 +257,3 @@ class GradientPath:
         mean = first / (1 - _DECAY[0] ** (count + 1))
         size = math.sqrt(second / (1 - _DECAY[1] ** (count + 1)))
         return mean / size if size else 0.0
-
-
-def _wanted(most: float, least: float, share: float) -> float:
-    """Return the EBOPs that are wanted after a share of the path: their logarithm falls evenly."""
-    return float(max(1.0, most) * (max(1.0, least) / max(1.0, most)) ** share)

@@ -160,7 +160,7 @@ def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: 
     method = {d.name: _UNTRAINED[d.kind] for d in bench.space.dimensions if d not in kept}
     uniform = [{**params, **method} for params in baselines(space)]
     evaluations = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(uniform)]
-    way = Descent(bench, objectives, evaluations, method).candidates(count // 2)
+    way = Descent(bench, objectives).from_uniform(evaluations, method, count // 2)
     evaluations += [replace(e, number=len(uniform) + number) for number, e in enumerate(way)]
     known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
     before = {_key(e.params): e for e in evaluations}

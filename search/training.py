@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bitfront.hls import BitTrue, Trainer
+from bitfront.hls import BitTrue, Trainer, zero_share
 from bitfront.spaces import Candidate, Graph, Params, Weights
 
 from .cache import History, TrainingCache, content_digest, entry_key
@@ -113,7 +113,8 @@ class Training:
         """Return the weights of the best epoch, or None and why; trained from those that the model holds.
 
         Where training makes weights zero, these are the last epoch's: earlier ones score better, since they are less
-        sparse than the candidate says. The held ones are of `start`, or the float model's where None. A whole training
+        sparse than the candidate says; not so where the training begins as sparse as that. The held ones are of `start`,
+        or the float model's where None. A whole training
         comes from the cache where the same was trained before. With `promotion`, training ends after its short rung where
         the rest isn't worth it.
         """
@@ -157,14 +158,16 @@ class Training:
         best: Weights | None = self.twin.weights() if kept else None
         best_value = record.history[-1]["metric"] if kept else math.nan
         record.fidelity = "full"
+        zeros = candidate.sparsity / 100
+        becomes_sparse = zeros > 0 and not (kept and zero_share(self.twin.weights()) >= zeros)
         for epoch in range(config.epochs):
             judged = promotion is not None and epoch == promotion.short_epochs
             if judged and not self._whole(record.history, record, promotion):
                 record.fidelity = "short"
                 break
             rate = learning_rate(config.learning_rate, epoch, config.epochs)
-            if candidate.sparsity:
-                self.trainer.prune(candidate.sparsity / 100 * ramp(epoch, config.epochs))
+            if zeros:
+                self.trainer.prune(zeros * (ramp(epoch, config.epochs) if becomes_sparse else 1.0))
             loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
             if not math.isfinite(loss):
                 return (
@@ -175,7 +178,7 @@ class Training:
             record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
                 return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
-            if best is None or candidate.sparsity or self.better(value, best_value):
+            if best is None or becomes_sparse or self.better(value, best_value):
                 best, best_value = self.twin.weights(), value
         return best, ""
 

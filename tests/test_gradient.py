@@ -21,6 +21,11 @@ from bitfront.spaces import FixedPoint, UserError, lower
 EPOCHS = 12
 
 
+def axes(bench):
+    """Return the objectives that the path is steered by here."""
+    return parse_objectives(["accuracy", "ebops"], bench.metric_record)
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     """The workbench of a small study, its float model trained."""
@@ -70,7 +75,7 @@ def test_exploring_leaves_ordinary_training_as_it_was(bench):
     """The same candidate trains to the same weights before and after, and nothing is traced again."""
     params = bench.space.uniform(4, "qat")
     first, before = bench.evaluate(0, params)
-    GradientPath(bench, 1).passed()
+    GradientPath(bench, axes(bench), 1).passed()
     traces = dict(bench.twin.traces)
     again, after = bench.evaluate(0, params)
 
@@ -81,7 +86,7 @@ def test_exploring_leaves_ordinary_training_as_it_was(bench):
 
 @pytest.fixture(scope="module")
 def passed(bench):
-    return GradientPath(bench, EPOCHS).passed()
+    return GradientPath(bench, axes(bench), EPOCHS).passed()
 
 
 def ebops(bench, params):
@@ -95,18 +100,18 @@ def test_the_path_leads_from_wide_types_to_narrow_ones(bench, passed):
     costs = [ebops(bench, one.params) for one in passed]
     assert costs[0] == ebops(bench, bench.space.uniform(START, "qat"))
     assert min(costs) < 2 * least
-    assert len({tuple(one.params.values()) for one in passed}) > 8
+    assert len({tuple(one.params.values()) for one in passed}) > len(passed) / 2
 
 
 def test_a_path_is_the_same_when_it_is_walked_again(bench, passed):
     """The seed decides."""
-    again = GradientPath(bench, EPOCHS).passed()
+    again = GradientPath(bench, axes(bench), EPOCHS).passed()
     assert [one.params for one in again] == [one.params for one in passed]
 
 
 def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, passed):
     """Its candidates, with their own weights, against the scouted ones, which are not trained."""
-    objectives = parse_objectives(["accuracy", "ebops"], bench.metric_record)
+    objectives = axes(bench)
     box = bench.box(objectives)
     found = chosen(bench, passed, objectives, box)
     scored = [bench.inherited(n, one.params, one.weights) for n, one in enumerate(found)]
@@ -158,7 +163,7 @@ def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(tmp_path):
     )
     train_float(problem)
     sparse = Workbench(problem)
-    passed = GradientPath(sparse, 30).passed()
+    passed = GradientPath(sparse, axes(sparse), 30).passed()
 
     def zeros(one):
         kernels = [a for roles in one.weights.values() for a in roles.values() if np.ndim(a) > 1]

@@ -52,7 +52,7 @@ def way(bench, objectives):
     """The way down from the uniform candidates, as far as it goes."""
     method = {"method": "ptq"}
     known = [bench.evaluate(n, p)[0] for n, p in enumerate(baselines(bench.space)) if p["method"] == "ptq"]
-    return list(Descent(bench, objectives, known, method).candidates(1000))
+    return list(Descent(bench, objectives).from_uniform(known, method, 1000))
 
 
 def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(bench, way):
@@ -77,7 +77,7 @@ def test_the_way_down_ends_when_the_metric_is_lost_or_nothing_can_be_narrowed(be
 
     assert lost or narrowest
     known = [way[0]]
-    assert len(list(Descent(bench, objectives, known, {"method": "ptq"}).candidates(7))) == 7
+    assert len(list(Descent(bench, objectives).from_uniform(known, {"method": "ptq"}, 7))) == 7
 
 
 def test_the_way_down_finds_a_larger_front_than_as_many_random_candidates(bench, way, objectives):

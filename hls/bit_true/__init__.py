@@ -3,8 +3,16 @@
 from .base import BitTrueLayer
 from .compiled import COMPILE_AFTER
 from .model import BitTrue
-from .pruning import pruned
+from .pruning import pruned, zero_share
 from .quantizer import VariableFixedPoint
 from .training import Trainer
 
-__all__ = ["COMPILE_AFTER", "BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned"]
+__all__ = [
+    "COMPILE_AFTER",
+    "BitTrue",
+    "BitTrueLayer",
+    "Trainer",
+    "VariableFixedPoint",
+    "pruned",
+    "zero_share",
+]

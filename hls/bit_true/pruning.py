@@ -29,9 +29,19 @@ def pruned(graph: Graph, weights: Weights, share: float) -> Weights:
     return found
 
 
+def zero_share(weights: Weights) -> float:
+    """Return the share of zeros among the weights of all kernels."""
+    kernels = [a for roles in weights.values() for a in roles.values() if np.ndim(a) > 1]
+    zeros = sum(a.size - np.count_nonzero(a) for a in map(np.asarray, kernels))
+    return float(zeros / max(1, sum(np.size(a) for a in kernels)))
+
+
 def _positions(graph: Graph, node: str) -> int:
     """Return how many products each weight of a kernel has in a design."""
-    return math.prod(graph[node].shape[:-1]) if graph[node].op.startswith(("conv", "depthwise")) else 1
+    shape = graph[node].shape
+    if graph[node].op == "einsum_dense":  # over the positions of a sequence, which come first
+        return shape[0] if len(shape) > 1 else 1
+    return math.prod(shape[:-1]) if graph[node].op.startswith(("conv", "depthwise")) else 1
 
 
 def kept(

@@ -107,6 +107,11 @@ class Trainer:
         found = zip(self._moved, slopes.numpy(), strict=True)
         return float(loss), {key: float(slope) for key, slope in found}
 
+    def reached(self) -> frozenset[str]:
+        """Return the tensors whose widths `explore` gives a derivative of; nothing is trained."""
+        self.explore(np.zeros(0, np.int32), 0.0)
+        return frozenset(self._moved)
+
     def _epoch(self, order: Any, learning_rate: Any) -> Any:
         total, steps = tf.constant(0.0), self._steps(order)
         self.optimizer.learning_rate = learning_rate
