@@ -11,10 +11,12 @@ import small_study
 
 from bitfront.hls import BitTrue, Trainer
 from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume
-from bitfront.search.gradient import FILE, KEPT, START, GradientPath, chosen, gradient_seeds
+from bitfront.search.gradient import FILE, KEPT, START, GradientPath, chosen, gradient_seeds, narrower
 from bitfront.search.objectives import parse_objectives
+from bitfront.search.price import Price
 from bitfront.search.scouting import scout
 from bitfront.spaces import FixedPoint, UserError, lower
 
@@ -120,6 +122,71 @@ def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, passed
     assert hypervolume(scored, objectives, box) > hypervolume(
         scout(bench, objectives, box, 60), objectives, box
     )
+
+
+def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, passed):
+    """Rounded alone, at most so many, each narrower than where its way began, and together they dominate more."""
+    objectives = axes(bench)
+    box = bench.box(objectives)
+    found = chosen(bench, passed, objectives, box, 3)
+    more = narrower(bench, found, objectives, 60)
+
+    assert 3 < len(more) <= 60
+    for one in more:
+        (begun,) = [f for f in found if f.weights is one.weights]
+        assert all(
+            one.params[d.name] <= begun.params[d.name] for d in bench.space.dimensions if d.kind == "width"
+        )
+
+    def volume(pool):
+        return hypervolume(
+            [bench.inherited(n, p.params, p.weights) for n, p in enumerate(pool)], objectives, box
+        )
+
+    assert volume([*found, *more]) > volume(found)
+
+
+def test_a_width_that_the_loss_cannot_feel_is_as_narrow_as_the_float_weights_allow(tmp_path):
+    """Narrowed alone, without losing more of the metric than it may."""
+    file = small_study.write(tmp_path)
+    problem = load_problem(load_study(file, ["training.float_epochs=80"]), file.parent)
+    train_float(problem)
+    bench = Workbench(problem)
+    params = bench.space.uniform(8, "qat")
+    (dimension,) = [d for d in bench.space.dimensions if d.name == "hidden.activations"]
+    found = Descent(bench, axes(bench)).narrowed(params, [dimension], 0.02)
+    score = bench.inherited(0, found, bench.graph.weights).score
+    wide = bench.inherited(0, params, bench.graph.weights).score
+
+    assert {name for name in params if found[name] != params[name]} == {"hidden.activations"}
+    assert found["hidden.activations"] < 8
+    assert score >= wide - 0.02 * (bench.float_score - bench.blind_score())
+
+
+def test_asking_which_widths_the_loss_reaches_trains_nothing(bench):
+    """They are those that exploring gives a slope of."""
+    bench.begin()
+    before = bench.twin.weights()
+    reached = bench.training.trainer.reached()
+    for node, roles in bench.twin.weights().items():
+        for role, value in roles.items():
+            np.testing.assert_array_equal(value, before[node][role])
+    _, slopes = bench.training.trainer.explore(np.arange(8), 0.0)
+    assert reached == set(slopes)
+    assert "hidden/weight" in reached
+
+
+def test_the_price_is_a_share_of_the_device_where_its_stock_is_an_objective(bench):
+    """Of LUTs and DSPs together, whichever is named, since a product takes one or the other."""
+    figures = {"lut": 2000.0, "ff": 10.0, "dsp": 20.0, "bram18": 1.0, "uram": 0.0, "ebops": 500.0}
+    for names in (["accuracy", "lut"], ["accuracy", "dsp", "latency"]):
+        price = Price(bench, parse_objectives(names, bench.metric_record))
+        assert price({**figures, "lut": 1000.0}) < price(figures)
+        assert price({**figures, "dsp": 10.0}) < price(figures)
+        assert price({**figures, "ff": 5.0}) == price(figures)
+    price = Price(bench, axes(bench))
+    assert price({**figures, "lut": 1000.0}) == price(figures)
+    assert price({**figures, "ebops": 250.0}) == pytest.approx(price(figures) - math.log(2))
 
 
 def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):

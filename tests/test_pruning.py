@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bitfront.hls import pruned
+from bitfront.hls import pruned, zero_share
 from bitfront.hls.bit_true.pruning import kept, scores
 from bitfront.search import Workbench, load_study
 from bitfront.search.evaluation import Evaluation
@@ -136,6 +136,34 @@ def test_sparse_weights_of_a_neighbour_are_gone_on_from_though_they_score_less(b
     assert went_on.history[0]["metric"] < rounded
     afresh, _ = bench.evaluate(5, params, start=Start("trial 3", weights))
     assert afresh.start == "float"
+
+
+def test_a_training_that_begins_as_sparse_as_it_shall_be_keeps_its_best_epoch(bench):
+    """Which may be none: what it began with."""
+    params = {**bench.space.uniform(8, "qat"), "sparsity": 90}
+    _, weights = bench.evaluate(6, params)
+    again, kept_weights = bench.evaluate(7, params, start=Start("gradient", weights, sparse=True))
+    assert again.score == max(row["metric"] for row in again.history)
+    assert share_of_zeros(kept_weights) >= 0.89
+    assert zero_share(kept_weights) == share_of_zeros(kept_weights)
+    denser, _ = bench.evaluate(8, {**params, "sparsity": 50})
+    assert denser.score == denser.history[-1]["metric"]
+
+
+def test_weights_used_at_every_position_of_a_sequence_go_first():
+    """A projection of a transformer has a product for each of them at every position."""
+    model = keras.Sequential(
+        [
+            keras.Input((16, 4)),
+            keras.layers.EinsumDense("abc,cd->abd", output_shape=(16, 4), bias_axes="d", name="seen"),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(4, name="told"),
+        ]
+    )
+    graph = lower(model)
+    found = pruned(graph, graph.weights, 0.5)
+    zeros = {node: int((roles["weight"] == 0).sum()) for node, roles in found.items()}
+    assert zeros["seen"] > zeros["told"]
 
 
 def trained(number, width, sparsity):

@@ -154,9 +154,10 @@ class StudyConfig(Section):
         default=0,
         ge=0,
         le=10_000,
-        description="epochs of one training along which the widths themselves move, by gradient, against a growing price of "
-        "EBOPs; of the candidates that it passes at most 24 enter as trials after the uniform baselines, with the weights "
-        "that they had there. Where the space has sparsity, ever more weights become zero on the way. 0 does none",
+        description="epochs of one training along which the widths themselves move, by gradient, against a growing price "
+        "of the objectives' resources. From the best of the candidates that it passes ways lead down by rounding alone, "
+        "`scout` roundings in all; at most 32 enter as trials after the uniform and scouted ones, with the weights that they "
+        "had there. Where the space has sparsity, ever more weights become zero on the way. 0 does none",
         examples=[20],
     )
     seed: Integer = Field(
