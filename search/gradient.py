@@ -18,7 +18,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ _ABOVE = 1
 """Bits above the least of the space where a path ends that makes weights zero."""
 _STILL_LOST = 0.005
 """Share of the float model's lead that widths may cost which the loss can't feel, before the path begins."""
+SCORED = 400
+"""Candidates of a path that are scored, at most: of a longer one every second, third, ... of its moves."""
 WAYS = 8
 """Candidates of the path from which ways lead further down."""
 _WAY_LOST = 0.02
@@ -77,6 +79,9 @@ class Passed:
 
     params: Params
     weights: Weights
+
+
+Scored = tuple[Evaluation, Passed]
 
 
 def gradient_seeds(
@@ -99,40 +104,43 @@ def gradient_seeds(
         return []
     if not path.exists():
         say(f"Gradient: the widths move along a training of {config.gradient} epochs")
-        passed = GradientPath(bench, objectives, config.gradient).passed()
-        passed += narrower(bench, chosen(bench, passed, objectives, box, WAYS), objectives, config.scout)
-        _write(path, chosen(bench, passed, objectives, box))
+        pool = scored(bench, GradientPath(bench, objectives, config.gradient).passed())
+        pool += narrower(bench, chosen(bench, pool, objectives, box, WAYS), objectives, config.scout)
+        _write(path, chosen(bench, pool, objectives, box))
     try:
         return _read(path)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
 
 
+def scored(bench: Workbench, passed: Sequence[Passed]) -> list[Scored]:
+    """Return each candidate with what its weights make of it."""
+    return [(bench.inherited(number, one.params, one.weights), one) for number, one in enumerate(passed)]
+
+
 def chosen(
-    bench: Workbench, passed: Sequence[Passed], objectives: Sequence[Objective], box: Box, most: int = KEPT
+    bench: Workbench, pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT
 ) -> list[Passed]:
-    """Return what dominates most of a path, each candidate with the weights that score best for it."""
-    best: dict[str, tuple[Evaluation, Passed]] = {}
-    for number, one in enumerate(passed):
-        evaluation = bench.inherited(number, one.params, one.weights)
+    """Return what dominates most of some candidates, each with the weights that score best for it."""
+    best: dict[str, Scored] = {}
+    for number, (evaluation, one) in enumerate(pool):
         known = best.get(evaluation.digest)
         if evaluation.feasible and (known is None or bench.ranking.better(evaluation.score, known[0].score)):
-            best[evaluation.digest] = evaluation, one
-    pool = pareto([e for e, _ in best.values()], objectives) if best else []
-    by_number = {e.number: one for e, one in best.values()}
-    return [by_number[e.number] for e in dominating(pool, objectives, box, most)]
+            best[evaluation.digest] = replace(evaluation, number=number), one
+    front = pareto([e for e, _ in best.values()], objectives) if best else []
+    by_digest = {e.digest: one for e, one in best.values()}
+    return [by_digest[e.digest] for e in dominating(front, objectives, box, most)]
 
 
 def narrower(
     bench: Workbench, found: Sequence[Passed], objectives: Sequence[Objective], most: int
-) -> list[Passed]:
+) -> list[Scored]:
     """Return candidates on ways down from what a path found, with the same weights; so many are rounded in all."""
     descent = Descent(bench, objectives)
     return [
-        Passed(e.params, one.weights)
+        (e, Passed(e.params, one.weights))
         for one in found
         for e in descent.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
-        if e.status == "complete"
     ]
 
 
@@ -189,6 +197,7 @@ class GradientPath:
         batches = samples / bench.problem.config.training.batch_size
         moves = int(min(MOVES_AN_EPOCH, max(1, batches // BATCHES_A_MOVE)))
         steps = self.epochs * moves
+        seldom = math.ceil(steps / SCORED)
         pull = min(PULL[0] / (self.epochs * batches), PULL[1]) if sparse else 0.0
         rate = REACH * max(width[d.name] - d.low for d in moved) / steps
         rng = np.random.default_rng([bench.problem.config.seed, 2])
@@ -214,7 +223,8 @@ class GradientPath:
             weights = bench.twin.weights() if sparse else None
             if sparse:
                 params["sparsity"] = max(zero for zero in zeros if zero <= 100 * share)
-            found.append(Passed(dict(params), weights or bench.twin.weights()))
+            if step % seldom == 0:
+                found.append(Passed(dict(params), weights or bench.twin.weights()))
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in moved}
             if step % PRICED == 0:
                 costs = self._costs(params, moved, weights)

@@ -14,7 +14,7 @@ from bitfront.search import Workbench, load_problem, load_study
 from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume
-from bitfront.search.gradient import FILE, KEPT, START, GradientPath, chosen, gradient_seeds, narrower
+from bitfront.search.gradient import FILE, KEPT, START, GradientPath, chosen, gradient_seeds, narrower, scored
 from bitfront.search.objectives import parse_objectives
 from bitfront.search.price import Price
 from bitfront.search.scouting import scout
@@ -115,11 +115,10 @@ def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, passed
     """Its candidates, with their own weights, against the scouted ones, which are not trained."""
     objectives = axes(bench)
     box = bench.box(objectives)
-    found = chosen(bench, passed, objectives, box)
-    scored = [bench.inherited(n, one.params, one.weights) for n, one in enumerate(found)]
+    found = chosen(bench, scored(bench, passed), objectives, box)
 
     assert 0 < len(found) <= KEPT
-    assert hypervolume(scored, objectives, box) > hypervolume(
+    assert hypervolume([e for e, _ in scored(bench, found)], objectives, box) > hypervolume(
         scout(bench, objectives, box, 60), objectives, box
     )
 
@@ -128,8 +127,8 @@ def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, passed):
     """Rounded alone, at most so many, each narrower than where its way began, and together they dominate more."""
     objectives = axes(bench)
     box = bench.box(objectives)
-    found = chosen(bench, passed, objectives, box, 3)
-    more = narrower(bench, found, objectives, 60)
+    found = chosen(bench, scored(bench, passed), objectives, box, 3)
+    more = [one for _, one in narrower(bench, found, objectives, 60)]
 
     assert 3 < len(more) <= 60
     for one in more:
@@ -139,9 +138,7 @@ def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, passed):
         )
 
     def volume(pool):
-        return hypervolume(
-            [bench.inherited(n, p.params, p.weights) for n, p in enumerate(pool)], objectives, box
-        )
+        return hypervolume([e for e, _ in scored(bench, pool)], objectives, box)
 
     assert volume([*found, *more]) > volume(found)
 

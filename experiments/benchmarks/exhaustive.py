@@ -240,7 +240,8 @@ def _told(value: float) -> str:
 def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
     from bitfront.experiments.gallery import ready_study
-    from bitfront.search import launcher, load_study, run_study
+    from bitfront.search import load_study, run_study
+    from bitfront.search.gradient import gradient_seeds
     from bitfront.search.ledger import Ledger
 
     study = ready_study(name)
@@ -260,7 +261,7 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
         patch.object(Ledger, "ask", timed("ask", Ledger.ask)),
         patch.object(Ledger, "tell", timed("tell", Ledger.tell)),
         # a training, for whose candidates the ledger asks
-        patch.object(launcher, "gradient_seeds", timed("path", launcher.gradient_seeds)),
+        patch("bitfront.search.launcher.gradient_seeds", timed("path", gradient_seeds)),
     ):
         asked = [f"output={out}", "cache=0", f"sampler={sampler}", "tracking.enabled=false"]
         config = load_study(study.file, asked)

@@ -179,7 +179,8 @@ def page(preset: str, out: Path) -> str:
     parts += [
         f"Fewest LUTs and DSPs at a validation metric of at least {100 * (1 - LOSS):g} % of the float model's, test metric shown; one "
         f"search a study, seed 1, preset {preset}. Uniform candidates (2 to 12 bits, PTQ and QAT) may take any strategy and "
-        "reuse factor that the study searches. Where the metric is an accuracy over some hundred samples, half a percent is two or "
+        "reuse factor that the study searches; what is inside their layers (tables, statistics) has the widest type, as hls4ml's "
+        "defaults have. Where the metric is an accuracy over some hundred samples, half a percent is two or "
         "three of them: the test metric says how far the choice by validation carries. `most` is the ratio that the narrowest "
         "candidate of the space would have with the float weights, whatever its metric: only weights that training makes zero pass it.",
         gallery_table(found),
