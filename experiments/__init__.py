@@ -14,6 +14,7 @@ from .models import (
     flavour_tagging_gru,
     flavour_tagging_lstm,
     gw_transformer,
+    japanese_vowels_lstm,
     jets_mlp,
     quickdraw_gru,
     quickdraw_lstm,
@@ -22,6 +23,7 @@ from .models import (
     top_tagging_transformer,
 )
 from .quickdraw import load_quick_draw
+from .vowels import load_japanese_vowels
 
 __all__ = [
     "Dataset",
@@ -34,12 +36,14 @@ __all__ = [
     "flavour_tagging_lstm",
     "gallery",
     "gw_transformer",
+    "japanese_vowels_lstm",
     "jets_mlp",
     "load_digits",
     "load_engines",
     "load_fashion_mnist",
     "load_flavour_tagging",
     "load_gravitational_waves",
+    "load_japanese_vowels",
     "load_jets_mlp",
     "load_quick_draw",
     "load_top_tagging",

@@ -59,6 +59,7 @@ _STUDIES = (
         "transformer",
     ),
     ("gw_transformer", "Mergers in real LIGO noise with a transformer over 20 patches", "transformer"),
+    ("japanese_vowels_lstm", "Speakers of Japanese vowels with an LSTM over 29 steps", "lstm"),
     ("jets_mlp", "Top-quark tagging with an MLP over 16 jet substructure features", "mlp"),
     ("fashion_mnist_cnn", "Images of clothes with a convolutional network", "cnn"),
     ("digits_cnn", "Handwritten digits with a small convolutional network", "cnn"),

@@ -55,6 +55,15 @@ def quickdraw_gru() -> Any:
     )
 
 
+def japanese_vowels_lstm() -> Any:
+    """Build an LSTM for utterances: (29, 12), LSTM 16, Dense 32, softmax over 9 speakers."""
+    import keras
+
+    return _recurrent(
+        "japanese_vowels_lstm", (29, 12), keras.layers.LSTM(16, name="lstm"), (32,), ("speaker", 9)
+    )
+
+
 def jets_mlp() -> Any:
     """Build the jets benchmark's MLP (Duarte et al. 2018, arXiv:1804.06913), here 16-64-32-32-1."""
     import keras
@@ -166,7 +175,7 @@ def _recurrent(
     )
 
 
-_INPUTS = {(20, 6): "constituents", (15, 6): "tracks", (100, 3): "strokes"}
+_INPUTS = {(29, 12): "utterance", (20, 6): "constituents", (15, 6): "tracks", (100, 3): "strokes"}
 
 
 def _head(name: str, classes: int) -> Any:

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from bitfront.experiments import load_engines, load_fashion_mnist, load_quick_draw
+from bitfront.experiments import load_engines, load_fashion_mnist, load_japanese_vowels, load_quick_draw
 from bitfront.experiments.engines import synthetic_engines
 from bitfront.experiments.quickdraw import CLASSES, SCALE, sequence
 from bitfront.spaces import UserError
@@ -122,6 +122,38 @@ def test_ford_a_is_read_as_ucr_has_it_and_its_test_recordings_test(tmp_path):
         load_engines(tmp_path)
 
 
+def vowels(folder, spoken, features=12):
+    """Write an archive's file of utterances, (steps, speaker) each; its values say step and feature."""
+    lines = ["#9 speakers", "@problemName JapaneseVowels", "@classLabel true 1 2 3 4 5 6 7 8 9", "@data"]
+    for steps, speaker in spoken:
+        series = (",".join(f"{100 * f + t}" for t in range(steps)) for f in range(features))
+        lines.append(":".join([*series, str(speaker)]))
+    folder.write_text("\n".join(lines) + "\n")
+
+
+def test_japanese_vowels_are_read_as_the_archive_has_them_and_short_ones_begin_with_zeros(tmp_path):
+    spoken = [(7 + n % 23, n % 9 + 1) for n in range(180)]
+    vowels(tmp_path / "JapaneseVowels_TRAIN.ts", spoken[:90])
+    vowels(tmp_path / "JapaneseVowels_TEST.ts", spoken)
+    data = load_japanese_vowels(tmp_path)
+    assert [data[f"x_{part}"].shape for part in ("train", "val", "test")] == [(90, 29, 12)] * 3
+    assert data["y_train"].tolist() == [speaker - 1 for _, speaker in spoken[:90]]
+    assert np.bincount(data["y_val"]).tolist() == np.bincount(data["y_test"]).tolist() == [10] * 9
+    first = data["x_train"][0]  # seven steps
+    assert not first[:22].any()
+    # standardised over the steps that are there, feature by feature: all rise alike
+    steps = np.concatenate([np.arange(length) for length, _ in spoken[:90]])
+    np.testing.assert_allclose(
+        first[22:], np.tile(((np.arange(7) - steps.mean()) / steps.std())[:, None], 12), rtol=1e-4
+    )
+    vowels(tmp_path / "JapaneseVowels_TEST.ts", spoken, features=11)
+    with pytest.raises(UserError, match="is not JapaneseVowels"):
+        load_japanese_vowels(tmp_path)
+    (tmp_path / "JapaneseVowels_TEST.ts").write_text("no series")
+    with pytest.raises(UserError, match="can't be read as JapaneseVowels"):
+        load_japanese_vowels(tmp_path)
+
+
 def test_synthetic_engines_differ_by_a_knock_that_neither_mean_nor_deviation_shows():
     x, y = synthetic_engines(400)
     assert y.mean() == 0.5
@@ -138,6 +170,7 @@ def test_synthetic_engines_differ_by_a_knock_that_neither_mean_nor_deviation_sho
         (load_quick_draw, "set BITFRONT_QUICKDRAW"),
         (load_fashion_mnist, "set BITFRONT_FASHION_MNIST"),
         (load_engines, "fetch FordA"),
+        (load_japanese_vowels, "set BITFRONT_JAPANESE_VOWELS"),
     ],
 )
 def test_where_the_data_miss_one_sentence_says_what_to_fetch_and_where_to_put_it(load, told, tmp_path):

@@ -5,11 +5,20 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bitfront.experiments import fashion, gallery, load_digits, split_dataset, standardise, stratified_split
+from bitfront.experiments import (
+    fashion,
+    gallery,
+    load_digits,
+    split_dataset,
+    standardise,
+    stratified_split,
+    vowels,
+)
 from bitfront.experiments.datasets import brought
 from bitfront.experiments.gallery import PRESETS
 from bitfront.hls import support_table
@@ -90,6 +99,10 @@ BROUGHT = {
         lambda: brought("BITFRONT_QUICKDRAW", "quickdraw_strokes.npz"),
         "strokes of Quick, Draw!: set BITFRONT_QUICKDRAW",
     ),
+    "japanese": (
+        lambda: vowels.default_path() or Path("JapaneseVowels"),
+        "JapaneseVowels: pip install --no-deps aeon, or set BITFRONT_JAPANESE_VOWELS",
+    ),
     "fashion": (fashion.default_path, "Fashion-MNIST: set BITFRONT_FASHION_MNIST"),
 }
 
@@ -145,6 +158,7 @@ def test_the_data_fit_the_model_and_the_task(study):
         ("top_tagging_gru", 3089),
         ("top_tagging_transformer", 677),
         ("gw_transformer", 789),
+        ("japanese_vowels_lstm", 2697),
         ("quickdraw_lstm", 134149),
         ("quickdraw_gru", 117637),
         ("flavour_tagging_lstm", 67553),

@@ -22,6 +22,7 @@ WEIGHTED = {
     "quickdraw_gru": ["gru", "dense", "dense", "dense"],
     "flavour_tagging_lstm": ["lstm", "dense", "dense", "dense"],
     "flavour_tagging_gru": ["gru", "dense", "dense", "dense"],
+    "japanese_vowels_lstm": ["lstm", "dense", "dense"],
     "fashion_mnist_cnn": ["conv2d"] * 3 + ["dense"],
     "jets_mlp": ["dense"] * 4,
     "digits_cnn": ["conv2d", "conv2d", "dense", "dense"],

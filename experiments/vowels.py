@@ -1,0 +1,82 @@
+"""JapaneseVowels, which a user brings: who of nine speakers says a vowel (Kudo, Toyama and Shimbo 1999)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitfront.spaces import UserError
+
+from .datasets import Dataset, standardise, stratified_split
+
+STEPS, FEATURES, SPEAKERS = 29, 12, 9
+"""Longest utterance, coefficients of its linear prediction at each step, and classes."""
+_FILES = {"train": "JapaneseVowels_TRAIN.ts", "test": "JapaneseVowels_TEST.ts"}
+_MISSING = (
+    "There is no JapaneseVowels: fetch it from the UEA time series archive (JapaneseVowels_TRAIN.ts and _TEST.ts) and set "
+    "BITFRONT_JAPANESE_VOWELS to its folder, or pip install --no-deps aeon, which has it."
+)
+
+
+def default_path() -> Path | None:
+    """Return what `BITFRONT_JAPANESE_VOWELS` names, else the copy in an installed aeon; None where there is neither."""
+    named = os.environ.get("BITFRONT_JAPANESE_VOWELS")
+    if named:
+        return Path(named)
+    found = importlib.util.find_spec("aeon")  # not imported: its dependencies aren't needed
+    places = found.submodule_search_locations if found else None
+    folder = Path(next(iter(places))) / "datasets" / "data" / "JapaneseVowels" if places else None
+    return folder if folder and folder.exists() else None
+
+
+def load_japanese_vowels(folder: str | Path | None = None) -> Dataset:
+    """Load utterances as sequences of shape (n, 29, 12), standardised, shorter ones with zeros before; speakers 0 to 8.
+
+    The archive's training utterances train (270); half of its test ones (185 of 370) validate, the others test.
+
+    Args:
+        folder: with the archive's two `.ts` files. By default see `default_path`.
+
+    Raises:
+        UserError: the data are missing or hold something else.
+    """
+    source = Path(folder) if folder is not None else default_path()
+    if source is None or not all((source / name).is_file() for name in _FILES.values()):
+        raise UserError(_MISSING)
+    x_train, present, y_train = _utterances(source / _FILES["train"])
+    x, there, y = _utterances(source / _FILES["test"])
+    # three parts are given, two are wanted: the first two are halves but for one in a class
+    first, second, third = stratified_split(y, (0.5, 0.49, 0.01))
+    rows = {"val": first, "test": np.concatenate([second, third])}
+    data: Dataset = {"x_train": x_train, "y_train": y_train}
+    masks = {"x_train": present}
+    for part, chosen in rows.items():
+        data[f"x_{part}"], data[f"y_{part}"], masks[f"x_{part}"] = x[chosen], y[chosen], there[chosen]
+    return standardise(data, masks)
+
+
+def _utterances(file: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int32]]:
+    """Read sequences (n, 29, 12), which of their steps are there (n, 29), and speakers (n,)."""
+    try:
+        lines = file.read_text(encoding="utf-8").split("@data", 1)[1].split()
+        rows = [line.split(":") for line in lines]
+        speakers = np.array([int(float(row[-1])) - 1 for row in rows], np.int32)
+        read = [np.array([part.split(",") for part in row[:-1]], np.float32).T for row in rows]
+    except (OSError, ValueError, IndexError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} can't be read as JapaneseVowels ({error}): fetch it again.") from None
+    wrong = [x.shape for x in read if x.ndim != 2 or x.shape[1] != FEATURES or len(x) > STEPS]
+    if wrong or not read or not set(speakers) <= set(range(SPEAKERS)):
+        raise UserError(
+            f"{file} is not JapaneseVowels: it must have up to {STEPS} steps of {FEATURES} values and speakers 1 to "
+            f"{SPEAKERS} in each line."
+        )
+    x = np.zeros((len(read), STEPS, FEATURES), np.float32)
+    present = np.zeros((len(read), STEPS), bool)
+    for number, sequence in enumerate(read):
+        x[number, STEPS - len(sequence) :] = sequence
+        present[number, STEPS - len(sequence) :] = True
+    return x, present, speakers
