@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import heapq
 import io
 import math
 import re
@@ -142,12 +143,22 @@ def dominated(table: Losses, reference: NDArray[np.float64] | None = None) -> fl
 def dominating(
     front: Sequence[Evaluation], objectives: Sequence[Objective], box: Box, most: int
 ) -> list[Evaluation]:
-    """Return at most so many members of a front, each the one that adds most to the hypervolume of those before it."""
+    """Return at most so many members of a front, each the one that adds most to the hypervolume of those before it.
+
+    What a member adds never grows with what is there already, so only the most promising is measured again (Minoux 1978).
+    """
     found: list[Evaluation] = []
-    left = list(front)
-    while left and len(found) < most:
-        gains = [hypervolume([*found, e], objectives, box) for e in left]
-        found.append(left.pop(int(np.argmax(gains))))
+    volume = 0.0
+    promises = [(-hypervolume([e], objectives, box), position, 0) for position, e in enumerate(front)]
+    heapq.heapify(promises)
+    while promises and len(found) < most:
+        gain, position, measured = heapq.heappop(promises)
+        if measured == len(found):
+            found.append(front[position])
+            volume -= gain
+        else:
+            gain = volume - hypervolume([*found, front[position]], objectives, box)
+            heapq.heappush(promises, (gain, position, len(found)))
     return found
 
 

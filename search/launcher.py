@@ -19,11 +19,12 @@ from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, hypervolume_history, last_gain, pareto
 from .gradient import FILE as GRADIENT_FILE
-from .gradient import Passed, gradient_seeds
+from .gradient import gradient_seeds
 from .latency import record_latency
 from .ledger import Ledger
 from .locks import alone, locked
 from .objectives import Objective
+from .path import Passed
 from .progress import Progress
 from .promotion import Promotion
 from .resampling import rescore
@@ -265,13 +266,15 @@ class _Launcher:
             job = replace(job, promotion=promotion)
         seed = next((one for one in self.seeds if dict(one.params) == dict(job.params)), None)
         if seed is not None:
-            job = replace(job, start=Start("gradient", seed.weights, bool(seed.params.get("sparsity", 0))))
+            sparse = bool(seed.params.get("sparsity", 0))
+            job = replace(job, start=Start("gradient", seed.weights, sparse, "sparsity" in seed.params))
         elif section.start == "nearest":
             found = nearest(job.params, known)
             weights = self.store.weights(found.number) if found else None
             if found and weights:
                 sparse = bool(found.params.get("sparsity", 0))
-                job = replace(job, start=Start(f"trial {found.number}", weights, sparse))
+                grained = found.start == "gradient" and "sparsity" in found.params
+                job = replace(job, start=Start(f"trial {found.number}", weights, sparse, grained))
         return job
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:

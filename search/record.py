@@ -39,7 +39,7 @@ class Record:
 
     def cost(self, found: Estimate, types: Types, graph: Graph) -> None:
         """Take over an estimate and the types it holds for."""
-        self.precision = {key: str(kind) for key, kind in types.items()}
+        self.retype(types)
         self.resources = resources_of(found)
         self.intervals = {k: (float(low), float(high)) for k, (low, high) in found.intervals.items()}
         for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
@@ -58,6 +58,10 @@ class Record:
             }
             for node in graph
         )
+
+    def retype(self, types: Types) -> None:
+        """Take over other types of the same candidate."""
+        self.precision = {key: str(kind) for key, kind in types.items()}
 
     def keep_untrained(self) -> None:
         """Make it the candidate that is rounded and not trained."""

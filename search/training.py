@@ -36,6 +36,8 @@ class Start:
     weights: Weights
     sparse: bool = False
     """Whether many are zero."""
+    grained: bool = False
+    """Whether each is a multiple of a step of its own (see `Grains`), which training keeps."""
 
     @property
     def digest(self) -> str:
@@ -119,7 +121,7 @@ class Training:
         the rest isn't worth it.
         """
         if cache is None:
-            return self._train(candidate, record, promotion, kept=start is not None)
+            return self._train(candidate, record, promotion, start)
         self._content = self._content or content_digest(self.problem, self.graph)
         key = entry_key(self._content, candidate.digest, record.precision, start.digest if start else "")
         known = cache.get(key)
@@ -128,7 +130,7 @@ class Training:
             if self._whole(history, record, promotion):
                 record.history, record.fidelity = history, "full"
                 return weights, ""
-        trained, fault = self._train(candidate, record, promotion, kept=start is not None)
+        trained, fault = self._train(candidate, record, promotion, start)
         if trained is not None and record.fidelity == "full":
             cache.put(key, trained, record.history)
         return trained, fault
@@ -148,12 +150,15 @@ class Training:
         return max(values) if self.better(1.0, 0.0) else min(values)
 
     def _train(
-        self, candidate: Candidate, record: Record, promotion: Promotion | None, *, kept: bool
+        self, candidate: Candidate, record: Record, promotion: Promotion | None, start: Start | None
     ) -> tuple[Weights | None, str]:
         config, data = self.problem.config.training, self.problem.data
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
         rng = np.random.default_rng([self.problem.config.seed, int(candidate.digest, 16)])
         self.trainer.reset()
+        kept, grained = start is not None, start is not None and start.grained
+        if grained:
+            self.trainer.hold(self.twin.types)
         # inherited weights are an outcome of training too: the best epoch may be none
         best: Weights | None = self.twin.weights() if kept else None
         best_value = record.history[-1]["metric"] if kept else math.nan
@@ -174,13 +179,21 @@ class Training:
                     None,
                     f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate",
                 )
-            value = self.score()
+            value = self._score_of_multiples() if grained else self.score()
             record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
                 return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
             if best is None or becomes_sparse or self.better(value, best_value):
-                best, best_value = self.twin.weights(), value
+                best, best_value = self.trainer.weights(), value
         return best, ""
+
+    def _score_of_multiples(self) -> float:
+        """Return the metric of the weights as multiples of their steps; training goes on as it was."""
+        held = self.twin.weights()
+        self.twin.restore(self.trainer.weights())
+        value = self.score()
+        self.twin.restore(held)
+        return value
 
 
 def ramp(epoch: int, epochs: int) -> float:

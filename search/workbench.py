@@ -221,7 +221,11 @@ class Workbench:
         started = time.perf_counter()
         types = self.types(candidate)
         record = Record(number, params, kind, candidate)
-        record.cost(self.priced(candidate, types), types, self.graph)
+        if start is None:
+            record.cost(self.priced(candidate, types), types, self.graph)
+        else:  # what it costs with the weights that it begins with
+            own = self.types(candidate, start.weights)
+            record.cost(self.cost(candidate, own, start.weights), own, self.graph)
         record.seconds["estimate"] = time.perf_counter() - started
         likely = self._check(record)
         reason = broken(self.constraints, record.constraints, likely)
@@ -230,10 +234,10 @@ class Workbench:
         started = time.perf_counter()
         record.metrics["ptq"] = self._scored(None, types)
         record.seconds["ptq"] = time.perf_counter() - started
-        weights = None
+        weights, rounded = None, types
         if candidate.method == "qat":
             started = time.perf_counter()
-            weights, fault = self._trained_weights(record, types, promotion, start)
+            weights, types, fault = self._trained_weights(record, types, promotion, start)
             record.seconds["qat"] = time.perf_counter() - started
             if weights is None and fault:
                 return record.finish("failed", fault), None
@@ -245,6 +249,8 @@ class Workbench:
         ):
             weights = None
             record.keep_untrained()
+            record.cost(self.cost(record.candidate, rounded), rounded, self.graph)
+            self._check(record)
         else:
             record.cost(self.cost(candidate, types, weights), types, self.graph)
             self._check(record)
@@ -256,9 +262,12 @@ class Workbench:
         return record.finish("complete", None), weights
 
     def inherited(self, number: int, params: Params, weights: Weights) -> Evaluation:
-        """Return the evaluation of a candidate with weights that were trained elsewhere, as they are."""
+        """Return the evaluation of a candidate with weights that were trained elsewhere, as they are.
+
+        Their types have the integer bits that they ask for, not the float model's weights.
+        """
         candidate = self.space.candidate(params)
-        types = self.types(candidate, weights, self.types(candidate))
+        types = self.types(candidate, weights)
         record = Record(number, params, "search", candidate)
         record.fidelity = "inherited"
         record.cost(self.cost(candidate, types, weights), types, self.graph)
@@ -269,29 +278,36 @@ class Workbench:
 
     def _trained_weights(
         self, record: Record, types: Types, promotion: Promotion | None, start: Start | None
-    ) -> tuple[Weights | None, str]:
-        """Return what training gives, or None: with a reason where it failed, without where it isn't worth it.
+    ) -> tuple[Weights | None, Types, str]:
+        """Return what training gives, and for which types; or None: with a reason where it failed, without where it isn't worth it.
 
-        The model holds the candidate's types and the float weights.
+        The model holds the candidate's `types` and the float weights. Types of a training that begins with others have the
+        integer bits that these ask for.
         """
         score = record.metrics["ptq"]
         if start is not None:
-            inherited = self._scored(start.weights, types)
+            own = self.types(record.candidate, start.weights)
+            inherited = self._scored(start.weights, own)
             enough = score
             if start.sparse:  # what zeros cost in score is not to be paid again
                 enough = score + SPARSE_START * (self.blind_score() - score)
             if self.ranking.better(inherited, enough):
-                score, record.start = inherited, start.name
+                score, record.start, types = inherited, start.name, own
+                record.retype(types)
                 record.history.append({"epoch": 0, "loss": math.nan, "metric": inherited})
             else:
                 start = None
                 self._restore()
+                self.twin.assign(types)
         sparse = record.candidate.sparsity > 0
         if promotion is not None and not sparse and not promotion.worth("rounded", score, record.resources):
             record.fidelity = "ptq" if start is None else "inherited"
-            return (None if start is None else start.weights), ""
+            return (None if start is None else start.weights), types, ""
         self._trained = True
-        return self.training.weights(record.candidate, record, self.cache, start=start, promotion=promotion)
+        weights, fault = self.training.weights(
+            record.candidate, record, self.cache, start=start, promotion=promotion
+        )
+        return weights, types, fault
 
     def _check(self, record: Record) -> Mapping[str, float]:
         """Check the limits on resources as syntheses correct them, and return those."""

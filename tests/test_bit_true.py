@@ -178,23 +178,6 @@ def test_weights_that_are_made_zero_stay_so_and_the_others_train():
     assert twin.traces["train_epoch"] == 1
 
 
-def test_a_pull_takes_away_what_the_loss_does_not_hold():
-    """Weights that lead to an output that nobody asks for go to zero, those that matter stay."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, name="hidden"), keras.layers.Dense(1)])
-    x = zoo.data("vector", 400)[:, :6]
-    y = x[:, :1] - x[:, 1:2]
-    graph, twin, _ = zoo.prepared(model, x, 1, low=10, high=12)
-    trainer = Trainer(twin, [x], [y], tasks=["regression"], batch_size=50)
-    trainer.reset()
-    for _ in range(40):
-        trainer.prune(0.0, pull=0.002)
-        trainer.epoch(np.arange(400), 1e-2)
-    before, after = (np.abs(w["hidden"]["weight"]).sum(axis=1) for w in (graph.weights, twin.weights()))
-    assert (after[2:] < 0.7 * before[2:]).all()
-    assert (after[:2] > after[2:].max()).all()
-
-
 def test_what_the_firmware_cannot_compute_is_refused_by_name():
     """Every faulty layer is named, with the reason, before anything is trained."""
     L = keras.layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,10 +15,12 @@ from bitfront.search import Workbench, load_problem, load_study
 from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume
-from bitfront.search.gradient import FILE, KEPT, START, GradientPath, chosen, gradient_seeds, narrower, scored
+from bitfront.search.gradient import FILE, KEPT, chosen, gradient_seeds, narrower
 from bitfront.search.objectives import parse_objectives
+from bitfront.search.path import START, GradientPath
 from bitfront.search.price import Price
 from bitfront.search.scouting import scout
+from bitfront.search.training import Start
 from bitfront.spaces import FixedPoint, UserError, lower
 
 EPOCHS = 12
@@ -77,7 +80,7 @@ def test_exploring_leaves_ordinary_training_as_it_was(bench):
     """The same candidate trains to the same weights before and after, and nothing is traced again."""
     params = bench.space.uniform(4, "qat")
     first, before = bench.evaluate(0, params)
-    GradientPath(bench, axes(bench), 1).passed()
+    GradientPath(bench, axes(bench), 1).walked()
     traces = dict(bench.twin.traces)
     again, after = bench.evaluate(0, params)
 
@@ -87,8 +90,13 @@ def test_exploring_leaves_ordinary_training_as_it_was(bench):
 
 
 @pytest.fixture(scope="module")
-def passed(bench):
-    return GradientPath(bench, axes(bench), EPOCHS).passed()
+def pool(bench):
+    return GradientPath(bench, axes(bench), EPOCHS).walked()
+
+
+@pytest.fixture(scope="module")
+def passed(pool):
+    return [one for _, one in pool]
 
 
 def ebops(bench, params):
@@ -107,27 +115,53 @@ def test_the_path_leads_from_wide_types_to_narrow_ones(bench, passed):
 
 def test_a_path_is_the_same_when_it_is_walked_again(bench, passed):
     """The seed decides."""
-    again = GradientPath(bench, axes(bench), EPOCHS).passed()
-    assert [one.params for one in again] == [one.params for one in passed]
+    again = GradientPath(bench, axes(bench), EPOCHS).walked()
+    assert [one.params for _, one in again] == [one.params for one in passed]
 
 
-def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, passed):
+def test_what_the_path_passes_is_told_with_what_its_weights_make_of_it(bench, pool):
+    """As they are evaluated alone, while the training goes on."""
+    for evaluation, one in pool[:: len(pool) // 3]:
+        alone = bench.inherited(0, one.params, one.weights)
+        assert alone.metrics == evaluation.metrics
+        assert alone.resources == evaluation.resources
+
+
+def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, pool):
     """Its candidates, with their own weights, against the scouted ones, which are not trained."""
     objectives = axes(bench)
     box = bench.box(objectives)
-    found = chosen(bench, scored(bench, passed), objectives, box)
+    found = chosen(pool, objectives, box)
 
     assert 0 < len(found) <= KEPT
-    assert hypervolume([e for e, _ in scored(bench, found)], objectives, box) > hypervolume(
-        scout(bench, objectives, box, 60), objectives, box
+    assert volume(bench, found) > hypervolume(scout(bench, objectives, box, 60), objectives, box)
+
+
+def volume(bench, pool):
+    objectives = axes(bench)
+    found = [bench.inherited(number, one.params, one.weights) for number, one in enumerate(pool)]
+    return hypervolume(found, objectives, bench.box(objectives))
+
+
+def test_candidates_of_equal_types_and_other_weights_are_other_designs(bench, pool):
+    """A cheaper one isn't lost to one that scores more, though at most one of them enters."""
+    objectives = axes(bench)
+    (evaluation, one), other = pool[len(pool) // 2], pool[0]
+    cheaper = replace(evaluation, resources={**evaluation.resources, "ebops": 1.0})
+    better = replace(evaluation, metrics={**evaluation.metrics, "score": evaluation.score + 0.01})
+    found = chosen([other, (better, one), (cheaper, one)], objectives, bench.box(objectives))
+    assert sum(f.params == one.params for f in found) == 1
+    again = chosen(
+        [(better, one), (cheaper, replace(one, params=other[1].params))], objectives, bench.box(objectives)
     )
+    assert len(again) == 2
 
 
-def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, passed):
+def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, pool):
     """Rounded alone, at most so many, each narrower than where its way began, and together they dominate more."""
     objectives = axes(bench)
     box = bench.box(objectives)
-    found = chosen(bench, scored(bench, passed), objectives, box, 3)
+    found = chosen(pool, objectives, box, 3)
     more = [one for _, one in narrower(bench, found, objectives, 60)]
 
     assert 3 < len(more) <= 60
@@ -136,11 +170,7 @@ def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, passed):
         assert all(
             one.params[d.name] <= begun.params[d.name] for d in bench.space.dimensions if d.kind == "width"
         )
-
-    def volume(pool):
-        return hypervolume([e for e, _ in scored(bench, pool)], objectives, box)
-
-    assert volume([*found, *more]) > volume(found)
+    assert volume(bench, [*found, *more]) > volume(bench, found)
 
 
 def test_a_width_that_the_loss_cannot_feel_is_as_narrow_as_the_float_weights_allow(tmp_path):
@@ -218,31 +248,76 @@ def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_p
         assert e.score >= e.history[0]["metric"] > e.metrics["ptq"]
 
 
-def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(tmp_path):
-    """It ends below the least EBOPs that widths alone reach, and its seeds are as sparse as their parameters say."""
-    file = small_study.write(tmp_path)
-    problem = load_problem(
-        load_study(file, ["gradient=30", "space.sparsity=[0, 50, 90]", "training.float_epochs=10"]),
-        file.parent,
-    )
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory):
+    """The workbench of a study that searches sparsity too."""
+    file = small_study.write(tmp_path_factory.mktemp("sparse"))
+    settings = ["gradient=60", "space.sparsity=[0, 50, 90]", "training.float_epochs=40", "training.epochs=4"]
+    problem = load_problem(load_study(file, settings), file.parent)
     train_float(problem)
-    sparse = Workbench(problem)
-    passed = GradientPath(sparse, axes(sparse), 30).passed()
+    return Workbench(problem)
+
+
+@pytest.fixture(scope="module")
+def sparse_pool(sparse):
+    return GradientPath(sparse, axes(sparse), 60).walked()
+
+
+def kernels(weights):
+    return {
+        (node, role): np.asarray(a)
+        for node, roles in weights.items()
+        for role, a in roles.items()
+        if a.ndim > 1
+    }
+
+
+def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(sparse, sparse_pool):
+    """It goes below the least EBOPs that widths alone reach, and its candidates are as sparse as their parameters say."""
 
     def zeros(one):
-        kernels = [a for roles in one.weights.values() for a in roles.values() if np.ndim(a) > 1]
-        return sum(int((k == 0).sum()) for k in kernels) / sum(k.size for k in kernels)
+        arrays = kernels(one.weights).values()
+        return sum(int((k == 0).sum()) for k in arrays) / sum(k.size for k in arrays)
 
-    shares = [zeros(one) for one in passed]
-    assert shares[-1] >= 0.89
-    assert shares[len(shares) // 2] < shares[-1]
-    assert all(
-        share >= one.params["sparsity"] / 100 - 0.01 for one, share in zip(passed, shares, strict=True)
-    )
-    assert {one.params["sparsity"] for one in passed} == {0, 50, 90}
+    for _, one in sparse_pool:
+        assert zeros(one) >= one.params["sparsity"] / 100
+    assert {one.params["sparsity"] for _, one in sparse_pool} >= {0, 50}
     least = ebops(sparse, {**sparse.space.uniform(3, "qat"), "sparsity": 0})
-    last = sparse.inherited(0, passed[-1].params, passed[-1].weights)
-    assert last.resources["ebops"] < 0.7 * least
+    blind, lead = sparse.blind_score(), sparse.float_score - sparse.blind_score()
+    useful = [e.resources["ebops"] for e, _ in sparse_pool if e.score > blind + 0.7 * lead]
+    assert min(useful) < 0.5 * least
+
+
+def test_weights_of_a_sparse_path_have_fewer_bits_than_their_types(sparse, sparse_pool):
+    """They are multiples of steps of their own, which their types hold exactly."""
+    saved = []
+    for evaluation, one in sparse_pool:
+        types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
+        for (node, role), array in kernels(one.weights).items():
+            kind = types[f"{node}/{role}"]
+            whole = np.abs(np.round(kind.quantize(array) / kind.step)).astype(int)
+            last = (whole & -whole)[whole > 0]
+            saved.append(float(np.log2(last).mean()) if last.size else 0.0)
+    assert np.mean(saved[len(saved) // 2 :]) > 0.5
+
+
+def test_training_on_from_the_path_keeps_the_steps_of_its_weights(sparse, sparse_pool):
+    """So that a candidate costs what it cost on the path, and scores no less."""
+    objectives = axes(sparse)
+    one = chosen(sparse_pool, objectives, sparse.box(objectives), 8)[-1]
+    before = sparse.inherited(0, one.params, one.weights)
+    start = Start("gradient", one.weights, sparse=True, grained=True)
+    after, weights = sparse.evaluate(1, one.params, start=start)
+    freely, _ = sparse.evaluate(2, one.params, start=replace(start, grained=False))
+
+    assert after.start == "gradient"
+    assert after.score >= before.score
+    assert after.resources["ebops"] <= 1.15 * before.resources["ebops"]
+    assert after.resources["ebops"] <= freely.resources["ebops"]
+    for key, array in kernels(weights).items():
+        assert not array[kernels(one.weights)[key] == 0].any()
+    types = {key: FixedPoint.parse(text) for key, text in after.precision.items()}
+    assert sparse.score(sparse.outputs(types, weights)) == after.score
 
 
 def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):

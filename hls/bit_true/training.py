@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from bitfront.spaces import FixedPoint, Weights
+
+from .grains import Grains
 from .model import BitTrue
 from .pruning import pruned
 
@@ -57,7 +60,7 @@ class Trainer:
         self._moved: list[str] = []
         self._kernels = [v for v in model.trainable if len(v.shape) > 1]
         self._masks = [tf.Variable(tf.ones(v.shape), trainable=False) for v in self._kernels]
-        self._pulls = [tf.Variable(0.0, trainable=False) for _ in self._kernels]
+        self.grains = Grains(model)
         self._dense = True
         self._start = [np.asarray(v) for v in self.optimizer.variables]
 
@@ -66,23 +69,35 @@ class Trainer:
         for variable, value in zip(self.optimizer.variables, self._start, strict=True):
             variable.assign(value)
         self.prune(0.0)
+        self.grains.clear()
 
-    def prune(self, share: float, pull: float = 0.0) -> None:
+    def prune(self, share: float) -> None:
         """Make this share of the kernels' weights zero, those that matter least, and keep them so in training.
 
-        With another share later, those may move again that have become small no more. Of the other weights, each step
-        takes `pull` times the mean magnitude of those of their kernel (soft thresholding: Daubechies, Defrise and De Mol,
-        2004), against which the loss holds those that matter: what leads to or comes from zeros alone goes.
+        With another share later, those may move again that have become small no more.
         """
-        if share == pull == 0 and self._dense:
+        if share == 0 and self._dense:
             return
-        self._dense = share == pull == 0
+        self._dense = share == 0
         if share:
             self.model.restore(pruned(self.model.graph, self.model.weights(), share))
-        for kernel, mask, step in zip(self._kernels, self._masks, self._pulls, strict=True):
-            values = np.abs(np.asarray(kernel))
-            mask.assign(values != 0 if share else np.ones_like(values))
-            step.assign(pull * values.sum() / max(1, np.count_nonzero(values)))
+        self._mask(every=not share)
+
+    def hold(self, types: Mapping[str, FixedPoint]) -> None:
+        """Keep zeros zero and every other weight a multiple of the last one of its bits under these types."""
+        self._dense = False
+        self._mask(every=False)
+        self.grains.hold(types)
+
+    def weights(self) -> Weights:
+        """Return the weights as training computes with them: multiples of their own steps where they have any."""
+        return self.grains.rounded(self.model.weights())
+
+    def _mask(self, *, every: bool) -> None:
+        """Let those weights move that aren't zero, or every one."""
+        for kernel, mask in zip(self._kernels, self._masks, strict=True):
+            values = np.asarray(kernel)
+            mask.assign(np.ones_like(values) if every else (values != 0).astype(np.float32))
 
     def epoch(self, order: NDArray[np.integer], learning_rate: float) -> float:
         """Train once over the samples in `order`; return the mean loss (NaN when it diverged)."""
@@ -140,6 +155,8 @@ class Trainer:
                 loss = self._batch_loss(order, step)
             found = tape.gradient(loss, [*variables, *widths])
             self._apply(found[: len(variables)])
+            self.grains.hear({id(v): g for v, g in zip(variables, found, strict=False)})
+            self.grains.pull(learning_rate)
             slopes += tf.stack(found[len(variables) :])
             total += loss
         count = tf.cast(steps, tf.float32)
@@ -159,8 +176,8 @@ class Trainer:
         variables = self.model.trainable
         known = zip(gradients, variables, strict=True)
         self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], variables)
-        for kernel, mask, step in zip(self._kernels, self._masks, self._pulls, strict=True):
-            kernel.assign(mask * tf.sign(kernel) * tf.maximum(tf.abs(kernel) - step, 0.0))
+        for kernel, mask in zip(self._kernels, self._masks, strict=True):
+            kernel.assign(mask * kernel)
 
 
 def _loss(task: str, name: str) -> Any:

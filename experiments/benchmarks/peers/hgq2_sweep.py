@@ -11,79 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from candidates import Candidates, command, kernel_layers, read_task
+from candidates import Candidates, command, read_task
+from hgq2_layers import build, judged_ebops
 
 BETAS = (1e-8, 1e-3)
 """Price of an EBOP at the start and at the end."""
-
-
-def build(facts: dict[str, Any]) -> Any:
-    """Return the task's model of HGQ2's layers, eight bits to begin with."""
-    import hgq.layers as layers
-    import keras
-    from hgq.config import QuantizerConfigScope
-
-    with (
-        QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM", b0=7, i0=1),
-        QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP", f0=6, i0=3),
-    ):
-        x = inputs = keras.Input(facts["shape"])
-        for layer in facts["layers"]:
-            name = layer["name"]
-            if layer["kind"] == "Dense":
-                x = layers.QDense(layer["units"], name=name, activation=_inner(layer["activation"]))(x)
-            elif layer["kind"] == "Conv2D":
-                shape = {key: layer[key] for key in ("kernel_size", "strides", "padding")}
-                activation = _inner(layer["activation"])
-                x = layers.QConv2D(layer["filters"], name=name, activation=activation, **shape)(x)
-            elif layer["kind"] == "MaxPooling2D":
-                shape = {key: layer[key] for key in ("pool_size", "strides", "padding")}
-                x = keras.layers.MaxPooling2D(**shape)(x)
-            else:
-                x = getattr(keras.layers, layer["kind"])()(x)
-    return keras.Model(inputs, x)
-
-
-def _inner(activation: str) -> str | None:
-    """Return an activation that the hardware computes; a last sigmoid or softmax goes into the loss."""
-    return activation if activation == "relu" else None
-
-
-def load(model: Any, facts: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Give the model the float weights."""
-    names = [layer["name"] for layer in kernel_layers(facts)]
-    for position, name in enumerate(names):
-        layer = model.get_layer(name)
-        layer._kernel.assign(arrays[f"w{2 * position}"])
-        layer.bias.assign(arrays[f"w{2 * position + 1}"])
-
-
-def span(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the bits of each value between its first and last one (0 for 0); 24 behind the point are enough."""
-    whole = np.abs(np.round(np.asarray(values, np.float64) * 2**24)).astype(np.int64)
-    lowest = np.where(whole > 0, whole & -whole, 1)
-    bits = np.floor(np.log2(np.maximum(whole // lowest, 1))) + 1
-    return np.where(whole > 0, bits, 0.0)
-
-
-def judged_ebops(model: Any, facts: dict[str, Any]) -> float:
-    """Return the EBOPs by the judge's rule: bits of each constant times the width of each input it meets."""
-    import keras
-
-    total = 0.0
-    for layer in kernel_layers(facts):
-        built = model.get_layer(layer["name"])
-        shape = (1, *built.input.shape[1:])
-        width = np.asarray(keras.ops.convert_to_numpy(built.iq.bits_(shape)), np.float32)
-        width = np.broadcast_to(np.maximum(width, 0), shape)
-        bits = span(keras.ops.convert_to_numpy(built.qkernel)).astype(np.float32)
-        if layer["kind"] == "Dense":
-            total += float((width.reshape(-1, bits.shape[0]) @ bits).sum())
-        else:
-            products = keras.ops.conv(width, bits, strides=tuple(layer["strides"]), padding=layer["padding"])
-            total += float(keras.ops.convert_to_numpy(products).sum())
-    return total
 
 
 def search(folder: Path, out: Path, seconds: float) -> None:
@@ -95,8 +27,7 @@ def search(folder: Path, out: Path, seconds: float) -> None:
     facts, arrays = read_task(folder)
     keras.utils.set_random_seed(facts["seed"])
     found = Candidates(out, seconds)
-    model = build(facts)
-    load(model, facts, arrays)
+    model = build(facts, arrays)
     loss = (
         keras.losses.BinaryCrossentropy(from_logits=True)
         if facts["task"] == "binary"
@@ -150,7 +81,7 @@ def search(folder: Path, out: Path, seconds: float) -> None:
             split: model.predict(arrays[f"x_{split}"], batch_size=2048, verbose=0)
             for split in ("val", "test")
         }
-        found.add(epoch / facts["epochs"], outputs, at=at, ebops=judged_ebops(model, facts), own=own)
+        found.add(epoch / facts["epochs"], outputs, at=at, ebops=judged_ebops(model), own=own)
     found.write()
 
 

@@ -19,8 +19,10 @@ WORST_SHARE = 0.8
 """Scores below this share of the float model's lead over a blind guess count for nothing."""
 PLAIN = ("jets_mlp", "digits_cnn")
 """Tasks of dense and convolutional layers in a row, which all peers' own layers can rebuild."""
-RECURRENT = ("top_tagging_gru", "top_tagging_lstm")
+RECURRENT = ("top_tagging_gru", "top_tagging_lstm", "japanese_vowels_lstm")
 """Tasks with one recurrent layer before dense ones."""
+ATTENTION = ("top_tagging_transformer",)
+"""Tasks with attention, which QKeras has no layer for."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Task:
         (output,) = self.problem.outputs.values()
         facts = {
             "layers": layers,
+            "model": self.problem.model.to_json(),
             "task": output.task,
             "shape": list(data.x_train[0].shape[1:]),
             "epochs": training.epochs,
