@@ -16,7 +16,7 @@ whose widths are per weight and activation; here the types are those of the spac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,10 +101,10 @@ class GradientPath:
     _moments: dict[str, list[float]] = field(default_factory=dict)
     _price: Price = field(init=False)
     _bit_costs: dict[str, float] = field(default_factory=dict)
+    _grained: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._price = Price(self.bench, self.objectives)
-        self._sparse = len(self.bench.space.sparsities) > 1
         self._lead = abs(self.bench.float_score - self.bench.blind_score()) or 1.0
 
     def walked(self) -> list[Scored]:
@@ -121,8 +121,9 @@ class GradientPath:
         start = dict(bench.space.uniform(START, "qat"))
         still = [d for d in widths if d not in moved]
         start = dict(Descent(bench, self.objectives).narrowed(start, still, _STILL_LOST))
+        self._grained = self._with_grains(start, moved)
         narrow = {**start, **{d.name: min(d.low, int(start[d.name])) for d in moved}}
-        if not self._sparse:
+        if not self._grained:
             return list(self._walk(start, moved, _Fall(self._cost(start), self._cost(narrow)), self.epochs))
         weights = pruned(bench.graph, bench.graph.weights, bench.space.sparsities[-1] / 100)
         fall = _Fall(self._cost(start), self._cost(narrow, weights))
@@ -131,6 +132,19 @@ class GradientPath:
         useful = [self._price(e.resources) for e, _ in found if self._lost(e) <= _LOST]
         fall = _Fall(fall.most, min(useful, default=fall.least))
         return found + list(self._walk(start, moved, fall, self.epochs - first))
+
+    def _with_grains(self, start: Params, moved: Sequence[Dimension]) -> dict[str, list[str]]:
+        """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
+        if len(self.bench.space.sparsities) == 1:
+            return {}
+        strategy = self.bench.space.candidate(start).strategy
+        kernels = {
+            key
+            for key in self.bench.training.trainer.grains
+            if self._price.counts_bits(strategy.get(key.rsplit("/", 1)[0], "Latency"))
+        }
+        found = {d.name: [t for t in d.targets if t in kernels] for d in moved}
+        return {name: keys for name, keys in found.items() if keys}
 
     def _walk(self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int) -> Iterator[Scored]:
         """Train for so many epochs while the widths move, and give what is passed."""
@@ -142,8 +156,6 @@ class GradientPath:
         seldom = math.ceil(steps / SCORED)
         params, width = dict(start), {d.name: float(start[d.name]) for d in moved}
         rate = REACH * max((width[d.name] - d.low for d in moved), default=0.0) / max(1, steps)
-        kernels = {d.name: [t for t in d.targets if t in set(trainer.grains)] for d in moved}
-        kernels = {name: keys for name, keys in kernels.items() if keys and self._sparse}
         rng = np.random.default_rng([config.seed, 2])
         order: list[NDArray[np.integer]] = []
         base, missed, gone = 0.0, 0.0, 0
@@ -162,43 +174,43 @@ class GradientPath:
             loss, slopes = trainer.explore(order.pop(), config.training.learning_rate)
             if not math.isfinite(loss):
                 return
-            weights = trainer.weights() if self._sparse else bench.twin.weights()
-            if self._sparse:
+            weights = trainer.weights() if self._grained else bench.twin.weights()
+            if self._grained:
                 share = 100 * zero_share(weights)
                 params["sparsity"] = max(zeros for zeros in bench.space.sparsities if zeros <= share)
             if step % seldom == 0:
                 evaluation = self._evaluated(params, weights)
                 yield evaluation, Passed(dict(params), weights)
-                gone = gone + 1 if self._sparse and self._lost(evaluation) > _LOST else 0
+                gone = gone + 1 if self._grained and self._lost(evaluation) > _LOST else 0
                 if gone >= max(_GONE[1], _GONE[0] * steps / seldom):
                     return
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in moved}
             if step % PRICED == 0:
-                costs = self._costs(params, moved, weights if self._sparse else None)
-                if kernels:
-                    self._bit_costs |= self._costs_of_bits(params, types, weights, kernels)
+                costs = self._costs(params, moved, weights if self._grained else None)
+                self._bit_costs |= self._costs_of_bits(params, types, weights)
             if not base and any(costs.values()):
                 base = sum(abs(v) for v in worth.values()) / sum(abs(v) for v in costs.values())
             progress = min(1.0, (step + 1) / (_ARRIVAL * steps))
-            error = fall.error(self._cost(params, weights if self._sparse else None), progress)
+            error = fall.error(self._cost(params, weights if self._grained else None), progress)
             missed += error
             price = base * math.exp(min(max(_CONTROL[0] * error + _CONTROL[1] * missed, -_MOST), _MOST))
-            for d in moved:
-                if d.name not in kernels:
-                    push = self._normalised(d.name, worth[d.name] + price * costs[d.name])
-                    width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
-            if kernels and step >= _WARM:
-                trainer.grains.move(
-                    {key: price * cost for key, cost in self._bit_costs.items()}, config.training.batch_size
-                )
-                for d in moved:
-                    asked = [
-                        types[key].integer + bits
-                        for key in kernels.get(d.name, ())
-                        if (bits := trainer.grains.fraction(key)) is not None
-                    ]
-                    if asked:
-                        width[d.name] = float(min(max(*asked, d.low), d.high))
+            for d in (d for d in moved if d.name not in self._grained):
+                push = self._normalised(d.name, worth[d.name] + price * costs[d.name])
+                width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
+            if self._grained and step >= _WARM:
+                bits = {key: price * cost for key, cost in self._bit_costs.items()}
+                trainer.grains.move(bits, config.training.batch_size)
+                width |= self._asked(moved, types)
+
+    def _asked(self, moved: Sequence[Dimension], types: Types) -> dict[str, float]:
+        """Return the widths that the steps of single weights ask for, where they ask for any."""
+        grains, found = self.bench.training.trainer.grains, {}
+        for d in moved:
+            fractions = {key: grains.fraction(key) for key in self._grained.get(d.name, ())}
+            asked = [types[key].integer + bits for key, bits in fractions.items() if bits is not None]
+            if asked:
+                found[d.name] = float(min(max(*asked, d.low), d.high))
+        return found
 
     def _evaluated(self, params: Params, weights: Weights) -> Evaluation:
         """Return what these weights make of a candidate; training goes on as it was."""
@@ -231,9 +243,7 @@ class GradientPath:
             found[d.name] = (self._cost({**params, d.name: other}, weights) - cost) / (other - now)
         return found
 
-    def _costs_of_bits(
-        self, params: Params, types: Types, weights: Weights, kernels: Mapping[str, Sequence[str]]
-    ) -> dict[str, float]:
+    def _costs_of_bits(self, params: Params, types: Types, weights: Weights) -> dict[str, float]:
         """Return what a bit of a single weight of each kernel costs, relative to the whole: in the mean of their last ones.
 
         A kernel that has none left is absent.
@@ -245,7 +255,7 @@ class GradientPath:
 
         whole = price(weights)
         found = {}
-        for key in (key for keys in kernels.values() for key in keys):
+        for key in (key for keys in self._grained.values() for key in keys):
             node, role = key.rsplit("/", 1)
             step = types[key].step
             steps = np.round(types[key].quantize(np.asarray(weights[node][role])) / step).astype(np.int64)

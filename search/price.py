@@ -35,6 +35,10 @@ class Price:
         keys |= _EITHER if keys & _EITHER else set()
         self._stock = {} if "ebops" in keys else {key: stock[key] for key in sorted(keys) if stock.get(key)}
 
+    def counts_bits(self, strategy: str) -> bool:
+        """Whether a single weight costs less with fewer bits: not where the strategy gives all of them one multiplier."""
+        return not self._stock or strategy.lower() != "resource"
+
     def __call__(self, figures: Mapping[str, float]) -> float:
         """Return the price of resources, named as `Evaluation.resources` names them: less is cheaper."""
         ebops = math.log(max(1.0, figures["ebops"]))

@@ -74,12 +74,12 @@ def test_a_step_is_what_the_formula_says_of_the_squared_gradients(trainer):
 
 
 def test_weights_that_the_loss_hardly_feels_become_zero_first_and_those_that_matter_stay(trainer):
-    explored(trainer, 60, dict.fromkeys(trainer.grains, 2e-4))
+    explored(trainer, 60, dict.fromkeys(trainer.grains, 1e-4))
     kept = (trainer.weights()["hidden"]["weight"] != 0).sum(axis=1)
     assert kept[:2].mean() > 1.3 * kept[2:].mean()
     loss, _ = trainer.explore(np.arange(SAMPLES), 0.0)
     x = zoo.data("vector", SAMPLES)
-    assert loss < 0.1 * float(np.var(x[:, 0] - x[:, 1]))
+    assert loss < 0.2 * float(np.var(x[:, 0] - x[:, 1]))
 
 
 def test_the_dearer_a_bit_the_fewer_there_are(made):

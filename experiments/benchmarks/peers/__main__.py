@@ -17,7 +17,7 @@ from ..speed import environment
 from .environments import PACKAGES
 from .judge import Found, Judge
 from .outcome import Box, Course, draw, reached, table
-from .tasks import PLAIN, RECURRENT, WORST_SHARE, Task
+from .tasks import ATTENTION, PLAIN, RECURRENT, WORST_SHARE, Task
 
 PEERS = {
     "bitfront": "",
@@ -28,9 +28,9 @@ PEERS = {
     "hgq2": "hgq2_sweep.py",
 }
 """Peer -> the script that searches, where it isn't bitfront."""
-TASKS = (*PLAIN, *RECURRENT, "top_tagging_transformer")
-REBUILT = {"nsga2, rebuilt": (*PLAIN, *RECURRENT), "autoqkeras": PLAIN, "hgq2": PLAIN}
-"""Tasks whose models each peer's script can rebuild in its own layers; bitfront and random search all."""
+TASKS = (*PLAIN, *RECURRENT, *ATTENTION)
+REBUILT = {"autoqkeras": (*PLAIN, *RECURRENT), "hgq2": (*PLAIN, "top_tagging_gru", *ATTENTION)}
+"""Tasks whose models these peers have layers for: QKeras no attention, HGQ2 no LSTM."""
 
 
 def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found]:
@@ -43,6 +43,10 @@ def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found
         from .own import search
 
         return search(task, peer, seconds)
+    if peer == "nsga2, rebuilt" and task.name in ATTENTION:
+        from .retraced import search as retraced
+
+        return retraced(task, seconds)
     name = {"autoqkeras": "autoqkeras", "hgq2": "hgq2"}.get(peer)
     python = environments.resolve() / name / "bin" / "python" if name else Path(sys.executable)
     if not python.exists():

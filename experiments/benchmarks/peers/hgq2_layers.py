@@ -26,10 +26,16 @@ def build(facts: dict[str, Any], arrays: dict[str, Any]) -> Any:
         QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM", b0=7, i0=1),
         QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP", f0=6, i0=3),
     ):
-        model = keras.models.clone_model(source, clone_function=_quantized)
+        called = {} if isinstance(source, keras.Sequential) else {"call_function": _called}
+        model = keras.models.clone_model(source, clone_function=_quantized, **called)
     for layer in source.layers:
         _load(layer, model.get_layer(layer.name))
     return model
+
+
+def _called(layer: Any, *inputs: Any, **options: Any) -> Any:
+    options.pop("mask", None)  # Keras's pooling takes one, HGQ2's doesn't
+    return layer(*inputs, **options)
 
 
 def _quantized(layer: Any) -> Any:

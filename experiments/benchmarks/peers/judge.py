@@ -51,7 +51,7 @@ class Judge:
         """Return the candidates of `candidates.json` and `candidates.npz`, in their order.
 
         A row has `seconds` and `trainings`, and either `types` (tensor -> width, integer bits with the sign's, signed)
-        with weights `NUMBER/NODE/ROLE`, or `ebops` with the outputs `NUMBER/val` and `NUMBER/test`.
+        with weights `NUMBER/NODE/ROLE`, or `ebops`. Where there are outputs, `NUMBER/val` and `NUMBER/test`, these are scored.
         """
         rows = json.loads((folder / "candidates.json").read_text())
         with np.load(folder / "candidates.npz", allow_pickle=False) as arrays:
@@ -64,18 +64,26 @@ class Judge:
             for i, row in enumerate(rows)
         ]
 
-    def _given(self, row: Mapping[str, Any], outputs: Mapping[str, Any]) -> Found:
-        bench = self.task.bench
+    def _told(self, outputs: Mapping[str, Any]) -> tuple[float, float]:
+        """Return the validation and the test score of outputs that a peer computed itself."""
+        data = self.task.bench.problem.data
         val, test = (
-            self.task.problem.ranking(getattr(bench.problem.data, f"y_{split}"), [outputs[split]])
+            self.task.problem.ranking(getattr(data, f"y_{split}"), [outputs[split]])
             for split in ("val", "test")
         )
+        return val, test
+
+    def _given(self, row: Mapping[str, Any], outputs: Mapping[str, Any]) -> Found:
+        val, test = self._told(outputs)
         return Found(row["seconds"], row["trainings"], val, test, row["ebops"], own=row.get("own"))
 
     def _typed(self, row: Mapping[str, Any], arrays: Mapping[str, Any]) -> Found:
         bench = self.task.bench
         weights: dict[str, dict[str, Any]] = {}
+        own = {key: arrays[key] for key in ("val", "test") if key in arrays}
         for key, value in arrays.items():
+            if key in own:
+                continue
             node, _, role = key.rpartition("/")
             weights.setdefault(node, {})[role] = value
         wanted = {
@@ -84,7 +92,12 @@ class Judge:
         types = self.types(wanted, weights)
         candidate = bench.space.candidate(bench.space.uniform(INPUT_BITS, "qat"))
         cost = bench.cost(candidate, types, weights)
-        val, test = (bench.score(bench.outputs(types, weights, split), split) for split in ("val", "test"))
+        if own:
+            val, test = self._told(own)
+        else:
+            val, test = (
+                bench.score(bench.outputs(types, weights, split), split) for split in ("val", "test")
+            )
         return Found(
             row["seconds"], row["trainings"], val, test, float(cost.ebops), float(cost.lut), row.get("own")
         )
