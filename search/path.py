@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 START = 6
 """Bits that the path begins with, as far as the ranges allow."""
-MOVES_AN_EPOCH, BATCHES_A_MOVE = 4, 14
+MOVES_AN_EPOCH, BATCHES_A_MOVE = 2, 14
 """Moves of the widths an epoch, and batches that are trained for each: with few, their slopes are noise."""
-PRICED = 4
+PRICED = 8
 """Moves after which what a bit of each dimension costs is estimated anew: all of them take as long as the training."""
 REACH = 3.0
 """Bits that a dimension could move beyond its share of the path: of the step's size."""
 FIRST = 0.25
 """Share of the epochs that look for the least cost, where single weights move."""
-SCORED = 400
+SCORED = 200
 """Candidates of a walk that are scored, at most: of a longer one every second, third, ... of its moves."""
 _DECAY = (0.8, 0.95)
 """Of Adam's two moments, shorter than usual: there are tens of moves, not thousands."""

@@ -42,9 +42,8 @@ def layer_energy(layer: LayerDescription) -> float:
             total += times * content.nonzero * (_multiply(operand, bits) + ADD * accum)
             if layer.reuse_factor > 1 and layer.strategy.startswith("resource"):
                 total += times * content.n * layer.type(name).width * SRAM_WORD_PJ / 64
-        if layer.op in GATES and layer.op != "simple_rnn":
-            gates = 3 * layer.sizes["n_state"] * layer.sizes["sequence"] * layer.size("directions")
-            total += gates * (_multiply(accum, accum) + ADD * accum)
+        cells = layer.positions * layer.size("directions") * layer.size("n_state", 0)
+        total += cells * sum(_multiply(*factors) + ADD * accum for factors in _gate_products(layer))
     elif layer.op in ("einsum", "hept_attention", "multiply"):
         total += layer.multiplications * (_multiply(data, layer.inputs[-1].width) + ADD * accum)
     elif layer.op in ("normalize", "layernorm"):
@@ -64,6 +63,20 @@ def _arrays(layer: LayerDescription, n_in: int) -> list[tuple[str, int, int]]:
     return arrays
 
 
+def _gate_products(layer: LayerDescription) -> list[tuple[int, int]]:
+    """Return the widths of the factors of the products of variables of each unit and step.
+
+    The C++ keeps what gates read from their tables in the accumulator's type, of which it then has only the table's bits.
+    """
+    table = layer.type("table", layer.type("accum")).width
+    state, accum = layer.result.width, layer.type("accum").width
+    own = {
+        "lstm": [(table, table), (table, state), (table, table)],
+        "gru": [(table, accum), (table, table), (table, state)],
+    }
+    return own.get(layer.op, [])
+
+
 def moons_energy(layer: LayerDescription, *, mac_pj: float = 3.7) -> float:
     """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40 nm)."""
     width = max(layer.inputs[0].width, layer.type("weight").width)
@@ -81,10 +94,8 @@ def layer_ebops(layer: LayerDescription) -> float:
         total = 0.0
         for name, rows, operand in _arrays(layer, n_in):
             total += times * float(layer.content(name, rows, n_out).bits * operand)
-        if layer.op in GATES and layer.op != "simple_rnn":
-            accum = layer.type("accum").width
-            total += 3.0 * layer.sizes["n_state"] * times * accum * accum
-        return total
+        units = times * layer.size("n_state", 0)
+        return total + float(units * sum(a * b for a, b in _gate_products(layer)))
     if layer.op in ("einsum", "multiply", "hept_attention"):
         return float(layer.multiplications * layer.inputs[0].width * layer.inputs[-1].width)
     if layer.op in ("normalize", "layernorm"):
