@@ -89,9 +89,29 @@ def test_the_judge_computes_what_the_qkeras_model_computes(task, tmp_path, monke
     expected = float((outputs.argmax(1) == task.problem.data.y_test[0]).mean())
     assert judged.test == expected
     assert 0 < judged.ebops < rebuilt.bit_operations(facts, chosen, model)
+
+    # a peer whose layers the bit-true model hasn't is scored by what it predicts, and costs what its types do
+    told = Candidates(tmp_path / "told", 1e9)
+    blind = {part: np.eye(3)[np.zeros(200, int)] for part in ("val", "test")}
+    told.add(1.0, rebuilt.weights_of(model, facts) | blind, types=rebuilt.types_of(facts, chosen))
+    told.write()
+    (own,) = Judge(task).scored(tmp_path / "told")
+    assert own.test == float((task.problem.data.y_test[0] == 0).mean())
+    assert (own.ebops, own.lut) == (judged.ebops, judged.lut)
     for module in ("rebuilt", "candidates"):
         sys.modules.pop(module, None)
     keras.backend.clear_session()
+
+
+def test_models_that_are_traced_anew_every_trial_are_judged_alike(task):
+    """What stands for rebuilt models where QKeras has no layers: each candidate trained, none sparse, within the time."""
+    from bitfront.experiments.benchmarks.peers.retraced import search
+
+    found = search(task, 6.0)
+    assert found
+    assert [one.trainings for one in found] == list(range(1, len(found) + 1))
+    assert all(0 < one.seconds <= 6.0 and one.ebops > 0 and one.lut > 0 for one in found)
+    assert len({one.ebops for one in found}) == len(found)
 
 
 def test_a_peer_is_given_no_test_labels(task):

@@ -35,8 +35,8 @@ def test_the_best_uniform_and_the_best_searched_are_the_smallest_within_half_a_p
     lines = tables.gallery_table({"one": RUN}).splitlines()[2:]
     assert lines == [
         "| one | 0.8900 | LUT | 800 [400..1,600], 6 bit qat, test 0.8860 "
-        "| 400 [200..800], trial 20 qat, test 0.8890 | 2.00 | 3.20 |",
-        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 | - |",
+        "| 400 [200..800], trial 20 qat, test 0.8890 | 2.00 | 2.00 | 3.20 |",
+        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 | 0.00 | - |",
     ]
     assert tables.summary({"one": RUN}).endswith("1 of 1 studies: one.")
     assert tables.summary({"one": RUN}, target=2.1).endswith("0 of 1 studies.")
@@ -44,8 +44,18 @@ def test_the_best_uniform_and_the_best_searched_are_the_smallest_within_half_a_p
 
 def test_a_study_where_nothing_is_good_enough_says_none():
     run = {**RUN, "float": {"val": 0.99, "test": 0.99}}
-    assert "| none | none | - | - |" in tables.gallery_table({"one": run})
+    assert "| none | none | - | - | - |" in tables.gallery_table({"one": run})
     assert tables.summary({"one": run}).endswith("0 of 0 studies.")
+
+
+def test_what_holds_on_validation_data_alone_is_told_apart():
+    """A candidate that is lost on the test data counts in one ratio and not in the other."""
+    lucky = {**row("search", "trial 22", 0.9, 100, 0), "test": 0.8}
+    run = {**RUN, "candidates": [*RUN["candidates"], lucky]}
+    line = tables.gallery_table({"one": run}).splitlines()[2]
+    assert line.endswith("trial 22 qat, test 0.8000 | 8.00 | 2.00 | 3.20 |")
+    assert tables.summary({"one": run}, target=3).endswith("on validation data: 1 of 1 studies: one.")
+    assert tables.summary({"one": run}, target=3, test_too=True).endswith("test data: 0 of 1 studies.")
 
 
 SCORES = [

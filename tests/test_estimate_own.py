@@ -183,3 +183,22 @@ def test_a_damaged_bundle_is_refused_in_one_sentence(tmp_path):
 
     with pytest.raises(UserError, match="export it again"):
         bundle_design(tmp_path)
+
+
+@pytest.mark.parametrize(("cell", "products"), [("LSTM", 2 * 7 * 7 + 7 * 5), ("GRU", 7 * 7 + 7 * 5)])
+def test_what_gates_multiply_has_the_bits_of_their_tables_and_of_the_state(cell, products):
+    """Beside the constants of both kernels; of a GRU, the reset gate's table with what it resets, a sum."""
+    units, steps, inputs = 3, 4, 2
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((steps, inputs)), getattr(keras.layers, cell)(units, name="cell")])
+    graph = lower(model)
+    wanted = uniform_types(graph, FixedPoint(5, 2))
+    types = {**wanted, "cell/table": FixedPoint(7, 1)}
+    design = describe(graph, types, graph.weights, name="one", **PLACE)
+    (layer,) = (one for one in design.layers if one.name == "cell")
+    content = {role: layer.weights[role].bits for role in ("weight", "recurrent_weight")}
+    constants = sum(content.values()) * 5
+    reset = 7 * types["cell/accum"].width if cell == "GRU" else 0
+
+    found = estimate(design)
+    assert found.ebops == steps * (constants + units * (products + reset))

@@ -216,6 +216,32 @@ def test_the_price_is_a_share_of_the_device_where_its_stock_is_an_objective(benc
     assert price({**figures, "ebops": 250.0}) == pytest.approx(price(figures) - math.log(2))
 
 
+def test_single_weights_move_only_where_their_bits_cost_something(bench, sparse, tmp_path):
+    """Not where the study searches no zeros, nor where a strategy gives all weights one multiplier."""
+    for names, counted in ((["accuracy", "ebops"], True), (["accuracy", "lut"], False)):
+        price = Price(bench, parse_objectives(names, bench.metric_record))
+        assert price.counts_bits("Latency")
+        assert price.counts_bits("distributed_arithmetic")
+        assert price.counts_bits("Resource") is counted
+
+    def kernels_of(bench, *names):
+        path = GradientPath(bench, parse_objectives(["accuracy", *names], bench.metric_record), 1)
+        widths = [d for d in bench.space.dimensions if d.kind == "width"]
+        return path._with_grains(dict(bench.space.uniform(START, "qat")), widths)
+
+    assert kernels_of(bench, "lut") == {}
+    assert kernels_of(sparse, "lut") == {f"{n}.weights": [f"{n}/weight"] for n in ("hidden", "out")}
+    file = small_study.write(tmp_path)
+    settings = ["space.sparsity=[0, 50]", "hls.strategy=Resource", "training.float_epochs=1"]
+    problem = load_problem(load_study(file, settings), file.parent)
+    train_float(problem)
+    shared = Workbench(problem)
+    assert kernels_of(shared, "lut") == {}
+    assert kernels_of(shared, "ebops") == kernels_of(sparse, "ebops")
+    path = GradientPath(shared, parse_objectives(["accuracy", "lut"], shared.metric_record), 2)
+    assert {one.params["sparsity"] for _, one in path.walked()} == {0}
+
+
 def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
     """A study that goes on reads them with their weights."""
     objectives = parse_objectives(bench.problem.config.objectives, bench.metric_record)

@@ -34,31 +34,36 @@ LOSS = 0.005
 def gallery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return Markdown: per study the float model, and the fewest LUTs and DSPs of uniform and of searched candidates.
 
-    Candidates are chosen by the validation metric, at most `LOSS` below the float model's; the test metric is shown. `most`
-    is the ratio to the fewest of the resource that the space has, whatever the metric then is.
+    Candidates are chosen by the validation metric, at most `LOSS` below the float model's; the test metric is shown. `both` is
+    the ratio among candidates, uniform and searched, whose test metric is within `LOSS` too. `most` is the ratio to the fewest
+    of the resource that the space has, whatever the metric then is.
     """
     lines = [
-        "| study | float | resource | best uniform | searched | ratio | most |",
-        "|---|---:|---|---|---|---:|---:|",
+        "| study | float | resource | best uniform | searched | ratio | both | most |",
+        "|---|---:|---|---|---|---:|---:|---:|",
     ]
     for name, run in found.items():
-        enough = (1 - LOSS) * run["float"]["val"]
         for key in ("lut", "dsp"):
-            best = {kind: _fewest(run["candidates"], kind, key, enough) for kind in ("uniform", "search")}
+            best, both = _best(run, key), _best(run, key, test_too=True)
             cells = [_cell(best[kind], key) for kind in ("uniform", "search")]
             head = f"| {name} | {run['float']['test']:.4f} |" if key == "lut" else "| | |"
-            lines.append(
-                f"{head} {key.upper()} | {' | '.join(cells)} | {_ratio(best, key)} | {_most(run, best, key)} |"
-            )
+            ratios = [_ratio(best, key), _ratio(both, key), _most(run, best, key)]
+            lines.append(f"{head} {key.upper()} | {' | '.join(cells)} | {' | '.join(ratios)} |")
     return "\n".join(lines)
 
 
-def _fewest(
-    rows: Sequence[Mapping[str, Any]], kind: str, key: str, enough: float
-) -> Mapping[str, Any] | None:
-    """Return the candidate with the fewest of a resource; of equals that with the fewest LUTs."""
-    within = [row for row in rows if row["kind"] == kind and row["val"] >= enough]
-    return min(within, key=lambda row: (row["costs"][key], row["costs"]["lut"]), default=None)
+def _best(run: Mapping[str, Any], key: str, *, test_too: bool = False) -> dict[str, Mapping[str, Any] | None]:
+    """Return, by kind, the candidate with the fewest of a resource at equal metric; of equals that with the fewest LUTs."""
+    splits = ("val", "test") if test_too else ("val",)
+    enough = [row for row in run["candidates"] if all(row[s] >= (1 - LOSS) * run["float"][s] for s in splits)]
+    return {
+        kind: min(
+            (row for row in enough if row["kind"] == kind),
+            key=lambda row: (row["costs"][key], row["costs"]["lut"]),
+            default=None,
+        )
+        for kind in ("uniform", "search")
+    }
 
 
 def _cell(row: Mapping[str, Any] | None, key: str) -> str:
@@ -84,16 +89,14 @@ def _most(run: Mapping[str, Any], best: Mapping[str, Mapping[str, Any] | None], 
     return f"{uniform['costs'][key] / least:.2f}" if uniform and least else "-"
 
 
-def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0) -> str:
+def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0, *, test_too: bool = False) -> str:
     """Return a sentence on how many studies reach `target` times fewer LUTs, or DSPs, than the best uniform."""
     reached, compared = [], 0
     for name, run in found.items():
-        enough = (1 - LOSS) * run["float"]["val"]
         gains = []
         for key in ("lut", "dsp"):
-            uniform, searched = (
-                _fewest(run["candidates"], kind, key, enough) for kind in ("uniform", "search")
-            )
+            best = _best(run, key, test_too=test_too)
+            uniform, searched = best["uniform"], best["search"]
             if uniform and searched:
                 above, below = uniform["costs"][key], searched["costs"][key]
                 gains.append(float("inf") if above > 0 == below else above / below if below else 1.0)
@@ -101,9 +104,8 @@ def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0) -> str:
             compared += 1
             reached += [name] if max(gains) >= target else []
     names = f": {', '.join(reached)}" if reached else ""
-    return (
-        f"{target:g} times fewer LUTs or DSPs at equal metric: {len(reached)} of {compared} studies{names}."
-    )
+    judged = "on validation and on test data" if test_too else "on validation data"
+    return f"{target:g} times fewer LUTs or DSPs at equal metric {judged}: {len(reached)} of {compared} studies{names}."
 
 
 def runs_table(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -181,10 +183,12 @@ def page(preset: str, out: Path) -> str:
         f"search a study, seed 1, preset {preset}. Uniform candidates (2 to 12 bits, PTQ and QAT) may take any strategy and "
         "reuse factor that the study searches; what is inside their layers (tables, statistics) has the widest type, as hls4ml's "
         "defaults have. Where the metric is an accuracy over some hundred samples, half a percent is two or "
-        "three of them: the test metric says how far the choice by validation carries. `most` is the ratio that the narrowest "
+        "three of them: the test metric says how far the choice by validation carries, and `both` is the ratio among candidates, "
+        "uniform and searched, that keep it there too. `most` is the ratio that the narrowest "
         "candidate of the space would have with the float weights, whatever its metric: only weights that training makes zero pass it.",
         gallery_table(found),
         summary(found),
+        summary(found, test_too=True),
         "What made them; seconds are wall-clock, whatever else ran on the machine, and a budget of them ends a search.",
         runs_table(found),
         _block([run["command"] for run in found.values()]),
