@@ -46,17 +46,46 @@ class Improvement:
             found[rest] = np.minimum(found[rest], finer.min())
         return found
 
+    def sequence(
+        self, first: int, mean: Array, deviation: Array, costs: Array, weight: Array, count: int
+    ) -> list[int]:
+        """Return `first` and others, at most `count` in all, each of which is expected to gain most after those before it.
+
+        Those are thought to have got the loss that is expected of them. `weight` multiplies gains.
+        """
+        found = [first]
+        points, volume = self._points(costs, MANY)
+        heights = self._heights(points)
+        reached = np.asarray((costs[:, None, :] <= points[None]).all(axis=2), np.bool_)
+        while len(found) < min(count, len(mean)):
+            latest = found[-1]
+            heights = np.where(reached[latest], np.minimum(heights, mean[latest]), heights)
+            gains = self._gains(heights, reached, mean, deviation) * volume * weight
+            gains[found] = -1.0
+            found.append(int(np.argmax(gains)))
+        return found
+
     def _expected(self, mean: Array, deviation: Array, costs: Array, power: int) -> Array:
-        dimensions = costs.shape[1]
+        points, volume = self._points(costs, power)
+        reached = np.asarray((costs[:, None, :] <= points[None]).all(axis=2), np.bool_)
+        return self._gains(self._heights(points), reached, mean, deviation) * volume
+
+    def _points(self, costs: Array, power: int) -> tuple[Array, float]:
+        """Return points of the cost space that costs and front reach into, and the volume that they fill."""
         low = np.minimum(costs.min(axis=0), self.front[:, 1:].min(axis=0, initial=1.0))
         low = np.minimum(low, 1.0 - 1e-9)
-        points = low + (1.0 - low) * _spread_points(dimensions, power)
+        return low + (1.0 - low) * _spread_points(costs.shape[1], power), float(np.prod(1.0 - low))
+
+    def _heights(self, points: Array) -> Array:
         within = (self.front[:, None, 1:] <= points[None]).all(axis=2)
-        heights = np.where(within, self.front[:, :1], 1.0).min(axis=0, initial=1.0)
+        found: Array = np.where(within, self.front[:, :1], 1.0).min(axis=0, initial=1.0)
+        return found
+
+    def _gains(self, heights: Array, reached: NDArray[np.bool_], mean: Array, deviation: Array) -> Array:
+        """Return the mean gain over all points, of each of which `reached` says which candidates (rows) reach it."""
         order = np.argsort(heights, kind="stable")
         levels, starts = np.unique(heights[order], return_index=True)
-        reached = (costs[:, None, :] <= points[order][None]).all(axis=2)
-        share = np.add.reduceat(reached, starts, axis=1) / len(points) * float(np.prod(1.0 - low))
+        share = np.add.reduceat(reached[:, order], starts, axis=1) / len(heights)
         return np.asarray((share * self._below(mean, deviation, levels)).sum(axis=1), np.float64)
 
     def _below(self, mean: Array, deviation: Array, levels: Array) -> Array:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bitfront.spaces import Params, Space
 
@@ -49,6 +50,8 @@ FEW = 0.3
 """Different values over candidates, below which a cost is one of few values."""
 RIDGE = 1e-3
 """Weight of the ridge that keeps the trend sound while few are known."""
+FAR = 1.0
+"""Of log2 of a limited resource: where no known candidate is nearer to its limit, nothing is modelled of it."""
 SLACK = 0.02
 """Of log2 of a limited resource: how far beyond its limit a candidate is still thought possible."""
 
@@ -106,6 +109,13 @@ class Surrogate:
         """
         if not self._encoding.dimensions:
             return [self._encoding.params(np.zeros(0, np.int64))]
+        # threads that wait for each other take longer over matrices of some hundred rows
+        with threadpool_limits(1, "blas"):
+            return self._propose(known, pending, rng, count)
+
+    def _propose(
+        self, known: Iterable[Evaluation], pending: Iterable[Params], rng: np.random.Generator, count: int
+    ) -> list[dict[str, int | str]]:
         trials = sorted(known, key=lambda e: e.number)
         for e in trials:
             if e.number not in self._rows:
@@ -152,15 +162,13 @@ class Surrogate:
         near = self._new(np.vstack([best, self._encoding.neighbours(best, NEARER, rng)]), tried)
         thought = predicted(near)
         # each that is chosen takes from the gains of the others: those that gain least now are never next
-        shortlist = np.argsort(-gains(thought))[: max(KEPT, 3 * count)]
-        near, thought = near[shortlist], (thought[0][shortlist], thought[1][shortlist], thought[2][shortlist])
-        found: list[int] = []
-        while len(found) < min(count, len(near)):
-            gained = gains(thought)
-            gained[found] = -1.0
-            found.append(chosen := int(np.argmax(gained)))
-            front = np.vstack([front, [thought[0][chosen], *thought[2][chosen, :objectives]]])
-        return [self._encoding.params(near[one]) for one in found]
+        promised = gains(thought)
+        shortlist = np.argsort(-promised)[: max(KEPT, 3 * count)]
+        mean, deviation, costs = (part[shortlist] for part in thought)
+        found = Improvement(front, self._most_loss).sequence(
+            0, mean, deviation, costs[:, :objectives], self._chance(costs), count
+        )
+        return [self._encoding.params(near[shortlist[one]]) for one in found]
 
     # -- what is known -----------------------------------------------------------------------------------------
 
@@ -216,7 +224,9 @@ class Surrogate:
         x = self._encoding.columns(np.array([row.position for row in told]))
         table = np.array([row.costs for row in told])
         found = {
-            f"cost {j}": self._process((f"cost {j}", fitted), first, x, y) for j, y in enumerate(table.T)
+            f"cost {j}": self._process((f"cost {j}", fitted), first, x, y)
+            for j, y in enumerate(table.T)
+            if self._matters(j, float(y.max()))
         }
         rounded = [row for row in known if not np.isnan(row.rounded)]
         first = sum(not np.isnan(row.rounded) for row in known[:fitted])
@@ -225,6 +235,11 @@ class Surrogate:
             losses = np.array([row.rounded for row in rounded])
             found["rounded"] = self._process(("rounded", fitted), first, x, losses)
         return found
+
+    def _matters(self, column: int, most: float) -> bool:
+        """Whether a cost is an objective, or a limit that the costliest candidate known comes near."""
+        limit = column - len(self._costs)
+        return limit < 0 or most > np.log2(1.0 + self._limits[limit].limit) - FAR
 
     def _process(self, key: tuple[str, int], first: int, x: Array, y: Array) -> Process:
         """Return a process of the latest rows, whose lengths are those of the first ones."""
@@ -279,8 +294,14 @@ class Surrogate:
         Such a latency is interpolated between its values: taken as expected, a cycle's fraction that no design can save
         would promise more than any real gain.
         """
-        processes = [models[f"cost {j}"] for j in range(len(self._costs) + len(self._limits))]
-        return np.column_stack([one.upper(x) if one.different < FEW else one.mean(x) for one in processes])
+        processes = [models.get(f"cost {j}") for j in range(len(self._costs) + len(self._limits))]
+
+        def of(process: Process | None) -> Array:
+            if process is None:
+                return np.full(len(x), -np.inf)
+            return process.upper(x) if process.different < FEW else process.mean(x)
+
+        return np.column_stack([of(one) for one in processes])
 
     def _chance(self, costs: Array) -> Array:
         """Return how likely each candidate meets the limits on resources, never quite 0, so that some are nearer."""

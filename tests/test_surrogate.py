@@ -13,7 +13,7 @@ from scipy.stats import norm
 from bitfront.search.encoding import Encoding
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import Box, dominated
-from bitfront.search.improvement import Improvement
+from bitfront.search.improvement import MANY, Improvement
 from bitfront.search.objectives import Metric, parse_constraints, parse_objectives
 from bitfront.search.regression import Process, fitted_lengths
 from bitfront.search.samplers import (
@@ -298,3 +298,41 @@ def test_a_process_finds_which_dimension_matters():
     assert np.abs(mean[:20] - values[:20]).max() < 0.02
     assert deviation[30:].min() > deviation[:20].max()
     assert np.allclose(process.mean(grid), mean)
+
+
+def test_those_that_are_chosen_together_are_chosen_one_after_the_other():
+    """Each as if those before it had got what is expected of them."""
+    rng = np.random.default_rng(3)
+    front = rng.uniform(0.2, 0.9, (6, 3))
+    mean, deviation = rng.uniform(0.1, 0.9, 30), rng.uniform(0.01, 0.2, 30)
+    costs, weight = rng.uniform(0, 1, (30, 2)), rng.uniform(0.5, 1, 30)
+    found = Improvement(front).sequence(4, mean, deviation, costs, weight, 6)
+
+    assert found[0] == 4
+    assert len(set(found)) == 6
+    for position in range(1, 6):
+        before = found[:position]
+        known = np.vstack([front, np.column_stack([mean, costs])[before]])
+        gains = Improvement(known)._expected(mean, deviation, costs, MANY) * weight
+        gains[before] = -1
+        assert gains[found[position]] == pytest.approx(gains.max(), rel=0.05)
+
+
+def test_a_limit_that_nothing_known_comes_near_takes_no_model():
+    """What is proposed is then the same as without it."""
+
+    def surrogate(limit):
+        limits = parse_constraints({"lut": limit}, METRIC) if limit else ()
+        return Surrogate(SPACE, OBJECTIVES, BOX, limits, 0.9)
+
+    far, near = surrogate(1e9), surrogate(1e6)
+    for most, matters in ((1e8, False), (6e8, True)):
+        assert far._matters(1, float(np.log2(most))) is matters
+    assert near._matters(1, float(np.log2(1e6)))
+    assert far._matters(0, 0.0)
+    trials = [measured(e.number, e.params, lut_limit=1e9) for e in begun(20)]
+    (one,), (other,) = (
+        s.propose(known, [], np.random.default_rng(1))
+        for s, known in ((far, trials), (surrogate(None), begun(20)))
+    )
+    assert one == other
