@@ -239,7 +239,7 @@ class Surrogate:
     def _matters(self, column: int, most: float) -> bool:
         """Whether a cost is an objective, or a limit that the costliest candidate known comes near."""
         limit = column - len(self._costs)
-        return limit < 0 or most > np.log2(1.0 + self._limits[limit].limit) - FAR
+        return limit < 0 or bool(most > np.log2(1.0 + self._limits[limit].limit) - FAR)
 
     def _process(self, key: tuple[str, int], first: int, x: Array, y: Array) -> Process:
         """Return a process of the latest rows, whose lengths are those of the first ones."""
