@@ -157,7 +157,8 @@ class StudyConfig(Section):
         description="epochs of one training along which the widths themselves move, by gradient, against a growing price "
         "of the objectives' resources. From the best of the candidates that it passes ways lead down by rounding alone, "
         "`scout` roundings in all; at most 32 enter as trials after the uniform and scouted ones, with the weights that they "
-        "had there. Where the space has sparsity, ever more weights become zero on the way. 0 does none",
+        "had there. Where the space has sparsity, single weights are rounded to steps of their own on the way, ever more of "
+        "them to zero, a quarter of the epochs looks how far down the network can go, and the rest goes no further. 0 does none",
         examples=[20],
     )
     seed: Integer = Field(
