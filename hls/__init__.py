@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .parts import Part, part
     from .project import HlsProject, Notice, convert
     from .sandbox import BuildError
+    from .shrink import Removable, Shrunk, removable, shrunk
     from .support import (
         REFUSED,
         REFUSED_STRATEGIES,
@@ -39,6 +40,8 @@ __all__ = [
     "LayerSupport",
     "Notice",
     "Part",
+    "Removable",
+    "Shrunk",
     "Trainer",
     "Types",
     "VariableFixedPoint",
@@ -50,7 +53,9 @@ __all__ = [
     "legal_reuse_factors",
     "part",
     "pruned",
+    "removable",
     "resolve",
+    "shrunk",
     "support_table",
     "to_keras",
     "to_qkeras",
@@ -66,6 +71,7 @@ _HOMES = {
     "parts": ("Part", "part"),
     "project": ("HlsProject", "Notice", "convert"),
     "sandbox": ("BuildError",),
+    "shrink": ("Removable", "Shrunk", "removable", "shrunk"),
     "support": (
         "REFUSED",
         "REFUSED_STRATEGIES",

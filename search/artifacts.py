@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitfront.hls import BitTrue, hls_config, to_keras, to_qkeras
+from bitfront.hls import BitTrue, hls_config, shrunk, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
 
 from .bundle.source import BundleSource
@@ -74,7 +74,8 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     study_dir = Path(study_dir)
     trial = reload_trial(study_dir, number)
     reference = Reference.read(study_dir)
-    config, graph, weights, types = trial.config, trial.graph, trial.weights, trial.types
+    config, left = trial.config, shrunk(trial.graph, trial.weights, trial.types)
+    graph, weights, types = left.graph, left.weights, left.types
     golden = golden_inputs(study_dir)
     plain = to_keras(graph, weights, types)
     return BundleSource(

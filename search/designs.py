@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bitfront.hls import DesignDescription, check_hardware, describe
+from bitfront.hls import DesignDescription, check_hardware, describe, shrunk
 from bitfront.hls.uniform import uniform_types
 from bitfront.spaces import FixedPoint, UserError, lower
 from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
@@ -129,10 +129,11 @@ def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, De
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
         graph, space = rebuild(config, model, types)
         candidate = space.candidate(evaluation.params)
+        left = shrunk(graph, store.weights(evaluation.number) or graph.weights, types)
         found[evaluation.number] = describe(
-            graph,
-            types,
-            store.weights(evaluation.number) or graph.weights,
+            left.graph,
+            left.types,
+            left.weights,
             name=f"{config.name} trial {evaluation.number}",
             part=config.device.part,
             clock_ns=config.device.clock_ns,

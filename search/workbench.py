@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, pruned, resolve
+from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, pruned, resolve, shrunk
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, Params, Space, UserError, Weights, lower
 from bitfront.spaces.space import Hardware
@@ -137,12 +137,13 @@ class Workbench:
         return self.cost(candidate, types, pruned(self.graph, self._float_weights, candidate.sparsity / 100))
 
     def cost(self, candidate: Candidate, types: Types, weights: Weights | None = None) -> Estimate:
-        """Estimate what a candidate costs on the study's device."""
+        """Estimate what a candidate costs on the study's device, without what its zeros leave without effect."""
         config = self.problem.config
+        left = shrunk(self.graph, weights or self._float_weights, types)
         design = describe(
-            self.graph,
-            types,
-            weights or self._float_weights,
+            left.graph,
+            left.types,
+            left.weights,
             name=candidate.digest,
             part=config.device.part,
             clock_ns=config.device.clock_ns,

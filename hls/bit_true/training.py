@@ -83,6 +83,25 @@ class Trainer:
             self.model.restore(pruned(self.model.graph, self.model.weights(), share))
         self._mask(every=not share)
 
+    def erase(self, kept: Weights) -> None:
+        """Make the weights zero where `kept` is, and keep them so in training; biases of one axis are left as they are."""
+        self._dense = False
+        by_id = {id(v): mask for v, mask in zip(self._kernels, self._masks, strict=True)}
+        for node, layer in self.model.layers.items():
+            for role, variable in layer.variables.items():
+                mask = by_id.get(id(variable))
+                if mask is not None and node in kept:
+                    mask.assign(mask * tf.constant(kept[node][role], tf.float32))
+                    variable.assign(variable * mask)
+
+    def loss(self, order: NDArray[np.integer]) -> float:
+        """Return the mean loss of the samples in `order`, as training computes it; nothing is trained."""
+        mode = self.model.mode
+        mode.exact, mode.training, mode.dtype = True, True, tf.float32
+        return float(
+            self.model.traced("loss", self._mean_loss, self._SIGNATURE[:1])(tf.constant(order, tf.int32))
+        )
+
     def hold(self, types: Mapping[str, FixedPoint]) -> None:
         """Keep zeros zero and every other weight a multiple of the last one of its bits under these types."""
         self._dense = False
@@ -135,6 +154,12 @@ class Trainer:
                 loss = self._batch_loss(order, step)
             self._apply(tape.gradient(loss, self.model.trainable))
             total += loss
+        return total / tf.cast(steps, tf.float32)
+
+    def _mean_loss(self, order: Any) -> Any:
+        total, steps = tf.constant(0.0), self._steps(order)
+        for step in tf.range(steps):
+            total += self._batch_loss(order, step)
         return total / tf.cast(steps, tf.float32)
 
     def _exploring(self, order: Any, learning_rate: Any) -> Any:
