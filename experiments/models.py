@@ -114,13 +114,15 @@ def fashion_mnist_cnn() -> Any:
     return keras.Sequential(layers, name="fashion_mnist_cnn")
 
 
-def top_tagging_transformer() -> Any:
+def top_tagging_transformer(norm: str = "LayerNormalization") -> Any:
     """Build a transformer tagger of one block: (20, 6), 8 features, one head of 4, feed-forward 16, sigmoid.
+
+    `norm` is the Keras layer after each sum; `BatchNormalization` costs a product with a constant.
 
     The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and gravitational
     waves with hls4ml; the sizes are ours.
     """
-    return _transformer("top_tagging_transformer", (20, 6), "constituents", "top")
+    return _transformer("top_tagging_transformer", (20, 6), "constituents", "top", norm=norm)
 
 
 def gw_transformer() -> Any:
@@ -138,7 +140,14 @@ def engine_anomaly_transformer() -> Any:
     return _transformer("engine_anomaly_transformer", (20, 25), "noise", "faulty")
 
 
-def _transformer(name: str, shape: tuple[int, int], source: str, target: str, classes: int = 1) -> Any:
+def _transformer(
+    name: str,
+    shape: tuple[int, int],
+    source: str,
+    target: str,
+    classes: int = 1,
+    norm: str = "LayerNormalization",
+) -> Any:
     """Build one block after an embedding, whose bias is the positional encoding: each step has its own."""
     import keras
 
@@ -147,10 +156,10 @@ def _transformer(name: str, shape: tuple[int, int], source: str, target: str, cl
     embedding = layers.EinsumDense("abc,cd->abd", (shape[0], 8), bias_axes="bd", name="embedding")(inputs)
     attended = layers.MultiHeadAttention(1, 4, name="attention")(embedding, embedding)
     x = layers.Add(name="attention_sum")([embedding, attended])
-    x = layers.LayerNormalization(name="attention_norm")(x)
+    x = getattr(layers, norm)(name="attention_norm")(x)
     hidden = layers.Dense(16, activation="relu", name="hidden")(x)
     x = layers.Add(name="dense_sum")([x, layers.Dense(8, name="dense")(hidden)])
-    x = layers.LayerNormalization(name="dense_norm")(x)
+    x = getattr(layers, norm)(name="dense_norm")(x)
     pooled = layers.GlobalAveragePooling1D(name="pool")(x)
     return keras.Model(inputs, _head(target, classes)(pooled), name=name)
 

@@ -155,6 +155,21 @@ def test_bit_operations_are_operand_widths_multiplied():
     assert estimate(design(one)).ebops == 3 * 16
 
 
+def test_a_batch_normalization_costs_a_product_with_a_constant_for_each_value():
+    """Ten values of two channels: constants of 3 and 1 bits, five times each."""
+    scale = WeightContent.of(np.array([5, 4]))
+    norm = LayerDescription(
+        name="n",
+        op="normalize",
+        inputs=(T,),
+        result=T,
+        sizes={"n_in": 10},
+        types={"weight": T},
+        weights={"weight": scale},
+    )
+    assert estimate(design(norm)).ebops == 5 * (3 + 1) * T.width
+
+
 def test_energy_of_one_product_is_the_published_curve():
     one = dense(n_in=1, n_out=1, weights={"weight": WeightContent.of(np.array([[0b1000000000000001]]))})
     # A 16-bit multiplication and a 16-bit addition at 45 nm after QTools' fit of Horowitz's table.

@@ -98,6 +98,9 @@ def layer_ebops(layer: LayerDescription) -> float:
         return total + float(units * sum(a * b for a, b in _gate_products(layer)))
     if layer.op in ("einsum", "multiply", "hept_attention"):
         return float(layer.multiplications * layer.inputs[0].width * layer.inputs[-1].width)
-    if layer.op in ("normalize", "layernorm"):
+    if layer.op == "normalize":  # a product with a constant for each value
+        scale = layer.content("weight", 1, layer.sizes["n_in"])
+        return layer.multiplications / scale.n * scale.bits * layer.inputs[0].width
+    if layer.op == "layernorm":
         return float(layer.multiplications * layer.inputs[0].width * layer.type("weight").width)
     return 0.0

@@ -56,6 +56,7 @@ def _quantized(layer: Any) -> Any:
         return hgq.QGRU(config["units"], name=name)
     stand_ins = {
         "LayerNormalization": hgq.QBatchNormalization,
+        "BatchNormalization": hgq.QBatchNormalization,
         "Add": hgq.QAdd,
         "GlobalAveragePooling1D": hgq.QGlobalAveragePooling1D,
     }
@@ -79,6 +80,12 @@ def _load(source: Any, built: Any) -> None:
     elif kind == "MultiHeadAttention":
         names = ("_query_dense", "_key_dense", "_value_dense", "_output_dense")
         pairs = [(getattr(source, part), getattr(built, part)) for part in names]
+    elif kind == "BatchNormalization":
+        for old, new in {"gamma": "bn_gamma", "beta": "bn_beta"}.items():
+            getattr(built, new).assign(getattr(source, old))
+        for weight in ("moving_mean", "moving_variance"):
+            getattr(built, weight).assign(getattr(source, weight))
+        return
     elif kind == "GRU":
         for weight in ("kernel", "recurrent_kernel", "bias"):
             getattr(built.cell, weight).assign(getattr(source.cell, weight))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +22,18 @@ PLAIN = ("jets_mlp", "digits_cnn")
 """Tasks of dense and convolutional layers in a row, which all peers' own layers can rebuild."""
 RECURRENT = ("top_tagging_gru", "top_tagging_lstm", "japanese_vowels_lstm")
 """Tasks with one recurrent layer before dense ones."""
-ATTENTION = ("top_tagging_transformer",)
+ATTENTION = ("top_tagging_transformer", "batchnorm_transformer")
 """Tasks with attention, which QKeras has no layer for."""
+VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "batchnorm_transformer": (
+        "top_tagging_transformer",
+        (
+            "model=model.py:build_batch_normalized",
+            "space.layers={attention: {tables: 6..12, softmax_inputs: 5..10}}",
+        ),
+    )
+}
+"""Tasks that are a ready study with other settings: a transformer whose layers HGQ2 has too, which layer normalization is not."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Task:
     def settings(self, *more: str) -> list[str]:
         """Return overrides of the study file: metric against EBOPs, no limits but the study's, nothing tracked."""
         fixed = [f"seed={self.seed}", f"output={self.folder}", "tracking.enabled=false", "cache=0"]
-        return [*fixed, "objectives=[metric,ebops]", *more]
+        return [*fixed, "objectives=[metric,ebops]", *self._study[1], *more]
 
     @cached_property
     def bench(self) -> Workbench:
@@ -64,7 +75,12 @@ class Task:
         """Where the ready study's files are."""
         from bitfront.experiments.gallery import ready_study
 
-        return ready_study(self.name).folder
+        return ready_study(self._study[0]).folder
+
+    @property
+    def _study(self) -> tuple[str, tuple[str, ...]]:
+        """The ready study's name, and settings that make it this task."""
+        return VARIANTS.get(self.name, (self.name, ()))
 
     @property
     def problem(self) -> Problem:
