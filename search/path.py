@@ -6,8 +6,8 @@ between the two is steered so that the cost falls evenly from that of the start.
 tables say, are narrowed beforehand by rounding.
 
 Where the space has sparsity, single weights move too: the same price gives each the step that it is worth (see `Grains`), and
-a kernel's width is what its finest steps ask for. How far down the network can go is then unknown, so that a first quarter
-of the path looks for it, and the rest goes no further.
+a kernel's width is what its finest steps ask for; parts of an attention go where they aren't worth it (see `Removal`). How far
+down the network can go is then unknown, so that a first quarter of the path looks for it, and the rest goes no further.
 
 After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
 whose widths are per weight and activation; here the types are those of the space.
@@ -18,12 +18,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import Types, pruned, zero_share
+from bitfront.hls import Types, pruned, removable, zero_share
 from bitfront.hls.weights import WeightContent
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
@@ -32,6 +33,7 @@ from .evaluation import Evaluation
 from .objectives import SIGNS, Objective
 from .price import Price
 from .record import resources_of
+from .removal import Removal
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -105,6 +107,7 @@ class GradientPath:
 
     def __post_init__(self) -> None:
         self._price = Price(self.bench, self.objectives)
+        self._kinds = [part for part in removable(self.bench.graph) if part.whole]
         self._lead = abs(self.bench.float_score - self.bench.blind_score()) or 1.0
 
     def walked(self) -> list[Scored]:
@@ -162,6 +165,7 @@ class GradientPath:
         costs: dict[str, float] = {}
         trainer.reset()
         bench.begin()
+        removal = Removal(bench) if self._grained else None
         self._moments.clear()
         for step in range(steps):
             order = order or np.array_split(rng.permutation(samples), moves)
@@ -197,6 +201,8 @@ class GradientPath:
             for d in (d for d in moved if d.name not in self._grained):
                 push = self._normalised(d.name, worth[d.name] + price * costs[d.name])
                 width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
+            if removal and step >= _WARM and step % PRICED == 0:
+                weights = removal.take(weights, partial(self._cost, dict(params)), price)
             if self._grained and step >= _WARM:
                 bits = {key: price * cost for key, cost in self._bit_costs.items()}
                 trainer.grains.move(bits, config.training.batch_size)
@@ -246,7 +252,8 @@ class GradientPath:
     def _costs_of_bits(self, params: Params, types: Types, weights: Weights) -> dict[str, float]:
         """Return what a bit of a single weight of each kernel costs, relative to the whole: in the mean of their last ones.
 
-        A kernel that has none left is absent.
+        Or its share in all that goes with the keys, values or heads of an attention, if that is more. A kernel that has
+        none left is absent.
         """
         candidate = self.bench.space.candidate(params)
 
@@ -254,17 +261,24 @@ class GradientPath:
             return self._price(resources_of(self.bench.cost(candidate, types, these)))
 
         whole = price(weights)
-        found = {}
+        found: dict[str, float] = {}
+        counts: dict[str, int] = {}
         for key in (key for keys in self._grained.values() for key in keys):
             node, role = key.rsplit("/", 1)
             step = types[key].step
             steps = np.round(types[key].quantize(np.asarray(weights[node][role])) / step).astype(np.int64)
             size = np.abs(steps)
             fewer = np.sign(steps) * (size - (size & -size))
-            bits = WeightContent.of(steps).bits - WeightContent.of(fewer).bits
+            counts[key] = WeightContent.of(steps).bits
+            bits = counts[key] - WeightContent.of(fewer).bits
             if bits:
                 without = {**weights[node], role: (fewer * step).astype(np.float32)}
                 found[key] = max(0.0, whole - price({**weights, node: without})) / bits
+        for part in self._kinds:
+            # products of variables go only once all of these are gone: by itself no bit would be worth it
+            saved = max(0.0, whole - price(part.erased(weights)))
+            share = saved / max(1, sum(counts.get(key, 0) for key in part.kernels))
+            found |= {key: max(found[key], share) for key in part.kernels if key in found}
         return found
 
     def _normalised(self, name: str, slope: float) -> float:
