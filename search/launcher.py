@@ -10,7 +10,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bitfront.spaces import UserError
 
@@ -18,18 +18,15 @@ from .cache import TrainingCache
 from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, hypervolume_history, last_gain, pareto
-from .gradient import FILE as GRADIENT_FILE
-from .gradient import gradient_seeds
 from .latency import record_latency
 from .ledger import Ledger
 from .locks import alone, locked
 from .objectives import Objective
-from .path import Passed
+from .opening import Opening
 from .progress import Progress
 from .promotion import Promotion
 from .resampling import rescore
 from .samplers import Proposals, chosen_sampler
-from .scouting import read_rounded, scouted
 from .storage import JOURNAL
 from .store import StudyStore
 from .surrogate import Surrogate
@@ -103,7 +100,6 @@ class _Launcher:
     trials: int | None
     wall: float | None
     evaluations: dict[int, Evaluation] = field(default_factory=dict)
-    seeds: list[Passed] = field(default_factory=list)
     interrupted: bool = False
     _streak: int = 0
     _spent: float = 0.0
@@ -120,11 +116,11 @@ class _Launcher:
                 bench.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
             reference = store.write_reference(bench)
             self.objectives, self.box = reference.objectives, reference.box
-            context = (bench, self.objectives, self.box, store.folder, self.progress.say)
-            proposed = scouted(*context)
-            self.seeds = gradient_seeds(*context) if (store.folder / GRADIENT_FILE).exists() else []
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
+        proposals = self._proposals()
+        learn = proposals.surrogate.learn if proposals else lambda rounded: None
+        self.opening = Opening(bench, self.objectives, self.box, store.folder, self.progress.say, learn)
         ledger = Ledger(
             config,
             store,
@@ -132,9 +128,8 @@ class _Launcher:
             self.objectives,
             self.evaluations.values(),
             self.progress.say,
-            proposed,
-            self._proposals(),
-            self._walked,
+            self.opening.stages(),
+            proposals,
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
@@ -158,13 +153,6 @@ class _Launcher:
             ledger.close()
         return self._close(bench, tracker)
 
-    def _walked(self) -> list[dict[str, Any]]:
-        """Return the candidates of the gradient path, which takes long: what costs little has been tried before it."""
-        self.seeds = gradient_seeds(
-            self.bench, self.objectives, self.box, self.store.folder, self.progress.say
-        )
-        return [dict(seed.params) for seed in self.seeds]
-
     def _proposals(self) -> Proposals | None:
         """Return what the `surrogate` sampler proposes from; None where another one samples."""
         if chosen_sampler(self.config.sampler, self.config.budget.trials) != "surrogate":
@@ -175,7 +163,6 @@ class _Launcher:
             self.box,
             self.bench.constraints,
             self.bench.float_score,
-            read_rounded(self.store.folder),
         )
         return Proposals(surrogate, lambda: self.evaluations.values())
 
@@ -228,16 +215,16 @@ class _Launcher:
         wall = self.wall if self.wall is not None else self.config.budget.wall
         if wall is not None and self._spent + time.monotonic() - self._began >= wall:
             return None
-        if self._stalled(ledger.openers):
+        if self._stalled(ledger):
             return None
         if self.config.sampler == "grid-uniform":
             trials = min(trials or ledger.uniform, ledger.uniform)
         return ledger.ask(trials)
 
-    def _stalled(self, openers: int) -> bool:
+    def _stalled(self, ledger: Ledger) -> bool:
         """Whether the search has gone on for the study's patience without a gain of hypervolume; says so, once."""
         patience = self.config.budget.patience
-        if patience is None or len(self._volumes) < openers + patience:
+        if patience is None or ledger.opening or len(self._volumes) < ledger.openers + patience:
             return False
         last = last_gain(self._volumes)
         waited = len(self._volumes) if last is None else [n for n, _ in self._volumes][::-1].index(last)
@@ -264,7 +251,7 @@ class _Launcher:
                 short_epochs=section.short_epochs,
             )
             job = replace(job, promotion=promotion)
-        seed = next((one for one in self.seeds if dict(one.params) == dict(job.params)), None)
+        seed = next((one for one in self.opening.seeds if dict(one.params) == dict(job.params)), None)
         if seed is not None:
             sparse = bool(seed.params.get("sparsity", 0))
             job = replace(job, start=Start("gradient", seed.weights, sparse, "sparsity" in seed.params))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import optuna
 from optuna.trial import Trial, TrialState, create_trial
 
-from bitfront.spaces import Space
+from bitfront.spaces import Params, Space
 
 from .evaluation import Evaluation, Kind
 from .execution import Job
@@ -39,6 +41,15 @@ _STARTUP = 10
 """Trials that a sampler waits for before it models, at least."""
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Candidates to try before the sampler's own, once those of the stages before have begun."""
+
+    candidates: Callable[[], Sequence[Params]]
+    """Gives them, always the same; may take long the first time, and is called once a launcher."""
+    kind: Kind = "search"
+
+
 class Ledger:
     """Asks Optuna for candidates and tells it of results.
 
@@ -52,9 +63,8 @@ class Ledger:
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
         say: takes sentences for the user.
-        proposed: candidates to try after the uniform baselines.
+        stages: what is tried before the sampler's own candidates; the uniform baselines where None.
         proposals: what the `surrogate` sampler, which is `auto` too, proposes from.
-        later: gives candidates to try after these; it may take long, and is asked once these have begun.
 
     Raises:
         UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
@@ -69,9 +79,8 @@ class Ledger:
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
         say: Callable[[str], None],
-        proposed: Sequence[Mapping[str, Any]] = (),
+        stages: Sequence[Stage] | None = None,
         proposals: Proposals | None = None,
-        later: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, store.folder
         self._url, self._say = config.storage, say
@@ -81,13 +90,11 @@ class Ledger:
         if not self.shared and (notice := repair_journal(store.folder / JOURNAL_FILE)):
             say(notice)
         uniform = baselines(space)
-        openers = [(params, "uniform") for params in uniform]
-        openers += [(dict(params), "search") for params in proposed]
         self.uniform = len(uniform)
-        """How many uniform candidates come first."""
-        self.openers = len(openers)
-        """How many candidates come before the sampler's, and before those that `later` gives once these have begun."""
-        self._later: Callable[[], Sequence[Mapping[str, Any]]] | None = later
+        """How many uniform candidates there are."""
+        self.openers = 0
+        """How many candidates come before the sampler's, as far as their stages have been entered."""
+        self._stages = deque([Stage(lambda: uniform, "uniform")] if stages is None else stages)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet(), alone(store.folder):
             self._study = optuna.create_study(
@@ -98,24 +105,24 @@ class Ledger:
                 sampler=seeded_sampler(
                     chosen_sampler(config.sampler, config.budget.trials),
                     config.seed,
-                    startup=max(_STARTUP, len(openers)),
+                    startup=lambda: max(_STARTUP, self.openers),
                     proposals=proposals,
                 ),
             )
-            self._restore({e.number: e for e in finished}, openers)
+            self._restore({e.number: e for e in finished})
 
-    def _restore(
-        self, finished: Mapping[int, Evaluation], openers: Sequence[tuple[Mapping[str, Any], str]]
-    ) -> None:
-        """Enqueue the first candidates that are missing, then put back trials that the storage lost."""
-        trials = self._study.get_trials(deepcopy=False)
-        begun = len(trials)
-        if all(t.state == TrialState.WAITING for t in trials):
-            for params, kind in openers[begun:]:
-                self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": kind})
-        known = max(begun, len(openers))
+    @property
+    def opening(self) -> bool:
+        """Whether there are stages that have not been entered."""
+        return bool(self._stages)
+
+    def _restore(self, finished: Mapping[int, Evaluation]) -> None:
+        """Enter the stages that have been, so that none of their candidates is missing, then put back trials that the storage lost."""
+        known = len(self._study.get_trials(deepcopy=False))
+        most = max(finished, default=-1) + 1
+        self.enter(max(known, most) - 1)
         kinds = distributions(self._space)
-        for number in range(known, max(finished, default=-1) + 1):
+        for number in range(max(known, self.openers), most):
             # as running: it is told from its files, or drawn again where there are none
             lost = finished.get(number)
             self._study.add_trial(
@@ -125,6 +132,18 @@ class Ledger:
                     distributions=kinds if lost else {},
                 )
             )
+
+    def enter(self, begun: int) -> None:
+        """Enqueue the candidates of the stages whose turn it is when so many trials have begun; the first one's always."""
+        while self._stages and max(0, begun) >= self.openers:
+            stage = self._stages[0]
+            candidates = stage.candidates()
+            # those that the study has already: all of them where it has gone on beyond
+            known = len(self._study.get_trials(deepcopy=False)) - self.openers
+            for params in candidates[known:]:
+                self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": stage.kind})
+            self._stages.popleft()
+            self.openers += len(candidates)
 
     def interrupted(self) -> list[Job]:
         """Take over the trials that a launcher which is gone left running; a half-drawn one is drawn to its end."""
@@ -164,17 +183,10 @@ class Ledger:
                 begun = sum(t.state != TrialState.WAITING for t in trials)
                 if most is not None and begun >= most:
                     return None
-                if self._later is not None and begun >= self.openers:
-                    self._add(self._later(), len(trials) - self.openers)
-                    self._later = None
+                self.enter(begun)
                 trial = self._study.ask()
                 self._hold(trial)
             return self._job(trial)
-
-    def _add(self, proposed: Sequence[Mapping[str, Any]], known: int) -> None:
-        """Enqueue the candidates after the first `known`, which the study has (all where it went on beyond them)."""
-        for params in proposed[known:]:
-            self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": "search"})
 
     def _job(self, trial: optuna.Trial) -> Job:
         params = suggest(trial, self._space)

@@ -93,11 +93,11 @@ def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.s
 
 
 def seeded_sampler(
-    name: str, seed: int, *, startup: int, proposals: Proposals | None = None
+    name: str, seed: int, *, startup: Callable[[], int] = lambda: 0, proposals: Proposals | None = None
 ) -> optuna.samplers.BaseSampler:
     """Return a sampler whose every draw depends on the trial's number and the trials before it alone.
 
-    `surrogate` needs the `proposals`. So a trial that was cut off while it was drawn is drawn again as it was, the sequence goes on after an
+    `startup` gives what `make_sampler` wants, at each draw; `surrogate` needs the `proposals`. So a trial that was cut off while it was drawn is drawn again as it was, the sequence goes on after an
     interruption, and two launchers that share a study never draw alike.
 
     Raises:
@@ -109,7 +109,7 @@ def seeded_sampler(
     if name == "surrogate":
         assert proposals is not None
         return _by_surrogate(proposals, seed)
-    make_sampler(name, seed, 0, startup=startup)  # refuses now what it would refuse later
+    make_sampler(name, seed, 0, startup=0)  # refuses now what it would refuse later
 
     class Seeded(BaseSampler):
         def __init__(self) -> None:
@@ -117,7 +117,7 @@ def seeded_sampler(
 
         def _of(self, trial: FrozenTrial) -> BaseSampler:
             if self._latest is None or self._latest[0] != trial.number:
-                self._latest = trial.number, make_sampler(name, seed, trial.number, startup=startup)
+                self._latest = trial.number, make_sampler(name, seed, trial.number, startup=startup())
             return self._latest[1]
 
         def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
@@ -142,7 +142,7 @@ def seeded_sampler(
         ) -> Any:
             # by the parameter's name too: those that were drawn before a cut need not be drawn again
             own = seed ^ zlib.crc32(param_name.encode())
-            sampler = make_sampler(name, own, trial.number, startup=startup)
+            sampler = make_sampler(name, own, trial.number, startup=startup())
             return sampler.sample_independent(study, trial, param_name, param_distribution)
 
         def after_trial(
@@ -203,7 +203,7 @@ def _by_surrogate(proposals: Proposals, seed: int) -> optuna.samplers.BaseSample
             param_distribution: BaseDistribution,
         ) -> Any:
             # of a trial of which a cut left some parameters
-            rest = seeded_sampler("random", seed, startup=0)
+            rest = seeded_sampler("random", seed)
             return rest.sample_independent(study, trial, param_name, param_distribution)
 
     return Proposing()

@@ -1,7 +1,8 @@
 """Where a search should begin: many candidates are rounded without training, the best of them enter as trials.
 
 A candidate without training costs milliseconds here, one with training seconds. What rounding alone says is no verdict
-on a trained candidate, so the chosen ones are proposed, not believed: they enter as ordinary trials.
+on a trained candidate, so the chosen ones are proposed, not believed: they enter as ordinary trials. Those that dominate
+most enter as they were rounded too, at once, so that a search has something to show before anything is trained.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bitfront.hls.types import mantissa_bits
 from bitfront.spaces import Params, UserError
 
 from .descent import Descent
@@ -27,12 +29,44 @@ if TYPE_CHECKING:
     from .workbench import Workbench
 
 FILE = "scouted.json"
+DESCENT_FILE = "descended.json"
+"""What was rounded on the way down, from which the rest of scouting goes on."""
 ROUNDED_FILE = "rounded.json"
 """All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
 KEPT = 12
-"""Candidates that enter the search, at most."""
+"""Candidates that enter the search to be trained, at most; half of them before NSGA-II goes on from the way down."""
+AS_ROUNDED = 4
+"""Candidates that enter as they were rounded, at most, of the way down and of the whole: these have nearly all that the
+front of the roundings dominates."""
+
+
+def scouts(bench: Workbench) -> bool:
+    """Whether a study scouts: not where it says so, nor where its space has no `ptq`."""
+    config = bench.problem.config
+    return bool(config.scout) and "ptq" in config.space.method
+
+
+def descended(
+    bench: Workbench,
+    objectives: Sequence[Objective],
+    box: Box,
+    study_dir: Path,
+    say: Callable[[str], None],
+) -> list[Params]:
+    """Return what the way down proposes for a study; walked once, then read from its folder.
+
+    First come the candidates that dominate most as they were rounded, then as they are to be trained where the space has
+    `qat`. There are none where nothing is scouted.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    if not scouts(bench):
+        return []
+    found = best(bench, _descended(bench, objectives, study_dir, say), objectives, box)
+    return [*(e.params for e in found[:AS_ROUNDED]), *_to_train(bench, found[: KEPT // 2])]
 
 
 def scouted(
@@ -42,40 +76,78 @@ def scouted(
     study_dir: Path,
     say: Callable[[str], None],
 ) -> list[Params]:
-    """Return the candidates that scouting proposes for a study; found once, then read from its folder.
-
-    They are to be trained where the space has `qat`. Nothing is scouted where the study says so, or where its space
-    has no `ptq`.
+    """Return what scouting as a whole proposes for a study, in that order, without what `descended` gives; found once.
 
     Raises:
-        UserError: when the file can't be read.
+        UserError: when a file can't be read.
     """
-    config = bench.problem.config
     path = study_dir / FILE
-    if not config.scout or "ptq" not in config.space.method:
+    if not scouts(bench):
         return []
     if path.exists():
         try:
             return [dict(params) for params in json.loads(path.read_text())]
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
-    say(f"Scouting: {config.scout} candidates are rounded without training")
-    evaluations = rounded(bench, objectives, box, config.scout)
-    found = best(bench, evaluations, objectives, box)
+    before = descended(bench, objectives, box, study_dir, say)
+    way = _descended(bench, objectives, study_dir, say)
+    evaluations = further(bench, objectives, box, way, bench.problem.config.scout)
     pairs = zip_longest(evaluations, sparse(bench, evaluations))  # the sampler looks at the latest
-    kept = [e for pair in pairs for e in pair if e is not None]
-    slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in kept]
-    write_atomic(study_dir / ROUNDED_FILE, json.dumps(slim) + "\n")
-    method = "qat" if "qat" in config.space.method else "ptq"
-    zeros = bench.space.sparsities
-    proposed: list[Params] = []
-    for number, e in enumerate(found):
-        params = dict(e.params)
-        for name, value in (("method", method), ("sparsity", zeros[number % len(zeros)])):
-            params |= {name: value} if name in params else {}
-        proposed.append(params)
-    write_atomic(path, json.dumps(proposed) + "\n")
+    _write(study_dir / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
+    found = best(bench, evaluations, objectives, box)
+    as_rounded = found[:AS_ROUNDED] if _trains(bench) else found
+    proposed: list[Params] = [e.params for e in as_rounded if e.params not in before]
+    if _trains(bench):
+        known = [_key(params) for params in before if params.get("method") != "ptq"]
+        new = [e for e in found if _key(e.params) not in known]
+        proposed += _to_train(bench, new[: KEPT - len(known)], len(known))
+    write_atomic(path, json.dumps([dict(one) for one in proposed]) + "\n")
     return proposed
+
+
+def _trains(bench: Workbench) -> bool:
+    return "qat" in bench.problem.config.space.method
+
+
+def _to_train(bench: Workbench, found: Sequence[Evaluation], first: int = 0) -> list[Params]:
+    """Return candidates as they are to be trained, in turn with every sparsity; none where the space has no `qat`.
+
+    `first` is how many there were before.
+    """
+    if not _trains(bench):
+        return []
+    zeros = bench.space.sparsities
+    trained: list[Params] = []
+    for number, e in enumerate(found, first):
+        params = dict(e.params)
+        for name, value in (("method", "qat"), ("sparsity", zeros[number % len(zeros)])):
+            params |= {name: value} if name in params else {}
+        trained.append(params)
+    return trained
+
+
+def _descended(
+    bench: Workbench, objectives: Sequence[Objective], study_dir: Path, say: Callable[[str], None]
+) -> list[Evaluation]:
+    path, count = study_dir / DESCENT_FILE, bench.problem.config.scout
+    if not path.exists():
+        say(f"Scouting: {count} candidates are rounded without training")
+        _write(path, way_down(bench, objectives, count // 2))
+    return _read(path)
+
+
+def _write(path: Path, evaluations: Sequence[Evaluation]) -> None:
+    slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in evaluations]
+    write_atomic(path, json.dumps(slim) + "\n")
+
+
+def _read(path: Path) -> list[Evaluation]:
+    try:
+        return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise UserError(
+            f"{path} can't be read ({error}): delete it and {FILE}, and both are made again."
+        ) from error
 
 
 def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
@@ -115,14 +187,7 @@ def read_rounded(study_dir: Path) -> list[Evaluation]:
         UserError: when the file can't be read.
     """
     path = study_dir / ROUNDED_FILE
-    if not path.exists():
-        return []
-    try:
-        return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
-    except (OSError, ValueError, TypeError, UserError) as error:
-        raise UserError(
-            f"{path} can't be read ({error}): delete it and {FILE}, and both are made again."
-        ) from error
+    return _read(path) if path.exists() else []
 
 
 def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
@@ -152,16 +217,50 @@ def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: 
     Up to half of them are on the way down from a wide uniform candidate, one width at a time (`Descent`); NSGA-II goes
     on from the front of these.
     """
+    return further(bench, objectives, box, way_down(bench, objectives, count // 2), count)
+
+
+def openers(bench: Workbench) -> list[Params]:
+    """Return the uniform candidates that scouting begins with: those that are computed in float32, if any are.
+
+    To trace the model in float64 too takes as long as a hundred roundings of a recurrent one.
+    """
+    uniform: list[Params] = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "ptq"]
+    return [p for p in uniform if _in_float32(bench, p)] or uniform
+
+
+def _in_float32(bench: Workbench, params: Params) -> bool:
+    from bitfront.hls.bit_true.model import FLOAT32_MANTISSA
+
+    types = bench.types(bench.space.candidate(params))
+    return mantissa_bits(bench.graph, types) <= FLOAT32_MANTISSA
+
+
+def way_down(bench: Workbench, objectives: Sequence[Objective], most: int) -> list[Evaluation]:
+    """Return the uniform candidates that scouting begins with, and at most so many on the way down from one of them."""
+    uniform = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(openers(bench))]
+    way = Descent(bench, objectives).from_uniform(uniform, _untrained(bench), most)
+    return uniform + [replace(e, number=number) for number, e in enumerate(way, len(uniform))]
+
+
+def _untrained(bench: Workbench) -> Params:
+    return {d.name: _UNTRAINED[d.kind] for d in bench.space.dimensions if d.kind in _UNTRAINED}
+
+
+def further(
+    bench: Workbench,
+    objectives: Sequence[Objective],
+    box: Box,
+    evaluations: Sequence[Evaluation],
+    count: int,
+) -> list[Evaluation]:
+    """Go on from rounded candidates by NSGA-II until `count` are rounded, beyond those of the front that it begins with."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = tuple(d for d in bench.space.dimensions if d.kind not in _UNTRAINED)
-    space = replace(bench.space, dimensions=kept)
-    method = {d.name: _UNTRAINED[d.kind] for d in bench.space.dimensions if d not in kept}
-    uniform = [{**params, **method} for params in baselines(space)]
-    evaluations = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(uniform)]
-    way = Descent(bench, objectives).from_uniform(evaluations, method, count // 2)
-    evaluations += [replace(e, number=len(uniform) + number) for number, e in enumerate(way)]
+    space, method = replace(bench.space, dimensions=kept), _untrained(bench)
+    evaluations = list(evaluations)
     known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
     before = {_key(e.params): e for e in evaluations}
     with warnings.catch_warnings():

@@ -98,7 +98,12 @@ class Surrogate:
         self._limits = [c for c in self.constraints if not c.after_scoring]
         bounds = [c.threshold(self.float_score) for c in self.constraints if c.after_scoring]
         self._most_loss = min((self._loss(bound) for bound in bounds), default=np.inf)
-        self._archive = [self._row(e) for e in self.rounded]
+        self.learn(self.rounded)
+
+    def learn(self, rounded: Sequence[Evaluation]) -> None:
+        """Take up what scouting rounded, in place of what was known of it; before the first proposal."""
+        self.rounded = rounded
+        self._archive = [self._row(e) for e in rounded]
 
     def propose(
         self, known: Iterable[Evaluation], pending: Iterable[Params], rng: np.random.Generator, count: int = 1

@@ -13,8 +13,9 @@ from bitfront.search import StudyConfig
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.execution import Job
 from bitfront.search.journal import repair_journal
-from bitfront.search.ledger import Ledger
+from bitfront.search.ledger import Ledger, Stage
 from bitfront.search.objectives import Metric, parse_objectives
+from bitfront.search.samplers import baselines
 from bitfront.search.store import StudyStore
 from bitfront.spaces import Space, UserError
 from bitfront.spaces.space import Dimension
@@ -30,14 +31,15 @@ SPACE = Space(
 OBJECTIVES = parse_objectives(("metric", "lut"), Metric("accuracy", "maximize", 1.0))
 
 
-def open_ledger(folder: Path, *, finished=(), sampler: str = "tpe", said: list[str] | None = None) -> Ledger:
+def open_ledger(
+    folder: Path, *, finished=(), sampler: str = "tpe", said: list[str] | None = None, stages=None
+) -> Ledger:
     config = StudyConfig(
         model="m.py:f", data="d.py:f", task="binary", objectives=("metric", "lut"), sampler=sampler
     )
     folder.mkdir(exist_ok=True)
-    return Ledger(
-        config, StudyStore(folder), SPACE, OBJECTIVES, finished, (said if said is not None else []).append
-    )
+    say = (said if said is not None else []).append
+    return Ledger(config, StudyStore(folder), SPACE, OBJECTIVES, finished, say, stages)
 
 
 def evaluated(job: Job) -> Evaluation:
@@ -169,3 +171,82 @@ def test_records_are_json_lines(undisturbed):
     _, _, folder = undisturbed
     for line in (folder / "journal.log").read_text().splitlines():
         assert isinstance(json.loads(line), dict)
+
+
+def staged(asked: list[str]) -> list[Stage]:
+    """Return three stages, one of them empty, that note when they are asked for their candidates."""
+    uniform = baselines(SPACE)
+    widths = [[uniform[0] | {"w0": w, "w1": 5} for w in range(3, 7)], [], [uniform[1] | {"w2": 4}]]
+
+    def stage(name: str, found) -> Stage:
+        return Stage(lambda: (asked.append(name), found)[1], "uniform" if name == "0" else "search")
+
+    return [stage(str(i), found) for i, found in enumerate([uniform[:3], *widths])]
+
+
+def test_a_stage_is_asked_for_its_candidates_once_those_before_it_have_begun(tmp_path):
+    """One after the other, an empty one among them; then the sampler's own follow."""
+    asked: list[str] = []
+    ledger = open_ledger(tmp_path, stages=staged(asked))
+    seen = []
+    for _ in range(10):
+        job = ledger.ask(None)
+        seen.append(("".join(asked), ledger.opening, job.kind))
+        ledger.tell(evaluated(job))
+
+    first, second = [("0", True, "uniform")] * 3, [("01", True, "search")] * 4
+    assert seen == first + second + [("0123", False, "search")] * 3
+    assert ledger.openers == 8
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4, 7, 8, 9])
+def test_stages_go_on_where_a_study_was_cut(tmp_path, cut):
+    """What was entered is entered again, what was enqueued is not enqueued twice, and what follows is the same."""
+    whole = go(open_ledger(tmp_path / "whole", stages=staged([])), 12)
+    ledger = open_ledger(tmp_path / "cut", stages=staged([]))
+    before = go(ledger, cut - 1)
+    ledger.ask(None)  # and the launcher is gone
+    asked: list[str] = []
+    again = open_ledger(tmp_path / "cut", stages=staged(asked))
+
+    assert "".join(asked) == {1: "0", 3: "0", 4: "01", 7: "01"}.get(cut, "0123")
+    assert before + go(again, 12) == whole
+
+
+@pytest.mark.parametrize("lost", [2, 5, 7])
+def test_candidates_of_a_stage_come_back_without_a_journal(tmp_path, lost):
+    """Also the one whose files are not there."""
+    whole = go(open_ledger(tmp_path / "whole", stages=staged([])), 10)
+    jobs = [Job(n, params, SPACE.candidate(params)) for n, params in whole]
+    finished = {job.number: evaluated(job) for job in jobs if job.number != lost}
+    ledger = open_ledger(tmp_path / "lost", finished=finished.values(), stages=staged([]))
+
+    assert dict(go(ledger, 10)) == dict(whole)
+
+
+def test_two_launchers_enter_each_stage_together_and_try_no_candidate_twice(tmp_path):
+    """With a database; the one that comes later enqueues nothing that is there."""
+    database = f"sqlite:///{tmp_path / 'optuna.db'}"
+    config = StudyConfig(
+        model="m.py:f", data="d.py:f", task="binary", objectives=("metric", "lut"), storage=database
+    )
+    store = StudyStore(tmp_path / "study")
+    store.folder.mkdir()
+    one, other = (
+        Ledger(
+            config.model_copy(update={"sampler": "random"}), store, SPACE, OBJECTIVES, (), print, staged([])
+        )
+        for _ in range(2)
+    )
+    seen = []
+    for turn in range(10):
+        ledger = (one, other)[turn % 2]
+        job = ledger.ask(None)
+        seen.append((job.number, dict(job.params)))
+        ledger.tell(evaluated(job))
+    one.close()
+    other.close()
+
+    stages = [params for stage in staged([]) for params in stage.candidates()]
+    assert [params for _, params in seen[:8]] == stages
+    assert [number for number, _ in seen] == list(range(10))

@@ -16,7 +16,17 @@ from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume, last_gain, losses, pareto
 from bitfront.search.objectives import parse_objectives
 from bitfront.search.samplers import baselines
-from bitfront.search.scouting import FILE, KEPT, scout, scouted
+from bitfront.search.scouting import (
+    AS_ROUNDED,
+    DESCENT_FILE,
+    FILE,
+    KEPT,
+    descended,
+    openers,
+    scout,
+    scouted,
+    way_down,
+)
 from bitfront.spaces import UserError
 
 
@@ -114,27 +124,74 @@ def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervol
 def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path):
     """A study that goes on reads what it found; a damaged file is named."""
     box, said = bench.box(objectives), []
-    found = scouted(bench, objectives, box, tmp_path, said.append)
-    again = scouted(bench, objectives, box, tmp_path, said.append)
+    context = (bench, objectives, box, tmp_path, said.append)
+    shown, found = descended(*context), scouted(*context)
+    again = descended(*context), scouted(*context)
 
-    assert found == again == json.loads((tmp_path / FILE).read_text())
-    assert {params["method"] for params in found} == {"qat"}
+    assert again == (shown, found)
+    assert found == json.loads((tmp_path / FILE).read_text())
+    for proposed in (shown, found):
+        methods = [params["method"] for params in proposed]
+        assert methods == sorted(methods)  # ptq first
+        assert methods.count("ptq") <= AS_ROUNDED
+    trained = [params for params in shown + found if params["method"] == "qat"]
+    assert 0 < len(trained) <= KEPT
+    assert not [params for params in found if params in shown]
     assert len(said) == 1
-    (tmp_path / FILE).write_text("[")
-    with pytest.raises(UserError, match=FILE):
-        scouted(bench, objectives, box, tmp_path, said.append)
+    for name in (FILE, DESCENT_FILE):
+        (tmp_path / name).write_text("[")
+        with pytest.raises(UserError, match=name):
+            (scouted if name == FILE else descended)(*context)
 
 
-def test_scouted_candidates_follow_the_uniform_ones(tmp_path):
-    """They are ordinary trials, before the sampler's own."""
+def test_scouting_that_was_cut_off_on_its_way_down_goes_on_from_there(bench, objectives, tmp_path):
+    """What it proposes is what it would have proposed."""
+    box = bench.box(objectives)
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "whole").mkdir()
+    descended(bench, objectives, box, tmp_path / "cut", print)
+    bench.evaluate(0, bench.space.uniform(4, "qat"))
+    went_on = scouted(bench, objectives, box, tmp_path / "cut", print)
+
+    assert went_on == scouted(bench, objectives, box, tmp_path / "whole", print)
+
+
+def test_what_float32_cannot_hold_is_left_for_after_scouting(tmp_path):
+    """So that nothing is traced in float64 before the first candidates are there; where all are so wide, none is left."""
+    settings = ["space={weights: 2..16, activations: 2..16, input: 16, method: [ptq, qat]}"]
     file = small_study.write(tmp_path)
-    first = small_study.run(file, "scout=150", "training.float_epochs=8", trials=16)
-    kinds = [first[n].kind for n in sorted(first)]
-    proposed = json.loads((tmp_path / "studies" / "small" / FILE).read_text())
-    uniform = kinds.count("uniform")
+    wide = Workbench(load_problem(load_study(file, settings), tmp_path))
+    first = openers(wide)
+    left = [p for p in baselines(wide.space) if p["method"] == "ptq" and p not in first]
+    way_down(wide, parse_objectives(["accuracy", "lut"], wide.metric_record), 10)
 
-    assert kinds == ["uniform"] * uniform + ["search"] * (16 - uniform)
-    assert [dict(first[uniform + i].params) for i in range(2)] == proposed[:2]
+    assert "predict_float64" not in wide.twin.traces
+    assert min(wide.space.candidate(p).widths["hidden/weight"] for p in left) > 0
+    assert max(p["hidden.weights"] for p in first) < min(p["hidden.weights"] for p in left)
+    settings = ["space={weights: 15..16, activations: 15..16, input: 16, method: [ptq, qat]}"]
+    widest = Workbench(load_problem(load_study(file, settings), tmp_path))
+    assert len(openers(widest)) == len(baselines(widest.space)) / 2
+
+
+def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
+    """Uniform candidates, then the best of the way down, these trained, what more scouting finds, the other uniform ones last."""
+    file = small_study.write(tmp_path)
+    found = small_study.run(file, "scout=150", "training.float_epochs=60", trials=44)
+    proposed = json.loads((tmp_path / "studies" / "small" / FILE).read_text())
+    trials = [found[n] for n in sorted(found)]
+    kinds = [(e.kind, e.params["method"]) for e in trials]
+    rounded, trained = ("search", "ptq"), ("search", "qat")
+    uniform = kinds.count(("uniform", "ptq"))
+    last = kinds.index(("uniform", "qat"))
+    way = kinds[uniform : last - len(proposed)]
+
+    assert kinds[:uniform] == [("uniform", "ptq")] * uniform
+    assert way == [rounded] * way.count(rounded) + [trained] * way.count(trained)
+    assert 0 < way.count(rounded) <= AS_ROUNDED
+    assert 0 < way.count(trained) <= KEPT // 2
+    assert [dict(e.params) for e in trials[last - len(proposed) : last]] == proposed
+    assert kinds[last : last + uniform] == [("uniform", "qat")] * uniform
+    assert {kind for kind, _ in kinds[last + uniform :]} == {"search"}
 
 
 def test_a_search_without_gain_ends_before_its_budget(tmp_path):

@@ -198,7 +198,7 @@ def test_what_optuna_is_told_repeats_from_the_seed_and_the_trials_before():
     def search(count, again=()):
         trials = list(again)
         surrogate = Surrogate(SPACE, OBJECTIVES, BOX)
-        sampler = seeded_sampler("surrogate", 3, startup=0, proposals=Proposals(surrogate, lambda: trials))
+        sampler = seeded_sampler("surrogate", 3, proposals=Proposals(surrogate, lambda: trials))
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for e in again:
             study.enqueue_trial(as_optuna(SPACE, e.params))

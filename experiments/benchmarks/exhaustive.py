@@ -186,7 +186,7 @@ def trainings(bench: Workbench, known: Truth, name: str, seed: int, start: Openi
         warnings.simplefilter("ignore")
         startup = max(10, len(start.params))
         sampler = seeded_sampler(
-            name, seed, startup=startup, proposals=Proposals(surrogate, lambda: evaluations)
+            name, seed, startup=lambda: startup, proposals=Proposals(surrogate, lambda: evaluations)
         )
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for params in start.params:
@@ -241,11 +241,10 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
-    from bitfront.search.gradient import gradient_seeds
     from bitfront.search.ledger import Ledger
 
     study = ready_study(name)
-    spent = {"ask": 0.0, "tell": 0.0, "path": 0.0}
+    spent = {"ask": 0.0, "tell": 0.0, "stages": 0.0}
 
     def timed(what: str, method: Any) -> Any:
         def call(*args: Any) -> Any:
@@ -260,19 +259,19 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     with (
         patch.object(Ledger, "ask", timed("ask", Ledger.ask)),
         patch.object(Ledger, "tell", timed("tell", Ledger.tell)),
-        # a training, for whose candidates the ledger asks
-        patch("bitfront.search.launcher.gradient_seeds", timed("path", gradient_seeds)),
+        # roundings and a training, for whose candidates the ledger asks
+        patch.object(Ledger, "enter", timed("stages", Ledger.enter)),
     ):
         asked = [f"output={out}", "cache=0", f"sampler={sampler}", "tracking.enabled=false"]
         config = load_study(study.file, asked)
         began = time.process_time()
         run_study(config, study.folder, trials=trials, wall=1e6, fresh=True)
         whole = time.process_time() - began
-    asking = spent["ask"] - spent["path"]
+    asking = spent["ask"] - spent["stages"]
     share = (asking + spent["tell"]) / whole
     return (
         f"{name}, {sampler}, {trials} trials: {whole:.0f} CPU s, {asking:.1f} s in asking and {spent['tell']:.1f} s in "
-        f"telling: {100 * share:.1f} %; {spent['path']:.0f} s of the rest on the gradient path."
+        f"telling: {100 * share:.1f} %; {spent['stages']:.0f} s of the rest on scouting and the gradient path."
     )
 
 

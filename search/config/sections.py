@@ -323,7 +323,7 @@ class BudgetConfig(Section):
         ge=1,
         le=1_000_000,
         description="finished candidates in a row without a gain of hypervolume (a thousandth, at least) after which the "
-        "search ends before its budget; uniform and scouted ones don't count",
+        "search ends before its budget; those that come before the sampler's own don't count",
         examples=[40],
     )
 

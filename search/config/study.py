@@ -145,9 +145,10 @@ class StudyConfig(Section):
         default=200,
         ge=0,
         le=100_000,
-        description="candidates that are rounded without training before the search, milliseconds each, half of them narrowing "
-        "one width after the other; those that dominate most, at most 12, enter as trials after the uniform "
-        "baselines, trained where method has qat. 0 scouts none",
+        description="candidates that are rounded without training before anything is trained, milliseconds each, half of them "
+        "narrowing one width after the other. After the uniform baselines that are rounded, those of each half that dominate most "
+        "enter as trials: at most 4 as they are, then at most 12 in all trained where method has qat. The uniform baselines that "
+        "are trained follow. 0 scouts none",
         examples=[400],
     )
     gradient: Integer = Field(
@@ -158,7 +159,8 @@ class StudyConfig(Section):
         "of the objectives' resources. From the best of the candidates that it passes ways lead down by rounding alone, "
         "`scout` roundings in all; at most 32 enter as trials after the uniform and scouted ones, with the weights that they "
         "had there. Where the space has sparsity, single weights are rounded to steps of their own on the way, ever more of "
-        "them to zero, a quarter of the epochs looks how far down the network can go, and the rest goes no further. 0 does none",
+        "them to zero, keys, values and heads of an attention go where they aren't worth what they cost, a quarter of the "
+        "epochs looks how far down the network can go, and the rest goes no further. 0 does none",
         examples=[20],
     )
     seed: Integer = Field(
