@@ -1,21 +1,22 @@
 """Seeds from one training that moves the widths themselves, against a price that grows on its way.
 
 What the path passes (see `GradientPath`) are candidates with weights trained for them; from the best of them ways lead
-further down by rounding alone (see `Descent`). Those that dominate most enter the search as ordinary trials.
+further down by rounding alone (see `Descent`). Those that dominate most enter the search as ordinary trials: first of the part
+that looks how far down the network can go, so that a search that ends during the rest has something of it, then of all.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitfront.spaces import UserError
+from bitfront.spaces import UserError, Weights
 
 from .descent import Descent
 from .evaluation import Evaluation, save_atomic
@@ -27,13 +28,36 @@ from .weight_arrays import as_arrays, from_arrays
 if TYPE_CHECKING:
     from .workbench import Workbench
 
-FILE = "gradient.npz"
+FIRST_FILE, FILE = "gradient_first.npz", "gradient.npz"
 KEPT = 32
 """Candidates that enter the search, at most."""
+KEPT_FIRST = 6
+"""Of these, candidates of the first part that enter before the rest is walked, at most."""
 WAYS = 8
 """Candidates of the path from which ways lead further down."""
 _WAY_LOST = 0.02
 """Share of the lead that such a way may cost: what a short training can regain."""
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+
+
+def first_seeds(
+    bench: Workbench,
+    objectives: Sequence[Objective],
+    box: Box,
+    study_dir: Path,
+    say: Callable[[str], None],
+) -> list[Passed]:
+    """Return the candidates that the first part of a study's path proposes; found once, then read from its folder.
+
+    There are none where the study asks for no path, its space has no `qat`, or single weights don't move on it.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    if not _wanted(bench):
+        return []
+    found, _ = _first(bench, objectives, study_dir, say)
+    return chosen(found, objectives, box, KEPT_FIRST)
 
 
 def gradient_seeds(
@@ -43,43 +67,71 @@ def gradient_seeds(
     study_dir: Path,
     say: Callable[[str], None],
 ) -> list[Passed]:
-    """Return the candidates that a study's path proposes; found once, then read from its folder.
+    """Return the candidates that a study's whole path proposes, without those of `first_seeds`; found once, then read from its folder.
 
     There are none where the study asks for none, or its space has no `qat`.
 
     Raises:
-        UserError: when the file can't be read.
+        UserError: when a file can't be read.
     """
-    config = bench.problem.config
     path = study_dir / FILE
-    if not config.gradient or "qat" not in config.space.method:
+    if not _wanted(bench):
         return []
     if not path.exists():
-        say(f"Gradient: the widths move along a training of {config.gradient} epochs")
-        pool = GradientPath(bench, objectives, config.gradient).walked()
-        pool += narrower(bench, chosen(pool, objectives, box, WAYS), objectives, config.scout)
-        _write(path, chosen(pool, objectives, box))
-    try:
-        return _read(path)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+        found, least = _first(bench, objectives, study_dir, say)
+        before = [one.params for one in chosen(found, objectives, box, KEPT_FIRST)]
+        pool = found + GradientPath(bench, objectives, bench.problem.config.gradient).rest(least)
+        pool += narrower(bench, chosen(pool, objectives, box, WAYS), objectives, bench.problem.config.scout)
+        later = [one for one in chosen(pool, objectives, box) if one.params not in before]
+        later = later[: KEPT - len(before)]
+        _write(path, [dict(one.params) for one in later], [one.weights for one in later])
+    candidates, weights, _ = _read(path)
+    return [Passed(params, own) for params, own in zip(candidates, weights, strict=True)]
+
+
+def _wanted(bench: Workbench) -> bool:
+    config = bench.problem.config
+    return bool(config.gradient) and "qat" in config.space.method
+
+
+def _first(
+    bench: Workbench, objectives: Sequence[Objective], study_dir: Path, say: Callable[[str], None]
+) -> tuple[list[Scored], float | None]:
+    """Return the front of what the first part of the path passed, and the least cost of all that is of use in it."""
+    path, epochs = study_dir / FIRST_FILE, bench.problem.config.gradient
+    if not path.exists():
+        say(f"Gradient: the widths move along a training of {epochs} epochs")
+        walk = GradientPath(bench, objectives, epochs)
+        passed = walk.first()
+        front = _front(passed, objectives)  # nothing else can be on that of the whole path
+        rows = [e.to_json() for e, _ in front]
+        _write(path, rows, [one.weights for _, one in front], walk.least(passed))
+    rows, weights, least = _read(path)
+    evaluations = [Evaluation.from_json(row) for row in rows]
+    return [(e, Passed(e.params, own)) for e, own in zip(evaluations, weights, strict=True)], least
 
 
 def chosen(
     pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT
 ) -> list[Passed]:
     """Return what dominates most of some candidates, those that add most first; of equal ones with other weights, one."""
-    by_digest: dict[str, tuple[Evaluation, Passed]] = {}
-    for number, (evaluation, one) in enumerate(pool):
-        if evaluation.feasible:  # designs with other weights, though their types may be the same
-            own = replace(evaluation, number=number, digest=f"{evaluation.digest}-{number}")
-            by_digest[own.digest] = own, one
-    front = pareto([e for e, _ in by_digest.values()], objectives) if by_digest else []
+    front = _front(pool, objectives)
     found: dict[str, Passed] = {}
-    for e in dominating(front, objectives, box, len(front)):
-        _, one = by_digest[e.digest]
+    numbered = [replace(e, number=number) for number, (e, _) in enumerate(front)]
+    for e in dominating(numbered, objectives, box, len(front)):
+        _, one = front[e.number]
         found.setdefault(json.dumps(dict(one.params), sort_keys=True), one)
     return list(found.values())[:most]
+
+
+def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scored]:
+    """Return what no other one beats; those of equal types are designs of their own, with other weights."""
+    own = [
+        replace(e, number=number, digest=f"{e.digest}-{number}")
+        for number, (e, _) in enumerate(pool)
+        if e.feasible
+    ]
+    return [pool[e.number] for e in pareto(own, objectives)]
 
 
 def narrower(
@@ -94,18 +146,27 @@ def narrower(
     ]
 
 
-def _write(path: Path, passed: Sequence[Passed]) -> None:
-    arrays = {f"{i}/{name}": a for i, one in enumerate(passed) for name, a in as_arrays(one.weights).items()}
-    arrays["params"] = np.array(json.dumps([dict(one.params) for one in passed]))
+def _write(
+    path: Path,
+    candidates: Sequence[Mapping[str, Any]],
+    weights: Sequence[Weights],
+    least: float | None = None,
+) -> None:
+    arrays = {f"{i}/{name}": a for i, one in enumerate(weights) for name, a in as_arrays(one).items()}
+    arrays["told"] = np.array(json.dumps({"candidates": candidates, "least": least}))
     save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
 
-def _read(path: Path) -> list[Passed]:
-    with np.load(path, allow_pickle=False) as arrays:
-        params = json.loads(str(arrays["params"]))
-        own: list[dict[str, Any]] = [{} for _ in params]
-        for key in arrays.files:
-            if key != "params":
-                number, name = key.split("/", 1)
-                own[int(number)][name] = arrays[key]
-    return [Passed(p, from_arrays(weights)) for p, weights in zip(params, own, strict=True)]
+def _read(path: Path) -> tuple[list[dict[str, Any]], list[Weights], float | None]:
+    """Return candidates, the weights of each, and the least cost that was found."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            told = json.loads(str(arrays["told"]))
+            own: list[dict[str, Any]] = [{} for _ in told["candidates"]]
+            for key in arrays.files:
+                if key != "told":
+                    number, name = key.split("/", 1)
+                    own[int(number)][name] = arrays[key]
+        return told["candidates"], [from_arrays(weights) for weights in own], told["least"]
+    except _UNREADABLE as error:
+        raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error

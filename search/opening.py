@@ -15,7 +15,7 @@ from bitfront.spaces import Params
 
 from .evaluation import Evaluation
 from .front import Box
-from .gradient import gradient_seeds
+from .gradient import first_seeds, gradient_seeds
 from .ledger import Stage
 from .objectives import Objective
 from .path import Passed
@@ -46,7 +46,7 @@ class Opening:
     say: Callable[[str], None]
     learn: Callable[[Sequence[Evaluation]], None]
     seeds: list[Passed] = field(default_factory=list)
-    """What the gradient path gave, with the weights to begin with."""
+    """What the stages of the gradient path gave, with the weights to begin with."""
 
     def stages(self) -> list[Stage]:
         """Return the stages; only the uniform ones where these alone are to be tried."""
@@ -56,7 +56,7 @@ class Opening:
         if self.bench.problem.config.sampler == "grid-uniform":
             return uniform
         scouting = [Stage(self._descended), Stage(self._scouted)]
-        return [uniform[0], *scouting, uniform[1], Stage(self._walked)]
+        return [uniform[0], *scouting, uniform[1], Stage(self._first), Stage(self._walked)]
 
     @property
     def _context(self) -> tuple[Workbench, Sequence[Objective], Box, Path, Callable[[str], None]]:
@@ -69,6 +69,9 @@ class Opening:
         found = scouted(*self._context)
         self.learn(read_rounded(self.folder))
         return found
+
+    def _first(self) -> Sequence[Params]:
+        return self._passed(first_seeds(*self._context))
 
     def _walked(self) -> Sequence[Params]:
         return self._passed(gradient_seeds(*self._context))

@@ -104,37 +104,64 @@ class GradientPath:
     _price: Price = field(init=False)
     _bit_costs: dict[str, float] = field(default_factory=dict)
     _grained: dict[str, list[str]] = field(default_factory=dict)
+    _begin: tuple[Params, list[Dimension], _Fall] | None = None
 
     def __post_init__(self) -> None:
         self._price = Price(self.bench, self.objectives)
         self._kinds = [part for part in removable(self.bench.graph) if part.whole]
         self._lead = abs(self.bench.float_score - self.bench.blind_score()) or 1.0
 
+    def first(self) -> list[Scored]:
+        """Return what the part of the path passed that looks for the least cost; empty where single weights don't move."""
+        start, moved, fall = self._start()
+        if not self._grained:
+            return []
+        return list(self._walk(start, moved, fall, math.ceil(FIRST * self.epochs)))
+
+    def least(self, found: Sequence[Scored]) -> float | None:
+        """Return the least cost of what is of use in the first part; None where nothing is."""
+        return min((self._price(e.resources) for e, _ in found if self._lost(e) <= _LOST), default=None)
+
+    def rest(self, least: float | None = None) -> list[Scored]:
+        """Return what the rest of the path passed, on which the cost falls to the `least` of the first part, all the way where None."""
+        start, moved, fall = self._start()
+        if not moved:
+            return []
+        if not self._grained:
+            return list(self._walk(start, moved, fall, self.epochs))
+        fall = fall if least is None else _Fall(fall.most, least)
+        return list(self._walk(start, moved, fall, self.epochs - math.ceil(FIRST * self.epochs)))
+
     def walked(self) -> list[Scored]:
-        """Return what the path passed, in its order, each candidate with what its weights make of it.
+        """Return what the whole path passed, in its order, each candidate with what its weights make of it.
 
         Empty where the space has no width that moves the loss.
         """
+        found = self.first()
+        return found + self.rest(self.least(found))
+
+    def _start(self) -> tuple[Params, list[Dimension], _Fall]:
+        """Return where the path begins, the widths that move on it, and how far the cost may fall; found once."""
+        if self._begin is None:
+            self._begin = self._found_start()
+        return self._begin
+
+    def _found_start(self) -> tuple[Params, list[Dimension], _Fall]:
         bench = self.bench
         reached = bench.training.trainer.reached()
         widths = [d for d in bench.space.dimensions if d.kind == "width"]
         moved = [d for d in widths if any(t in reached for t in d.targets)]
+        start: Params = dict(bench.space.uniform(START, "qat"))
         if not moved:
-            return []
-        start = dict(bench.space.uniform(START, "qat"))
+            return start, moved, _Fall(0.0, 0.0)
         still = [d for d in widths if d not in moved]
         start = dict(Descent(bench, self.objectives).narrowed(start, still, _STILL_LOST))
         self._grained = self._with_grains(start, moved)
         narrow = {**start, **{d.name: min(d.low, int(start[d.name])) for d in moved}}
-        if not self._grained:
-            return list(self._walk(start, moved, _Fall(self._cost(start), self._cost(narrow)), self.epochs))
-        weights = pruned(bench.graph, bench.graph.weights, bench.space.sparsities[-1] / 100)
-        fall = _Fall(self._cost(start), self._cost(narrow, weights))
-        first = math.ceil(FIRST * self.epochs)
-        found = list(self._walk(start, moved, fall, first))
-        useful = [self._price(e.resources) for e, _ in found if self._lost(e) <= _LOST]
-        fall = _Fall(fall.most, min(useful, default=fall.least))
-        return found + list(self._walk(start, moved, fall, self.epochs - first))
+        weights = None
+        if self._grained:
+            weights = pruned(bench.graph, bench.graph.weights, bench.space.sparsities[-1] / 100)
+        return start, moved, _Fall(self._cost(start), self._cost(narrow, weights))
 
     def _with_grains(self, start: Params, moved: Sequence[Dimension]) -> dict[str, list[str]]:
         """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
@@ -167,6 +194,7 @@ class GradientPath:
         bench.begin()
         removal = Removal(bench) if self._grained else None
         self._moments.clear()
+        self._bit_costs.clear()
         for step in range(steps):
             order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}

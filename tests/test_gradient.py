@@ -15,10 +15,21 @@ from bitfront.search import Workbench, load_problem, load_study
 from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume
-from bitfront.search.gradient import FILE, KEPT, chosen, gradient_seeds, narrower
+from bitfront.search.gradient import (
+    FILE,
+    FIRST_FILE,
+    KEPT,
+    KEPT_FIRST,
+    _front,
+    chosen,
+    first_seeds,
+    gradient_seeds,
+    narrower,
+)
 from bitfront.search.objectives import parse_objectives
 from bitfront.search.path import START, GradientPath
 from bitfront.search.price import Price
+from bitfront.search.samplers import baselines
 from bitfront.search.scouting import scout
 from bitfront.search.training import Start
 from bitfront.spaces import FixedPoint, UserError, lower
@@ -360,3 +371,62 @@ def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
     assert first > max(n for n, e in whole.items() if e.kind == "uniform")
     assert [dict(again[n].params) for n in sorted(again)] == [dict(whole[n].params) for n in sorted(whole)]
     assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]
+
+
+def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp_path):
+    """What it found stays in the choice from the whole, which proposes none of it again; each is found once."""
+    objectives, said = axes(sparse), []
+    box = sparse.box(objectives)
+    context = (sparse, objectives, box, tmp_path, said.append)
+    first = first_seeds(*context)
+    assert (tmp_path / FIRST_FILE).exists()
+    assert not (tmp_path / FILE).exists()
+    sparse.evaluate(0, first[0].params, start=Start("gradient", first[0].weights, sparse=True, grained=True))
+    rest = gradient_seeds(*context)
+    again = first_seeds(*context), gradient_seeds(*context)
+    (tmp_path / "at_once").mkdir()
+    at_once = gradient_seeds(sparse, objectives, box, tmp_path / "at_once", said.append)
+
+    assert 0 < len(first) <= KEPT_FIRST
+    assert 0 < len(rest) <= KEPT
+    assert not [one.params for one in rest if one.params in [other.params for other in first]]
+    assert [[one.params for one in found] for found in again] == [
+        [one.params for one in found] for found in (first, rest)
+    ]
+    assert [one.params for one in at_once] == [one.params for one in rest]
+    assert len(said) == 2
+    for name, seeds in ((FIRST_FILE, first_seeds), (FILE, gradient_seeds)):
+        (tmp_path / name).write_bytes(b"PK")
+        with pytest.raises(UserError, match=name):
+            seeds(*context)
+
+
+def test_only_the_front_of_the_first_part_is_kept_and_nothing_is_lost_by_that(sparse, sparse_pool):
+    """What the whole pool proposes is what the front of its beginning and the rest propose."""
+    objectives = axes(sparse)
+    box = sparse.box(objectives)
+    begin = GradientPath(sparse, objectives, 60).first()
+    front = _front(begin, objectives)
+
+    assert 0 < len(front) < len(begin)
+    assert [one.params for _, one in sparse_pool[: len(begin)]] == [one.params for _, one in begin]
+    kept = chosen([*front, *sparse_pool[len(begin) :]], objectives, box)
+    assert [one.params for one in kept] == [one.params for one in chosen(sparse_pool, objectives, box)]
+
+
+def test_a_study_cut_off_between_the_parts_of_a_path_goes_on_as_if_it_had_not_stopped(tmp_path):
+    """With the weights of both parts for their candidates."""
+    settings = ("gradient=40", "training.float_epochs=20", "space.sparsity=[0, 50, 90]")
+    file = small_study.write(tmp_path / "cut")
+    folder = tmp_path / "cut" / "studies" / "small"
+    uniform = len(baselines(Workbench(load_problem(load_study(file, list(settings)), file.parent)).space))
+    small_study.run(file, *settings, trials=uniform + 1)
+    assert (folder / FIRST_FILE).exists()
+    assert not (folder / FILE).exists()
+    again = small_study.run(file, *settings, trials=uniform + 12)
+    assert (folder / FILE).exists()
+    whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=uniform + 12)
+
+    assert [dict(again[n].params) for n in sorted(again)] == [dict(whole[n].params) for n in sorted(whole)]
+    assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]
+    assert sum(e.start == "gradient" for e in whole.values()) > 1

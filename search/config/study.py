@@ -160,7 +160,8 @@ class StudyConfig(Section):
         "`scout` roundings in all; at most 32 enter as trials after the uniform and scouted ones, with the weights that they "
         "had there. Where the space has sparsity, single weights are rounded to steps of their own on the way, ever more of "
         "them to zero, keys, values and heads of an attention go where they aren't worth what they cost, a quarter of the "
-        "epochs looks how far down the network can go, and the rest goes no further. 0 does none",
+        "epochs looks how far down the network can go, and the rest goes no further; 6 of that quarter's candidates enter "
+        "before the rest is walked. 0 does none",
         examples=[20],
     )
     seed: Integer = Field(
