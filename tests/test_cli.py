@@ -240,9 +240,29 @@ def test_show_prints_each_type_whole_on_a_line_however_narrow_the_terminal(bitfr
 
     lines = [line.split() for line in bitfront("show", "narrow", "3")[1].splitlines()]
 
+    assert "not built" not in " ".join(word for line in lines for word in line)
+
     assert ["both_ways_round/backward_recurrent_weight", wide] in lines
     assert ["both_ways_round/result", "fixed<9,3>"] in lines
     assert ["lut", "90"] in lines
+
+
+def test_show_says_which_nodes_are_not_built(bitfront, tmp_path):
+    """Those whose cost nobody estimated: what they would give is always zero."""
+    from bitfront.search.evaluation import Evaluation
+
+    study = tmp_path / "studies" / "empty"
+    study.mkdir(parents=True)
+    reference("empty").write(study)
+    rows = [("x", "input", {}), ("scores", "einsum", {}), ("out", "dense", {"lut": 9})]
+    layers = [{"node": node, "op": op, "types": {}, **costs} for node, op, costs in rows]
+    Evaluation(
+        number=3, digest="d", method="ptq", status="infeasible", reason="constraint lut: 9 > 2", layers=layers
+    ).write(study)
+
+    text = bitfront("show", "empty", "3")[1]
+    assert text.count("not built") == 1
+    assert "einsum, not built" in text
 
 
 def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_path):

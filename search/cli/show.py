@@ -55,7 +55,8 @@ def command(
         table.add_column(column, justify="left" if column in {"node", "op"} else "right", overflow="fold")
     for row in chosen.layers:
         costs = [f"{float(row.get(key, 0)):,.0f}" for key in ("lut", "ff", "dsp", "bram18", "ebops")]
-        table.add_row(row["node"], row["op"], *costs)
+        built = "lut" in row or row["op"] in {"input", "dropout"}
+        table.add_row(row["node"], row["op"] if built else f"{row['op']}, not built", *costs)
     console.print(table)
     types = {f"{row['node']}/{role}": text for row in chosen.layers for role, text in row["types"].items()}
     for tensor, text in types.items():  # a line each, whole: a table as wide as a terminal would break them
