@@ -6,6 +6,7 @@ that only zeros lead from changes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -153,12 +154,14 @@ Axis = tuple[str, int]
 class Ties:
     """Axes that have the same entries in every design: those of both sides of an elementwise operation, say.
 
-    Some can't lose an entry: inputs, outputs, what a normalization or a window runs over, what is flattened.
+    Some can't lose an entry: inputs, outputs, what a normalization or a window runs over. A flattened axis loses what
+    the channels lose that it is made of.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._parent: dict[Axis, Axis] = {}
         self._whole: set[Axis] = set()
+        self._flat: list[tuple[Axis, Axis]] = []
         for node in graph:
             _TIES.get(node.op, _keep)(self, graph, node)
         for name in (*graph.inputs, *graph.outputs):
@@ -180,14 +183,38 @@ class Ties:
         """Let no entry be taken from these axes."""
         self._whole |= {(node, axis) for axis in axes}
 
+    def flatten(self, channels: Axis, flat: Axis) -> None:
+        """Let a flattened axis, channels running fastest, have the entries of these channels at each position."""
+        self._flat.append((channels, flat))
+
     def groups(self, graph: Graph) -> Iterator[list[Axis]]:
         """Give the tied axes from which entries may be taken."""
-        whole = {self.root(axis) for axis in self._whole}
+        found = self._tied(graph)
+        whole, flat = self._kept(), {self.root(flat) for _, flat in self._flat}
+        yield from (axes for root, axes in found.items() if root not in whole | flat)
+
+    def flattened(self, graph: Graph) -> Iterator[tuple[Axis, list[Axis]]]:
+        """Give the channels that may lose entries, and the tied axes that are flattened from them."""
+        found, whole = self._tied(graph), self._kept()
+        for channels, flat in self._flat:
+            if self.root(channels) not in whole:
+                yield channels, found[self.root(flat)]
+
+    def _tied(self, graph: Graph) -> dict[Axis, list[Axis]]:
         found: dict[Axis, list[Axis]] = {}
         for node in graph:
             for axis in range(len(node.shape)):
                 found.setdefault(self.root((node.name, axis)), []).append((node.name, axis))
-        yield from (axes for root, axes in found.items() if root not in whole)
+        return found
+
+    def _kept(self) -> set[Axis]:
+        """Return what stands for the axes that can't lose an entry: channels too whose flattened axis can't, or is several's."""
+        whole = {self.root(axis) for axis in self._whole}
+        times = Counter(self.root(flat) for _, flat in self._flat)
+        for channels, flat in reversed(self._flat):
+            if times[self.root(flat)] > 1 or self.root(flat) in whole:
+                whole |= {self.root(channels), self.root(flat)}
+        return whole
 
 
 def _keep(ties: Ties, graph: Graph, node: Node) -> None:
@@ -221,6 +248,15 @@ def _tie_channels(ties: Ties, graph: Graph, node: Node) -> None:
     _keep_space(ties, graph, node)
 
 
+def _tie_flat(ties: Ties, graph: Graph, node: Node) -> None:
+    source = graph[node.inputs[0]]
+    if len(node.shape) != 1 or len(source.shape) < 2:
+        _keep(ties, graph, node)
+        return
+    ties.keep(source.name, range(len(source.shape) - 1))
+    ties.flatten((source.name, len(source.shape) - 1), (node.name, 0))
+
+
 def _keep_space(ties: Ties, graph: Graph, node: Node) -> None:
     for name in (node.name, node.inputs[0]):
         ties.keep(name, range(len(graph[name].shape) - 1))
@@ -239,6 +275,7 @@ _TIES: dict[str, Callable[[Ties, Graph, Node], None]] = {
     **dict.fromkeys(_EACH | MERGES | {"batchnorm", "add_constant"}, _tie_each),
     **dict.fromkeys(_POOLS, _tie_channels),
     "dense": _tie_rows,
+    "reshape": _tie_flat,
     "conv1d": _keep_space,
     "conv2d": _keep_space,
     "einsum_dense": _tie_einsum,

@@ -181,14 +181,20 @@ def _reached(graph: Graph) -> Graph:
 
 def _entries(graph: Graph, alive: Masks) -> dict[Axis, NDArray[np.intp]]:
     """Return the entries that stay of the axes that lose some."""
+    ties = Ties(graph)
     found: dict[Axis, NDArray[np.intp]] = {}
-    for axes in Ties(graph).groups(graph):
+    for axes in ties.groups(graph):
         stays = np.zeros(graph[axes[0][0]].shape[axes[0][1]], bool)
         for name, axis in axes:
             stays |= np.moveaxis(alive[name], axis, 0).reshape(len(stays), -1).any(1)
         if not stays.all():
             left = np.flatnonzero(stays) if stays.any() else np.zeros(1, np.intp)
             found |= dict.fromkeys(axes, left)
+    for (name, axis), flat in ties.flattened(graph):
+        if (name, axis) in found:
+            channels = graph[name].shape[axis]
+            entries = np.arange(np.prod(graph[name].shape)).reshape(-1, channels)[:, found[name, axis]]
+            found |= dict.fromkeys(flat, entries.ravel())
     return found
 
 
