@@ -117,19 +117,21 @@ def require_data(study):
 @pytest.mark.slow
 @EACH
 def test_every_study_runs_under_its_quick_preset(study, tmp_path):
-    """Two candidates after one epoch of float training: the uniform 12-bit ones, rounded and trained."""
+    """A uniform candidate after one epoch of float training, rounded and trained."""
     require_data(study)
     asked = [
         "training.float_epochs=1",
         "training.epochs=1",
         "scout=0",
-        "budget.trials=2",
+        "space.method=[qat]",
+        "budget.trials=1",
         "tracking.enabled=false",
     ]
     config = load_study(study.file, [*asked, f"output={tmp_path}"], preset="quick")
     result = run_study(config, study.folder)
-    assert [e.status for e in result.evaluations] == ["complete", "complete"]
-    assert "qat" in result.evaluations[1].metrics
+    (evaluation,) = result.evaluations
+    assert evaluation.status == "complete"
+    assert evaluation.metrics.keys() >= {"ptq", "qat"}
 
 
 @EACH
