@@ -63,15 +63,14 @@ def needed(graph: Graph, weights: Rounded, live: Masks) -> Masks:
 
 
 def _einsum(equation: str, *masks: Mask) -> Mask:
-    if all(mask.all() for mask in masks):
+    if "..." not in equation and all(mask.all() for mask in masks):
         operands, result = equation.split("->")
-        if "..." not in equation:
-            size = {
-                letter: length
-                for letters, mask in zip(operands.split(","), masks, strict=True)
-                for letter, length in zip(letters, mask.shape, strict=True)
-            }
-            return np.ones([size[letter] for letter in result], bool)
+        size = {
+            letter: length
+            for letters, mask in zip(operands.split(","), masks, strict=True)
+            for letter, length in zip(letters, mask.shape, strict=True)
+        }
+        return np.ones([size[letter] for letter in result], bool)
     return np.asarray(np.einsum(equation, *(m.astype(np.float32) for m in masks)) > 0)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import yaml
 
-from bitfront.hls import DesignDescription, check_hardware, describe, shrunk
+from bitfront.hls import DesignDescription, check_hardware, describe
 from bitfront.hls.uniform import uniform_types
 from bitfront.spaces import FixedPoint, UserError, lower
 from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
 
 from .artifacts import load_float_model, rebuild
+from .candidate_design import candidate_design
 from .config import StudyConfig, load_study
 from .evaluation import Evaluation
 from .store import StudyStore
@@ -128,21 +129,12 @@ def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, De
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
         graph, space = rebuild(config, model, types)
-        candidate = space.candidate(evaluation.params)
-        left = shrunk(graph, store.weights(evaluation.number) or graph.weights, types)
-        found[evaluation.number] = describe(
-            left.graph,
-            left.types,
-            left.weights,
+        found[evaluation.number] = candidate_design(
+            config,
+            graph,
+            space.candidate(evaluation.params),
+            types,
+            store.weights(evaluation.number) or graph.weights,
             name=f"{config.name} trial {evaluation.number}",
-            part=config.device.part,
-            clock_ns=config.device.clock_ns,
-            io_type=config.hls.io_type,
-            backend=config.hls.backend,
-            strategy=candidate.strategy,
-            reuse_factor=candidate.reuse_factor,
-            recurrent_reuse_factor=candidate.recurrent_reuse_factor,
-            recurrent_mode=candidate.recurrent_mode,
-            table_size=config.space.table_size,
         )
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,12 @@ import numpy as np
 
 from bitfront.spaces import UserError, Weights
 
+from .context import SearchContext
 from .descent import Descent
 from .evaluation import Evaluation, save_atomic
 from .front import Box, dominating, pareto
 from .objectives import Objective
-from .path import GradientPath, Passed, Scored
+from .path import Passed, Scored
 from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
@@ -40,13 +41,7 @@ _WAY_LOST = 0.02
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
-def first_seeds(
-    bench: Workbench,
-    objectives: Sequence[Objective],
-    box: Box,
-    study_dir: Path,
-    say: Callable[[str], None],
-) -> list[Passed]:
+def first_seeds(context: SearchContext) -> list[Passed]:
     """Return the candidates that the first part of a study's path proposes; found once, then read from its folder.
 
     There are none where the study asks for no path, its space has no `qat`, or single weights don't move on it.
@@ -54,19 +49,13 @@ def first_seeds(
     Raises:
         UserError: when the file can't be read.
     """
-    if not _wanted(bench):
+    if not _wanted(context.bench):
         return []
-    found, _ = _first(bench, objectives, study_dir, say)
-    return chosen(found, objectives, box, KEPT_FIRST)
+    found, _ = _first(context)
+    return chosen(found, context.objectives, context.box, KEPT_FIRST)
 
 
-def gradient_seeds(
-    bench: Workbench,
-    objectives: Sequence[Objective],
-    box: Box,
-    study_dir: Path,
-    say: Callable[[str], None],
-) -> list[Passed]:
+def gradient_seeds(context: SearchContext) -> list[Passed]:
     """Return the candidates that a study's whole path proposes, without those of `first_seeds`; found once, then read from its folder.
 
     There are none where the study asks for none, or its space has no `qat`.
@@ -74,13 +63,13 @@ def gradient_seeds(
     Raises:
         UserError: when a file can't be read.
     """
-    path = study_dir / FILE
+    bench, objectives, box, path = context.bench, context.objectives, context.box, context.folder / FILE
     if not _wanted(bench):
         return []
     if not path.exists():
-        found, least = _first(bench, objectives, study_dir, say)
+        found, least = _first(context)
         before = [one.params for one in chosen(found, objectives, box, KEPT_FIRST)]
-        pool = found + GradientPath(bench, objectives, bench.problem.config.gradient).rest(least)
+        pool = found + context.path.rest(least)
         pool += narrower(bench, chosen(pool, objectives, box, WAYS), objectives, bench.problem.config.scout)
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: KEPT - len(before)]
@@ -94,16 +83,14 @@ def _wanted(bench: Workbench) -> bool:
     return bool(config.gradient) and "qat" in config.space.method
 
 
-def _first(
-    bench: Workbench, objectives: Sequence[Objective], study_dir: Path, say: Callable[[str], None]
-) -> tuple[list[Scored], float | None]:
+def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
     """Return the front of what the first part of the path passed, and the least cost of all that is of use in it."""
-    path, epochs = study_dir / FIRST_FILE, bench.problem.config.gradient
+    path = context.folder / FIRST_FILE
     if not path.exists():
-        say(f"Gradient: the widths move along a training of {epochs} epochs")
-        walk = GradientPath(bench, objectives, epochs)
+        walk = context.path
+        context.say(f"Gradient: the widths move along a training of {walk.epochs} epochs")
         passed = walk.first()
-        front = _front(passed, objectives)  # nothing else can be on that of the whole path
+        front = _front(passed, context.objectives)  # nothing else can be on that of the whole path
         rows = [e.to_json() for e, _ in front]
         _write(path, rows, [one.weights for _, one in front], walk.least(passed))
     rows, weights, least = _read(path)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bitfront.spaces import UserError
 
 from .cache import TrainingCache
+from .context import SearchContext
 from .evaluation import FILE, Evaluation, read_evaluations, trial_folder
 from .execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
 from .front import hypervolume, hypervolume_history, last_gain, pareto
@@ -120,7 +121,8 @@ class _Launcher:
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         proposals = self._proposals()
         learn = proposals.surrogate.learn if proposals else lambda rounded: None
-        self.opening = Opening(bench, self.objectives, self.box, store.folder, self.progress.say, learn)
+        context = SearchContext(bench, self.objectives, self.box, store.folder, self.progress.say)
+        self.opening = Opening(context, learn)
         ledger = Ledger(
             config,
             store,

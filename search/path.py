@@ -116,7 +116,11 @@ class GradientPath:
         start, moved, fall = self._start()
         if not self._grained:
             return []
-        return list(self._walk(start, moved, fall, math.ceil(FIRST * self.epochs)))
+        return list(self._walk(start, moved, fall, self._first_epochs))
+
+    @property
+    def _first_epochs(self) -> int:
+        return math.ceil(FIRST * self.epochs)
 
     def least(self, found: Sequence[Scored]) -> float | None:
         """Return the least cost of what is of use in the first part; None where nothing is."""
@@ -130,7 +134,7 @@ class GradientPath:
         if not self._grained:
             return list(self._walk(start, moved, fall, self.epochs))
         fall = fall if least is None else _Fall(fall.most, least)
-        return list(self._walk(start, moved, fall, self.epochs - math.ceil(FIRST * self.epochs)))
+        return list(self._walk(start, moved, fall, self.epochs - self._first_epochs))
 
     def walked(self) -> list[Scored]:
         """Return what the whole path passed, in its order, each candidate with what its weights make of it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from bitfront.hls.types import mantissa_bits
 from bitfront.spaces import Params, UserError
 
+from .context import SearchContext
 from .descent import Descent
 from .evaluation import Evaluation, write_atomic
 from .front import Box, dominating, pareto
@@ -48,13 +49,7 @@ def scouts(bench: Workbench) -> bool:
     return bool(config.scout) and "ptq" in config.space.method
 
 
-def descended(
-    bench: Workbench,
-    objectives: Sequence[Objective],
-    box: Box,
-    study_dir: Path,
-    say: Callable[[str], None],
-) -> list[Params]:
+def descended(context: SearchContext) -> list[Params]:
     """Return what the way down proposes for a study; walked once, then read from its folder.
 
     First come the candidates that dominate most as they were rounded, then as they are to be trained where the space has
@@ -63,25 +58,23 @@ def descended(
     Raises:
         UserError: when the file can't be read.
     """
-    if not scouts(bench):
+    if not scouts(context.bench):
         return []
-    found = best(bench, _descended(bench, objectives, study_dir, say), objectives, box)
-    return [*(e.params for e in found[:AS_ROUNDED]), *_to_train(bench, found[: KEPT // 2])]
+    return _of_descent(context, _descended(context))
 
 
-def scouted(
-    bench: Workbench,
-    objectives: Sequence[Objective],
-    box: Box,
-    study_dir: Path,
-    say: Callable[[str], None],
-) -> list[Params]:
+def _of_descent(context: SearchContext, way: Sequence[Evaluation]) -> list[Params]:
+    found = best(context.bench, way, context.objectives, context.box)
+    return [*(e.params for e in found[:AS_ROUNDED]), *_to_train(context.bench, found[: KEPT // 2])]
+
+
+def scouted(context: SearchContext) -> list[Params]:
     """Return what scouting as a whole proposes for a study, in that order, without what `descended` gives; found once.
 
     Raises:
         UserError: when a file can't be read.
     """
-    path = study_dir / FILE
+    bench, objectives, box, path = context.bench, context.objectives, context.box, context.folder / FILE
     if not scouts(bench):
         return []
     if path.exists():
@@ -89,11 +82,11 @@ def scouted(
             return [dict(params) for params in json.loads(path.read_text())]
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
-    before = descended(bench, objectives, box, study_dir, say)
-    way = _descended(bench, objectives, study_dir, say)
+    way = _descended(context)
+    before = _of_descent(context, way)
     evaluations = further(bench, objectives, box, way, bench.problem.config.scout)
     pairs = zip_longest(evaluations, sparse(bench, evaluations))  # the sampler looks at the latest
-    _write(study_dir / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
+    _write(context.folder / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
     found = best(bench, evaluations, objectives, box)
     as_rounded = found[:AS_ROUNDED] if _trains(bench) else found
     proposed: list[Params] = [e.params for e in as_rounded if e.params not in before]
@@ -126,13 +119,11 @@ def _to_train(bench: Workbench, found: Sequence[Evaluation], first: int = 0) -> 
     return trained
 
 
-def _descended(
-    bench: Workbench, objectives: Sequence[Objective], study_dir: Path, say: Callable[[str], None]
-) -> list[Evaluation]:
-    path, count = study_dir / DESCENT_FILE, bench.problem.config.scout
+def _descended(context: SearchContext) -> list[Evaluation]:
+    path, count = context.folder / DESCENT_FILE, context.bench.problem.config.scout
     if not path.exists():
-        say(f"Scouting: {count} candidates are rounded without training")
-        _write(path, way_down(bench, objectives, count // 2))
+        context.say(f"Scouting: {count} candidates are rounded without training")
+        _write(path, way_down(context.bench, context.objectives, count // 2))
     return _read(path)
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import BitTrue, Calibration, Types, check_hardware, describe, part, pruned, resolve, shrunk
+from bitfront.hls import BitTrue, Calibration, Types, check_hardware, part, pruned, resolve
 from bitfront.hls.estimate import Correction, Estimate, site_estimate
 from bitfront.spaces import Candidate, Graph, Params, Space, UserError, Weights, lower
 from bitfront.spaces.space import Hardware
 
 from .cache import TrainingCache
+from .candidate_design import candidate_design
 from .evaluation import Evaluation, Kind
 from .front import Box
 from .objectives import (
@@ -138,22 +139,13 @@ class Workbench:
 
     def cost(self, candidate: Candidate, types: Types, weights: Weights | None = None) -> Estimate:
         """Estimate what a candidate costs on the study's device, without what its zeros leave without effect."""
-        config = self.problem.config
-        left = shrunk(self.graph, weights or self._float_weights, types)
-        design = describe(
-            left.graph,
-            left.types,
-            left.weights,
+        design = candidate_design(
+            self.problem.config,
+            self.graph,
+            candidate,
+            types,
+            weights or self._float_weights,
             name=candidate.digest,
-            part=config.device.part,
-            clock_ns=config.device.clock_ns,
-            io_type=config.hls.io_type,
-            backend=config.hls.backend,
-            strategy=candidate.strategy,
-            reuse_factor=candidate.reuse_factor,
-            recurrent_reuse_factor=candidate.recurrent_reuse_factor,
-            recurrent_mode=candidate.recurrent_mode,
-            table_size=config.space.table_size,
         )
         return site_estimate(design)
 

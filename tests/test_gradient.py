@@ -12,6 +12,7 @@ import small_study
 
 from bitfront.hls import BitTrue, Trainer
 from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.context import SearchContext
 from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume
@@ -257,8 +258,8 @@ def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
     """A study that goes on reads them with their weights."""
     objectives = parse_objectives(bench.problem.config.objectives, bench.metric_record)
     said = []
-    first = gradient_seeds(bench, objectives, bench.box(objectives), tmp_path, said.append)
-    again = gradient_seeds(bench, objectives, bench.box(objectives), tmp_path, said.append)
+    context = SearchContext(bench, objectives, bench.box(objectives), tmp_path, said.append)
+    first, again = gradient_seeds(context), gradient_seeds(context)
 
     assert len(said) == 1
     assert [one.params for one in again] == [one.params for one in first]
@@ -268,7 +269,7 @@ def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
                 np.testing.assert_array_equal(value, other.weights[node][role])
     (tmp_path / FILE).write_bytes(b"PK")
     with pytest.raises(UserError, match=FILE):
-        gradient_seeds(bench, objectives, bench.box(objectives), tmp_path, said.append)
+        gradient_seeds(context)
 
 
 def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_path):
@@ -377,15 +378,15 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp
     """What it found stays in the choice from the whole, which proposes none of it again; each is found once."""
     objectives, said = axes(sparse), []
     box = sparse.box(objectives)
-    context = (sparse, objectives, box, tmp_path, said.append)
-    first = first_seeds(*context)
+    context = SearchContext(sparse, objectives, box, tmp_path, said.append)
+    first = first_seeds(context)
     assert (tmp_path / FIRST_FILE).exists()
     assert not (tmp_path / FILE).exists()
     sparse.evaluate(0, first[0].params, start=Start("gradient", first[0].weights, sparse=True, grained=True))
-    rest = gradient_seeds(*context)
-    again = first_seeds(*context), gradient_seeds(*context)
+    rest = gradient_seeds(context)
+    again = first_seeds(context), gradient_seeds(context)
     (tmp_path / "at_once").mkdir()
-    at_once = gradient_seeds(sparse, objectives, box, tmp_path / "at_once", said.append)
+    at_once = gradient_seeds(replace(context, folder=tmp_path / "at_once"))
 
     assert 0 < len(first) <= KEPT_FIRST
     assert 0 < len(rest) <= KEPT
@@ -398,7 +399,7 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp
     for name, seeds in ((FIRST_FILE, first_seeds), (FILE, gradient_seeds)):
         (tmp_path / name).write_bytes(b"PK")
         with pytest.raises(UserError, match=name):
-            seeds(*context)
+            seeds(context)
 
 
 def test_only_the_front_of_the_first_part_is_kept_and_nothing_is_lost_by_that(sparse, sparse_pool):

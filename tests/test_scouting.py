@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import small_study
 from rich.console import Console
 
 from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.context import SearchContext
 from bitfront.search.descent import Descent
 from bitfront.search.float_model import train_float
 from bitfront.search.front import hypervolume, last_gain, losses, pareto
@@ -124,9 +126,9 @@ def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervol
 def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path):
     """A study that goes on reads what it found; a damaged file is named."""
     box, said = bench.box(objectives), []
-    context = (bench, objectives, box, tmp_path, said.append)
-    shown, found = descended(*context), scouted(*context)
-    again = descended(*context), scouted(*context)
+    context = SearchContext(bench, objectives, box, tmp_path, said.append)
+    shown, found = descended(context), scouted(context)
+    again = descended(context), scouted(context)
 
     assert again == (shown, found)
     assert found == json.loads((tmp_path / FILE).read_text())
@@ -141,7 +143,7 @@ def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path
     for name in (FILE, DESCENT_FILE):
         (tmp_path / name).write_text("[")
         with pytest.raises(UserError, match=name):
-            (scouted if name == FILE else descended)(*context)
+            (scouted if name == FILE else descended)(context)
 
 
 def test_scouting_that_was_cut_off_on_its_way_down_goes_on_from_there(bench, objectives, tmp_path):
@@ -149,11 +151,12 @@ def test_scouting_that_was_cut_off_on_its_way_down_goes_on_from_there(bench, obj
     box = bench.box(objectives)
     (tmp_path / "cut").mkdir()
     (tmp_path / "whole").mkdir()
-    descended(bench, objectives, box, tmp_path / "cut", print)
+    cut = SearchContext(bench, objectives, box, tmp_path / "cut", print)
+    descended(cut)
     bench.evaluate(0, bench.space.uniform(4, "qat"))
-    went_on = scouted(bench, objectives, box, tmp_path / "cut", print)
+    went_on = scouted(cut)
 
-    assert went_on == scouted(bench, objectives, box, tmp_path / "whole", print)
+    assert went_on == scouted(replace(cut, folder=tmp_path / "whole"))
 
 
 def test_what_float32_cannot_hold_is_left_for_after_scouting(tmp_path):

@@ -95,9 +95,8 @@ class Grains:
         for kernel in self._kernels.values():
             size = tf.abs(kernel.variable)
             felt = tf.sqrt(kernel.squares / known) + 1e-7
-            share = tf.math.divide_no_nan(
-                kernel.pull, (kernel.steps + size) * felt
-            )  # 0 / 0 where it is zero already
+            # 0 / 0 where it is zero already
+            share = tf.math.divide_no_nan(kernel.pull, (kernel.steps + size) * felt)
             step = learning_rate * tf.minimum(1.0, share)
             kernel.variable.assign(tf.sign(kernel.variable) * tf.maximum(size - step, 0.0))
 

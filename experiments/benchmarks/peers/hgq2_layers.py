@@ -81,10 +81,9 @@ def _load(source: Any, built: Any) -> None:
         names = ("_query_dense", "_key_dense", "_value_dense", "_output_dense")
         pairs = [(getattr(source, part), getattr(built, part)) for part in names]
     elif kind == "BatchNormalization":
-        for old, new in {"gamma": "bn_gamma", "beta": "bn_beta"}.items():
-            getattr(built, new).assign(getattr(source, old))
-        for weight in ("moving_mean", "moving_variance"):
-            getattr(built, weight).assign(getattr(source, weight))
+        for weight in ("gamma", "beta", "moving_mean", "moving_variance"):
+            own = weight if weight.startswith("moving") else f"bn_{weight}"
+            getattr(built, own).assign(getattr(source, weight))
         return
     elif kind == "GRU":
         for weight in ("kernel", "recurrent_kernel", "bias"):
