@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         support_table,
     )
     from .types import Calibration, Types, resolve
+    from .witness import Difference, check_model, first_difference
 
 __all__ = [
     "REFUSED",
@@ -34,6 +35,7 @@ __all__ = [
     "BuildError",
     "Calibration",
     "DesignDescription",
+    "Difference",
     "Estimate",
     "HlsProject",
     "LayerDescription",
@@ -46,8 +48,10 @@ __all__ = [
     "Types",
     "VariableFixedPoint",
     "check_hardware",
+    "check_model",
     "convert",
     "describe",
+    "first_difference",
     "hls_config",
     "legal_reuse_factor",
     "legal_reuse_factors",
@@ -81,6 +85,7 @@ _HOMES = {
         "support_table",
     ),
     "types": ("Calibration", "Types", "resolve"),
+    "witness": ("Difference", "check_model", "first_difference"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

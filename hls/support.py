@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
-from bitfront.spaces import Graph, UserError, survey
+from bitfront.spaces import Graph, Node, Row, UserError, survey
 from bitfront.spaces.graph import RECURRENT
 
 if TYPE_CHECKING:
@@ -41,6 +41,27 @@ REFUSED_STRATEGIES: Mapping[tuple[str, str], str] = {
 """(operation, strategy in lower case) -> why it can't be built."""
 
 
+def interface_refusal(node: Node, source: tuple[int, ...], io_type: str) -> str | None:
+    """Return why a node can't be built for an interface, None where it can; `source` is its input's shape."""
+    if io_type == "io_stream" and node.op in {"max_pool", "avg_pool"}:
+        return _streamed_pooling(node, source)
+    return REFUSED.get((node.op, io_type))
+
+
+def _streamed_pooling(node: Node, source: tuple[int, ...]) -> str | None:
+    """hls4ml's streamed pooling (`nnet_pooling_stream.h`) asserts that nothing is padded, and in 2D disjoint windows."""
+    pool, strides = node.attrs["pool_size"], node.attrs["strides"]
+    padded = node.attrs["padding"] == "same" and any(
+        (-(-size // stride) - 1) * stride + window > size
+        for size, window, stride in zip(source[:-1], pool, strides, strict=True)
+    )
+    if padded:
+        return "hls4ml pools padded windows with io_parallel only: use io_parallel, or padding='valid'"
+    if len(pool) == 2 and tuple(pool) != tuple(strides):
+        return "hls4ml streams a 2D pooling only where strides equal pool_size: use io_parallel, or equal strides"
+    return None
+
+
 @dataclass(frozen=True)
 class LayerSupport:
     """Whether one Keras layer can be searched and built."""
@@ -70,26 +91,31 @@ def support_table(model: keras.Model) -> tuple[LayerSupport, ...]:
         UserError: when the model's layers can't be read.
     """
     rows, lowered = survey(model)
-    ops = {n.name: n.op for n in lowered.nodes}
-    return tuple(_row(r.layer, r.kind, tuple(ops[n] for n in r.nodes), r.nodes, r.fault) for r in rows)
+    nodes = {n.name: n for n in lowered.nodes}
+    return tuple(_row(r, nodes) for r in rows)
 
 
-def _row(
-    layer: str, kind: str, ops: tuple[str, ...], nodes: tuple[str, ...], fault: str | None
-) -> LayerSupport:
-    if fault:
-        return LayerSupport(layer, kind, nodes, (), (), fault)
-    where = {io: REFUSED[op, io] for op in ops for io in IO_TYPES if (op, io) in REFUSED}
+def _row(row: Row, nodes: Mapping[str, Node]) -> LayerSupport:
+    if row.fault:
+        return LayerSupport(row.layer, row.kind, row.nodes, (), (), row.fault)
+    own = [nodes[name] for name in row.nodes]
+    where = {
+        io: reason
+        for node in own
+        if node.inputs
+        for io in IO_TYPES
+        if (reason := interface_refusal(node, nodes[node.inputs[0]].shape, io))
+    }
     how = {
-        s: REFUSED_STRATEGIES[op, s.lower()]
-        for op in ops
+        s: REFUSED_STRATEGIES[node.op, s.lower()]
+        for node in own
         for s in STRATEGIES
-        if (op, s.lower()) in REFUSED_STRATEGIES
+        if (node.op, s.lower()) in REFUSED_STRATEGIES
     }
     return LayerSupport(
-        layer,
-        kind,
-        nodes,
+        row.layer,
+        row.kind,
+        row.nodes,
         tuple(io for io in IO_TYPES if io not in where),
         tuple(s for s in STRATEGIES if s not in how),
         "; ".join(dict.fromkeys([*where.values(), *how.values()])) or None,
@@ -109,9 +135,9 @@ def check_hardware(
         UserError: naming every node, and why.
     """
     faults = [
-        f"{node.name!r} ({node.op}): {REFUSED[node.op, io_type]}"
+        f"{node.name!r} ({node.op}): {reason}"
         for node in graph
-        if (node.op, io_type) in REFUSED
+        if node.inputs and (reason := interface_refusal(node, graph[node.inputs[0]].shape, io_type))
     ]
     chosen = {s.lower() for s in strategies}
     faults += [

@@ -63,6 +63,7 @@ class StudyStore:
         Raises:
             UserError: when the folder holds a study with other settings, model or data.
         """
+        from .preflight import preflight
         from .problem import load_problem
 
         problem = load_problem(config, base_dir)
@@ -76,6 +77,7 @@ class StudyStore:
                 f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
                 "or choose another name."
             )
+        preflight(problem)
         self._float_model(problem, progress)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)

@@ -37,6 +37,7 @@ from .training import Start, Training
 
 if TYPE_CHECKING:
     from .config import StudyConfig
+    from .metrics import Ranking
     from .problem import Problem
 
 Split = Literal["val", "test"]
@@ -108,9 +109,7 @@ class Workbench:
     @property
     def metric_record(self) -> Metric:
         """The metric as reports and constraints know it."""
-        name = self.ranking.name
-        perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(name)
-        return Metric(name, self.ranking.direction, perfect)
+        return metric_of(self.ranking)
 
     def score(self, outputs: Sequence[Any], split: Split = "val") -> float:
         """Return the metric of the graph's outputs for a split."""
@@ -355,6 +354,12 @@ def narrow_nodes(space: Space) -> frozenset[str]:
         t for d in (*space.fixed, *space.dimensions) for t in d.targets if d.kind == "width" and d.high > 0
     ]
     return frozenset(key.rpartition("/")[0] for key in keys if key.endswith("/accum"))
+
+
+def metric_of(ranking: Ranking) -> Metric:
+    """Return a ranking's metric as reports and constraints know it."""
+    perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(ranking.name)
+    return Metric(ranking.name, ranking.direction, perfect)
 
 
 def require_buildable(config: StudyConfig, graph: Graph) -> None:

@@ -3,7 +3,7 @@
 from .candidate import Candidate
 from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
-from .lowering import Row, lower, survey
+from .lowering import Row, lower, lower_with_tensors, survey
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
 from .space import Dimension, LayerRule, Params, Space, build_space
 
@@ -28,5 +28,6 @@ __all__ = [
     "build_space",
     "integer_bits",
     "lower",
+    "lower_with_tensors",
     "survey",
 ]

@@ -20,17 +20,14 @@ def command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: key.path=value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
 ) -> None:
-    """Check study file, model and data against each other, expand the space and count its configurations."""
-    from bitfront.search import load_problem, space_of
+    """Check study file, model and data against each other, compare the model with what would be searched, count the space."""
+    from bitfront.search import load_problem
+    from bitfront.search.preflight import preflight
     from bitfront.search.samplers import baselines
-    from bitfront.search.workbench import require_buildable
-    from bitfront.spaces import lower
 
     config, base = load(study, set_ or [], preset)
     problem = load_problem(config, base)
-    graph = lower(problem.model, head=config.space.head)
-    require_buildable(config, graph)
-    space = space_of(config, graph)
+    _, space = preflight(problem)
     if as_json:
         rows = [
             {
