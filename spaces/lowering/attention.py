@@ -64,6 +64,11 @@ def _projection(
     if inner.bias is not None:
         weights["bias"] = weight_values(inner, "bias", inner.bias) * np.float32(scale)
     target = result_shape(equation, shape, weights["weight"].shape)
+    bias_axes = inner.bias_axes
+    if "bias" in weights and not np.array_equal(
+        _added(target, weights["bias"]), np.broadcast_to(weights["bias"], target)
+    ):
+        weights["bias"], bias_axes = _added(target, weights["bias"]), equation.split("->")[1][1:]
     name = attrs.pop("name", None)
     return work.add(
         layer,
@@ -73,9 +78,16 @@ def _projection(
         name=name,
         weights=weights,
         equation=equation,
-        bias_axes=inner.bias_axes,
+        bias_axes=bias_axes,
         **attrs,
     )
+
+
+def _added(target: Shape, bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what Keras adds for a bias: on TensorFlow, one of shape (n, 1) goes along a last axis of length n."""
+    import keras
+
+    return np.asarray(keras.ops.add(np.zeros((1, *target), np.float32), bias), np.float32)[0]
 
 
 def einsum_dense(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:

@@ -125,8 +125,8 @@ def _separable(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _batchnorm(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
-    if axis not in {-1, len(shape)}:
+    axes = list(layer.axis) if isinstance(layer.axis, list | tuple) else [layer.axis]
+    if axes not in ([-1], [len(shape)]):
         raise Unsupported("BatchNormalization must run over the last axis")
 
     def values(role: str, variable: Any) -> Any:
@@ -160,7 +160,8 @@ def _relu(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _softmax(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if layer.axis not in {-1, len(shape)}:
+    axes = list(layer.axis) if isinstance(layer.axis, list | tuple) else [layer.axis]
+    if axes not in ([-1], [len(shape)]):
         raise Unsupported("Softmax must run over the last axis")
     return work.add(layer, "softmax", inputs, shape)
 
@@ -250,6 +251,8 @@ def _merge(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 def _concatenate(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     axis = layer.axis if layer.axis < 0 else layer.axis - len(shape) - 1
+    if not -len(shape) <= axis <= -1:
+        raise Unsupported("it joins samples, not values: its axis must not be the batch's")
     if len(set(inputs)) != len(inputs):
         raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
     name, done = inputs[0], list(work.shape(inputs[0]))
