@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,10 @@ def from_keras2(model: Any, source: str) -> keras.Model:
     with tempfile.TemporaryDirectory(prefix="bitfront-keras2-") as folder:
         path = Path(folder) / "model.h5"
         try:
-            model.save(path, save_format="h5", include_optimizer=False)
-            converted = keras.models.load_model(path, compile=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # each says that the other's format is old
+                model.save(path, save_format="h5", include_optimizer=False)
+                converted = keras.models.load_model(path, compile=False)
         except Exception as error:  # both raise whatever a layer's constructor does
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UserError(
