@@ -66,7 +66,7 @@ def _cases() -> list[Case]:
         ("MaxPooling2D", _IMAGE, of("MaxPooling2D", pool_size=2)),
         ("AveragePooling1D", _SEQUENCE, of("AveragePooling1D", pool_size=2)),
         ("AveragePooling2D", _IMAGE, of("AveragePooling2D", pool_size=2)),
-        ("MaxPooling1D, padding='same'", _SEQUENCE, of("MaxPooling1D", pool_size=3, padding="same")),
+        ("MaxPooling1D, padding='same'", _SEQUENCE, of("MaxPooling1D", pool_size=4, padding="same")),
         ("AveragePooling2D, padding='same'", _IMAGE, of("AveragePooling2D", pool_size=3, padding="same")),
         ("MaxPooling2D, overlapping", _IMAGE, of("MaxPooling2D", pool_size=3, strides=1)),
         ("GlobalMaxPooling1D", _SEQUENCE, of("GlobalMaxPooling1D")),
