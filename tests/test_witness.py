@@ -122,9 +122,7 @@ REFUSED = {
     ),
     "weights drawn at random": lambda: on(
         (4,),
-        qkeras.QDense(
-            3, kernel_quantizer=qkeras.bernoulli(alpha=1), name="odd"
-        ),
+        qkeras.QDense(3, kernel_quantizer=qkeras.bernoulli(alpha=1), name="odd"),
     ),
     "half precision": lambda: on((4,), L.Dense(3, dtype="mixed_float16", name="odd")),
 }
