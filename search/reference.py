@@ -48,6 +48,8 @@ class Reference:
     """MLflow experiment, the study's name where empty."""
     space_size: int | None = None
     """Number of configurations in the space."""
+    moved: tuple[Mapping[str, str | int], ...] = ()
+    """What the study asks of the hardware and is built otherwise: node, key of `hls`, asked, built."""
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     """What else MLflow should show on the parent run: sampler, seed, back end, versions."""
 
@@ -93,6 +95,7 @@ class Reference:
                 "objectives": tuple(Objective.from_json(row) for row in data["objectives"]),
                 "box": Box.from_json(data["box"]),
                 "constraints": tuple(Constraint.from_json(row) for row in data.get("constraints", ())),
+                "moved": tuple(dict(row) for row in data.get("moved", ())),
             }
             return cls(**rest)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -23,6 +23,7 @@ from .evaluation import Evaluation, save_atomic, trial_folder, write_atomic
 from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
+from .study_hardware import hardware_notices, moved_hardware
 from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class StudyStore:
                 f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
                 "or choose another name."
             )
-        preflight(problem)
+        graph, space = preflight(problem)
+        for notice in hardware_notices(config, graph, space):
+            progress.say(f"Note: {notice}")
         self._float_model(problem, progress)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
@@ -148,6 +151,10 @@ class StudyStore:
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
             space_size=bench.space.size,
+            moved=tuple(
+                {"node": one.node, "key": one.kind, "asked": one.asked, "built": one.built}
+                for one in moved_hardware(config, bench.graph, bench.space)
+            ),
             params={
                 "sampler": config.sampler,
                 "seed": config.seed,

@@ -372,6 +372,6 @@ def require_buildable(config: StudyConfig, graph: Graph) -> None:
     check_hardware(
         graph,
         io_type=config.hls.io_type,
-        strategies={s for layer in layers for s in config.hls.choices("strategy", layer)[0]},
+        strategies={layer: config.hls.choices("strategy", layer)[0] for layer in layers},
         reuse_factors={f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]},
     )

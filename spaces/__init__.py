@@ -5,7 +5,7 @@ from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
 from .lowering import Row, lower, lower_with_tensors, survey
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
-from .space import Dimension, LayerRule, Params, Space, build_space
+from .space import Dimension, LayerRule, Moved, Params, Space, build_space
 
 __all__ = [
     "BitfrontError",
@@ -14,6 +14,7 @@ __all__ = [
     "FixedPoint",
     "Graph",
     "LayerRule",
+    "Moved",
     "Node",
     "NothingFeasible",
     "Overflow",

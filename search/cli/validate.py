@@ -24,10 +24,12 @@ def command(
     from bitfront.search import load_problem
     from bitfront.search.preflight import preflight
     from bitfront.search.samplers import baselines
+    from bitfront.search.study_hardware import hardware_notices
 
     config, base = load(study, set_ or [], preset)
     problem = load_problem(config, base)
-    _, space = preflight(problem)
+    graph, space = preflight(problem)
+    notices = (*problem.data.notices, *hardware_notices(config, graph, space))
     if as_json:
         rows = [
             {
@@ -40,9 +42,10 @@ def command(
             }
             for d in space.dimensions
         ]
-        typer.echo(json.dumps({"dimensions": rows, "configurations": space.size}, indent=1))
+        told = {"dimensions": rows, "configurations": space.size, "notes": notices}
+        typer.echo(json.dumps(told, indent=1))
         return
-    for notice in problem.data.notices:
+    for notice in notices:
         typer.echo(f"Note: {notice}")
     for d in space.dimensions:
         values = ", ".join(map(str, d.choices)) if d.choices else f"{d.low}..{d.high}"

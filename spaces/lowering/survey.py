@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..graph import LINEAR, MERGES, Graph, Node
 from .arguments import OPERATIONS, call_fault, is_own, kind_of, masking
 from .attention import positional
+from .frozen import folded, trained_variables
 from .layers import LAYERS
 from .unsupported import Unsupported
 from .work import Arrays, Lowering
@@ -48,7 +49,7 @@ def lower_with_tensors(model: keras.Model, *, head: str = "auto") -> tuple[Graph
         raise UserError("The firmware can't compute this model: " + "; ".join(faults) + ".")
     _fold_batchnorm(work)
     _merge_roundings(work)
-    return _decide_head(work.nodes, work.weights, work.outputs, head), work.tensors
+    return _decide_head(work, head), work.tensors
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
     Raises:
         UserError: when the model's layers can't be read at all.
     """
-    work = Lowering()
+    work = Lowering(trained_variables(model))
     rows: list[Row] = []
     tensor_of: dict[int, str] = {}
     functional = getattr(model, "_functional", None) or model
@@ -161,6 +162,9 @@ def _fold_batchnorm(work: Lowering) -> None:
             and source.op in LINEAR
             and readers[source.name] == 1
         ):
+            work.frozen = folded(
+                source.name, node.name, work.frozen, bias="bias" in work.weights[source.name]
+            )
             work.weights[source.name] = _scaled(
                 source, work.weights[source.name], work.weights.pop(node.name)
             )
@@ -230,16 +234,18 @@ def _scaled(node: Node, own: Arrays, norm: Arrays) -> Arrays:
     }
 
 
-def _decide_head(nodes: list[Node], weights: dict[str, Arrays], outputs: tuple[str, ...], head: str) -> Graph:
+def _decide_head(work: Lowering, head: str) -> Graph:
     """Leave the last activation off where `head` says so."""
     if head not in {"auto", "keep", "logits"}:
         raise UserError(f"head: {head!r} is unknown; use auto, keep or logits.")
     drop = {"auto": {"softmax"}, "keep": set(), "logits": {"softmax", "sigmoid"}}[head]
-    by_name = {n.name: n for n in nodes}
-    dropped = {o: by_name[o] for o in outputs if by_name[o].op in drop}
-    kept = [n for n in nodes if n.name not in dropped]
-    names = tuple(dropped[o].inputs[0] if o in dropped else o for o in outputs)
+    by_name = {n.name: n for n in work.nodes}
+    dropped = {o: by_name[o] for o in work.outputs if by_name[o].op in drop}
     kinds = {n.op for n in dropped.values()}
     return Graph(
-        nodes=tuple(kept), outputs=names, weights=weights, dropped_head=", ".join(sorted(kinds)) or None
+        nodes=tuple(n for n in work.nodes if n.name not in dropped),
+        outputs=tuple(dropped[o].inputs[0] if o in dropped else o for o in work.outputs),
+        weights=work.weights,
+        frozen=frozenset(work.frozen),
+        dropped_head=", ".join(sorted(kinds)) or None,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..graph import Node
 from .activations import activation_kind
+from .frozen import frozen_roles
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +22,11 @@ Arrays = dict[str, NDArray[np.float32]]
 class Lowering:
     """Collects nodes and weights while it walks the model in the order of computation."""
 
-    def __init__(self) -> None:
+    def __init__(self, trained: frozenset[int] = frozenset()) -> None:
+        """Begin; `trained` holds the `id` of every variable that Keras trains (`trained_variables`)."""
+        self.trained = trained
+        self.frozen: set[str] = set()
+        """Tensor keys of the weights that training leaves as they are."""
         self.nodes: list[Node] = []
         self.weights: dict[str, Arrays] = {}
         self.outputs: tuple[str, ...] = ()
@@ -66,7 +71,16 @@ class Lowering:
         )
         if weights:
             self.weights[unique] = {k: np.asarray(v, np.float32) for k, v in weights.items()}
+            roles = frozen_roles(self.trained, self._giver(layer), op, weights, attrs.get("part"))
+            self.frozen |= {f"{unique}/{role}" for role in roles}
         return unique
+
+    def _giver(self, layer: Any) -> Any:
+        """Return the layer whose variables a node's weights come from: of a bare sum, the one that gives its constant."""
+        if hasattr(layer, "weights") or self.arguments is None:
+            return layer
+        read = [tensor._keras_history.operation for tensor in self.arguments.keras_tensors]
+        return next((one for one in read if one.name in self.constants), layer)
 
     def activation(self, layer: keras.Layer, function: Any, source: str, shape: tuple[int, ...]) -> str:
         """Append the activation `function` (a Keras function or quantizer) after node `source`."""
