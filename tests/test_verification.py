@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +31,10 @@ def original(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def bundle(original, tmp_path) -> Path:
+def bundle(original, tmp_path) -> Iterator[Path]:
     """A copy that a test may damage."""
-    return Path(shutil.copytree(original, tmp_path / "best"))
+    yield Path(shutil.copytree(original, tmp_path / "best"))
+    subprocess.run(["rm", "-rf", str(tmp_path)], check=True)  # folders deeper than shutil goes
 
 
 def header(bundle: Path) -> Path:
