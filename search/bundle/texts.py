@@ -14,6 +14,7 @@ from typing import Any
 
 from bitfront.hls.patches import AppliedPatch
 
+from .script import script_digest
 from .source import BundleSource
 
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
@@ -57,6 +58,7 @@ def provenance(source: BundleSource, patches: Sequence[AppliedPatch]) -> dict[st
         "candidate": {key: source.evaluation.get(key) for key in keys},
         "versions": versions,
         "byte_order": sys.byteorder,
+        "verify_sha256": script_digest(),
         "licences": _LICENCES,
         "patches": [patch.to_json() for patch in patches],
     }
@@ -109,9 +111,10 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "python3 verify.py",
         "```",
         "",
-        f"compiles the firmware with g++ and compares it with `golden/outputs*.npy` on {samples} "
-        f"{source.golden_origin} samples, bit for bit. It needs Python and g++, no package. It runs the C++ of this folder, so "
-        "read it first where you don't trust its origin. `bitfront verify .` does the same.",
+        "checks the files and the numbers in the firmware, compiles it with g++ and compares it with `golden/outputs*.npy` on "
+        f"{samples} {source.golden_origin} samples, bit for bit. Weights and tables come from `project/firmware/weights/*.h`, as in "
+        "synthesis. It needs Python and g++, no package. It runs the C++ of this folder, so read it first where you don't trust its "
+        "origin. `bitfront verify .` does the same, and notices a `verify.py` that is not bitfront's.",
         "",
         "## Build",
         "",
@@ -139,7 +142,7 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
-        "| `golden/` | inputs, and outputs of the bit-true model; `emulate.cpp` runs the firmware on them |",
+        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on them |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",
