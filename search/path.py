@@ -72,10 +72,12 @@ _WARM = 3
 
 @dataclass(frozen=True, eq=False)
 class Passed:
-    """A candidate that the path passed, with the weights that it had there."""
+    """A candidate that a training of many passed, with the weights that it had there."""
 
     params: Params
     weights: Weights
+    epochs: float = 0.0
+    """Epochs that these had been trained for."""
 
 
 Scored = tuple[Evaluation, Passed]
@@ -216,7 +218,7 @@ class GradientPath:
                 params["sparsity"] = max(zeros for zeros in bench.space.sparsities if zeros <= share)
             if step % seldom == 0:
                 evaluation = self._evaluated(params, weights)
-                yield evaluation, Passed(dict(params), weights)
+                yield evaluation, Passed(dict(params), weights, (step + 1) / moves)
                 gone = gone + 1 if self._grained and self._lost(evaluation) > _LOST else 0
                 if gone >= max(_GONE[1], _GONE[0] * steps / seldom):
                     return

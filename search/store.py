@@ -147,6 +147,7 @@ class StudyStore:
             constraints=bench.constraints,
             device={"part": device.name, **device.capacity()},
             clock_ns=config.device.clock_ns,
+            knee_drop=None if config.knee_drop is None else config.knee_drop.value,
             model=f"{problem.model.name}, {problem.model.count_params():,} parameters",
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,

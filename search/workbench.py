@@ -244,6 +244,7 @@ class Workbench:
             record.cost(self.cost(record.candidate, rounded), rounded, self.graph)
             self._check(record)
         else:
+            record.ptq_resources = resources_of(self.cost(candidate, rounded))
             record.cost(self.cost(candidate, types, weights), types, self.graph)
             self._check(record)
         method = record.candidate.method
@@ -285,6 +286,7 @@ class Workbench:
                 enough = score + SPARSE_START * (self.blind_score() - score)
             if self.ranking.better(inherited, enough):
                 score, record.start, types = inherited, start.name, own
+                record.epochs = start.epochs
                 record.retype(types)
                 record.history.append({"epoch": 0, "loss": math.nan, "metric": inherited})
             else:
@@ -299,6 +301,7 @@ class Workbench:
         weights, fault = self.training.weights(
             record.candidate, record, self.cache, start=start, promotion=promotion
         )
+        record.epochs += max((row["epoch"] for row in record.history), default=0)
         return weights, types, fault
 
     def _check(self, record: Record) -> Mapping[str, float]:
