@@ -171,11 +171,10 @@ def _compared(model: Any, probes: Mapping[str, Inputs]) -> Difference | None:
     functional = getattr(model, "_functional", None) or model
     names = [node.name for node in graph if node.name in tensors]
     inputs = [np.concatenate(parts) for parts in zip(*probes.values(), strict=True)]
-    outputs = [tensors[name] for name in names] + list(functional.outputs)
-    run = keras.Model(list(functional.inputs), outputs)
     fed = [x.astype(str(t.dtype)) for x, t in zip(inputs, functional.inputs, strict=True)]
-    given = [np.asarray(value) for value in run(fed, training=False)]
-    wanted = dict(zip(names, given, strict=False))
+    run = keras.Model(list(functional.inputs), [tensors[name] for name in names])
+    values = keras.tree.flatten(run(fed, training=False))
+    wanted = {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
     places = np.repeat(list(probes), [len(parts[0]) for parts in probes.values()])
     computed, noise = _graph_values(graph, inputs, wanted)
     for node in graph:
@@ -183,11 +182,20 @@ def _compared(model: Any, probes: Mapping[str, Inputs]) -> Difference | None:
             found = _difference(node, wanted[node.name], computed[node.name], noise[node.name], places)
             if found:
                 return found
-    for name, value in zip(graph.outputs, given[len(names) :], strict=True):
+    for name, value in zip(graph.outputs, _called(model, functional, fed), strict=True):
         found = _difference(graph[name], value, computed[name], noise[name], places)
         if found:
             return found
     return None
+
+
+def _called(model: Any, functional: Any, inputs: Inputs) -> list[NDArray[Any]]:
+    """Return what calling the model itself gives, which a class of the user's own may do in its own way."""
+    import keras
+
+    structure = getattr(functional, "_inputs_struct", None)
+    packed = inputs[0] if structure is None else keras.tree.pack_sequence_as(structure, list(inputs))
+    return [np.asarray(value) for value in keras.tree.flatten(model(packed, training=False))]
 
 
 def _graph_values(

@@ -53,6 +53,13 @@ class Position(L.Layer):
         return x + self.vector
 
 
+class Halved(keras.Model):
+    """A model that does something of its own when it is called."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 0.5 * super().call(inputs, training=training, mask=mask)
+
+
 class Dense(L.Layer):
     """A user's layer that bears the name of Keras's."""
 
@@ -195,6 +202,16 @@ def test_a_qkeras_model_is_searched_with_the_values_that_its_quantizers_give(lay
 def test_what_can_be_computed_exactly_is(build):
     """Padded pooling, Keras's functions by any way, layers as activations, a trained position."""
     assert first_difference(build()) is None
+
+
+def test_a_model_that_does_more_than_its_layers_is_refused():
+    """A class of the user's own may compute anything when it is called."""
+    x = keras.Input((4,), name="x")
+    outputs = L.Dense(2, name="last")(x)
+
+    with pytest.raises(UserError, match="'last'"):
+        check_model(Halved(x, outputs))
+    check_model(keras.Model({"a": x}, {"b": outputs}))
 
 
 def test_the_study_s_own_data_are_compared_with_their_extremes():
