@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import Types, pruned, removable, zero_share
+from bitfront.hls import Types, pruned, zero_share
 from bitfront.hls.weights import WeightContent
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
@@ -33,7 +33,7 @@ from .evaluation import Evaluation
 from .objectives import SIGNS, Objective
 from .price import Price
 from .record import resources_of
-from .removal import Removal
+from .removal import Removal, free_parts
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -110,7 +110,7 @@ class GradientPath:
 
     def __post_init__(self) -> None:
         self._price = Price(self.bench, self.objectives)
-        self._kinds = [part for part in removable(self.bench.graph) if part.whole]
+        self._kinds = [part for part in free_parts(self.bench.graph) if part.whole]
         self._lead = abs(self.bench.float_score - self.bench.blind_score()) or 1.0
 
     def first(self) -> list[Scored]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
@@ -43,8 +44,15 @@ class Problem:
     outputs: Mapping[str, Output]
     """The model's outputs in its order, by name."""
     needs_training: bool
+    zeros: Mapping[int, NDArray[np.bool_]]
+    """Where kernels of a model that needs training are zero and are to stay so, by place in `model.weights`."""
     digest: str
     """Identifies configuration, data and model: 16 hex digits; a study goes on only with the same one."""
+
+    @property
+    def keeps_zeros(self) -> bool:
+        """Whether the zeros among the float model's kernels are to stay."""
+        return self.config.training.keep_zeros and (not self.needs_training or bool(self.zeros))
 
 
 def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
@@ -76,6 +84,7 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         ),
         outputs=shape.outputs,
         needs_training=not trained,
+        zeros={} if trained or not config.training.keep_zeros else _pruned(model),
         digest=_digest(config, model, data, trained),
     )
 
@@ -270,6 +279,23 @@ def load_data(source: Any, base_dir: Path) -> Any:
     if isinstance(source, Mapping | tuple):
         return source
     raise UserError(f"data is a {type(source).__name__}: give a dict of arrays, file.py:function or an .npz.")
+
+
+def _pruned(model: keras.Model) -> dict[int, NDArray[np.bool_]]:
+    """Return where kernels are zero here and there: somebody made them so, for no initializer does.
+
+    Kernels of zeros alone, and those whose other weights are all alike, as of an identity, are what initializers make.
+    """
+    trained = {id(variable) for variable in model.trainable_variables}
+    found = {}
+    for place, variable in enumerate(model.weights):
+        if id(variable) not in trained or len(variable.shape) < 2 or "bias" in variable.name:
+            continue
+        values = np.asarray(variable)
+        others = values[values != 0]
+        if others.size < values.size and len(np.unique(others)) > 1:
+            found[place] = values == 0
+    return found
 
 
 def _check_weights(model: keras.Model) -> None:

@@ -102,6 +102,7 @@ class Training:
                 batch_size=config.batch_size,
                 optimizer=config.optimizer,
                 loss=config.loss,
+                keep_zeros=self.problem.keeps_zeros,
             )
         return self._trainer
 

@@ -3,7 +3,7 @@
 from .candidate import Candidate
 from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
-from .lowering import Row, lower, lower_with_tensors, survey
+from .lowering import Row, lower, lower_with_tensors, survey, trained_variables, untrained_layers
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
 from .space import Dimension, LayerRule, Moved, Params, Space, build_space
 
@@ -31,4 +31,6 @@ __all__ = [
     "lower",
     "lower_with_tensors",
     "survey",
+    "trained_variables",
+    "untrained_layers",
 ]

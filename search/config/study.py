@@ -376,9 +376,14 @@ class StudyConfig(Section):
         part of it: see `Problem.digest`.
         """
         shaping = {key: value for key, value in self.to_dict().items() if key not in _WITHOUT_EFFECT}
+        for section, key, default in _LATER:
+            if shaping[section][key] == default:
+                del shaping[section][key]
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 
+_LATER = (("training", "keep_zeros", True),)
+"""Keys that came after the first release, with their defaults, which leave the digest of a study file without them."""
 _WITHOUT_EFFECT = (
     "name",
     "knee_drop",
