@@ -96,9 +96,8 @@ def test_a_finished_study_has_its_front_on_test_data(finished):
     assert found.rows[0].score == view.reference.float_scores["test"]
     trials = [row.trial for row in found.rows[1:]]
     assert trials[: len(view.front)] == sorted(e.number for e in view.front)
-    uniform = {e.number for e in view.scored if e.kind == "uniform"}
-    shown = {one for r in rivals(view, view.costs[0]) for one in (r.cheaper, r.better) if one is not None}
-    assert set(trials[len(view.front) :]) == (uniform | shown) - {e.number for e in view.front}
+    told = [one for r in rivals(view, view.costs[0]) for one in (r.trial, r.cheaper, r.better)]
+    assert set(trials[len(view.front) :]) == set(told) - {None, *(e.number for e in view.front)}
     assert (found.samples, found.resamples) == (200, RESAMPLES)
     for e in (e for e in view.scored if e.number in trials):
         row = found.of(e.number)
