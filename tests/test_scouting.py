@@ -193,7 +193,7 @@ def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
     assert runs[0] == (("uniform", "ptq"), uniform)
     assert order[1:4] == [("search", "ptq"), ("uniform", "qat"), ("search", "qat")]
     assert 0 < runs[1][1] <= AS_ROUNDED
-    assert runs[2][1] == min(FIRST, uniform)
+    assert 0 < runs[2][1] <= FIRST
     at = next(n for n in range(len(trials)) if dict(trials[n].params) == proposed[0])
     assert 0 < at - sum(count for _, count in runs[:3]) <= KEPT // 2
     assert [dict(e.params) for e in trials[at : at + len(proposed)]] == proposed
