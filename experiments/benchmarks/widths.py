@@ -3,8 +3,8 @@
 python -m bitfront.experiments.benchmarks.widths gw_transformer --seeds 3 --trials 60 --out widths
 
 For every seed: the float model is trained, a search runs over mixed widths, and every uniform width from 4 to 16 bits
-is scored by PTQ and by QAT. Everything is ranked on validation data and reported on test data. Tables and what lies
-inside a layer keep the study's widths.
+is scored by PTQ and by QAT, which has the epochs of the study's gradient path too, as its searched candidates have. Everything
+is ranked on validation data and reported on test data. Tables and what lies inside a layer keep the study's widths.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     from bitfront.search import Workbench, load_study, run_study
     from bitfront.search.progress import Progress
     from bitfront.search.store import StudyStore
+    from bitfront.search.training import Start
+    from bitfront.search.uniform_training import narrowed_together
 
     study = ready_study(name)
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]
@@ -72,9 +74,15 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     bench = Workbench(store.open(config, study.folder, Progress()))
     float_score = bench.float_test_score()
     points, ebops = [], []
-    for width in WIDTHS:
+    trained = [bench.space.uniform(width, "qat") for width in reversed(WIDTHS)]
+    passed = list(narrowed_together(bench, trained, config.gradient))[::-1]
+    for width, one in zip(WIDTHS, passed, strict=True):
+        start = Start("uniform", one.weights, epochs=one.epochs) if one.weights else None
         for method in ("ptq", "qat"):
-            evaluation, weights = bench.evaluate(0, bench.space.uniform(width, method), "uniform")
+            begun = start if method == "qat" else None
+            evaluation, weights = bench.evaluate(
+                0, bench.space.uniform(width, method), "uniform", start=begun
+            )
             if evaluation.status != "complete":
                 continue
             test = bench.test_score(_types(evaluation), weights)
