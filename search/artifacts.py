@@ -16,6 +16,7 @@ from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weig
 from .bundle.source import BundleSource
 from .config import load_study
 from .evaluation import FILE, Evaluation, trial_folder
+from .own_layers import with_own_layers
 from .reference import Reference
 from .store import StudyStore
 from .study_space import space_of
@@ -132,10 +133,19 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
     path = Path(study_dir) / "float.keras"
     if not path.exists():
         raise UserError(f"{study_dir} has no float.keras: run the study first.")
+    source = load_study(Path(study_dir) / "study.yaml").model
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+        return with_own_layers(
+            lambda: keras.models.load_model(path, compile=False, safe_mode=not trust),
+            source,
+            StudyStore(Path(study_dir)).source_folders,
+        )
     except (ValueError, OSError, TypeError) as error:
-        raise UserError(f"{path} can't be loaded ({str(error).splitlines()[0]}).") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        hint = "run the study again"
+        if "register_keras_serializable" in str(error):
+            hint = f"it holds a layer of your own, so run this in the folder of {source}"
+        raise UserError(f"{path} can't be loaded ({reason[:200]}): {hint}.") from error
 
 
 def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tuple[Graph, Space]:

@@ -7,6 +7,7 @@ Optuna's; `golden.npz` some inputs for bundles; `trials/00012/` one folder a fin
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -86,6 +87,7 @@ class StudyStore:
         self._keep_golden(problem)
         if not known:
             identity["run"] = uuid.uuid4().hex[:8]
+            identity["folder"] = os.path.relpath(base_dir, self.folder)
             write_atomic(self.folder / "identity.json", json.dumps(identity) + "\n")
         return problem
 
@@ -93,6 +95,12 @@ class StudyStore:
     def run_id(self) -> str:
         """Tells this folder's study from others of its name, in a database that holds several."""
         return (self._identity() or {}).get("run", "")
+
+    @property
+    def source_folders(self) -> tuple[Path, ...]:
+        """Folders that the study's own files (`model.py`) may lie in: where they lay when it was begun, and here."""
+        begun = (self._identity() or {}).get("folder")
+        return (*([self.folder / begun] if begun else []), Path())
 
     def _identity(self) -> dict[str, str] | None:
         path = self.folder / "identity.json"
