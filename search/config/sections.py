@@ -124,8 +124,8 @@ class HlsConfig(Section):
     reuse_factor: ReuseFactors = Field(
         default=(1,),
         description="how many products share one multiplier; higher saves DSPs and LUTs and costs latency and II. "
-        "Lists and mappings as for strategy; values that are illegal for a layer are moved to its nearest legal one, "
-        "with a notice",
+        "Lists and mappings as for strategy; what a layer's firmware can't be right with becomes the nearest that it can, "
+        "which is said",
         examples=['{"lstm*": [1, 2, 4]}'],
     )
     recurrent_reuse_factor: ReuseFactors | None = Field(
