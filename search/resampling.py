@@ -139,7 +139,7 @@ def rescore(bench: Workbench, store: StudyStore, front: Sequence[Evaluation]) ->
     models: list[Outputs] = [bench.float_test_outputs()]
     for evaluation in front:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        models.append(bench.outputs(types, store.weights(evaluation.number), "test"))
+        models.append(bench.outputs(types, store.weights(evaluation), "test"))
     y = bench.problem.data.y_test
     rows = resampled(bench.ranking, y, models, best=best + 1, seed=bench.problem.config.seed)
     trials = [None, *(e.number for e in front)]
