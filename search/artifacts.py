@@ -60,7 +60,7 @@ def reload_trial(study_dir: Path, number: int) -> ScoredTrial:
     graph, space = rebuild(config, float_model, types)
     candidate = space.candidate(evaluation.params)
     twin = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
-    weights: Weights = StudyStore(study_dir).weights(number) or graph.weights
+    weights: Weights = StudyStore(study_dir).weights(evaluation) or graph.weights
     twin.restore(weights)
     twin.assign(types)
     return ScoredTrial(evaluation, config, float_model, graph, candidate, types, weights, twin)
@@ -81,7 +81,13 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     plain = to_keras(graph, weights, types)
     return BundleSource(
         name=f"{reference.study}-{number:05d}",
-        quantized_model=to_qkeras(graph, weights, types),
+        quantized_model=to_qkeras(
+            graph,
+            weights,
+            types,
+            table_size=config.space.table_size,
+            narrow_accumulators=trial.twin.narrow_accumulators,
+        ),
         model=plain,
         float_model=trial.float_model,
         precision=types,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -82,6 +83,9 @@ class Evaluation:
     """Finished C-syntheses of the study that corrected `resources` (see `synthesis.corrected`); 0 in the file."""
     raw: Evaluation | None = field(default=None, repr=False, compare=False)
     """The evaluation as its file has it, where this one is corrected; in no file."""
+    weights_sha256: str | None = None
+    """SHA-256 of the `weights.npz` that it was scored with; "" where it has none and the float model's weights were
+    rounded. None before it is written, and in files of versions that didn't say (see `has_weights`)."""
     reason: str | None = None
     """Why it isn't complete: a class and a colon first, `nan_loss: epoch 2` or `constraint lut: 51234 > 20000`."""
 
@@ -105,6 +109,8 @@ class Evaluation:
                 raise UserError(
                     f"{where}: the interval of {key!r} is ({low}, {high}), low must not exceed high."
                 )
+        if self.weights_sha256 and re.fullmatch(r"[0-9a-f]{64}", self.weights_sha256) is None:
+            raise UserError(f"{where}: weights_sha256 {self.weights_sha256[:80]!r} is no SHA-256.")
         if self.status == "complete" and "score" not in self.metrics:
             raise UserError(f"{where}: it is complete but metrics has no 'score'.")
         if self.status != "complete" and not self.reason:
@@ -120,6 +126,13 @@ class Evaluation:
         if "score" not in self.metrics:
             raise UserError(f"Trial {self.number} was never scored: {self.reason}.")
         return self.metrics["score"]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether weights of its own gave its score, so that it means nothing without them."""
+        if self.weights_sha256 is None:
+            return self.status == "complete" and self.method == "qat"
+        return bool(self.weights_sha256)
 
     @property
     def violation(self) -> float:
@@ -227,6 +240,7 @@ class Evaluation:
                 seconds=_floats(data.get("seconds", {})),
                 measured={str(k): _floats(v) for k, v in data.get("measured", {}).items()},
                 calibrated_on=int(data.get("calibrated_on", 0)),
+                weights_sha256=_text(data.get("weights_sha256")),
                 reason=data.get("reason"),
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -330,6 +344,12 @@ def _floats(values: Mapping[str, Any]) -> dict[str, float]:
     if any(isinstance(value, bool | str) for value in values.values()):
         raise TypeError(f"expected numbers, got {dict(values)!r}")
     return {str(key): float(value) for key, value in values.items()}
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"expected a text, got {value!r}")
+    return value
 
 
 def _param(value: Any) -> int | str:

@@ -157,7 +157,7 @@ def rescore(
     models: list[Outputs] = [bench.float_test_outputs()]
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        models.append(bench.outputs(types, store.weights(evaluation.number), "test"))
+        models.append(bench.outputs(types, store.weights(evaluation), "test"))
     y = bench.problem.data.y_test
     rows = resampled(bench.ranking, y, models, best=best + 1, seed=bench.problem.config.seed)
     trials = [None, *(e.number for e in chosen)]

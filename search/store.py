@@ -6,9 +6,12 @@ Optuna's; `golden.npz` some inputs for bundles; `trials/00012/` one folder a fin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import uuid
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +28,7 @@ from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
 from .study_hardware import hardware_notices, moved_hardware
-from .weight_arrays import as_arrays, from_arrays
+from .weight_arrays import packed, unpacked
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from .progress import Progress
     from .workbench import Workbench
 
+WEIGHTS = "weights.npz"
+"""In a trial's folder: the weights that training gave it."""
 GOLDEN_SAMPLES = 256
 """Validation samples kept for bundles."""
 
@@ -189,43 +194,73 @@ class StudyStore:
         path.write_text(f"{count}\n")
         return count
 
-    def write_trial(self, evaluation: Evaluation, weights: Weights | None, log: str = "") -> None:
-        """Write a trial's folder; `evaluation.json` comes last and makes it finished."""
+    def write_trial(self, evaluation: Evaluation, weights: Weights | None, log: str = "") -> Evaluation:
+        """Write a trial's folder and return the evaluation, which says now which weights belong to it.
+
+        `evaluation.json` comes last and makes the trial finished.
+        """
         folder = trial_folder(self.folder, evaluation.number)
         folder.mkdir(parents=True, exist_ok=True)
         if log:
             write_atomic(folder / "log.txt", log + "\n")
+        digest = ""
         if weights is not None:
-            arrays = as_arrays(weights)
-            save_atomic(folder / "weights.npz", lambda path: np.savez_compressed(path, **arrays))
+            stored = packed(weights)
+            digest = hashlib.sha256(stored).hexdigest()
+            save_atomic(folder / WEIGHTS, lambda path: Path(path).write_bytes(stored))
         write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
         write_atomic(folder / "layers.csv", _csv(evaluation))
+        evaluation = replace(evaluation, weights_sha256=digest)
         evaluation.write(self.folder)
         (folder / "attempts").unlink(missing_ok=True)
+        return evaluation
 
-    def weights(self, number: int) -> Weights | None:
-        """Return the trained weights of a trial, or None where it was not trained.
+    def weights(self, evaluation: Evaluation) -> Weights | None:
+        """Return the weights that gave a trial's score, or None where these are the float model's.
+
+        Whoever computes with a trial's weights gets them here.
 
         Raises:
-            UserError: when the file is damaged.
+            UserError: when they are missing, damaged, or not those that the trial was scored with.
         """
-        path = trial_folder(self.folder, number) / "weights.npz"
-        if not path.exists():
+        path = trial_folder(self.folder, evaluation.number) / WEIGHTS
+        if not evaluation.has_weights:
             return None
+        self.require_weights([evaluation])
+        way_out = "restore the file, or delete the trial's folder to go on without it"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return from_arrays(arrays)
-        except (OSError, ValueError, EOFError) as error:
+            stored = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path} can't be read ({error.strerror}): {way_out}.") from error
+        if evaluation.weights_sha256 not in (None, hashlib.sha256(stored).hexdigest()):
             raise UserError(
-                f"{path} is damaged ({error}): delete the trial's folder and run the study again."
-            ) from error
+                f"{path} isn't the file that trial {evaluation.number} was scored with, by its SHA-256: {way_out}."
+            )
+        try:
+            return unpacked(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path} is damaged ({error}): {way_out}.") from error
+
+    def require_weights(self, evaluations: Iterable[Evaluation]) -> None:
+        """Refuse trials whose weights are gone; what is in the files is looked at when they are read.
+
+        Raises:
+            UserError: naming the first.
+        """
+        for evaluation in evaluations:
+            path = trial_folder(self.folder, evaluation.number) / WEIGHTS
+            if evaluation.has_weights and not path.is_file():
+                raise UserError(
+                    f"{path} is missing, which gave trial {evaluation.number} its score: restore the file, or delete "
+                    "the trial's folder to go on without it."
+                )
 
     def score_on_test(self, bench: Workbench, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation with its test score, kept in its file; scored once."""
         if "test" in evaluation.metrics or evaluation.status != "complete":
             return evaluation
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        score = bench.test_score(types, self.weights(evaluation.number))
+        score = bench.test_score(types, self.weights(evaluation))
         scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
         scored.write(self.folder)
         return scored

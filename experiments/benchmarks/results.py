@@ -113,7 +113,7 @@ def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[R
     from bitfront.search.objectives import resource_violations
     from bitfront.search.record import resources_of
 
-    weights = store.weights(evaluation.number)
+    weights = store.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
     test = bench.test_score(types, weights)
     uniform = evaluation.kind == "uniform"

@@ -29,7 +29,7 @@ class BundleSource:
     name: str
     """What the bundle is called, `top_tagging-00012` say."""
     quantized_model: keras.Model
-    """QKeras model with constant quantizers."""
+    """Keras model that predicts what the firmware outputs (`to_qkeras`)."""
     model: keras.Model
     """Plain Keras model with rounded weights: what hls4ml converts."""
     float_model: keras.Model
