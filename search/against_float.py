@@ -53,7 +53,7 @@ def against_float(reference: Reference, e: Evaluation, known: TestScores | None 
 
 def knee_note(reference: Reference) -> str:
     """Return from which part of the front the knee is chosen."""
-    return f"at most {reference.allowed_drop:.4f} worse than the float model on validation data, where the front reaches that"
+    return f"at most {reference.allowed_drop:.4f} worse than the float model on validation data where the front reaches that"
 
 
 def knee_warning(reference: Reference, e: Evaluation) -> str | None:

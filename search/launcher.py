@@ -35,6 +35,7 @@ from .surrogate import Surrogate
 from .synthesis import Companion
 from .tracking import ApartTracker, MlflowTracker, NullTracker, StudyRecord, Tracker
 from .training import Start, nearest
+from .uniform_comparison import compared
 from .workbench import Workbench
 
 if TYPE_CHECKING:
@@ -363,8 +364,10 @@ class _Launcher:
         front = self._front()
         if front and front[0].feasible and not self.interrupted:
             self.progress.say("Scoring the front and the uniform baselines on the test data, with intervals")
-            as_filed = [self.evaluations[e.number] for e in front]
-            self.evaluations |= score_on_test(bench, self.store, self.evaluations.values(), as_filed)
+            shown = self.companion.view(self.evaluations.values())
+            chosen = (front, compared(shown, self.objectives))
+            as_filed = ([self.evaluations[e.number] for e in some] for some in chosen)
+            self.evaluations |= score_on_test(bench, self.store, *as_filed)
             front = self._front()
             self.store.write_reference(bench, test=True)
         artifacts: list[Path] = []

@@ -126,9 +126,7 @@ class Progress:
             )
             if how == "knee":
                 warning = knee_warning(reference, e)
-                self.say(f"           chosen {knee_note(reference)}")
-                if warning:
-                    self.say(f"           {warning}")
+                self.say(f"           {warning or f'chosen {knee_note(reference)}'}")
         calibrated = max(e.calibrated_on for e in result.evaluations)
         note = f", calibrated on {calibrated} designs" if calibrated else ""
         self.say(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")

@@ -71,7 +71,7 @@ class Reference:
         """How much worse than the float model the knee may be on validation data, in the metric's unit."""
         if self.knee_drop is not None:
             return self.knee_drop
-        scales = zip(self.objectives, self.box.ideal, self.box.reference, strict=True)
+        scales = zip(self.objectives, self.box.ideal, self.box.reference, strict=False)
         lead = next((blind - best for o, best, blind in scales if o.is_metric), abs(self.float_score))
         return KNEE_DROP * lead
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ class Rescored:
 
 @dataclass(frozen=True)
 class TestScores:
-    """The float model, the front and the uniform baselines on the test split."""
+    """The float model, the front, the uniform baselines and what these are compared with on the test split."""
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
@@ -130,18 +130,16 @@ def _bounds(low: float, high: float) -> Bounds:
 
 
 def score_on_test(
-    bench: Workbench, store: StudyStore, evaluations: Iterable[Evaluation], front: Sequence[Evaluation]
+    bench: Workbench, store: StudyStore, front: Sequence[Evaluation], others: Sequence[Evaluation]
 ) -> dict[int, Evaluation]:
-    """Score a front on the test split, and the uniform baselines that it is compared with; return these evaluations.
+    """Score a front on the test split, and others that it is compared with; return these evaluations.
 
     The scores stand in their files, their intervals in the study's folder; each is computed once.
     """
     members = {e.number for e in front}
-    uniform = [
-        e for e in evaluations if e.kind == "uniform" and e.status == "complete" and e.number not in members
-    ]
-    scored = {e.number: store.score_on_test(bench, e) for e in (*front, *uniform)}
-    rescore(bench, store, [scored[e.number] for e in front], [scored[e.number] for e in uniform])
+    scored = {e.number: store.score_on_test(bench, e) for e in (*front, *others)}
+    rest = [scored[e.number] for e in others if e.number not in members]
+    rescore(bench, store, [scored[e.number] for e in front], rest)
     return scored
 
 

@@ -68,7 +68,7 @@ def _found(context: SearchContext) -> tuple[list[Passed], int]:
     if not uniform:
         return [], 0
     if not path.exists():
-        first = _widest_that_counts(bench, uniform)
+        first = widest_that_counts(bench, uniform)
         # a study that had its path before there was this training goes on without
         epochs = 0 if (context.folder / GRADIENT_FILE).exists() else bench.problem.config.gradient
         if epochs:
@@ -82,7 +82,7 @@ def _found(context: SearchContext) -> tuple[list[Passed], int]:
     )
 
 
-def _widest_that_counts(bench: Workbench, uniform: Sequence[Params]) -> int:
+def widest_that_counts(bench: Workbench, uniform: Sequence[Params]) -> int:
     """Return the position of the width above the narrowest that keeps the metric without training."""
     sign = SIGNS[bench.metric_record.direction]
     lost = (1 - KEPT_LEAD) * abs(bench.float_score - bench.blind_score())

@@ -134,6 +134,8 @@ def plausible(number: int, *, seed: int = 7, width: int | None = None) -> Evalua
             {"epoch": float(e), "loss": 0.5 - 0.02 * e, "val": ptq + (qat - ptq) * e / 5} for e in range(1, 6)
         )
         seconds["qat"] = 0.7
+        common["ptq_resources"] = {key: 1.1 * value for key, value in resources.items()}
+        common["epochs"] = 5.0
     violated |= metric_violations(CONSTRAINTS, metrics["score"], FLOAT["val"])
     return Evaluation(
         status="complete", metrics=metrics, history=history, constraints=violated, seconds=seconds, **common

@@ -18,8 +18,17 @@ from bitfront.search.cli.main import app
 from bitfront.search.progress import Progress
 from bitfront.search.report import StudyView, find, write_report
 from bitfront.search.report.findings import LEAST_TRIALS, budgets, importance, rivals
-from bitfront.search.resampling import FILE, RESAMPLES, TestScores, read_test_scores, resampled, rescore
+from bitfront.search.resampling import (
+    FILE,
+    RESAMPLES,
+    TestScores,
+    read_test_scores,
+    resampled,
+    rescore,
+    score_on_test,
+)
 from bitfront.search.store import StudyStore
+from bitfront.search.uniform_comparison import compared
 from bitfront.spaces import UserError
 
 LUT = OBJECTIVES[1]
@@ -85,9 +94,12 @@ def test_a_finished_study_has_its_front_on_test_data(finished):
 
     assert found.rows[0].trial is None
     assert found.rows[0].score == view.reference.float_scores["test"]
-    assert [row.trial for row in found.rows[1:]] == sorted(e.number for e in view.front)
+    trials = [row.trial for row in found.rows[1:]]
+    assert trials[: len(view.front)] == sorted(e.number for e in view.front)
+    told = [one for r in rivals(view, view.costs[0]) for one in (r.trial, r.cheaper, r.better)]
+    assert set(trials[len(view.front) :]) == set(told) - {None, *(e.number for e in view.front)}
     assert (found.samples, found.resamples) == (200, RESAMPLES)
-    for e in view.front:
+    for e in (e for e in view.scored if e.number in trials):
         row = found.of(e.number)
         assert row.score == e.metrics["test"]
         assert row.interval[0] <= row.score <= row.interval[1]
@@ -100,8 +112,9 @@ def test_the_front_is_rescored_only_once(finished):
     store = StudyStore(folder)
     bench = Workbench(store.open(config, file.parent, Progress()))
     before = (folder / FILE).stat().st_mtime_ns
-    front = sorted(StudyView.read(folder).front, key=lambda e: e.number)
-    rescore(bench, store, front)
+    view = StudyView.read(folder)
+    front = sorted(view.front, key=lambda e: e.number)
+    score_on_test(bench, store, front, compared(view.evaluations, view.objectives))
     assert (folder / FILE).stat().st_mtime_ns == before
 
     shorter = rescore(bench, store, front[:1])
@@ -160,18 +173,22 @@ def test_each_uniform_baseline_meets_what_beats_it(view):
     found = {r.trial: r for r in rivals(view, LUT)}
     searched = [e for e in view.scored if e.kind == "search" and e.feasible]
     for e in (e for e in view.scored if e.kind == "uniform"):
-        as_good = sorted((s.resources["lut"], s.number) for s in searched if s.score >= e.score)
-        no_dearer = sorted((-s.score, s.number) for s in searched if s.resources["lut"] <= e.resources["lut"])
+        as_good = sorted((s.resources["lut"], -s.score, s.number) for s in searched if s.score >= e.score)
+        no_dearer = sorted(
+            (-s.score, s.resources["lut"], s.number)
+            for s in searched
+            if s.resources["lut"] <= e.resources["lut"]
+        )
         rival = found[e.number]
-        assert rival.cheaper == (as_good[0][1] if as_good else None)
+        assert rival.cheaper == (as_good[0][2] if as_good else None)
         assert rival.ratio == (as_good[0][0] / e.resources["lut"] if as_good else None)
-        assert rival.better == (no_dearer[0][1] if no_dearer else None)
+        assert rival.better == (no_dearer[0][2] if no_dearer else None)
         assert rival.gain == (-no_dearer[0][0] - e.score if no_dearer else None)
     assert len(found) == sum(e.kind == "uniform" for e in view.scored)
 
 
 def test_training_is_weighed_against_rounding_at_every_budget(view):
-    """A trained candidate's score before its training counts on the other side."""
+    """By designs that have that score and that cost; what a trained one scored before costs something else."""
     rows = budgets(view, LUT)
     assert [r.limit for r in rows] == sorted((r.limit for r in rows), reverse=True)
     for row in rows:
@@ -180,11 +197,11 @@ def test_training_is_weighed_against_rounding_at_every_budget(view):
             for e in view.scored
             if e.resources["lut"] <= row.limit and e.constraints["lut"] <= 0 and e.constraints["latency"] <= 0
         ]
-        rounded = max((e.metrics["ptq"] for e in able), default=None)
-        trained = max((e.metrics["qat"] for e in able if "qat" in e.metrics), default=None)
-        assert (row.ptq and row.ptq[1]) == rounded
-        assert (row.qat and row.qat[1]) == trained
-        assert row.gain == (None if trained is None else trained - rounded)
+        for side, method in ((row.ptq, "ptq"), (row.qat, "qat")):
+            pool = [e for e in able if e.method == method]
+            best = min(pool, key=lambda e: (-e.score, e.resources["lut"], e.number), default=None)
+            assert side == (None if best is None else (best.number, best.score, best.resources["lut"]))
+        assert row.gain == (row.qat[1] - row.ptq[1] if row.qat and row.ptq else None)
 
 
 def test_a_validation_score_above_the_whole_interval_is_called_luck(view, tmp_path):

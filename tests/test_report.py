@@ -100,11 +100,24 @@ def test_scores_on_test_data_are_shown_where_there_are_some(page, tmp_path):
     front = {e.number for e in pareto(STUDY, OBJECTIVES)}
     scored = [replace(e, metrics={**e.metrics, "test": 0.7654}) if e.number in front else e for e in STUDY]
     text = write_report(write_study(tmp_path / "toy", scored), figures=False).read_text()
-    column = '<button type="button">On test data</button>'
-    assert text.count(column) == 1
+    columns = [f'<button type="button">{name}</button>' for name in ("On test data", "To float (test)")]
+    gap = 0.7654 - FLOAT["test"]
+    for column in columns:
+        assert text.count(column) == 1
     assert text.count('<td data-value="0.7654">0.7654</td>') == len(front)
-    assert text.count("<dt>On test data</dt><dd>0.7654</dd>") == 3
-    assert column not in page.read_text()
+    assert text.count(f'<td data-value="{gap!r}">{gap:+.4f}</td>') == len(front)
+    assert (
+        text.count(
+            f'<p class="value">0.7654</p><p class="soft">Accuracy on test data, {gap:+.4f} to float</p>'
+        )
+        == 3
+    )
+    assert not [column for column in columns if column in page.read_text() and not view_tested(page)]
+
+
+def view_tested(page):
+    """Whether a page's study has scores on test data."""
+    return StudyView.read(page.parent).tested
 
 
 def test_a_uniform_baseline_is_named_by_its_width_whatever_its_accumulators_and_reuse():
@@ -375,7 +388,7 @@ def test_a_metric_that_falls_and_dsps_that_are_zero_are_drawn(tmp_path):
     write_report(study)
     figure = plots.scatter(StudyView.read(study), objectives[2])
     assert figure["layout"]["xaxis"].get("type") != "log"
-    assert figure["layout"]["yaxis"]["title"]["text"] == "MSE (less is better)"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "MSE (validation, less is better)"
 
 
 @pytest.mark.parametrize("damage", ["no reference", "no trials", "damaged"])

@@ -117,7 +117,7 @@ def test_a_width_that_is_too_wide_to_be_exact_is_passed_over(context):
     assert narrow.epochs == 4
 
 
-@pytest.mark.parametrize("sampler", ["random", "grid-uniform"])
+@pytest.mark.parametrize("sampler", ["random", pytest.param("grid-uniform", marks=pytest.mark.slow)])
 def test_in_twenty_trials_uniform_widths_have_the_epochs_of_the_path_and_their_own(tmp_path, sampler):
     """Each says how many; no candidate of the path has more behind it."""
     file = small_study.write(tmp_path)

@@ -81,11 +81,11 @@ class Comparison:
         return [hypervolume_history(view.evaluations, objectives, shared) for view in self.views]
 
     def cheapest(self, view: StudyView, cost: Objective, drop: float) -> Evaluation | None:
-        """Return the feasible candidate with the least cost that is at most `drop` worse than the float model."""
+        """Return the cheapest feasible candidate that is at most `drop` worse than the float model, both on validation data."""
         sign = SIGNS[view.reference.metric.direction]
         least = sign * view.reference.float_score - drop
         able = [e for e in view.scored if e.feasible and sign * e.score >= least]
-        return min(able, key=cost.value, default=None)
+        return min(able, key=lambda e: (cost.value(e), -sign * e.score, e.number), default=None)
 
 
 def write_comparison(study_dirs: Sequence[Path], out: Path | None = None, *, figures: bool = True) -> Path:
@@ -240,22 +240,34 @@ def _table(comparison: Comparison) -> str:
 
     views = comparison.views
     row("Device", [f"{v.reference.device.get('part', '')} at {v.reference.clock_ns:g} ns" for v in views])
-    row("Float model", [f"{v.reference.float_score:.4f}" for v in views])
+    tested = all(v.tested for v in views)
+    row("Float model (validation)", [f"{v.reference.float_score:.4f}" for v in views])
+    if tested:
+        row("Float model (test)", [f"{v.reference.float_scores['test']:.4f}" for v in views])
     row("Trials (seconds of evaluation)", [_effort(v) for v in views])
     row("On the front", [str(len(v.front) if v.any_feasible else 0) for v in views])
     ends = [history[-1][1] if history else math.nan for history in comparison.hypervolumes]
     row("Hypervolume", [f"{value:.3f}" for value in ends])
     for how in ("best", "knee", "smallest"):
         chosen = [v.picks.get(how) for v in views]
-        row(f"{how.capitalize()}: score, {cost.label}", [_cell(e, cost) for e in chosen])
+        row(f"{how.capitalize()}: score (validation), {cost.label}", [_cell(e, cost) for e in chosen])
+        if tested:
+            pairs = zip(views, chosen, strict=True)
+            row("its score on test data", ["none" if e is None else _beside(v, e) for v, e in pairs])
     for drop in ALLOWED_DROPS:
         found = [comparison.cheapest(v, cost, drop) for v in views]
-        row(f"{cost.label} for a drop of at most {drop:g}", [_cell(e, cost) for e in found])
+        row(f"{cost.label} for a drop of at most {drop:g} (validation)", [_cell(e, cost) for e in found])
     return markup.section("studies-section", "Side by side", markup.table(columns, rows))
 
 
 def _effort(view: StudyView) -> str:
     return f"{len(view.evaluations)} ({total_seconds(view.evaluations):,.0f} s)"
+
+
+def _beside(view: StudyView, e: Evaluation) -> str:
+    """Return a candidate's test score beside the float model's; nothing where it has none."""
+    now = view.against(e)
+    return f"{now.score:.4f}, {now.gap}" if now.split == "test" else ""
 
 
 def _cell(e: Evaluation | None, cost: Objective) -> str:

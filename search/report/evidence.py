@@ -229,8 +229,8 @@ def latency_section(view: StudyView, figures: dict[str, Figure]) -> str:
     rivals = [single[device] for device in ("CPU", "GPU") if device in single]
     told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in rivals)
     sentence = (
-        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA, network alone ({single['FPGA'].name.removeprefix('FPGA, ')}), "
-        f"and {told}, copies to and from host memory and the runtime's call included."
+        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and {told}, "
+        "copies to and from host memory and the runtime's call included."
     )
     content = f"<p>{html.escape(sentence)}</p>" + markup.figure(
         "latency", "Latency by device", _method(view.latency), "wide"
@@ -239,6 +239,11 @@ def latency_section(view: StudyView, figures: dict[str, Figure]) -> str:
     return markup.section(
         "latency-section", "FPGA against processors", content + (_quoted() if ops & RECURRENT else "")
     )
+
+
+def _design(bar: Bar) -> str:
+    """Return which design a time is of, and its source: `knee, smallest, estimate`."""
+    return bar.name.removeprefix("FPGA, ").replace(" (", ", ").removesuffix(")")
 
 
 def _method(timings: Sequence[Timing]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from ..against_float import knee_warning
 from ..evaluation import Evaluation
 from ..objectives import SIGNS, Objective
+from ..uniform_comparison import baselines_of, best_no_dearer, cheapest_as_good, searched
 from .view import StudyView, uniform_label
 
 LEAST_TRIALS = 20
@@ -180,16 +181,13 @@ def _distribution(values: Sequence[int | str]) -> Any:
 
 def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
     """Return each uniform baseline that was scored, with what the search has to set against it."""
-    sign = SIGNS[view.reference.metric.direction]
-    searched = [e for e in view.scored if e.kind == "search" and e.feasible]
-    uniform = {e.digest: e for e in reversed(view.scored) if e.kind == "uniform"}  # each design once
+    direction = view.reference.metric.direction
+    sign, pool = SIGNS[direction], searched(view.scored)
     found = []
-    for e in reversed(uniform.values()):
+    for e in baselines_of(view.scored):
         limit = cost.value(e)
-        as_good = [s for s in searched if sign * s.score >= sign * e.score]
-        no_dearer = [s for s in searched if cost.value(s) <= limit]
-        cheaper = min(as_good, key=lambda s: (cost.value(s), -sign * s.score, s.number), default=None)
-        better = _best(no_dearer, cost, sign)
+        cheaper = cheapest_as_good(e, pool, cost, direction)
+        better = best_no_dearer(limit, pool, cost, direction)
         found.append(
             Rival(
                 e.number,
@@ -207,11 +205,6 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
             )
         )
     return tuple(found)
-
-
-def _best(pool: Sequence[Evaluation], cost: Objective, sign: int) -> Evaluation | None:
-    """Return the best score of some; of equal ones, the cheapest."""
-    return min(pool, key=lambda e: (-sign * e.score, cost.value(e), e.number), default=None)
 
 
 def _test_gain(found: Evaluation | None, baseline: Evaluation, sign: int) -> float | None:
@@ -235,15 +228,17 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
             limits[uniform_label(e)] = max(cost.value(e), limits.get(uniform_label(e), 0.0))
     found = []
     for name, limit in sorted(limits.items(), key=lambda item: -item[1]):
-        within = [e for e in able if cost.value(e) <= limit]
-        ptq, qat = (_side([e for e in within if e.method == method], cost, sign) for method in ("ptq", "qat"))
+        sides = {method: [e for e in able if e.method == method] for method in ("ptq", "qat")}
+        best = {
+            m: best_no_dearer(limit, pool, cost, view.reference.metric.direction) for m, pool in sides.items()
+        }
+        ptq, qat = _side(best["ptq"], cost), _side(best["qat"], cost)
         gain = sign * (qat[1] - ptq[1]) if ptq and qat else None
         found.append(Budget(limit, name, ptq, qat, gain))
     return tuple(found)
 
 
-def _side(pool: Sequence[Evaluation], cost: Objective, sign: int) -> tuple[int, float, float] | None:
-    best = _best(pool, cost, sign)
+def _side(best: Evaluation | None, cost: Objective) -> tuple[int, float, float] | None:
     return None if best is None else (best.number, best.score, cost.value(best))
 
 

@@ -20,7 +20,7 @@ STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
 PICK_NOTES = {
     "best": "highest score of the front",
-    "knee": "best trade of score for resources among those",
+    "knee": "best trade of score for resources",
     "smallest": "fewest resources of the front",
 }
 
@@ -128,7 +128,7 @@ def _picks(view: StudyView) -> str:
 
 def _card(view: StudyView, how: str, e: Evaluation) -> str:
     rows = [("Method", f"{e.method.upper()}{' · uniform baseline' if e.kind == 'uniform' else ''}")]
-    now, name = view.against(e), html.escape(view.metric_name)
+    now = view.against(e)
     if now.split == "test":
         rows.append((f"{view.metric_name} on validation data", f"{e.score:.4f}"))
     if now.interval and view.test_scores:
@@ -164,7 +164,7 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
     return (
         f'<div class="pick"><div class="head"><h3>{PICK_TITLES[how]}</h3><span class="soft">trial {e.number}</span></div>'
         f'<p class="soft">{html.escape(note)}</p>{notice}'
-        f'<p class="value">{now.score:.4f}</p><p class="soft">{name} on {now.split} data, {now.gap}</p>'
+        f'<p class="value">{now.score:.4f}</p><p class="soft">{html.escape(view.metric_name)} on {now.split} data, {now.gap}</p>'
         f"<dl>{listed}</dl>"
         f'<div class="command"><code tabindex="0">{html.escape(command)}</code>'
         f'<button type="button" aria-label="Copy the command that exports {how}">Copy</button></div></div>'
@@ -352,4 +352,5 @@ def _footer(view: StudyView) -> str:
     test = view.reference.float_scores.get("test")
     tested = f" Float model on test data: {test:.4f}." if test is not None else ""
     seconds = total_seconds(view.evaluations)
-    return f"Candidates took {seconds:,.0f} s of evaluation.{data}{tested} Written by bitfront; opens without a network."
+    search = "" if view.spent is None else f"; the search took {view.spent:,.0f} s in all"
+    return f"Candidates took {seconds:,.0f} s of evaluation{search}.{data}{tested} Written by bitfront; opens without a network."

@@ -20,6 +20,7 @@ from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
 from ..resampling import TestScores, read_test_scores
 from ..sensitivity import Sensitivity, read_sensitivity
+from ..store import StudyStore
 from .measured import Measured, read_measured
 
 Standing = Literal["front", "feasible", "over limit", "stopped", "failed"]
@@ -55,6 +56,8 @@ class StudyView:
     """What each tensor's width does to the metric, where the study has such a table."""
     test_scores: TestScores | None = None
     """The front on the test split with intervals, once the study is over."""
+    spent: float | None = None
+    """Wall seconds of the whole search so far, with what it rounded and trained before its trials."""
 
     @classmethod
     def read(cls, study_dir: Path) -> StudyView:
@@ -79,6 +82,7 @@ class StudyView:
             read_latency(study_dir),
             read_sensitivity(study_dir),
             read_test_scores(study_dir),
+            StudyStore(study_dir).spent_seconds() or None,
         )
 
     @property

@@ -30,7 +30,7 @@ def choose_trials(study_dir: Path, most: int | None) -> list[Evaluation]:
         NothingFeasible: there is none.
     """
     reference = Reference.read(study_dir)
-    chosen = finalists(read_evaluations(study_dir), reference.objectives, most)
+    chosen = finalists(read_evaluations(study_dir), reference.objectives, most, floor=reference.knee_floor)
     if not chosen:
         raise NothingFeasible(
             f"No trial of {study_dir} meets the constraints, so there is nothing to synthesise."

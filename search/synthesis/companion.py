@@ -29,13 +29,20 @@ _SHOWN = {
 
 
 def finalists(
-    evaluations: Sequence[Evaluation], objectives: Sequence[Objective], most: int | None = None
+    evaluations: Sequence[Evaluation],
+    objectives: Sequence[Objective],
+    most: int | None = None,
+    *,
+    floor: float | None = None,
 ) -> list[Evaluation]:
-    """Return the front's feasible members, the knee, the best and the smallest first; at most `most`."""
+    """Return the front's feasible members, the knee, the best and the smallest first; at most `most`.
+
+    `floor` is the worst validation metric that the knee should have.
+    """
     front = [e for e in pareto(evaluations, objectives) if e.feasible]
     if not front:
         return []
-    first = [pick(evaluations, objectives, how).number for how in ("knee", "best", "smallest")]
+    first = [pick(evaluations, objectives, how, floor=floor).number for how in ("knee", "best", "smallest")]
     order = sorted(front, key=lambda e: (first.index(e.number) if e.number in first else 3, e.number))
     return order[:most]
 
@@ -115,7 +122,10 @@ class Companion:
         fidelity = self.config.max_fidelity
         while True:
             chosen = finalists(
-                self.view(evaluations.values()), self.reference.objectives, self.config.synthesis.finalists
+                self.view(evaluations.values()),
+                self.reference.objectives,
+                self.config.synthesis.finalists,
+                floor=self.reference.knee_floor,
             )
             waiting = [e for e in chosen if not self._reached(e, fidelity)]
             if not waiting and not jobs.busy:

@@ -1,0 +1,368 @@
+"""Holds what is printed, JSON, CSV and MLflow's database against `witness.Truth`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+import sqlite3
+
+from witness import NUMBER, shows
+
+PICKED = (
+    "{how:8s} trial {number:4d} {method}  {metric} # on {split} data \\(({gap})(?:, validation #)?\\)  (.*)"
+)
+
+
+def close(a, b):
+    """Whether JSON values are equal, numbers up to the last bits of a sum."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return set(a) == set(b) and all(close(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(close(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return a == b
+
+
+# -- terminal --------------------------------------------------------------------------------------------------
+
+
+def picks_faults(truth, lines, costs):
+    """Return which lines of recommended candidates are not so; `costs` are those that a line ends with."""
+    for how, e in truth.picks.items():
+        split, score, _, difference = truth.beside(e)
+        gap = f"{difference:+.4f} to float" if abs(difference) >= 5e-5 else "as the float model"
+        validation = f", validation {truth.score(e):.4f}" if split == "test" else ""
+        begin = f"{how:8s} trial {e['number']:4d} {e['method']}  {truth.metric} {score:.4f} on {split} data ({gap}{validation})  "
+        line = next((line.strip() for line in lines if line.strip().startswith(f"{how:8s} trial")), "")
+        tail = "  ".join(f"{o['label']} #" for o in costs)
+        figures = re.fullmatch(re.escape(tail).replace("\\#", f"({NUMBER})"), line.removeprefix(begin))
+        if not line.startswith(begin) or not figures:
+            yield f"{line!r} is not {begin!r}"
+        elif not all(
+            shows(a, truth.spent(e, o["key"])) for a, o in zip(figures.groups(), costs, strict=True)
+        ):
+            yield line
+    lost = truth.knee_lost if truth.picks else None
+    told = [line for line in lines if "nee is " in line and "worse than the float model" in line]
+    if (lost is None) != (not told) or (
+        lost
+        and not (f"{lost[0]:.4f} worse than the float model" in told[0] and f"{truth.drop:.4f}" in told[0])
+    ):
+        yield f"a knee that is {lost} too far from the float model: {told}"
+
+
+def run_faults(truth, text):
+    """Return what the output of `bitfront run` says that isn't so; seconds and what is announced are left out."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    trials = re.compile(r"\s*[\d.]+s trial\s+(\d+) (ptq|qat)( uniform)?\s+(.*)")
+    faults, seen = [], []
+    stages = {e["number"]: v for e, v in zip(truth.trials.values(), truth.hypervolumes, strict=True)}
+    so_far = []
+    for line in lines:
+        found = trials.fullmatch(line)
+        if not found:
+            continue
+        e = truth.trials[int(found[1])]
+        seen.append(e["number"])
+        so_far = truth.undominated([x for x in truth.designs if x["number"] <= e["number"]])
+        labels = "  ".join(f"{re.escape(o['label'])} ({NUMBER})" for o in truth.objectives)
+        shown = re.fullmatch(rf"{labels}(?:  hv ({NUMBER}))?(?:  \[(.*)\])?", found[4])
+        values = [
+            truth.score(e) if o["name"] == "metric" else truth.spent(e, o["key"]) for o in truth.objectives
+        ]
+        note = "front" if e in so_far else "breaks a constraint" if e not in truth.feasible else None
+        if (
+            not shown
+            or (found[2], bool(found[3])) != (e["method"], e["kind"] == "uniform")
+            or not all(map(shows, shown.groups(), values))
+            or shown.groups()[-1] != note
+            or (shown.groups()[-2] is not None and not shows(shown.groups()[-2], stages[e["number"]]))
+        ):
+            faults.append(line)
+    if seen != list(truth.trials):
+        faults.append(f"the lines are of trials {seen}")
+    count = {
+        s: sum(e["status"] == s for e in truth.trials.values()) for s in ("complete", "infeasible", "failed")
+    }
+    total = (
+        f"{len(truth.trials)} trials: {count['complete']} scored, {count['infeasible']} stopped before scoring by a resource "
+        f"limit, {count['failed']} failed; {len(truth.front)} on the front."
+    )
+    reference = f"Float model: {truth.metric} {truth.float['test']:.4f} on test data, {truth.float['val']:.4f} on validation data."
+    chosen = f"           chosen at most {truth.drop:.4f} worse than the float model on validation data where the front reaches that"
+    wanted = [total, reference, *([chosen] if truth.knee_lost is None else [])]
+    faults += [f"missing: {line}" for line in wanted if line not in lines]
+    first = next((line for line in lines if "(validation)." in line), "")
+    if f"Float model: {truth.metric} {truth.float['val']:.4f} (validation)." not in first:
+        faults.append(first)
+    return faults + list(picks_faults(truth, lines, truth.costs))
+
+
+def show_faults(truth, text):
+    """Return what `bitfront show STUDY` says that isn't so; the terminal must be wide enough for no line to break."""
+    from witness_page import headline_holds
+
+    lines = [line.rstrip() for line in text.splitlines()]
+    faults = [] if headline_holds(truth, lines[0]) else [lines[0]]
+    faults += picks_faults(
+        truth, lines[: lines.index(next(line for line in lines if "━" in line))], [truth.cost]
+    )
+    last = truth.last_gain
+    told = re.search(rf"last grew with trial (\d+), ({NUMBER}) of ({NUMBER}) s of evaluation", text)
+    at = None if last is None else truth.seconds[list(truth.trials).index(last)]
+    if told is None or not (
+        int(told[1]) == last and shows(told[2], at) and shows(told[3], truth.seconds[-1])
+    ):
+        faults.append(f"last gain: {told and told[0]}")
+    tables = [
+        [[cell.strip() for cell in line.split("│")[1:-1]] for line in block if line.startswith("│")]
+        for block in "\n".join(lines).split("┡")[1:]
+        for block in [block.splitlines()]
+    ]
+    tested, rivals, budgets = [], [], []
+    for e in truth.front:
+        ends = truth.interval(e["number"], "interval")
+        luck = r"\*" if e["number"] in truth.lucky else ""
+        tested.append(
+            [
+                e["number"],
+                e["method"],
+                truth.spent(e),
+                (f"#{luck}", truth.score(e)),
+                e["metrics"]["test"],
+                ("# to #", *ends),
+            ]
+        )
+    for r in truth.rivals:
+        ratio = "" if r["ratio"] is None else ("#", r["ratio"])
+        cells = [r["trial"], r["name"], r["epochs"], r["score"], r["test"], r["cost"], r["cheaper"], ratio]
+        rivals.append([*cells, r["cheaper_test_gain"], r["better"], r["gain"], r["better_test_gain"]])
+    for b in truth.budgets:
+        cells = []
+        for side in (b["ptq"], b["qat"]):
+            cells += ["none", ""] if side is None else [(r"# \(#\)", side[1], side[0]), side[2]]
+        budgets.append([b["limit"], *cells, b["gain"]])
+    for table, rows in zip(tables, (tested, rivals, budgets), strict=True):
+        if len(table) != len(rows):
+            faults.append(f"{len(table)} rows, not {len(rows)}")
+            continue
+        for shown, values in zip(table, rows, strict=True):
+            if not all(map(cell_holds, shown, values)) or len(shown) != len(values):
+                faults.append(f"{shown} is not {values}")
+    if ("rounded only" in text) == truth.uniform_trained:
+        faults.append("whether uniform widths were rounded only")
+    for o in truth.objectives:
+        line = next((line for line in lines if line.startswith(f"What moves {o['name']}: ")), "")
+        shares = truth.importances[o["name"]]
+        pairs = re.findall(r"(\S+) (\d+) %", line)
+        if len(pairs) != min(5, len(shares)) or not all(shows(p, 100 * shares[name]) for name, p in pairs):
+            faults.append(line or f"importance of {o['name']}")
+    return faults
+
+
+def cell_holds(shown, value):
+    """Whether a cell is a text, a figure, or a text with figures in it."""
+    if isinstance(value, tuple):
+        found = re.fullmatch(value[0].replace("#", f"({NUMBER})"), shown)
+        return bool(found) and all(shows(a, b) for a, b in zip(found.groups(), value[1:], strict=True))
+    return shown == value if isinstance(value, str) else shows(shown, value)
+
+
+def trial_faults(truth, number, text):
+    """Return what `bitfront show STUDY TRIAL` says of scores and resources that isn't so."""
+    e = truth.trials[number]
+    faults = []
+    untrained = ", ".join(f"{o['label']} #" for o in truth.costs)
+    own = [e.get("ptq_resources", {}).get(o["key"]) for o in truth.costs]
+    known = {
+        "score": (
+            r"# on validation data \(# to float\)",
+            [truth.score(e), truth.score(e) - truth.float["val"]],
+        ),
+        "test": (r"# on test data \(# to float\)", [e["metrics"].get("test"), None]),
+        e["method"]: ("# on validation data", [e["metrics"].get(e["method"])]),
+    }
+    if "test" in e["metrics"]:
+        known["test"][1][1] = e["metrics"]["test"] - truth.float["test"]
+    if e["method"] == "qat":
+        pattern = f"# on validation data, untrained: another design, of {untrained}"
+        known["ptq"] = (pattern, [e["metrics"]["ptq"], *own])
+    elif "qat" in e["metrics"]:
+        known["qat"] = ("# on validation data, after a training that was not kept", [e["metrics"]["qat"]])
+    for key in e["metrics"]:
+        line = next((line for line in text.splitlines() if line.startswith(f"{key:16s} ")), "")
+        pattern, values = known[key]
+        if not cell_holds(line[17:], (pattern, *values)):
+            faults.append(line or f"{key} is missing")
+    for key, value in e["resources"].items():
+        line = next((line for line in text.splitlines() if line.startswith(f"{key:16s} ")), "")
+        ends = e["intervals"].get(key)
+        pattern = r"#  \(80 %: # to #; estimate\)" if ends else "#"
+        if not cell_holds(line[17:], (pattern, value, *(ends or ()))):
+            faults.append(line or f"{key} is missing")
+    return faults
+
+
+# -- JSON, CSV, MLflow -----------------------------------------------------------------------------------------
+
+
+def json_faults(truth, told):
+    """Return which keys of `report --json` or `show --json` are not so, or not known here."""
+    picks = {}
+    for how, e in truth.picks.items():
+        split, score, reference, difference = truth.beside(e)
+        picks[how] = {"trial": e["number"], "split": split, "score": score, "float_score": reference}
+        picks[how] |= {"difference": difference, "validation": truth.score(e), "cost": truth.spent(e)}
+    last = truth.last_gain
+    wanted = {
+        "study": truth.reference["study"],
+        "cost": truth.cost["name"],
+        "trials": len(truth.trials),
+        "picks": picks,
+        "knee_drop": truth.drop,
+        "last_gain": last,
+        "last_gain_seconds": None if last is None else truth.seconds[list(truth.trials).index(last)],
+        "seconds": truth.seconds[-1],
+        "hypervolume": truth.hypervolumes[-1],
+        "importance": {name: dict(found) for name, found in truth.importances.items()},
+        "uniform_trained": truth.uniform_trained,
+        "rivals": truth.rivals,
+        "budgets": truth.budgets,
+        "lucky": truth.lucky,
+        "test": truth.tests,
+    }
+    faults = [f"{key} is not known here" for key in set(told) - set(wanted) - {"knee_warning"}]
+    faults += [
+        f"{key}: {told[key]!r} is not {wanted[key]!r}"
+        for key in wanted
+        if key in told and not close(told[key], wanted[key])
+    ]
+    warning, lost = told.get("knee_warning"), truth.knee_lost
+    if (warning is None) != (lost is None) or (lost and f"{lost[0]:.4f}" not in warning):
+        faults.append(f"knee_warning: {warning}")
+    return faults
+
+
+def csv_faults(truth, text):
+    """Return which cells of the front's table are not so."""
+    faults = []
+    rows = list(csv.DictReader(io.StringIO(text)))
+    if sorted(int(row["trial"]) for row in rows) != sorted(e["number"] for e in truth.front):
+        faults.append("the rows are not the front")
+    for row in rows:
+        e = truth.trials[int(row["trial"])]
+        for column, shown in row.items():
+            if not _column_holds(truth, e, column, shown):
+                faults.append(f"front.csv, trial {row['trial']}, {column}: {shown!r}")
+    return faults
+
+
+def _column_holds(truth, e, column, shown):
+    trained = bool(e.get("ptq_resources"))
+    plain = {"trial": e["number"], "kind": e["kind"], "method": e["method"], "digest": e["digest"]}
+    plain |= {
+        "feasible": str(e in truth.feasible).lower(),
+        "score": truth.score(e),
+        "test": e["metrics"].get("test", ""),
+    }
+    plain |= {"untrained_score": e["metrics"]["ptq"] if trained else ""}
+    if column in plain:
+        return shown == str(plain[column])
+    if column.startswith("param."):
+        return shown == str(e["params"].get(column.removeprefix("param."), ""))
+    if column.startswith("untrained_"):
+        return shown == str(e["ptq_resources"].get(column.removeprefix("untrained_"), "") if trained else "")
+    base, _, end = column.rpartition("_")
+    if end in {"low", "high"}:
+        return shown == str(e["intervals"][base][end == "high"])
+    return column in e["resources"] and shown == str(e["resources"][column])
+
+
+def mlflow_faults(truth, database):
+    """Return which metrics, params and tags of a study in MLflow's database are not so, or not known here."""
+    faults = []
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as sql:
+        tags, latest, params = {}, {}, {}
+        for run, key, value in sql.execute("select run_uuid, key, value from tags"):
+            tags.setdefault(run, {})[key] = value
+        for run, key, value in sql.execute("select run_uuid, key, value from latest_metrics"):
+            latest.setdefault(run, {})[key] = value
+        for run, key, value in sql.execute("select run_uuid, key, value from params"):
+            params.setdefault(run, {})[key] = value
+        history = list(sql.execute("select run_uuid, key, step, value from metrics"))
+    seen = []
+    for run, told in tags.items():
+        if "bitfront.trial" in told:
+            seen.append(int(told["bitfront.trial"]))
+            faults += _run_faults(truth, truth.trials[seen[-1]], told, latest[run], params[run])
+        elif told.get("bitfront.role") == "study":
+            faults += _parent_faults(
+                truth, told, latest[run], params[run], [row[1:] for row in history if row[0] == run]
+            )
+    if sorted(seen) != list(truth.trials):
+        faults.append(f"MLflow has trials {sorted(seen)}")
+    return faults
+
+
+def _run_faults(truth, e, tags, metrics, params):
+    n = f"MLflow, trial {e['number']}"
+    wanted = {f"score/{'final' if k == 'score' else k}": v for k, v in e["metrics"].items()}
+    if truth.gain(e) is not None:
+        wanted["score/gain"] = truth.gain(e)
+    wanted |= {f"est/{k}": v for k, v in e["resources"].items()}
+    wanted |= {
+        f"est/{k}_{end}": v
+        for k, pair in e["intervals"].items()
+        for end, v in zip(("low", "high"), pair, strict=True)
+    }
+    wanted |= {f"ptq/{k}": v for k, v in e.get("ptq_resources", {}).items()}
+    wanted |= {f"violation/{k}": v for k, v in e["constraints"].items()}
+    wanted |= {f"time/{k}_s": v for k, v in e["seconds"].items()}
+    wanted |= {"train/epochs": e["epochs"]} if e["epochs"] else {}
+    if e["history"]:
+        wanted |= {f"train/{k}": v for k, v in e["history"][-1].items() if k != "epoch" and v is not None}
+    yield from (f"{n}: {key} is missing" for key in wanted.keys() - metrics.keys())
+    for key, value in metrics.items():
+        if key not in wanted or not math.isclose(value, wanted[key], rel_tol=1e-9, abs_tol=1e-12):
+            yield f"{n}: {key} is {value}, not {wanted.get(key)}"
+    labels = {"method": e["method"], "status": e["status"], "kind": e["kind"], "bitfront.digest": e["digest"]}
+    labels |= {
+        "feasible": str(e in truth.feasible).lower(),
+        "pareto": str(truth.standing(e) == "front").lower(),
+    }
+    yield from (f"{n}: tag {k} is {tags.get(k)}" for k, v in labels.items() if tags.get(k) != v)
+    own = {"method": e["method"], "start": e["start"]}
+    for name, value in e["params"].items():
+        if name != "method":
+            bits = isinstance(value, int) and name.rsplit(".", 1)[-1] != "sparsity"
+            own[f"bits.{name}" if bits else name] = str(value)
+    if params != own:
+        yield f"{n}: params {params} are not {own}"
+
+
+def _parent_faults(truth, tags, metrics, params, history):
+    if "test" in truth.float and metrics.get("float/test") != truth.float["test"]:
+        yield f"MLflow: float/test is {metrics.get('float/test')}"
+    if float(params["float/val"]) != truth.float["val"]:
+        yield f"MLflow: float/val is {params['float/val']}"
+    if tags.get("bitfront.front") != ",".join(str(n) for n in sorted(e["number"] for e in truth.front)):
+        yield f"MLflow: the front is {tags.get('bitfront.front')}"
+    volumes = dict(zip(truth.trials, truth.hypervolumes, strict=True))
+    for key, step, value in history:
+        until = [e for n, e in truth.trials.items() if n <= step]
+        able = [e for e in until if e in truth.feasible]
+        known = {
+            "search/n_feasible": len(able),
+            "search/n_failed": sum(e["status"] == "failed" for e in until),
+            "search/n_trained": sum("qat" in e["metrics"] for e in until),
+            "search/hypervolume": volumes.get(step),
+            "search/best_metric": max(
+                (truth.score(e) for e in able), key=lambda v: truth.sign * v, default=None
+            ),
+            "float/test": truth.float.get("test"),
+        }
+        if known.get(key) is None or not math.isclose(value, known[key], rel_tol=1e-9, abs_tol=1e-12):
+            yield f"MLflow: {key} after trial {step} is {value}, not {known.get(key)}"
