@@ -18,6 +18,7 @@ from bitfront.spaces.space import Hardware
 
 from .cache import TrainingCache
 from .candidate_design import candidate_design
+from .config.metric import BUILT_IN
 from .evaluation import Evaluation, Kind
 from .front import Box
 from .objectives import (
@@ -109,8 +110,8 @@ class Workbench:
     def metric_record(self) -> Metric:
         """The metric as reports and constraints know it."""
         name = self.ranking.name
-        perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(name)
-        return Metric(name, self.ranking.direction, perfect)
+        known = BUILT_IN.get(name)
+        return Metric(name, self.ranking.direction, known.perfect if known else None)
 
     def score(self, outputs: Sequence[Any], split: Split = "val") -> float:
         """Return the metric of the graph's outputs for a split."""

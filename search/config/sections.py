@@ -26,50 +26,6 @@ from .fields import (
 from .secrets import restored
 
 
-class MetricConfig(Section):
-    """What ranks the candidates, computed on the validation split."""
-
-    shorthand: ClassVar[str | None] = "name"
-
-    name: str = Field(
-        description="accuracy, roc_auc (several classes: mean of one-versus-rest), background_rejection (binary: "
-        "1 / false-positive rate at a fixed signal efficiency), mse, or your own as file.py:function, called with "
-        "(y_true, y_score) and returning a number",
-        examples=["background_rejection"],
-    )
-    signal_efficiency: Real = Field(
-        default=0.5,
-        gt=0,
-        lt=1,
-        description="share of the signal that background_rejection keeps; a higher one keeps more background",
-        examples=[0.3],
-    )
-    output: str | None = Field(
-        default=None,
-        description="of a model with several outputs, the one whose metric ranks; without it, the mean over all outputs",
-        examples=["digit"],
-    )
-    direction: Literal["maximize", "minimize"] | None = Field(
-        default=None,
-        description="whether more or less is better; known for the built-in metrics, maximize for your own",
-        examples=["minimize"],
-    )
-
-    @model_validator(mode="after")
-    def _known(self) -> MetricConfig:
-        built_in = {"accuracy": "maximize", "roc_auc": "maximize", "background_rejection": "maximize"}
-        built_in["mse"] = "minimize"
-        if self.name not in built_in and ":" not in self.name:
-            raise at(
-                "metric", f"= {self.name!r} isn't known: {nearest(self.name, built_in)} (or file.py:function)"
-            )
-        natural = built_in.get(self.name, self.direction or "maximize")
-        if self.direction not in (None, natural):
-            raise at("metric.direction", f"contradicts {self.name}, which {natural}s: leave it out")
-        object.__setattr__(self, "direction", natural)
-        return self
-
-
 class DeviceConfig(Section):
     """The FPGA and its clock."""
 

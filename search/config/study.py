@@ -14,7 +14,7 @@ from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from .base import Section, at
 from .fields import Bytes, Integer, Real, tuple_of
-from .metric import check_metric
+from .metric import MetricConfig, check_metric
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
@@ -23,7 +23,6 @@ from .sections import (
     DeviceConfig,
     FidelityConfig,
     HlsConfig,
-    MetricConfig,
     SynthesisConfig,
     TrackingConfig,
     TrainingConfig,
