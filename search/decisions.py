@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Ties = Literal["expected", "lowest"]
-"""How a sample counts whose largest output several classes share: by 1 over their number, or for the lowest class alone."""
+Ties = Literal["expected", "lowest", "worst"]
+"""How a sample counts whose largest output several classes share: by 1 over their number, for the lowest class, or never."""
 Fall = Literal["expected", "lowest", "worst", "best"]
 """Ways in which ties may fall; `worst` and `best`: always against and always for the right class."""
 FALLS: tuple[Fall, ...] = ("expected", "lowest", "worst", "best")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bitfront.search.class_weights import sample_weights
 from bitfront.search.config.base import nearest
 from bitfront.search.data import Inputs
 from bitfront.search.labels import Targets
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 def train_float(problem: Problem, *, verbose: bool = False) -> None:
     """Train `problem.model` in place, seeded by the study's seed, as `training` in its study file says.
 
-    With `early_stopping` the weights of the epoch with the least validation loss are kept. `verbose` prints Keras'
+    With `early_stopping` the weights of the epoch with the least validation loss are kept; class weights count in that loss
+    too. `verbose` prints Keras'
     line an epoch.
 
     Raises:
@@ -40,12 +42,14 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
                 monitor="val_loss", mode="min", patience=config.early_stopping, restore_best_weights=True
             )
         )
+    weights, val_weights = (_weights(problem, y) for y in (data.y_train, data.y_val))
     model.compile(optimizer=optimizer, loss=_fed(_losses(problem)))
     try:
         model.fit(
             _fed(data.x_train),
             _targets(problem, data.y_train),
-            validation_data=(_fed(data.x_val), _targets(problem, data.y_val)),
+            sample_weight=weights,
+            validation_data=(_fed(data.x_val), _targets(problem, data.y_val), val_weights),
             batch_size=config.batch_size,
             epochs=config.float_epochs,
             shuffle=True,
@@ -109,6 +113,19 @@ def _targets(problem: Problem, y: Targets) -> Any:
     tasks = [output.task for output in problem.outputs.values()]
     pairs = zip(tasks, y, strict=True)
     return _fed([np.asarray(one, np.float32)[:, None] if task == "binary" else one for task, one in pairs])
+
+
+def _weights(problem: Problem, y: Targets) -> Any:
+    """Return the weight of each sample for each output; None where none weighs more than another."""
+    found = sample_weights(problem.class_weights, y)
+    if all(one is None for one in found):
+        return None
+    return _fed(
+        [
+            np.ones(len(labels), np.float32) if one is None else one
+            for one, labels in zip(found, y, strict=True)
+        ]
+    )
 
 
 def _fed(values: Sequence[Any]) -> Any:

@@ -26,6 +26,7 @@ from .objectives import Objective
 from .opening import Opening
 from .progress import Progress
 from .promotion import Promotion
+from .reference import Reference
 from .resampling import rescore
 from .samplers import Proposals, chosen_sampler
 from .storage import JOURNAL
@@ -219,8 +220,6 @@ class _Launcher:
             return None
         if self._stalled(ledger):
             return None
-        if self.config.sampler == "grid-uniform":
-            trials = min(trials or ledger.uniform, ledger.uniform)
         return ledger.ask(trials)
 
     def _stalled(self, ledger: Ledger) -> bool:
@@ -381,7 +380,7 @@ class _Launcher:
             tuple(front),
             self.interrupted,
         )
-        self.progress.summary(result, self.objectives, bench)
+        self.progress.summary(result, self.objectives, Reference.read(self.store.folder))
         return result
 
 

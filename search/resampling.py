@@ -136,7 +136,7 @@ def rescore(bench: Workbench, store: StudyStore, front: Sequence[Evaluation]) ->
     known = read_test_scores(store.folder)
     if known and [row.trial for row in known.rows] == [None, *(e.number for e in front)]:
         return known
-    models: list[Outputs] = [bench.float_test_outputs()]
+    models: list[Outputs] = [bench.float_pass("test")]
     for evaluation in front:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
         models.append(bench.outputs(types, store.weights(evaluation.number), "test"))

@@ -14,6 +14,7 @@ from typing import Any
 
 from bitfront.hls.patches import AppliedPatch
 
+from .score import score_lines
 from .source import BundleSource
 
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
@@ -126,6 +127,7 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "",
         *figures(source),
         "",
+        *score_lines(source),
         "## Files",
         "",
         "| file | what |",
@@ -139,7 +141,8 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
-        "| `golden/` | inputs, and outputs of the bit-true model; `emulate.cpp` runs the firmware on them |",
+        "| `golden/` | inputs, and outputs of the bit-true model; `emulate.cpp` runs the firmware on them; labels and what "
+        "the outputs score, where the study kept them |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",

@@ -21,6 +21,7 @@ from bitfront.spaces import UserError
 
 from .archive import save_model
 from .card import model_card
+from .score import write_score
 from .source import BundleSource
 from .texts import build_script, layers_csv, provenance, readme
 
@@ -166,6 +167,7 @@ def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> No
             np.save(golden / file, np.asarray(array, np.float64).reshape(-1, *shape))
             entries.append({"file": file, "shape": list(shape)})
         listed[role] = entries
+    write_score(golden, source)
     _json(bundle / GOLDEN, listed)
     inputs, outputs = _sizes(project)
     (golden / "emulate.cpp").write_text(emulator_source(source.project_name, inputs, outputs, "../project"))

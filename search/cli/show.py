@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from bitfront.search.evaluation import Evaluation
     from bitfront.search.objectives import Objective
+    from bitfront.search.reference import Reference
 
 EXAMPLES = """\
 Examples: `bitfront show studies/top-tagging`; `bitfront show studies/top-tagging 12`; `bitfront show studies/top-tagging knee --json`.
@@ -63,6 +64,8 @@ def command(
         console.print(f"{tensor:{max(map(len, types))}s}  {text}", markup=False, soft_wrap=True)
     for key, value in chosen.metrics.items():
         console.print(f"{key:16s} {value:,.4f}", markup=False)
+    for text in _scored_by(chosen, reference):
+        console.print(text, markup=False)
     for key, value in chosen.resources.items():
         interval = chosen.intervals.get(key)
         note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
@@ -72,6 +75,26 @@ def command(
         console.print(f"{stage:16s} {cells}", markup=False)
     front = pareto(evaluations, reference.objectives)
     console.print(_standing(chosen, front, reference.objectives), markup=False)
+
+
+def _scored_by(chosen: Evaluation, reference: Reference) -> list[str]:
+    """Return what stands behind the score: undecided classes, and the recall of each class."""
+    from bitfront.search.score_warnings import percent, ties_range
+
+    lines = []
+    if "share" in chosen.ties:
+        told = ties_range(chosen.ties, reference.metric.label.lower())
+        lines.append(
+            f"{'ties':16s} {percent(chosen.ties['share'])} of the classes undecided{f': {told}' if told else ''}"
+        )
+    if "pairs" in chosen.ties:
+        lines.append(f"{'equal pairs':16s} {percent(chosen.ties['pairs'])}, each counted a half")
+    for name, row in chosen.recall.items():
+        cells = "  ".join(
+            f"{one}: {'-' if share is None else f'{share:.3f}'}" for one, share in enumerate(row)
+        )
+        lines.append(f"{'recall of ' + name:16s} {cells}")
+    return lines
 
 
 def _study(folder: Path, *, as_json: bool) -> None:
@@ -89,6 +112,8 @@ def _study(folder: Path, *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     console.print(headline(view), markup=False)
+    for text in view.warnings:
+        console.print(f"Warning: {text}", markup=False)
     if found.last_gain is not None:
         console.print(
             f"The hypervolume last grew with trial {found.last_gain}, {found.last_gain_seconds:.1f} of {found.seconds:.1f} s "

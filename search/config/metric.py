@@ -68,11 +68,12 @@ class MetricConfig(Section):
         examples=["minimize"],
     )
 
-    ties: Literal["expected", "lowest"] = Field(
+    ties: Literal["expected", "lowest", "worst"] = Field(
         default="expected",
         description="how accuracy and balanced_accuracy count a sample whose largest output several classes share, as outputs "
         "of few bits often do: expected, as if these classes drew lots, so that no class gains by its number; lowest, as an "
-        "argmax in hardware decides, the class with the lowest number (of one output: class 0 at the threshold)",
+        "argmax in hardware decides, the class with the lowest number (of one output: class 0 at the threshold); worst, as "
+        "wrong, which keeps the search from such outputs. What the score is by each is recorded with every candidate",
         examples=["lowest"],
     )
 

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from bitfront.spaces.space import Hardware
 
-from .base import Section, at, nearest
+from .base import Section, at
 from .fields import (
+    ClassWeights,
     CountLimit,
     Duration,
     EnergyLimit,
@@ -229,6 +230,13 @@ class TrainingConfig(Section):
         default="auto",
         description="auto chooses by task (cross-entropy from logits or probabilities, or mse); else a Keras loss by name",
         examples=["auto"],
+    )
+    class_weights: ClassWeights = Field(
+        default="none",
+        description="what a sample weighs in the loss by its class, in float training and qat alike: none; balanced, the inverse "
+        "of its class's share of the training samples; or a weight by class number, 1 for those left out. Only the ratios "
+        "count. Of several outputs: balanced weighs each, a mapping from an output's name sets it for that one",
+        examples=["balanced"],
     )
 
 

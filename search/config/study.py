@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -27,6 +26,7 @@ from .sections import (
     TrackingConfig,
     TrainingConfig,
 )
+from .settings import digest
 from .space import SpaceConfig, check_patterns
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -89,6 +89,12 @@ class StudyConfig(Section):
         description="where the data has no x_val: the share of the training samples (shuffled by `seed`) that ranks the "
         "candidates and trains nothing",
         examples=[0.2],
+    )
+    stratify: bool = Field(
+        default=True,
+        description="whether `validation_split` takes its share of every class, so that a rare one is in both parts; false "
+        "draws without regard to the classes",
+        examples=[False],
     )
     task: Task | dict[str, Task] = Field(
         description="what the model does: binary, multiclass or regression; of several outputs that differ, a mapping "
@@ -360,23 +366,9 @@ class StudyConfig(Section):
 
     @property
     def digest(self) -> str:
-        """Identify what shapes the results: 16 hex digits over all but the keys in `_WITHOUT_EFFECT`.
+        """Identify what shapes the results: 16 hex digits over all but the keys in `settings.WITHOUT_EFFECT`.
 
         A study that goes on with more trials keeps its digest. The contents of the model and data files are not
         part of it: see `Problem.digest`.
         """
-        shaping = {key: value for key, value in self.to_dict().items() if key not in _WITHOUT_EFFECT}
-        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
-
-
-_WITHOUT_EFFECT = (
-    "name",
-    "budget",
-    "output",
-    "storage",
-    "tracking",
-    "cluster",
-    "trial",
-    "max_fidelity",
-    "synthesis",
-)
+        return digest(self.to_dict())

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..evaluation import Evaluation
 from ..objectives import SIGNS, Objective
-from .view import StudyView, uniform_label
+from .view import StudyView
 
 LEAST_TRIALS = 20
 """Scored trials below which importances are noise."""
@@ -138,7 +138,7 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
     """Return each uniform baseline that was scored, with what the search has to set against it."""
     sign = SIGNS[view.reference.metric.direction]
     searched = [e for e in view.scored if e.kind == "search" and e.feasible]
-    uniform = {e.digest: e for e in reversed(view.scored) if e.kind == "uniform"}  # each design once
+    uniform = {e.design: e for e in reversed(view.scored) if e.kind == "uniform"}  # each design once
     found = []
     for e in reversed(uniform.values()):
         limit = cost.value(e)
@@ -149,7 +149,7 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
         found.append(
             Rival(
                 e.number,
-                f"{uniform_label(e)} {e.method.upper()}",
+                view.names[e.number],
                 e.score,
                 limit,
                 cheaper.number if cheaper else None,
@@ -173,7 +173,8 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
     limits: dict[str, float] = {}
     for e in view.scored:
         if e.kind == "uniform":  # trained and rounded ones differ a little in cost: the width has one budget
-            limits[uniform_label(e)] = max(cost.value(e), limits.get(uniform_label(e), 0.0))
+            name = view.width_names[e.number]
+            limits[name] = max(cost.value(e), limits.get(name, 0.0))
     found = []
     for name, limit in sorted(limits.items(), key=lambda item: -item[1]):
         within = [e for e in able if cost.value(e) <= limit]

@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from ..evaluation import Evaluation, total_seconds
 from ..objectives import QUANTITIES, SIGNS, Objective
+from ..score_warnings import percent, tied, ties_note, ties_range
 from . import evidence, findings_page, markup, plots
 from .axes import Figure
 from .findings import Findings
-from .view import Standing, StudyView, advice, si, uniform_label
+from .view import Standing, StudyView, advice, si
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
@@ -59,13 +60,13 @@ def headline(view: StudyView) -> str:
     uniform = [e for e in view.scored if e.kind == "uniform" and e.feasible]
     knee = view.picks.get("knee")
     if knee is not None and knee.kind == "uniform":
-        text += f" The knee is the uniform {uniform_label(knee)} baseline: so far, no mixed precision is a better trade."
+        text += f" The knee is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
     elif uniform and knee is not None:
         cost = view.costs[0]
         rival = min(uniform, key=lambda e: abs(e.score - knee.score))
         text += (
             f" At the knee {knee.method.upper()} scores {knee.score:.4f} with {si(cost.value(knee))} {cost.label};"
-            f" the uniform baseline nearest in score ({uniform_label(rival)}) has {rival.score:.4f} with "
+            f" the uniform baseline nearest in score ({view.names[rival.number]}) has {rival.score:.4f} with "
             f"{si(cost.value(rival))}."
         )
     return text
@@ -96,6 +97,9 @@ def _header(view: StudyView) -> str:
             f" Shown are those that break them least: trial {view.front[0].number}." if view.front else ""
         )
         notice = f'<p class="notice" role="alert">No candidate meets every limit.{nearest} Relax a limit or run more trials.</p>'
+    if view.warnings:
+        told = "".join(f"<li>{html.escape(text)}</li>" for text in view.warnings)
+        notice += f'<div class="notice" role="note">Scores to be read with care:<ul>{told}</ul></div>'
     return (
         f"<h1>{html.escape(view.reference.study)}</h1>\n<p class=lead>{html.escape(headline(view))}</p>\n"
         f"<p class=soft>Resources and latency are estimates{calibrated} with their 80 % intervals; what a vendor tool "
@@ -113,6 +117,11 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
     rows = [("Method", f"{e.method.upper()}{' · uniform baseline' if e.kind == 'uniform' else ''}")]
     if "test" in e.metrics:
         rows.append(("On test data", f"{e.metrics['test']:.4f}"))
+    if tied(e):
+        told = ties_range(e.ties, view.metric_name.lower())
+        rows.append(
+            ("Undecided", f"{percent(e.ties['share'])} <small>({html.escape(told or 'classes')})</small>")
+        )
     shown = {cost.name: cost for cost in view.costs}
     for name in ("lut", "dsp", "latency"):
         quantity = QUANTITIES[name]
@@ -260,7 +269,7 @@ def _tested(view: StudyView) -> bool:
 
 def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
     standing = view.standing(e)
-    method = f"{e.method.upper()}{', ' + uniform_label(e) if e.kind == 'uniform' else ''}"
+    method = view.names.get(e.number) or f"{e.method.upper()}{', training undone' if e.undone else ''}"
     cells = [
         markup.number_cell(float(e.number), str(e.number)),
         markup.text_cell(standing),
@@ -279,8 +288,9 @@ def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
         value = e.resources.get(key.key)
         cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
     cells.append(markup.number_cell(total_seconds([e]), f"{total_seconds([e]):.2f}"))
-    broken = ", ".join(f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0)
-    cells.append(f'<td class="text long">{html.escape(e.reason or broken)}</td>')
+    notes = [f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0]
+    notes += filter(None, [ties_note(e)])
+    cells.append(f'<td class="text long">{html.escape(e.reason or ", ".join(notes))}</td>')
     return f'<tr class="{standing}" data-standing="{standing}">{"".join(cells)}</tr>'
 
 

@@ -68,13 +68,15 @@ def run_params(evaluation: Evaluation) -> dict[str, str]:
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Return the grouped metrics of a trial; nothing is made up where a trial has none.
 
-    `score/ptq`, `score/qat`, `score/final` (the one that counts), `score/gain`; `est/lut`, `est/lut_low`, ... (the
+    `score/ptq`, `score/qat`, `score/final` (the one that counts), `score/gain`; `ties/share` and what the score is by how
+    they fall; `est/lut`, `est/lut_low`, ... (the
     prefix names the source of the figure); `violation/lut`; `time/qat_s`.
     """
     prefix = "est" if evaluation.source == "estimate" else evaluation.source
     metrics = {f"score/{'final' if k == 'score' else k}": v for k, v in evaluation.metrics.items()}
     if evaluation.gain is not None:
         metrics["score/gain"] = evaluation.gain
+    metrics |= {f"ties/{k}": v for k, v in evaluation.ties.items()}
     metrics |= {f"{prefix}/{k}": v for k, v in evaluation.resources.items()}
     for key, (low, high) in evaluation.intervals.items():
         metrics |= {f"{prefix}/{key}_low": low, f"{prefix}/{key}_high": high}
