@@ -36,7 +36,10 @@ from bitfront.spaces import UserError
 def bench(tmp_path_factory):
     """The workbench of a small study with scouting, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("scouting"))
-    problem = load_problem(load_study(file, ["scout=60", "training.float_epochs=10", "training.float_learning_rate=0.01"]), file.parent)
+    problem = load_problem(
+        load_study(file, ["scout=60", "training.float_epochs=10", "training.float_learning_rate=0.01"]),
+        file.parent,
+    )
     train_float(problem)
     return Workbench(problem)
 
