@@ -259,7 +259,10 @@ def test_few_samples_and_classes_that_are_never_found_are_told():
         class_counts={"a": (100, 7, 30), "b": (50, 50)},
         float_recall={"a": (1.0, 0.0, 0.5), "b": (1.0, 1.0)},
     )
-    missing = replace(plausible(4), recall={"a": (1.0, 0.0, 0.0), "b": (0.5, None)})
+    recall = {"a": (1.0, 0.0, 0.0), "b": (0.5, None)}
+    missing = Evaluation(
+        number=4, digest="d", method="ptq", status="complete", metrics={"score": 0.5}, recall=recall
+    )
 
     few, never = float_warnings(known)
     assert few.startswith("Class 1 (7) of a has fewer than 20 validation samples")
