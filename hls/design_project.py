@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from .design import DesignDescription, DesignError, WeightContent
 from .design_records import DEFAULT, from_record, read_type
+from .weight_headers import read_header
 
 __all__ = ["is_project", "project_design"]
 
@@ -153,7 +153,7 @@ def _calls(
         config = configs.get(names[-1], {})
         kinds = [types[one] for one in names if one in types]
         given = [re.sub(r"\[.*", "", one.strip()) for one in arguments.split(",")]
-        arrays = [one for one in given if (weights / f"{one}.txt").is_file()]
+        arrays = [one for one in given if (weights / f"{one}.h").is_file()]
         tensors = [one for one in given if one not in arrays]
         if function.startswith("bidirectional"):
             function, config = _one_direction(names[-1], config, configs)
@@ -164,7 +164,7 @@ def _calls(
         for one in target:
             made_by[one] = name
         own = dict(config.get("t", {}))
-        counted = {one.replace("_f_", ""): weights / f"{one}.txt" for one in arrays}
+        counted = {one.replace("_f_", ""): weights / f"{one}.h" for one in arrays}
         layers.append(
             {
                 "fn": function,
@@ -221,9 +221,10 @@ def _type_of(array: str, own: Mapping[str, str], configs: Mapping[str, Any]) -> 
 
 def _content(path: Path, kind: str) -> dict[str, Any] | None:
     """Count a weight array as the firmware holds it, in the keys of a record."""
-    values = np.array(
-        [float(one) for one in path.read_text(encoding="utf-8").replace("\n", ",").split(",") if one.strip()]
-    )
+    try:
+        values = read_header(path)
+    except ValueError as error:
+        raise DesignError(f"firmware/weights/{path.name} can't be read: {error}.") from error
     type_ = read_type(kind, DEFAULT)
     counted = WeightContent.of(type_.integers(values))
     return {

@@ -19,10 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from bitfront.spaces import UserError
 
-from .emulator import FAST_FLAGS, SHIPPED_FLAGS, Emulator
+from .emulation import FAST_FLAGS
+from .emulator import SHIPPED_FLAGS, Emulator
 from .handlers import register_handlers
 from .patches import AppliedPatch, apply_patches
 from .sandbox import BuildError
+from .weight_headers import use_headers
 
 STAMP = "bitfront"
 """Stands where hls4ml puts a random stamp, so that writing a design twice gives identical files."""
@@ -98,7 +100,7 @@ class HlsProject:
             config["KerasModel"] = kept
         self.notices += tuple(notices)
         self._make_portable(str(config["Stamp"]))
-        self.patches = apply_patches(self.folder)
+        self.patches = (*apply_patches(self.folder), use_headers(self.folder, self.name))
         self._written = True
         return self
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bitfront.spaces import BitfrontError
 
-# `ulimit -v` rather than preexec_fn: a fork hook may deadlock once TensorFlow's threads run. Where the
-# shell can't limit memory (macOS), the time limit still holds.
-_LIMITED = 'ulimit -v "$1" 2>/dev/null; shift; exec "$@"'
+from . import emulation
 
 
 class BuildError(BitfrontError):
@@ -57,28 +50,10 @@ def run_limited(
     Raises:
         BuildError: when the time limit is passed.
     """
-    limit_kib = max(int(memory_gib * 2**20), 1)
-    start = time.monotonic()
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", _LIMITED, "sh", str(limit_kib), *command],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env=None if env is None else dict(env),
-    )
     try:
-        raw, _ = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise BuildError(
-            f"{what[:1].upper()}{what[1:]} took longer than {timeout_s:g} s and was stopped: "
-            "raise the time limit or make the model smaller."
-        ) from None
-    finally:  # on success a stray grandchild, on an error or Ctrl-C the whole tree
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-    return Finished(process.returncode, raw.decode(errors="replace"), time.monotonic() - start)
+        status, output, seconds = emulation.run_limited(
+            command, cwd=cwd, timeout_s=timeout_s, memory_gib=memory_gib, what=what, env=env
+        )
+    except emulation.Refusal as refusal:
+        raise BuildError(str(refusal)) from None
+    return Finished(status, output, seconds)

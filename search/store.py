@@ -33,6 +33,7 @@ from .labels import class_counts
 from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
+from .study_hardware import hardware_notices, moved_hardware
 from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class StudyStore:
         Raises:
             UserError: when the folder holds a study with other settings, model or data.
         """
+        from .preflight import preflight
         from .problem import load_problem
 
         known = Identity.read(self.folder)
@@ -86,8 +88,14 @@ class StudyStore:
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
             progress.say(f"Note: {notice}")
-        if known:
-            self._check(known, problem, progress)
+        changed = self._changed(known, problem) if known else {}
+        graph, space = preflight(problem)
+        for notice in hardware_notices(config, graph, space):
+            progress.say(f"Note: {notice}")
+        if known and changed:
+            from .widening import widen
+
+            widen(self.folder, known, problem, changed, progress.say)
         self._float_model(problem, progress)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
@@ -100,18 +108,15 @@ class StudyStore:
             ).write(self.folder)
         return problem
 
-    def _check(self, known: Identity, problem: Problem, progress: Progress) -> None:
-        """Check that the folder's study is the one that is to run, or bring it to a wider space."""
+    def _changed(self, known: Identity, problem: Problem) -> dict[str, tuple[Any, Any]]:
+        """Return which keys of the space differ from what the folder's study has, with old and new value; nothing else may."""
         changed = changed_settings(self.folder, problem.config)
         if changed is None and known.config == problem.config.digest and not known.carried:
             changed = {}
         if changed is None or any(not of_the_space(path) for path in changed):
             raise other_settings(self.folder, changed)
         require_same_problem(self.folder, known, problem)
-        if changed:
-            from .widening import widen
-
-            widen(self.folder, known, problem, changed, progress.say)
+        return changed
 
     @property
     def identity(self) -> Identity:
@@ -176,12 +181,17 @@ class StudyStore:
             constraints=bench.constraints,
             device={"part": device.name, **device.capacity()},
             clock_ns=config.device.clock_ns,
+            knee_drop=None if config.knee_drop is None else config.knee_drop.value,
             model=f"{problem.model.name}, {problem.model.count_params():,} parameters",
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
             space_size=bench.space.size,
             class_counts=class_counts(data.y_val, problem.outputs),
             float_recall=bench.float_outcome.recall,
+            moved=tuple(
+                {"node": one.node, "key": one.kind, "asked": one.asked, "built": one.built}
+                for one in moved_hardware(config, bench.graph, bench.space)
+            ),
             params={
                 "sampler": config.sampler,
                 "seed": config.seed,

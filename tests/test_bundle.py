@@ -175,24 +175,6 @@ def stranger(folder) -> Path:
     return python
 
 
-def test_its_own_script_counts_the_samples_that_differ(bundle):
-    path = bundle / "golden" / "outputs.npy"
-    outputs = np.load(path)
-    outputs[7, 1] += OUTPUT.step
-    sign_again(bundle, path, lambda: np.save(path, outputs))
-    done = subprocess.run([sys.executable, str(bundle / "verify.py")], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"1 of 240 samples differ, by up to {OUTPUT.step:g}" in done.stderr
-
-
-def sign_again(bundle, path, change) -> None:
-    """Make a change that the checksums don't notice."""
-    old = hashlib.sha256(path.read_bytes()).hexdigest()
-    change()
-    sums = bundle / "checksums.sha256"
-    sums.write_text(sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest()))
-
-
 @pytest.fixture(scope="module")
 def streamed(tmp_path_factory) -> Path:
     return write_bundle(source(io_type="io_stream"), tmp_path_factory.mktemp("stream") / "best")
@@ -200,14 +182,13 @@ def streamed(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("kind", ["original", "streamed"])
 def test_the_vendor_s_test_bench_passes_and_fails_on_its_own(kind, request, tmp_path):
-    """Compiled as the vendor's C simulation does it: test bench and design, run beside tb_data and the weights."""
+    """Compiled as the vendor's C simulation does it, test bench and design; weights come from the headers."""
     bundle = request.getfixturevalue(kind)
     assert ("hls::stream" in (bundle / "project/firmware/bitfront.h").read_text()) == (kind == "streamed")
     project = tmp_path / "project"
     shutil.copytree(bundle / "project", project)
     command = ["g++", "-O1", "-w", "-std=c++0x", "-I.", "-Ifirmware/ap_types", "bitfront_test.cpp"]
     subprocess.run([*command, "firmware/bitfront.cpp", "-o", "csim"], cwd=project, check=True)
-    (project / "weights").symlink_to(project / "firmware" / "weights")
     done = subprocess.run(["./csim"], cwd=project, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "PASS: 240 samples, identical bit for bit\n")
     logged = np.loadtxt(project / "tb_data" / "csim_results.log")
@@ -258,15 +239,6 @@ def test_scores_name_the_data_that_they_were_measured_on(tmp_path):
     assert "| accuracy of the float model | 0.78 | | Keras, validation data |" in text
 
 
-def test_its_own_script_notices_a_changed_weight(bundle):
-    weights = next((bundle / "project" / "firmware" / "weights").glob("w*.txt"))
-    weights.write_text(weights.read_text().replace("0.", "1.", 1))
-    done = subprocess.run([sys.executable, str(bundle / "verify.py")], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert weights.name in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_exporting_twice_gives_identical_files(original, tmp_path):
     """Even from another process state: layers were made and models saved in between."""
     again = write_bundle(source(), tmp_path / "again", check=False)
@@ -310,9 +282,10 @@ def test_provenance_states_versions_licences_and_the_corrections_to_hls4ml(origi
     assert told["candidate"]["number"] == 12
     assert told["versions"]["hls4ml"].startswith("1.3")
     assert "Apache-2.0" in told["licences"].values()
-    (patch,) = told["patches"]
-    patched = (original / "project" / patch["file"]).read_bytes()
-    assert patch["sha256_after"] == hashlib.sha256(patched).hexdigest()
+    assert [patch["name"] for patch in told["patches"]] == ["lstm-accum-type", "weights-from-headers"]
+    for patch in told["patches"]:
+        patched = (original / "project" / patch["file"]).read_bytes()
+        assert patch["sha256_after"] == hashlib.sha256(patched).hexdigest() != patch["sha256_before"]
 
 
 def test_the_readme_gives_figures_with_interval_and_source(original):
@@ -359,76 +332,6 @@ def test_the_build_script_puts_synthesis_beside_the_estimate(bundle, tmp_path):
     assert rows["latency/cycles"] == ["11", "9"]
     assert files(bundle / "project") == fresh
     assert verify_bundle(bundle).ok
-
-
-@pytest.mark.parametrize(
-    "name", ["golden/outputs.npy", "project/firmware/bitfront.cpp", "model.keras", "golden/golden.json"]
-)
-def test_a_missing_or_changed_file_is_one_sentence_that_names_it(name, bundle):
-    content = (bundle / name).read_bytes()
-    (bundle / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(UserError, match=f"{name} was changed"):
-        verify_bundle(bundle)
-    (bundle / name).unlink()
-    with pytest.raises(UserError, match=f"{name} is missing"):
-        verify_bundle(bundle)
-
-
-def test_a_header_slipped_into_the_project_is_noticed(bundle):
-    (bundle / "project" / "firmware" / "iostream").write_text("int evil;")
-    with pytest.raises(UserError, match="iostream was added"):
-        verify_bundle(bundle)
-
-
-@pytest.mark.parametrize("name", ["../outside.txt", "/etc/hostname", "golden/../../outside.txt"])
-def test_a_checksum_list_that_points_outside_is_refused(name, bundle):
-    (bundle.parent / "outside.txt").write_text("x")
-    with (bundle / "checksums.sha256").open("a") as file:
-        file.write(f"{hashlib.sha256(b'x').hexdigest()}  {name}\n")
-    with pytest.raises(UserError, match="lies outside"):
-        verify_bundle(bundle)
-
-
-def test_a_link_in_a_bundle_is_refused(bundle):
-    target = bundle / "golden" / "inputs.npy"
-    target.rename(bundle.parent / "inputs.npy")
-    target.symlink_to(bundle.parent / "inputs.npy")
-    with pytest.raises(UserError, match=r"inputs\.npy is a link"):
-        verify_bundle(bundle)
-
-
-def test_a_manifest_that_points_outside_or_is_no_manifest_is_refused_even_with_right_checksums(bundle):
-    path = bundle / "golden" / "golden.json"
-    for content in (path.read_text().replace("inputs.npy", "../../inputs.npy"), "[]", "{"):
-        old = hashlib.sha256(path.read_bytes()).hexdigest()
-        path.write_text(content)
-        sums = bundle / "checksums.sha256"
-        sums.write_text(sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest()))
-        with pytest.raises(UserError, match=r"golden\.json doesn't list"):
-            verify_bundle(bundle)
-
-
-def test_pickled_golden_arrays_are_refused(bundle):
-    path = bundle / "golden" / "outputs.npy"
-    old = hashlib.sha256(path.read_bytes()).hexdigest()
-    np.save(path, np.array([{"a": 1}] * 240, object), allow_pickle=True)
-    sums = bundle / "checksums.sha256"
-    sums.write_text(sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest()))
-    with pytest.raises(UserError, match="no array"):
-        verify_bundle(bundle)
-
-
-def test_golden_outputs_of_another_model_are_told_as_a_count(bundle):
-    path = bundle / "golden" / "outputs.npy"
-    old = hashlib.sha256(path.read_bytes()).hexdigest()
-    outputs = np.load(path)
-    outputs[7, 1] += OUTPUT.step
-    np.save(path, outputs)
-    sums = bundle / "checksums.sha256"
-    sums.write_text(sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest()))
-    result = verify_bundle(bundle)
-    assert (result.ok, result.mismatches, result.max_difference) == (False, 1, OUTPUT.step)
-    assert str(result).startswith("FAIL: 1 of 240")
 
 
 def test_a_candidate_whose_firmware_differs_is_not_exported(tmp_path):

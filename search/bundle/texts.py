@@ -15,6 +15,7 @@ from typing import Any
 from bitfront.hls.patches import AppliedPatch
 
 from .score import score_lines
+from .script import script_digest
 from .source import BundleSource
 
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
@@ -58,6 +59,7 @@ def provenance(source: BundleSource, patches: Sequence[AppliedPatch]) -> dict[st
         "candidate": {key: source.evaluation.get(key) for key in keys},
         "versions": versions,
         "byte_order": sys.byteorder,
+        "verify_sha256": script_digest(),
         "licences": _LICENCES,
         "patches": [patch.to_json() for patch in patches],
     }
@@ -110,9 +112,10 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "python3 verify.py",
         "```",
         "",
-        f"compiles the firmware with g++ and compares it with `golden/outputs*.npy` on {samples} "
-        f"{source.golden_origin} samples, bit for bit. It needs Python and g++, no package. It runs the C++ of this folder, so "
-        "read it first where you don't trust its origin. `bitfront verify .` does the same.",
+        "checks the files and the numbers in the firmware, compiles it with g++ and compares it with `golden/outputs*.npy` on "
+        f"{samples} {source.golden_origin} samples, bit for bit. Weights and tables come from `project/firmware/weights/*.h`, as in "
+        "synthesis. It needs Python and g++, no package. It runs the C++ of this folder, so read it first where you don't trust its "
+        "origin. `bitfront verify .` does the same, and notices a `verify.py` that is not bitfront's.",
         "",
         "## Build",
         "",
@@ -141,8 +144,8 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
-        "| `golden/` | inputs, and outputs of the bit-true model; `emulate.cpp` runs the firmware on them; labels and what "
-        "the outputs score, where the study kept them |",
+        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on "
+        "them; labels and what the outputs score, where the study kept them |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",
@@ -155,23 +158,25 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
 
 
 def figures(source: BundleSource) -> list[str]:
-    """Return the rows of a table: scores and resources, each with its interval and its source."""
+    """Return the rows of a table: scores and resources of this design, each with its interval and its source.
+
+    Scores stand beside the float model's on the same data: test data first, which chose nothing.
+    """
     evaluation = source.evaluation
     metrics, resources = evaluation.get("metrics", {}), evaluation.get("resources", {})
     intervals, origin = evaluation.get("intervals", {}), evaluation.get("source", "estimate")
     rows = ["| figure | value | 80 % interval | source |", "|---|---|---|---|"]
-    names = {
-        "score": f"{source.metric} (counts)",
-        "ptq": f"{source.metric} without training",
-        "qat": f"{source.metric} after training",
-        "test": source.metric,
-    }
-    for key, value in metrics.items():
-        split = "test" if key == "test" else "validation"
-        rows.append(f"| {names.get(key, key)} | {value:.6g} | | bit-true model, {split} data |")
-    for key, value in dict(source.study.get("float_scores", {})).items():
-        split = "test" if key == "test" else "validation"
-        rows.append(f"| {source.metric} of the float model | {value:.6g} | | Keras, {split} data |")
+    known = dict(source.study.get("float_scores", {}))
+    for split, key, own in (("test", "test", "test"), ("validation", "score", "val")):
+        chosen = ", which chose it" if split == "validation" else ""
+        if key in metrics:
+            rows.append(f"| {source.metric} | {metrics[key]:.6g} | | bit-true model, {split} data{chosen} |")
+        if own in known:
+            rows.append(f"| {source.metric} of the float model | {known[own]:.6g} | | Keras, {split} data |")
+        if key in metrics and own in known:
+            rows.append(
+                f"| its difference to the float model | {metrics[key] - known[own]:+.6g} | | {split} data |"
+            )
     for key, name, unit in _FIGURES:
         if key in resources:
             low, high = intervals.get(key, (None, None))

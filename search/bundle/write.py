@@ -14,19 +14,20 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from bitfront.hls.emulator import emulator_source
+from bitfront.hls.emulation import Refusal, emulator_source
 from bitfront.hls.project import HlsProject, convert
 from bitfront.hls.sandbox import BuildError
-from bitfront.spaces import UserError
+from bitfront.hls.verification import CHECKSUMS, GOLDEN, PROGRAM, SCRIPT, verify
+from bitfront.hls.weight_headers import constant_digests, constants
+from bitfront.spaces import ToolMissing, UserError
 
 from .archive import save_model
 from .card import model_card
 from .score import write_score
+from .script import verify_script
 from .source import BundleSource
 from .texts import build_script, layers_csv, provenance, readme
 
-CHECKSUMS = "checksums.sha256"
-GOLDEN = "golden/golden.json"
 FILES = Path(__file__).parent / "files"
 
 
@@ -47,7 +48,9 @@ def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
     _require_free(Path(out))
     study = Path(study_dir)
     reference = Reference.read(study)
-    chosen = choose(read_evaluations(study), reference.objectives, pick, reference.metric)
+    chosen = choose(
+        read_evaluations(study), reference.objectives, pick, reference.metric, floor=reference.knee_floor
+    )
     source: BundleSource = candidate_artifacts(study, chosen.number)
     return write_bundle(source, out)
 
@@ -71,10 +74,10 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
         bundle.mkdir()
         project = write_project(source, bundle / "project")
         _write_golden(bundle, source, project)
-        if check:
-            _require_identical(source, project.compile())
         _write_files(bundle, source, project)
         _write_checksums(bundle)
+        if check:
+            _require_identical(source.name, bundle)
         if target.exists():
             target.rmdir()
         bundle.rename(target)
@@ -107,17 +110,18 @@ def _require_free(out: Path) -> None:
         raise UserError(f"{str(out)!r} is in use: give --out a folder that is empty or not there yet.")
 
 
-def _require_identical(source: BundleSource, project: HlsProject) -> None:
-    x = list(source.golden_inputs)
-    got = project.predict(x if len(x) > 1 else x[0])
-    for y, expected in zip(got if isinstance(got, list) else [got], source.golden_outputs, strict=True):
-        wanted = np.asarray(expected, np.float64).reshape(y.shape)
-        wrong = int((y != wanted).reshape(len(y), -1).any(axis=1).sum())
-        if wrong:
-            raise BuildError(
-                f"The firmware of {source.name!r} differs from the bit-true model on {wrong} of {len(y)} samples, "
-                f"by up to {np.abs(y - wanted).max():g}, so no bundle was written: please report this."
-            )
+def _require_identical(name: str, bundle: Path) -> None:
+    """Verify the bundle as whoever gets it does."""
+    try:
+        found = verify(bundle)
+    except Refusal as refusal:
+        kind = ToolMissing if refusal.code == 4 else BuildError
+        raise kind(f"No bundle of {name!r} was written: {refusal}") from None
+    if found.mismatches:
+        raise BuildError(
+            f"The firmware of {name!r} differs from the bit-true model on {found.mismatches} of {found.samples} samples, "
+            f"by up to {found.max_difference:g}, so no bundle was written: please report this."
+        )
 
 
 def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> None:
@@ -140,10 +144,10 @@ def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> Non
     (bundle / "layers.csv").write_text(layers_csv(source.evaluation.get("layers", ())))
     (bundle / "README.md").write_text(readme(source, project.patches))
     (bundle / "MODEL_CARD.md").write_text(model_card(source))
-    for name in ("verify.py", "precision.schema.json"):
-        shutil.copyfile(FILES / name, bundle / name)
+    shutil.copyfile(FILES / "precision.schema.json", bundle / "precision.schema.json")
+    (bundle / SCRIPT).write_bytes(verify_script())
     (bundle / "build.sh").write_text(build_script(source))
-    for script in ("verify.py", "build.sh"):
+    for script in (SCRIPT, "build.sh"):
         (bundle / script).chmod(0o755)
 
 
@@ -164,13 +168,15 @@ def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> No
         entries = []
         for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
             file = f"{role}.npy" if len(arrays) == 1 else f"{role}_{index}.npy"
-            np.save(golden / file, np.asarray(array, np.float64).reshape(-1, *shape))
+            np.save(golden / file, np.ascontiguousarray(array, "<f8").reshape(-1, *shape))
             entries.append({"file": file, "shape": list(shape)})
         listed[role] = entries
     write_score(golden, source)
+    # what the model holds, not what was written: whoever verifies compares the headers with it
+    listed["constants"] = constant_digests(constants(project.graph))
     _json(bundle / GOLDEN, listed)
     inputs, outputs = _sizes(project)
-    (golden / "emulate.cpp").write_text(emulator_source(source.project_name, inputs, outputs, "../project"))
+    (bundle / PROGRAM).write_text(emulator_source(source.project_name, inputs, outputs, "../project"))
 
 
 def _write_bench(source: BundleSource, project: HlsProject) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 EXAMPLES = """\
-Examples: `bitfront verify best`. Needs g++. `python3 best/verify.py` does the same without bitfront.
+Examples: `bitfront verify best`. Needs g++. `python3 best/verify.py` runs the same code without bitfront.
+Exit codes: 0 identical; 1 not, or the firmware can't be compiled or run; 2 files missing or changed; 4 no g++.
 """
 
 

@@ -238,6 +238,13 @@ class TrainingConfig(Section):
         "count. Of several outputs: balanced weighs each, a mapping from an output's name sets it for that one",
         examples=["balanced"],
     )
+    keep_zeros: bool = Field(
+        default=True,
+        description="whether weights that came as zeros stay zero in all training: those of the kernels of a model that comes "
+        "trained, and of a model that doesn't, those of kernels that are zero here and there (not of ones that are zero "
+        "throughout, or an identity, which initializers make); biases train whatever they are",
+        examples=[False],
+    )
 
 
 class FidelityConfig(Section):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 WITHOUT_EFFECT = (
     "name",
+    "knee_drop",
     "budget",
     "output",
     "storage",
@@ -22,8 +23,16 @@ WITHOUT_EFFECT = (
     "synthesis",
 )
 """Top-level keys that shape no result: a study goes on under other ones."""
-BEFORE: Mapping[str, Any] = {"metric.ties": "lowest", "stratify": False, "training.class_weights": "none"}
-"""What was done before a key existed: so a study goes on whose file lacks it, and its digest is what it was."""
+BEFORE: Mapping[str, Any] = {
+    "metric.ties": "lowest",
+    "stratify": False,
+    "training.class_weights": "none",
+    "training.keep_zeros": True,
+}
+"""What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what it was.
+
+That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled.
+"""
 
 
 def digest(values: Mapping[str, Any]) -> str:
