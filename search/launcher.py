@@ -222,8 +222,6 @@ class _Launcher:
             return None
         if self._stalled(ledger):
             return None
-        if self.config.sampler == "grid-uniform":
-            trials = min(trials or ledger.uniform, ledger.uniform)
         return ledger.ask(trials)
 
     def _stalled(self, ledger: Ledger) -> bool:

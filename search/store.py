@@ -1,7 +1,7 @@
 """The study folder: what stands where, written so that a cut at any moment loses nothing that was finished.
 
 `study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`; `journal.log`
-Optuna's; `golden.npz` some inputs for bundles; `trials/00012/` one folder a finished trial.
+Optuna's; `golden.npz` some samples for bundles; `trials/00012/` one folder a finished trial.
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ import yaml
 from bitfront.hls import part
 from bitfront.spaces import FixedPoint, UserError, Weights
 
+from .config.settings import BEFORE, as_begun
 from .evaluation import Evaluation, save_atomic, trial_folder, write_atomic
+from .identity import (
+    Identity,
+    changed_settings,
+    of_the_space,
+    other_settings,
+    recorded_values,
+    require_same_problem,
+)
+from .labels import class_counts
 from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
@@ -39,7 +49,7 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.npz"
 """In a trial's folder: the weights that training gave it."""
 GOLDEN_SAMPLES = 256
-"""Validation samples kept for bundles."""
+"""Validation samples kept for bundles, with their labels."""
 
 
 @dataclass
@@ -73,43 +83,65 @@ class StudyStore:
         from .preflight import preflight
         from .problem import load_problem
 
+        known = Identity.read(self.folder)
+        if known:
+            config, older = as_begun(config, recorded_values(self.folder))
+            if older:
+                values = ", ".join(f"{path}: {str(BEFORE[path]).lower()}" for path in older)
+                progress.say(
+                    f"This study began before {' and '.join(older)} existed, and goes on with {values}."
+                )
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
             progress.say(f"Note: {notice}")
-        identity = {"config": config.digest, "problem": problem.digest}
-        known = self._identity()
-        if known and {key: known.get(key) for key in identity} != identity:
-            what = "settings" if known.get("config") != identity["config"] else "model code or data"
-            raise UserError(
-                f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
-                "or choose another name."
-            )
+        changed = self._changed(known, problem) if known else {}
         graph, space = preflight(problem)
         for notice in hardware_notices(config, graph, space):
             progress.say(f"Note: {notice}")
+        if known and changed:
+            from .widening import widen
+
+            widen(self.folder, known, problem, changed, progress.say)
         self._float_model(problem, progress)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
         if not known:
-            identity["run"] = uuid.uuid4().hex[:8]
-            identity["folder"] = os.path.relpath(base_dir, self.folder)
-            write_atomic(self.folder / "identity.json", json.dumps(identity) + "\n")
+            Identity(
+                config=config.digest,
+                problem=problem.digest,
+                data=problem.data.digest,
+                run=uuid.uuid4().hex[:8],
+                folder=os.path.relpath(base_dir, self.folder),
+            ).write(self.folder)
         return problem
 
+    def _changed(self, known: Identity, problem: Problem) -> dict[str, tuple[Any, Any]]:
+        """Return which keys of the space differ from what the folder's study has, with old and new value; nothing else may."""
+        changed = changed_settings(self.folder, problem.config)
+        if changed is None and known.config == problem.config.digest and not known.carried:
+            changed = {}
+        if changed is None or any(not of_the_space(path) for path in changed):
+            raise other_settings(self.folder, changed)
+        require_same_problem(self.folder, known, problem)
+        return changed
+
     @property
-    def run_id(self) -> str:
-        """Tells this folder's study from others of its name, in a database that holds several."""
-        return (self._identity() or {}).get("run", "")
+    def identity(self) -> Identity:
+        """What the folder's study is.
+
+        Raises:
+            UserError: when it holds none.
+        """
+        known = Identity.read(self.folder)
+        if known is None:
+            raise UserError(f"{self.folder} holds no study: run it first.")
+        return known
 
     @property
     def source_folders(self) -> tuple[Path, ...]:
         """Folders that the study's own files (`model.py`) may lie in: where they lay when it was begun, and here."""
-        begun = (self._identity() or {}).get("folder")
-        return (*([self.folder / begun] if begun else []), Path())
-
-    def _identity(self) -> dict[str, str] | None:
-        path = self.folder / "identity.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        known = Identity.read(self.folder)
+        return (*([self.folder / known.folder] if known and known.folder else []), Path())
 
     def _float_model(self, problem: Problem, progress: Progress) -> None:
         from .float_model import train_float
@@ -131,9 +163,11 @@ class StudyStore:
         if not path.exists():
             # They compare firmware with model and score nothing, so other splits may fill up a small validation one.
             splits = zip(data.x_val, data.x_test, data.x_train, strict=True)
+            labels = zip(data.y_val, data.y_test, data.y_train, strict=True)
             arrays: dict[str, Any] = {
-                f"x{i}": np.concatenate([x[:GOLDEN_SAMPLES] for x in inputs])[:GOLDEN_SAMPLES]
-                for i, inputs in enumerate(splits)
+                f"{letter}{i}": np.concatenate([one[:GOLDEN_SAMPLES] for one in parts])[:GOLDEN_SAMPLES]
+                for letter, found in (("x", splits), ("y", labels))
+                for i, parts in enumerate(found)
             }
             save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
@@ -146,13 +180,13 @@ class StudyStore:
         scores = {"val": bench.float_score}
         if test:
             scores["test"] = bench.float_test_score()
-        identity = self._identity() or {}
+        identity = self.identity
         data = problem.data
         objectives = parse_objectives(config.objectives, bench.metric_record)
         known = (self.folder / FILE).exists()
         reference = Reference(
             study=config.name,
-            study_id="-".join([config.name, identity.get("config", ""), identity.get("problem", "")]),
+            study_id=f"{config.name}-{identity.config}-{identity.problem}",
             metric=bench.metric_record,
             float_scores=scores,
             objectives=objectives,
@@ -165,6 +199,8 @@ class StudyStore:
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
             space_size=bench.space.size,
+            class_counts=class_counts(data.y_val, problem.outputs),
+            float_recall=bench.float_outcome.recall,
             moved=tuple(
                 {"node": one.node, "key": one.kind, "asked": one.asked, "built": one.built}
                 for one in moved_hardware(config, bench.graph, bench.space)

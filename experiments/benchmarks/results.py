@@ -77,7 +77,7 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
     bench = Workbench(store.open(config, study.folder, Progress()))
     members = {e.number for e in result.front}
     # a candidate that training made worse is its own ptq one: once is enough
-    different = {e.digest: e for e in reversed(result.evaluations) if e.status == "complete"}
+    different = {e.design: e for e in reversed(result.evaluations) if e.status == "complete"}
     rows = [
         row for e in reversed(different.values()) for row in _rows(bench, store, e, front=e.number in members)
     ]

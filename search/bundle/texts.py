@@ -14,6 +14,7 @@ from typing import Any
 
 from bitfront.hls.patches import AppliedPatch
 
+from .score import score_lines
 from .script import script_digest
 from .source import BundleSource
 
@@ -129,6 +130,7 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "",
         *figures(source),
         "",
+        *score_lines(source),
         "## Files",
         "",
         "| file | what |",
@@ -141,7 +143,8 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
-        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on them |",
+        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on "
+        "them; labels and what the outputs score, where the study kept them |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",

@@ -23,6 +23,7 @@ from bitfront.spaces import ToolMissing, UserError
 
 from .archive import save_model
 from .card import model_card
+from .score import write_score
 from .script import verify_script
 from .source import BundleSource
 from .texts import build_script, layers_csv, provenance, readme
@@ -185,6 +186,7 @@ def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> No
             np.save(golden / file, np.ascontiguousarray(array, "<f8"))
             entries.append({"file": file, "shape": list(np.shape(array)[1:])})
         listed[role] = entries
+    write_score(golden, source)
     # what the model holds, not what was written: whoever verifies compares the headers with it
     listed["constants"] = constant_digests(constants(project.graph))
     _json(bundle / GOLDEN, listed)
