@@ -35,7 +35,9 @@ def cases(folder: Path, only: str) -> list[Path]:
     """
     found = sorted(p.parent for p in folder.glob("*/study.yaml") if fnmatch.fnmatchcase(p.parent.name, only))
     if not found:
-        raise UserError(f"{folder} holds no case that {only!r} names: give a folder of folders with study.yaml.")
+        raise UserError(
+            f"{folder} holds no case that {only!r} names: give a folder of folders with study.yaml."
+        )
     return found
 
 
@@ -66,13 +68,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="folder of cases ($BITFRONT_SHARED/cases)")
     parser.add_argument("--only", default="*", help="pattern of the cases' names")
     parser.add_argument("--jobs", type=int, default=1, help="cases at a time (1)")
-    parser.add_argument("--limit", type=float, default=TIME_LIMIT_S, help=f"most seconds a command ({TIME_LIMIT_S})")
-    parser.add_argument("--expect", type=Path, help="YAML: case -> PASS or refused, what else counts as wrong")
+    parser.add_argument(
+        "--limit", type=float, default=TIME_LIMIT_S, help=f"most seconds a command ({TIME_LIMIT_S})"
+    )
+    parser.add_argument(
+        "--expect", type=Path, help="YAML: case -> PASS or refused, what else counts as wrong"
+    )
     options = parser.parse_args(arguments)
     shared = os.environ.get("BITFRONT_SHARED", "../shared")
     found = cases(options.folder or Path(shared) / "cases", options.only)
     expected = yaml.safe_load(options.expect.read_text(encoding="utf-8")) if options.expect else {}
-    print("| case | verdict | float score | Keras's own | seconds | said |\n|---|---|---:|---:|---:|---|", flush=True)
+    print(
+        "| case | verdict | float score | Keras's own | seconds | said |\n|---|---|---:|---:|---:|---|",
+        flush=True,
+    )
     wrong = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for verdict in pool.map(lambda case: one(case, options.limit), found):

@@ -41,7 +41,9 @@ class Outcome:
     @property
     def crashed(self) -> bool:
         """Whether it ended in a way that no user should see."""
-        unexpected = "Traceback (most recent call last)" in self.said or "something unexpected happened" in self.said
+        unexpected = (
+            "Traceback (most recent call last)" in self.said or "something unexpected happened" in self.said
+        )
         return unexpected or self.code in {1, 124} or self.code < 0
 
 

@@ -78,8 +78,10 @@ def score(metric: str, task: str, y: Any, found: Any, probabilities: bool) -> fl
         labels = y.argmax(-1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel()
         return float(accuracy_score(labels, np.asarray(found).argmax(-1)))
     if metric == "accuracy":
-        return float(accuracy_score(y.ravel() > 0.5, np.asarray(found).ravel() > (0.5 if probabilities else 0.0)))
-    if metric == "auc" and task == "binary":
+        return float(
+            accuracy_score(y.ravel() > 0.5, np.asarray(found).ravel() > (0.5 if probabilities else 0.0))
+        )
+    if metric == "roc_auc" and task == "binary":
         return float(roc_auc_score(y.ravel(), np.asarray(found).ravel()))
     measure = {"mse": mean_squared_error, "mae": mean_absolute_error}.get(metric)
     if measure is None:
@@ -111,7 +113,13 @@ def main(case: str, trained: str | None = None) -> None:
             last = model.outputs[names.index(name)]._keras_history.operation
             kind = getattr(getattr(last, "activation", None), "__name__", type(last).__name__).lower()
             parts.append(
-                score(wanted, own, y[name] if isinstance(y, dict) else y, found[name], kind in {"sigmoid", "softmax"})
+                score(
+                    wanted,
+                    own,
+                    y[name] if isinstance(y, dict) else y,
+                    found[name],
+                    kind in {"sigmoid", "softmax"},
+                )
             )
         scores[split] = sum(parts) / len(parts)
     print(json.dumps(scores))

@@ -40,7 +40,9 @@ def judge(case: str, folder: Path, outcomes: Mapping[str, Outcome]) -> Verdict:
     seconds = sum(outcome.seconds for outcome in outcomes.values())
     crashed = next((o for o in outcomes.values() if o.crashed), None)
     if crashed is not None:
-        return Verdict(case, "FAIL", f"{crashed.name} ended with {crashed.code}: {crashed.sentence}", None, None, seconds)
+        return Verdict(
+            case, "FAIL", f"{crashed.name} ended with {crashed.code}: {crashed.sentence}", None, None, seconds
+        )
     looked, run = [outcomes["doctor"], outcomes["validate"]], outcomes["run"]
     if not run.ok:
         note = run.sentence
@@ -48,7 +50,7 @@ def judge(case: str, folder: Path, outcomes: Mapping[str, Outcome]) -> Verdict:
             note = f"run ended with {run.code}: {note}"
         elif trained(folder):
             note = f"refused after training: {note}"
-        elif not outcomes["validate"].code == 2:
+        elif outcomes["validate"].code != 2:
             note = f"validate passes what run refuses: {note}"
         elif not note.endswith("."):
             note = f"the refusal is no sentence: {note}"
@@ -61,7 +63,12 @@ def judge(case: str, folder: Path, outcomes: Mapping[str, Outcome]) -> Verdict:
     fault = fault or next((f"{o.name} ended with {o.code}: {o.sentence}" for o in later if not o.ok), None)
     if fault is None and (float_score is None or keras_score is None):
         fault = "no score to compare"
-    if fault is None and float_score is not None and keras_score is not None and not same(float_score, keras_score):
+    if (
+        fault is None
+        and float_score is not None
+        and keras_score is not None
+        and not same(float_score, keras_score)
+    ):
         fault = "computes another function than Keras"
     note = fault or outcomes["verify"].sentence
     return Verdict(case, "FAIL" if fault else "PASS", note, float_score, keras_score, seconds)

@@ -53,7 +53,11 @@ def judge_float(network: Network) -> Verdict | None:
     try:
         fault = difference(network, graph, batch, expected)
     except Exception as error:  # as above
-        return Verdict(graph=graph, fault=f"{type(error).__name__}: {error}", kind=f"the float graph raises {type(error).__name__}")
+        return Verdict(
+            graph=graph,
+            fault=f"{type(error).__name__}: {error}",
+            kind=f"the float graph raises {type(error).__name__}",
+        )
     return Verdict(graph=graph, fault=fault, kind="computes something else" if fault else "")
 
 

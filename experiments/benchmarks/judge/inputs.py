@@ -33,7 +33,9 @@ def input_sets(model: Any, seed: int) -> dict[str, list[NDArray[np.float32]]]:
 
     def spikes(shape: Sequence[int]) -> NDArray[Any]:
         flat = np.zeros((shape[0], int(np.prod(shape[1:]))))
-        flat[np.arange(shape[0]), rng.integers(0, flat.shape[1], shape[0])] = rng.choice([-30.0, 30.0], shape[0])
+        flat[np.arange(shape[0]), rng.integers(0, flat.shape[1], shape[0])] = rng.choice(
+            [-30.0, 30.0], shape[0]
+        )
         return flat.reshape(shape)
 
     def steps(shape: Sequence[int]) -> NDArray[Any]:

@@ -123,10 +123,34 @@ _TWO = {"strides": ("1", "2", "3", "(1, 2)", "(2, 1)"), **_CONV}
 _KERNEL2 = ("1", "2", "3", "(1, 2)", "(3, 1)", "(2, 3)")
 _ODD1 = {"dilation_rate": ("1", "2"), **FORMAT, **ODDLY, **TYPES}
 _ODD2 = {"dilation_rate": ("1", "2", "(1, 2)"), **FORMAT, **ODDLY, **TYPES}
-_CELL = {"use_bias": NO, "return_sequences": YES, "unroll": YES, "dropout": ("0.0", "0.3"), "recurrent_dropout": ("0.0", "0.2")}
+_CELL = {
+    "use_bias": NO,
+    "return_sequences": YES,
+    "unroll": YES,
+    "dropout": ("0.0", "0.3"),
+    "recurrent_dropout": ("0.0", "0.2"),
+}
 _RECURRENT = {
-    "activation": ("'tanh'", "'relu'", "'sigmoid'", "'linear'", "'hard_sigmoid'", "None", "tanh", "'gelu'", "L.ReLU()"),
-    "recurrent_activation": ("'sigmoid'", "'hard_sigmoid'", "'tanh'", "'relu'", "sigmoid", "None", "'linear'"),
+    "activation": (
+        "'tanh'",
+        "'relu'",
+        "'sigmoid'",
+        "'linear'",
+        "'hard_sigmoid'",
+        "None",
+        "tanh",
+        "'gelu'",
+        "L.ReLU()",
+    ),
+    "recurrent_activation": (
+        "'sigmoid'",
+        "'hard_sigmoid'",
+        "'tanh'",
+        "'relu'",
+        "sigmoid",
+        "None",
+        "'linear'",
+    ),
     "go_backwards": YES,
     "zero_output_for_mask": YES,
     "stateful": YES,
@@ -140,12 +164,36 @@ _PERIOD = ("1", "2", "3", "4", "7")
 _PERIOD2 = ("1", "2", "3", "(1, 2)", "(3, 2)", "(2, 5)", "8")
 
 LAYERS: tuple[Kind, ...] = (
-    Kind("L.Dense", (1, 2, 3), (SIZE,), {"use_bias": NO, **ACTIVATED, **TRAINABLE}, {**ODDLY, **TYPES, "lora_rank": ("None", "1")}),
-    Kind("L.Conv1D", (2,), (SMALL, SMALL), {**_ONE, "padding": ("'valid'", "'same'", "'causal'")}, {**_ODD1, "groups": ("1", "2")}),
+    Kind(
+        "L.Dense",
+        (1, 2, 3),
+        (SIZE,),
+        {"use_bias": NO, **ACTIVATED, **TRAINABLE},
+        {**ODDLY, **TYPES, "lora_rank": ("None", "1")},
+    ),
+    Kind(
+        "L.Conv1D",
+        (2,),
+        (SMALL, SMALL),
+        {**_ONE, "padding": ("'valid'", "'same'", "'causal'")},
+        {**_ODD1, "groups": ("1", "2")},
+    ),
     Kind("L.Conv2D", (3,), (SMALL, _KERNEL2), _TWO, {**_ODD2, "groups": ("1", "2")}),
-    Kind("L.DepthwiseConv1D", (2,), (SMALL,), _ONE, {**_ODD1, "depth_multiplier": ("1", "2"), "padding": ("'valid'", "'causal'")}),
+    Kind(
+        "L.DepthwiseConv1D",
+        (2,),
+        (SMALL,),
+        _ONE,
+        {**_ODD1, "depth_multiplier": ("1", "2"), "padding": ("'valid'", "'causal'")},
+    ),
     Kind("L.DepthwiseConv2D", (3,), (_KERNEL2,), _TWO, {**_ODD2, "depth_multiplier": ("1", "2")}),
-    Kind("L.SeparableConv1D", (2,), (SMALL, SMALL), _ONE, {**_ODD1, "depth_multiplier": ("1", "2"), "padding": ("'valid'", "'causal'")}),
+    Kind(
+        "L.SeparableConv1D",
+        (2,),
+        (SMALL, SMALL),
+        _ONE,
+        {**_ODD1, "depth_multiplier": ("1", "2"), "padding": ("'valid'", "'causal'")},
+    ),
     Kind("L.SeparableConv2D", (3,), (SMALL, _KERNEL2), _TWO, {**_ODD2, "depth_multiplier": ("1", "2")}),
     Kind("L.Conv1DTranspose", (2,), (SMALL, SMALL), _ONE, odd=True),
     Kind("L.Conv2DTranspose", (3,), (SMALL, _KERNEL2), _TWO, odd=True),
@@ -172,8 +220,20 @@ LAYERS: tuple[Kind, ...] = (
     Kind("L.SpectralNormalization(L.Dense(2))", (1, 2), odd=True),
     Kind("L.Activation", (1, 2, 3), (ACTIVATION[1:],), {}, {}),
     Kind("L.Activation", (1, 2, 3), (RARE_ACTIVATION[1:],), odd=True),
-    Kind("L.ReLU", (1, 2, 3), (), {"negative_slope": ("0.0", "0.25", "1.5")}, {"max_value": ("None", "6.0", "0.5"), "threshold": ("0.0", "1.0", "-1.0")}),
-    Kind("L.LeakyReLU", (1, 2, 3), (), {"negative_slope": ("0.3", "0.0", "0.05", "1.0")}, {"negative_slope": ("0.3", "2.0")}),
+    Kind(
+        "L.ReLU",
+        (1, 2, 3),
+        (),
+        {"negative_slope": ("0.0", "0.25", "1.5")},
+        {"max_value": ("None", "6.0", "0.5"), "threshold": ("0.0", "1.0", "-1.0")},
+    ),
+    Kind(
+        "L.LeakyReLU",
+        (1, 2, 3),
+        (),
+        {"negative_slope": ("0.3", "0.0", "0.05", "1.0")},
+        {"negative_slope": ("0.3", "2.0")},
+    ),
     Kind("L.Softmax", (1, 2, 3), (), {}, {"axis": ("-1", "1", "2", "[1, 2]", "(-1,)")}),
     Kind("L.PReLU", (1, 2, 3), (), {"shared_axes": ("None", "[1]")}, odd=True),
     Kind("L.ELU", (1, 2, 3), (), {"alpha": ("1.0", "0.5")}, odd=True),
@@ -195,7 +255,9 @@ LAYERS: tuple[Kind, ...] = (
     Kind("L.Cropping1D", (2,), (("1", "(0, 1)"),), odd=True),
     Kind("L.Cropping2D", (3,), (("1", "((0, 1), (1, 0))"),), odd=True),
     Kind("L.UpSampling1D", (2,), (("2",),), odd=True),
-    Kind("L.UpSampling2D", (3,), (("2", "(1, 2)"),), {"interpolation": ("'nearest'", "'bilinear'")}, odd=True),
+    Kind(
+        "L.UpSampling2D", (3,), (("2", "(1, 2)"),), {"interpolation": ("'nearest'", "'bilinear'")}, odd=True
+    ),
     Kind("L.RepeatVector", (1,), (SMALL,), odd=True),
     Kind("L.Permute", (2,), (("(2, 1)", "(1, 2)"),), odd=True),
     Kind("L.Permute", (3,), (("(2, 1, 3)", "(3, 1, 2)"),), odd=True),
@@ -210,7 +272,12 @@ LAYERS: tuple[Kind, ...] = (
     Kind("L.Masking", (2,), (), {"mask_value": ("0.0", "1.0")}, odd=True),
     Kind("L.Rescaling", (1, 2, 3), (("0.5", "2.0"),), {"offset": ("0.0", "1.0")}, odd=True),
     Kind("L.Normalization", (1, 2), (), {"mean": ("0.5",), "variance": ("2.0",)}, odd=True),
-    Kind("L.Lambda", (1, 2, 3), (("lambda x: x", "lambda x: x + 1.0", "lambda x: x * 2.0", "relu", "lambda x: -x"),), odd=True),
+    Kind(
+        "L.Lambda",
+        (1, 2, 3),
+        (("lambda x: x", "lambda x: x + 1.0", "lambda x: x * 2.0", "relu", "lambda x: -x"),),
+        odd=True,
+    ),
     Kind("L.TimeDistributed(L.Dense(2, activation='relu'))", (2, 3)),
     Kind("L.TimeDistributed(L.Dense(2, use_bias=False))", (2,)),
     Kind("L.TimeDistributed(L.BatchNormalization())", (2, 3), odd=True),

@@ -58,7 +58,11 @@ def _input(draw: Draw, program: Program, odd: bool) -> None:
 def _ends(draw: Draw, program: Program, last: str) -> list[str]:
     """Return the outputs: the last tensor, what nothing else reads perhaps, and perhaps one that is read."""
     read = " ".join(line.partition(" = ")[2] for line in program.lines)
-    loose = [name for name in program.tensors if f"{name})" not in read and f"{name}," not in read and f"{name} " not in read]
+    loose = [
+        name
+        for name in program.tensors
+        if f"{name})" not in read and f"{name}," not in read and f"{name} " not in read
+    ]
     chosen = [last]
     if draw(st.integers(0, 3)) == 3:
         candidates = [name for name in (loose or program.tensors) if name != last]

@@ -92,7 +92,9 @@ class Program:
         if name is None:
             return None
         value = self.namespace[name]
-        if hasattr(value, "_keras_history") and (None in value.shape[1:] or 0 < prod(value.shape[1:]) <= MOST_VALUES):
+        if hasattr(value, "_keras_history") and (
+            None in value.shape[1:] or 0 < prod(value.shape[1:]) <= MOST_VALUES
+        ):
             self.tensors.append(name)
             return name
         self.drop()
@@ -105,6 +107,10 @@ class Program:
     def shape(self, name: str) -> tuple[int | None, ...]:
         """Return a tensor's shape without the batch axis."""
         return tuple(self.namespace[name].shape[1:])
+
+    def alike(self, name: str) -> list[str]:
+        """Return the tensors of the same shape as one."""
+        return [other for other in self.tensors if self.shape(other) == self.shape(name)]
 
     def finish(self, outputs: Sequence[str], weights: str, seed: int, wrap: str = "list") -> Any:
         """Add the model itself, fill its weights, and return it; None where Keras refuses it."""
@@ -131,10 +137,20 @@ class Program:
         """The file of a user who has this model: `model.py:build`."""
         body = "\n".join(f"    {line}" for line in self.lines)
         heads = ["import keras", "import numpy as np"]
-        heads += ["import qkeras"] if "qkeras." in body or any("qkeras" in SNIPPETS[s] for s in self._snippets) else []
+        heads += (
+            ["import qkeras"]
+            if "qkeras." in body or any("qkeras" in SNIPPETS[s] for s in self._snippets)
+            else []
+        )
         heads += ["from keras import layers as L", "from keras import ops"]
-        parts = ["\n".join(heads), *(SNIPPETS[s].strip("\n") for s in self._snippets), inspect.getsource(fill).strip()]
-        return "\n\n\n".join([*parts, f"def build():\n{body}\n    return model\n"]).replace("model: Any, seed: int, kind: str) -> None", "model, seed, kind)")
+        parts = [
+            "\n".join(heads),
+            *(SNIPPETS[s].strip("\n") for s in self._snippets),
+            inspect.getsource(fill).strip(),
+        ]
+        return "\n\n\n".join([*parts, f"def build():\n{body}\n    return model\n"]).replace(
+            "model: Any, seed: int, kind: str) -> None", "model, seed, kind)"
+        )
 
     @property
     def core(self) -> str:

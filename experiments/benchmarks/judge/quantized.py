@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .kinds import FORMAT, NO, SMALL, YES, Kind, pick
+from .kinds import FORMAT, NO, SMALL, YES, Kind, Values, pick
 
 _ALPHA = ("None", "1", "1.0", "'auto'", "'auto_po2'", "0.5", "2.0", "np.array([0.5])")
 _WEIGHTS = (
@@ -24,9 +24,27 @@ _WEIGHTS = (
             "post_training_scale": ("None", "np.array([0.25])"),
         },
     ),
-    Kind("qkeras.quantized_linear", (), (("4", "8"), ("0", "1")), {}, {"alpha": _ALPHA, "symmetric": ("1", "0"), "keep_negative": NO}),
-    Kind("qkeras.quantized_po2", (), (("3", "4"),), {"max_value": ("None", "1", "2")}, {"quadratic_approximation": YES, "log2_rounding": ("'rnd'", "'floor'")}),
-    Kind("qkeras.quantized_relu_po2", (), (("4",),), {"max_value": ("None", "2")}, {"negative_slope": ("0", "0.25")}),
+    Kind(
+        "qkeras.quantized_linear",
+        (),
+        (("4", "8"), ("0", "1")),
+        {},
+        {"alpha": _ALPHA, "symmetric": ("1", "0"), "keep_negative": NO},
+    ),
+    Kind(
+        "qkeras.quantized_po2",
+        (),
+        (("3", "4"),),
+        {"max_value": ("None", "1", "2")},
+        {"quadratic_approximation": YES, "log2_rounding": ("'rnd'", "'floor'")},
+    ),
+    Kind(
+        "qkeras.quantized_relu_po2",
+        (),
+        (("4",),),
+        {"max_value": ("None", "2")},
+        {"negative_slope": ("0", "0.25")},
+    ),
     Kind("qkeras.binary", (), (), {"use_01": YES}, {"alpha": _ALPHA}),
     Kind("qkeras.ternary", (), (), {"threshold": ("None", "0.5")}, {"alpha": _ALPHA}),
     Kind("qkeras.stochastic_binary", (), (), {"alpha": ("None", "1", "'auto'")}),
@@ -56,7 +74,16 @@ _ACTIVATIONS = (
     Kind("qkeras.quantized_hswish", (), (("8",), ("3",))),
     *_WEIGHTS[1:],
 )
-_TEXTS = ("'quantized_relu(4, 2)'", "'quantized_bits(6, 2, alpha=1)'", "'quantized_tanh(5)'", "'relu'", "'tanh'", "'binary'", "'ternary'", "'quantized_po2(4)'")
+_TEXTS = (
+    "'quantized_relu(4, 2)'",
+    "'quantized_bits(6, 2, alpha=1)'",
+    "'quantized_tanh(5)'",
+    "'relu'",
+    "'tanh'",
+    "'binary'",
+    "'ternary'",
+    "'quantized_po2(4)'",
+)
 
 
 @st.composite
@@ -66,7 +93,11 @@ def quantizers(draw: Any, activation: bool = False, none: bool = True) -> str:
         return "None"
     # half of them the usual ones
     if draw(st.booleans()):
-        usual = ("qkeras.quantized_relu(6, 2)", "qkeras.quantized_bits(6, 2, alpha=1)") if activation else ("qkeras.quantized_bits(4, 0, alpha=1)", "qkeras.quantized_bits(6, 1, 1, alpha=1)")
+        usual = (
+            ("qkeras.quantized_relu(6, 2)", "qkeras.quantized_bits(6, 2, alpha=1)")
+            if activation
+            else ("qkeras.quantized_bits(4, 0, alpha=1)", "qkeras.quantized_bits(6, 1, 1, alpha=1)")
+        )
         return pick(draw, usual)
     if activation and draw(st.integers(0, 3)) == 3:
         return pick(draw, _TEXTS)
@@ -76,41 +107,80 @@ def quantizers(draw: Any, activation: bool = False, none: bool = True) -> str:
 
 WEIGHT = quantizers()
 ACTIVE = quantizers(activation=True)
-_Q = {"kernel_quantizer": WEIGHT, "bias_quantizer": WEIGHT, "activation": ACTIVE, "use_bias": NO}
-_CONV1 = {**_Q, "strides": ("1", "2"), "padding": ("'valid'", "'same'", "'causal'")}
-_CONV2 = {**_Q, "strides": ("1", "2"), "padding": ("'valid'", "'same'")}
-_DEPTH = {"depthwise_quantizer": WEIGHT, "bias_quantizer": WEIGHT, "activation": ACTIVE, "use_bias": NO}
-_SEPARABLE = {**_DEPTH, "pointwise_quantizer": WEIGHT}
-_CELL = {
+_Q: dict[str, Values] = {
+    "kernel_quantizer": WEIGHT,
+    "bias_quantizer": WEIGHT,
+    "activation": ACTIVE,
+    "use_bias": NO,
+}
+_CONV1: dict[str, Values] = {**_Q, "strides": ("1", "2"), "padding": ("'valid'", "'same'", "'causal'")}
+_CONV2: dict[str, Values] = {**_Q, "strides": ("1", "2"), "padding": ("'valid'", "'same'")}
+_DEPTH: dict[str, Values] = {
+    "depthwise_quantizer": WEIGHT,
+    "bias_quantizer": WEIGHT,
+    "activation": ACTIVE,
+    "use_bias": NO,
+}
+_SEPARABLE: dict[str, Values] = {**_DEPTH, "pointwise_quantizer": WEIGHT}
+_CELL: dict[str, Values] = {
     "kernel_quantizer": WEIGHT,
     "recurrent_quantizer": WEIGHT,
     "bias_quantizer": WEIGHT,
     "state_quantizer": WEIGHT,
     "return_sequences": YES,
-    "activation": ("'tanh'", "'quantized_tanh(6, use_real_tanh=True)'", "qkeras.quantized_bits(6, 1, alpha=1)"),
+    "activation": (
+        "'tanh'",
+        "'quantized_tanh(6, use_real_tanh=True)'",
+        "qkeras.quantized_bits(6, 1, alpha=1)",
+    ),
 }
-_GATES = {"recurrent_activation": ("'sigmoid'", "'hard_sigmoid'", "'quantized_sigmoid(6, use_real_sigmoid=True)'")}
+_GATES = {
+    "recurrent_activation": ("'sigmoid'", "'hard_sigmoid'", "'quantized_sigmoid(6, use_real_sigmoid=True)'")
+}
 
 QUANTIZED: tuple[Kind, ...] = (
     Kind("qkeras.QDense", (1, 2), (SMALL,), _Q),
     Kind("qkeras.QConv1D", (2,), (SMALL, ("1", "2", "3")), _CONV1, {"dilation_rate": ("1", "2")}),
-    Kind("qkeras.QConv2D", (3,), (SMALL, ("1", "2", "(1, 2)")), _CONV2, {"dilation_rate": ("1", "2"), **FORMAT}),
-    Kind("qkeras.QDepthwiseConv2D", (3,), (("1", "2"),), {**_DEPTH, "strides": ("1", "2"), "padding": ("'valid'", "'same'")}),
+    Kind(
+        "qkeras.QConv2D", (3,), (SMALL, ("1", "2", "(1, 2)")), _CONV2, {"dilation_rate": ("1", "2"), **FORMAT}
+    ),
+    Kind(
+        "qkeras.QDepthwiseConv2D",
+        (3,),
+        (("1", "2"),),
+        {**_DEPTH, "strides": ("1", "2"), "padding": ("'valid'", "'same'")},
+    ),
     Kind("qkeras.QSeparableConv1D", (2,), (SMALL, ("1", "2")), _SEPARABLE),
     Kind("qkeras.QSeparableConv2D", (3,), (SMALL, ("1", "2")), _SEPARABLE),
     Kind("qkeras.QActivation", (1, 2, 3), (quantizers(activation=True, none=False),)),
     Kind("qkeras.QActivation", (1, 2, 3), (quantizers(activation=True, none=False),)),
     Kind("qkeras.QAdaptiveActivation", (1, 2), (("'quantized_relu'", "'quantized_bits'"), ("6",))),
-    Kind("qkeras.QBatchNormalization", (1, 2, 3), (), {"center": NO, "scale": NO, "beta_quantizer": WEIGHT, "gamma_quantizer": WEIGHT}),
+    Kind(
+        "qkeras.QBatchNormalization",
+        (1, 2, 3),
+        (),
+        {"center": NO, "scale": NO, "beta_quantizer": WEIGHT, "gamma_quantizer": WEIGHT},
+    ),
     Kind("qkeras.QDenseBatchnorm", (1,), (SMALL,), {"kernel_quantizer": WEIGHT, "bias_quantizer": WEIGHT}),
-    Kind("qkeras.QConv2DBatchnorm", (3,), (SMALL, ("1", "2")), {"kernel_quantizer": WEIGHT, "bias_quantizer": WEIGHT}),
+    Kind(
+        "qkeras.QConv2DBatchnorm",
+        (3,),
+        (SMALL, ("1", "2")),
+        {"kernel_quantizer": WEIGHT, "bias_quantizer": WEIGHT},
+    ),
     Kind("qkeras.QDepthwiseConv2DBatchnorm", (3,), (("1", "2"),), {"depthwise_quantizer": WEIGHT}),
     Kind("qkeras.QAveragePooling2D", (3,), (), {"average_quantizer": WEIGHT, "activation": ACTIVE}),
     Kind("qkeras.QGlobalAveragePooling2D", (3,), (), {"average_quantizer": WEIGHT, "activation": ACTIVE}),
     Kind("qkeras.QLSTM", (2,), (SMALL,), {**_CELL, **_GATES}),
     Kind("qkeras.QGRU", (2,), (SMALL,), {**_CELL, **_GATES, "reset_after": YES}),
     Kind("qkeras.QSimpleRNN", (2,), (SMALL,), _CELL),
-    Kind("qkeras.QBidirectional(qkeras.QLSTM(2, kernel_quantizer=qkeras.quantized_bits(4, 0, alpha=1)))", (2,)),
-    Kind("qkeras.QScaleShift", (1, 2), (("qkeras.quantized_bits(4, 1, alpha=1)",), ("qkeras.quantized_bits(4, 1, alpha=1)",))),
+    Kind(
+        "qkeras.QBidirectional(qkeras.QLSTM(2, kernel_quantizer=qkeras.quantized_bits(4, 0, alpha=1)))", (2,)
+    ),
+    Kind(
+        "qkeras.QScaleShift",
+        (1, 2),
+        (("qkeras.quantized_bits(4, 1, alpha=1)",), ("qkeras.quantized_bits(4, 1, alpha=1)",)),
+    ),
 )
 """QKeras's layers of one input."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
 
 from hypothesis import strategies as st
 
 from .kinds import ACTIVATION, LAYERS, NO, RARE_ACTIVATION, SMALL, USERS, Draw, Kind, pick
+from .operations import bare
 from .program import Program
 from .quantized import QUANTIZED
+from .user_layers import FUNCTIONS
 
 Structure = Callable[[Draw, Program, str, bool], str | None]
 """Appends lines that read a tensor, and returns the name of what they give; None where Keras refuses them."""
@@ -26,14 +27,14 @@ def written(draw: Draw, program: Program, kind: Kind, odd: bool) -> str:
     if kind.snippet:
         program.use(kind.snippet)
     text = kind.write(draw, odd)
-    for name in ("relu", "tanh", "sigmoid", "linear", "softmax", "gelu", "leaky_relu", "quantized_bits"):
+    for name in FUNCTIONS:
         if f"={name}," in text or f"={name})" in text or f"({name})" in text:
             program.use(name)
     return text
 
 
 def one_layer(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A layer of Keras, QKeras or the user on one tensor."""
+    """Append a layer of Keras, QKeras or the user on one tensor."""
     rank = len(program.shape(x))
     pools = [LAYERS] if not odd else [LAYERS, LAYERS, QUANTIZED, USERS]
     kinds = usable(draw(st.sampled_from(pools)), rank, odd)
@@ -44,23 +45,22 @@ def one_layer(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 def reshape(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A reshape to any shape of as many values."""
+    """Append a reshape to any shape of as many values."""
     size = prod(n or 1 for n in program.shape(x))
     divisors = [d for d in range(1, size + 1) if size % d == 0]
     first = draw(st.sampled_from(divisors))
     second = draw(st.sampled_from([d for d in divisors if (size // first) % d == 0]))
-    target = draw(st.sampled_from([(size,), (first, size // first), (first, second, size // first // second), (-1, first)]))
+    target = draw(
+        st.sampled_from(
+            [(size,), (first, size // first), (first, second, size // first // second), (-1, first)]
+        )
+    )
     return program.apply(f"L.Reshape({target})({x})")
 
 
-def alike(program: Program, x: str) -> list[str]:
-    """Return the tensors of the same shape."""
-    return [name for name in program.tensors if program.shape(name) == program.shape(x)]
-
-
 def merge(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A merge layer on tensors of one shape; in odd models of any shape, or of one tensor twice."""
-    others = list(program.tensors) if odd else [name for name in alike(program, x) if name != x]
+    """Append a merge layer on tensors of one shape; in odd models of any shape, or of one tensor twice."""
+    others = list(program.tensors) if odd else [name for name in program.alike(x) if name != x]
     if not others:
         return None
     chosen = draw(st.lists(st.sampled_from(others), min_size=1, max_size=3, unique=not odd))
@@ -75,7 +75,7 @@ def merge(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 def concatenate(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A concatenation along any axis."""
+    """Append a concatenation along any axis."""
     rank = len(program.shape(x))
     others = [name for name in program.tensors if len(program.shape(name)) == rank and (odd or name != x)]
     if not others:
@@ -86,12 +86,16 @@ def concatenate(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 def residual(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A layer that keeps the shape, and the sum of what goes in and comes out."""
+    """Append a layer that keeps the shape, and the sum of what goes in and comes out."""
     rank, width = len(program.shape(x)), program.shape(x)[-1]
     act = pick(draw, ACTIVATION)
     layers = {
         1: [f"L.Dense({width}, activation={act})"],
-        2: [f"L.Dense({width}, activation={act})", f"L.Conv1D({width}, 3, padding='same')", f"L.LSTM({width}, return_sequences=True)"],
+        2: [
+            f"L.Dense({width}, activation={act})",
+            f"L.Conv1D({width}, 3, padding='same')",
+            f"L.LSTM({width}, return_sequences=True)",
+        ],
         3: [f"L.Conv2D({width}, 3, padding='same', activation={act})", f"L.Dense({width})"],
     }
     if rank not in layers:
@@ -99,18 +103,28 @@ def residual(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     y = program.apply(f"{draw(st.sampled_from(layers[rank]))}({x})")
     if y is None:
         return None
-    return program.apply(draw(st.sampled_from((f"L.Add()([{x}, {y}])", f"{x} + {y}", f"L.Add()([{y}, {x}])", f"L.Multiply()([{x}, {y}])"))))
+    return program.apply(
+        draw(
+            st.sampled_from(
+                (f"L.Add()([{x}, {y}])", f"{x} + {y}", f"L.Add()([{y}, {x}])", f"L.Multiply()([{x}, {y}])")
+            )
+        )
+    )
 
 
 def attention(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """Multi-head attention of a sequence on itself or on another one."""
+    """Append multi-head attention of a sequence on itself or on another one."""
     rank = len(program.shape(x))
     if rank != 2 and not (odd and rank == 3):
         return None
     options = [f"{draw(st.integers(1, 2))}, {draw(st.integers(1, 3))}"]
     wanted = {"value_dim": SMALL, "use_bias": NO[1:], "output_shape": SMALL, "dropout": ("0.2",)}
     if odd:
-        wanted |= {"attention_axes": ("1", "2", "(1, 2)"), "flash_attention": ("False",), "use_gate": ("True",)}
+        wanted |= {
+            "attention_axes": ("1", "2", "(1, 2)"),
+            "flash_attention": ("False",),
+            "use_gate": ("True",),
+        }
     for name, values in wanted.items():
         if draw(st.integers(0, 3)) == 3:
             options.append(f"{name}={pick(draw, values)}")
@@ -119,18 +133,38 @@ def attention(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     keys = [name for name in others if program.shape(name)[0] == program.shape(value)[0]]
     call = [x, value, *([draw(st.sampled_from(keys))] if keys and draw(st.booleans()) else [])]
     if odd and draw(st.integers(0, 2)) == 2:
-        call.append(draw(st.sampled_from(("use_causal_mask=True", "attention_mask=np.tri(4, dtype=bool)[None]", "training=True"))))
+        call.append(
+            draw(
+                st.sampled_from(
+                    ("use_causal_mask=True", "attention_mask=np.tri(4, dtype=bool)[None]", "training=True")
+                )
+            )
+        )
     if odd and draw(st.integers(0, 5)) == 5:
-        return program.apply(f"L.MultiHeadAttention({', '.join(options)})({', '.join(call)}, return_attention_scores=True)[{draw(st.integers(0, 1))}]")
+        return program.apply(
+            f"L.MultiHeadAttention({', '.join(options)})({', '.join(call)}, return_attention_scores=True)[{draw(st.integers(0, 1))}]"
+        )
     if odd and draw(st.integers(0, 5)) == 5:
         return program.apply(f"L.GroupedQueryAttention(2, 2, 1)({', '.join(call[:2])})")
     if odd and draw(st.integers(0, 5)) == 5:
-        return program.apply(f"L.{draw(st.sampled_from(('Attention', 'AdditiveAttention')))}()([{x}, {value}])")
+        return program.apply(
+            f"L.{draw(st.sampled_from(('Attention', 'AdditiveAttention')))}()([{x}, {value}])"
+        )
     return program.apply(f"L.MultiHeadAttention({', '.join(options)})({', '.join(call)})")
 
 
 _EQUATIONS = {
-    1: (("ab,bc->ac", "c"), ("...x,xy->...y", "y"), ("ab,b->a", ""), ("ab,bc->ca", "c"), ("ab,bcd->acd", "cd"), ("ab,bcd->adc", "dc"), ("ab,b->ab", "b"), ("ab,cb->ac", "c"), ("ab,cd->ac", "c")),
+    1: (
+        ("ab,bc->ac", "c"),
+        ("...x,xy->...y", "y"),
+        ("ab,b->a", ""),
+        ("ab,bc->ca", "c"),
+        ("ab,bcd->acd", "cd"),
+        ("ab,bcd->adc", "dc"),
+        ("ab,b->ab", "b"),
+        ("ab,cb->ac", "c"),
+        ("ab,cd->ac", "c"),
+    ),
     2: (
         ("abc,cd->abd", "bd"),
         ("...x,xy->...y", "y"),
@@ -145,12 +179,18 @@ _EQUATIONS = {
         ("abc,cbd->abd", "bd"),
         ("abc,d->abd", "bd"),
     ),
-    3: (("abcd,cde->abe", "be"), ("abcd,de->abce", "bce"), ("abcd,bcde->ae", "e"), ("...x,xy->...y", "y"), ("abcd,ce->abed", "bed")),
+    3: (
+        ("abcd,cde->abe", "be"),
+        ("abcd,de->abce", "bce"),
+        ("abcd,bcde->ae", "e"),
+        ("...x,xy->...y", "y"),
+        ("abcd,ce->abed", "bed"),
+    ),
 }
 
 
 def einsum_dense(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """An EinsumDense of any equation, some of which sum an axis alone or move axes."""
+    """Append an EinsumDense of any equation, some of which sum an axis alone or move axes."""
     shape = program.shape(x)
     if len(shape) not in _EQUATIONS:
         return None
@@ -165,7 +205,7 @@ def einsum_dense(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     options = f", bias_axes={bias!r}" if bias else ""
     activation = pick(draw, RARE_ACTIVATION if odd and draw(st.booleans()) else ACTIVATION)
     target = repr(tuple(shown)) if len(shown) > 1 else repr(shown[0])
-    for name in ("relu", "tanh", "sigmoid", "linear", "softmax", "gelu", "leaky_relu", "quantized_bits"):
+    for name in FUNCTIONS:
         if activation == name:
             program.use(name)
     options += "" if activation == "None" else f", activation={activation}"
@@ -173,7 +213,7 @@ def einsum_dense(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 def bidirectional(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A recurrent layer in both directions."""
+    """Append a recurrent layer in both directions."""
     if len(program.shape(x)) != 2:
         return None
     kinds = [kind for kind in LAYERS if kind.call in {"L.LSTM", "L.GRU", "L.SimpleRNN"}]
@@ -191,89 +231,36 @@ def bidirectional(draw: Draw, program: Program, x: str, odd: bool) -> str | None
     return program.apply(f"L.Bidirectional({inner}{options})({x})")
 
 
-def bare(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A bare operation on tensors, or on a tensor and a constant."""
-    shape = program.shape(x)
-    same = alike(program, x)
-    y = draw(st.sampled_from(same))
-    constants = [f"np.arange({shape[-1]}, dtype='float32') / 4", f"np.ones({shape}, 'float32') * 0.75", "0.5", "3.0"]
-    c = draw(st.sampled_from(constants))
-    usual = [f"{x} + {c}", f"ops.add({x}, {c})", f"np.float32(0.25) + {x}"]
-    if y != x:
-        usual += [f"{x} + {y}", f"{x} - {y}", f"{x} * {y}", f"ops.maximum({x}, {y})", f"ops.minimum({x}, {y})"]
-    rare = [
-        f"{x} * {c}",
-        f"{x} - {c}",
-        f"{c} - {x}",
-        f"{x} / 2.0",
-        f"-{x}",
-        f"{x} ** 2",
-        f"{x} + {x}",
-        f"{x} * {y}",
-        f"{x} / ({y} * {y} + 1.0)",
-        f"{x}[:, :1]",
-        f"{x}[:, ::-1]",
-        f"{x}[..., 1:]",
-        f"ops.maximum({x}, {c})",
-        f"ops.minimum({x}, 0.0)",
-        f"ops.relu({x})",
-        f"ops.tanh({x})",
-        f"ops.sigmoid({x})",
-        f"ops.softmax({x})",
-        f"ops.abs({x})",
-        f"ops.square({x})",
-        f"ops.sqrt(ops.abs({x}))",
-        f"ops.exp({x})",
-        f"ops.clip({x}, -3.0, 3.0)",
-        f"ops.clip({x}, 0.0, 9.0)",
-        f"ops.mean({x}, axis=-1, keepdims=True)",
-        f"ops.sum({x}, axis=1)",
-        f"ops.max({x}, axis=-1)",
-        f"ops.concatenate([{x}, {y}], axis=-1)",
-        f"ops.stack([{x}, {y}], axis=1)",
-        f"ops.reshape({x}, (-1, {prod(n or 1 for n in shape)}))",
-        f"ops.expand_dims({x}, 1)",
-        f"ops.squeeze({x}, 1)",
-        f"ops.transpose({x})",
-        f"ops.swapaxes({x}, 1, -1)",
-        f"ops.flip({x}, axis=1)",
-        f"ops.repeat({x}, 2, axis=1)",
-        f"ops.where({x} > 0, {x}, {y})",
-        f"ops.matmul({x}, ops.swapaxes({y}, -1, -2))",
-        f"ops.einsum('...a,...a->...', {x}, {y})",
-        f"ops.round({x})",
-        f"ops.cast({x}, 'float16')",
-        f"ops.stop_gradient({x})",
-        f"ops.zeros_like({x})",
-        f"ops.sin({x})",
-        f"ops.normalize({x})",
-        f"ops.one_hot(ops.argmax({x}, axis=-1), {shape[-1]})",
-        f"ops.top_k({x}, 1)[0]",
-        f"ops.average_pool({x}, 2)",
-        f"ops.subtract({x}, {y})",
-        f"ops.multiply({x}, 2.0)",
-        f"keras.activations.relu({x}, max_value=1.0)",
-        f"keras.activations.elu({x})",
-    ]
-    return program.apply(draw(st.sampled_from(usual if not odd else usual + rare)))
-
-
 def shared(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """One layer called twice: on its own output, or on two tensors."""
+    """Append one layer that is called twice: on its own output, or on two tensors."""
     rank, width = len(program.shape(x)), program.shape(x)[-1]
-    text = draw(st.sampled_from([f"L.Dense({width})", "L.ReLU()", "L.BatchNormalization()", f"L.Dense({width}, activation='tanh')", "L.Activation('sigmoid')", "L.Dropout(0.2)", "L.LayerNormalization()", f"L.LSTM({width}, return_sequences=True)", f"L.Conv1D({width}, 1)"][: 9 if rank == 2 else 7]))
+    text = draw(
+        st.sampled_from(
+            [
+                f"L.Dense({width})",
+                "L.ReLU()",
+                "L.BatchNormalization()",
+                f"L.Dense({width}, activation='tanh')",
+                "L.Activation('sigmoid')",
+                "L.Dropout(0.2)",
+                "L.LayerNormalization()",
+                f"L.LSTM({width}, return_sequences=True)",
+                f"L.Conv1D({width}, 1)",
+            ][: 9 if rank == 2 else 7]
+        )
+    )
     layer = program.define(text)
     if layer is None:
         return None
     first = program.apply(f"{layer}({x})")
     if first is None:
         return None
-    second = program.apply(f"{layer}({draw(st.sampled_from([first, *alike(program, x)]))})")
+    second = program.apply(f"{layer}({draw(st.sampled_from([first, *program.alike(x)]))})")
     return second if second is None else program.apply(f"L.Add()([{first}, {second}])")
 
 
 def nested(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A model used as a layer, once or twice."""
+    """Append a model used as a layer, once or twice."""
     shape = program.shape(x)
     inner = [written(draw, program, draw(st.sampled_from(usable(LAYERS, len(shape), False))), False)]
     shown = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
@@ -292,7 +279,7 @@ def nested(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 def states(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A recurrent layer that is given, or gives, a state, or reads a mask."""
+    """Append a recurrent layer that is given, or gives, a state, or reads a mask."""
     if len(program.shape(x)) != 2:
         return None
     cell = draw(st.sampled_from(("LSTM", "GRU", "SimpleRNN")))
@@ -316,24 +303,45 @@ def states(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 def users(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
-    """A user's layer of two inputs or outputs, a positional encoding, or a call with arguments."""
+    """Append a user's layer of two inputs or outputs, a positional encoding, or a call with arguments."""
     way = draw(st.sampled_from(("fold", "pair", "positions", "training", "embedding")))
     if way == "fold":
         program.use("Fold")
-        return program.apply(f"Fold()({x}, {draw(st.sampled_from(alike(program, x)))})")
+        return program.apply(f"Fold()({x}, {draw(st.sampled_from(program.alike(x)))})")
     if way == "pair":
         program.use("Pair")
         return program.apply(f"Pair()({x})[{draw(st.integers(0, 1))}]")
     if way == "positions":
         program.use("Positions")
         table = program.apply(f"Positions()({x})")
-        return table and program.apply(draw(st.sampled_from((f"L.Add()([{x}, {table}])", f"{x} + {table}", f"{x} * {table}", f"{table} - {x}"))))
+        return table and program.apply(
+            draw(
+                st.sampled_from(
+                    (f"L.Add()([{x}, {table}])", f"{x} + {table}", f"{x} * {table}", f"{table} - {x}")
+                )
+            )
+        )
     if way == "training":
-        return program.apply(f"L.{draw(st.sampled_from(('Dropout(0.5)', 'BatchNormalization()', 'GaussianNoise(0.5)')))}({x}, training=True)")
+        return program.apply(
+            f"L.{draw(st.sampled_from(('Dropout(0.5)', 'BatchNormalization()', 'GaussianNoise(0.5)')))}({x}, training=True)"
+        )
     return program.apply(f"L.Embedding(8, 2)({x})")
 
 
-COMMON: tuple[Structure, ...] = (one_layer, one_layer, one_layer, one_layer, merge, concatenate, residual, attention, einsum_dense, reshape, bidirectional, bare)
+COMMON: tuple[Structure, ...] = (
+    one_layer,
+    one_layer,
+    one_layer,
+    one_layer,
+    merge,
+    concatenate,
+    residual,
+    attention,
+    einsum_dense,
+    reshape,
+    bidirectional,
+    bare,
+)
 """In every model; a single layer is the likeliest."""
 RARE: tuple[Structure, ...] = (*COMMON, one_layer, one_layer, bare, shared, nested, states, users)
 """In odd models."""

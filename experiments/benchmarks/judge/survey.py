@@ -1,129 +1,108 @@
-"""Many random models, one hypothesis run each, so that every failure shrinks by itself and has a seed of its own."""
+"""One hypothesis run a model, so that every model has a seed of its own and every failure shrinks by itself."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
-from .floats import Verdict, judge_float
+from .designs import Setting, settings_of_designs
+from .floats import Verdict
 from .networks import Network, networks
 
-MOST_SHRINKING = 200
-"""Models that are tried to make one that failed smaller."""
 MODELS_APART = 1_000_003
 """Between the seeds of two surveys, so that neighbouring ones share no model."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A model that failed, as small as hypothesis could make it."""
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A random network, and how it is built where that is judged too."""
 
-    index: int
-    """Number of the model; the survey's seed and it give the model again."""
-    kind: str
-    fault: str
-    core: str
-    """The lines that build it."""
-    source: str
-    """A whole file, `model.py:build`."""
-    head: str
-
-
-@dataclass
-class Survey:
-    """What became of the models so far."""
-
-    refused: int = 0
-    accepted: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    refusals: Counter[str] = field(default_factory=Counter)
-    """Refusals without the names of layers, and how often each was met."""
-    layers: Counter[str] = field(default_factory=Counter)
-    """What was called in accepted models."""
+    network: Network
+    setting: Setting | None = None
 
     @property
-    def models(self) -> int:
-        """How many models were tried."""
-        return self.refused + self.accepted + len(self.findings)
-
-    def count(self, network: Network, verdict: Verdict) -> None:
-        """Count a model that passed."""
-        if verdict.refusal is not None:
-            self.refused += 1
-            self.refusals.update({_nameless(part) for part in verdict.refusal.split("; ")})
-            return
-        self.accepted += 1
-        self.layers.update(set(re.findall(r"\b((?:L|ops|qkeras)\.\w+|[A-Z]\w+)\(", "\n".join(network.program.lines))))
+    def text(self) -> str:
+        """What identifies the case: the lines that build the model, and the setting."""
+        parts = [self.network.program.core, f"# head: {self.network.head}"]
+        return "\n".join([*parts, f"# {self.setting}"] if self.setting else parts)
 
 
-def _nameless(sentence: str) -> str:
-    return re.sub(r"\d+", "n", re.sub(r"'[^']*'", "'...'", sentence.removeprefix("The firmware can't compute this model: ")))[:110]
+def cases(*, compiled: bool) -> st.SearchStrategy[Case]:
+    """Return what draws cases: with `compiled`, networks that are meant to be accepted, with a setting each."""
+    if compiled:
+        return st.builds(Case, networks(plain=True), settings_of_designs())
+    return st.builds(Case, networks())
 
 
 class _Fault(AssertionError):
     """Raised for hypothesis, which makes the model smaller while the fault stays of the same kind."""
 
 
-def one_model(
-    number: int, of: int, judge: Callable[[Network], Verdict | None], *, plain: bool = False, shrink: bool = True
-) -> tuple[Network, Verdict]:
-    """Draw model `number` of the survey with seed `of`, judge it, and shrink it where it fails.
+def one_case(
+    number: int,
+    of: int,
+    strategy: st.SearchStrategy[Case],
+    judge: Callable[[Case], Verdict | None],
+    *,
+    shrinking: int = 0,
+) -> tuple[Case, Verdict]:
+    """Draw case `number` of the survey with seed `of`, judge it, and shrink it where it fails.
 
-    A model that fails in another way while it shrinks is not taken for the same.
+    At most `shrinking` smaller ones are tried. One that fails in another way is not taken for the same.
+
+    Raises:
+        AssertionError: when nothing could be drawn.
     """
-    last: dict[str, tuple[Network, Verdict]] = {}
-    first: list[str] = []
+    last: dict[str, tuple[Case, Verdict]] = {}
+    kinds: list[str] = []
     failed: set[str] = set()
     calls = 0
 
     @seed(MODELS_APART * of + number)
-    # two examples: hypothesis's first is always the simplest model
+    # two examples: hypothesis's first is always the simplest one
     @settings(
         max_examples=2,
         deadline=None,
         database=None,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+        phases=[Phase.generate, *([Phase.shrink] if shrinking else [])],
         print_blob=False,
     )
-    @given(networks(plain))
-    def property_(network: Network) -> None:
+    @given(strategy)
+    def holds(case: Case) -> None:
         nonlocal calls
         calls += 1
         if calls == 1 and number:
             return
-        if first and calls > MOST_SHRINKING and network.program.source not in failed:
+        if kinds and calls > shrinking and case.text not in failed:
             return
-        verdict = judge(network)
+        verdict = judge(case)
         assume(verdict is not None)
         assert verdict is not None
         if verdict.fault is None:
-            if not first:
-                last["passed"] = (network, verdict)
+            if not kinds:
+                last["passed"] = (case, verdict)
             return
-        first.append(verdict.kind)
-        if verdict.kind != first[0]:
+        kinds.append(verdict.kind)
+        if verdict.kind != kinds[0]:
             return
-        failed.add(network.program.source)
-        last["failed"] = (network, verdict)
+        failed.add(case.text)
+        last["failed"] = (case, verdict)
         raise _Fault(verdict.fault)
 
     try:
-        property_()
+        holds()
     except _Fault:
         return last["failed"]
-    except HypothesisException as error:  # flaky: it fails once and passes then
-        network, verdict = last.get("failed", last.get("passed", (None, None)))
-        if network is None or verdict is None:
-            raise
-        return network, Verdict(fault=f"not repeatable: {error}", kind="not repeatable")
+    except HypothesisException as error:
+        found = last.get("failed") or last.get("passed")
+        if found is None:
+            raise AssertionError(f"nothing could be drawn: {error}") from error
+        return found[0], Verdict(fault=f"it fails once and passes then: {error}", kind="not repeatable")
+    assert last, "nothing could be drawn"
     return last["passed"]

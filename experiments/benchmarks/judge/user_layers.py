@@ -184,3 +184,5 @@ class Activated(L.Layer):
 """,
 }
 """Name -> text, to be run before it is used. `MyDense` and the like define a class that is called like Keras's own."""
+FUNCTIONS = ("relu", "tanh", "sigmoid", "linear", "softmax", "gelu", "leaky_relu", "quantized_bits")
+"""Those of the snippets that are functions named like known ones."""
