@@ -25,7 +25,9 @@ def input_sets(model: Any, seed: int) -> dict[str, list[NDArray[np.float32]]]:
     rng = np.random.default_rng(seed)
 
     def each(make: Any) -> list[NDArray[np.float32]]:
-        made = [np.asarray(make((SAMPLES, *tensor.shape[1:])), np.float32) for tensor in model.inputs]
+        # an axis of any length gets three entries
+        shapes = [(SAMPLES, *(n or 3 for n in tensor.shape[1:])) for tensor in model.inputs]
+        made = [np.asarray(make(shape), np.float32) for shape in shapes]
         # an input of whole numbers gets whole numbers: Keras would cut others off
         return [np.round(x) if "int" in str(t.dtype) else x for x, t in zip(made, model.inputs, strict=True)]
 
