@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitfront.hls import check_model
 from bitfront.spaces import Graph, UserError, lower
 
-from .inputs import SAMPLES, SETS, input_sets
+from .inputs import SAMPLES, SETS, input_sets, study_data
 from .networks import Network
 
 Arrays = list[NDArray[np.float64]]
@@ -22,6 +23,10 @@ DISTURBED = 3e-7
 """How much, relatively, inputs and weights are disturbed to see what rounding does to Keras's own outputs."""
 TOLD = 20.0
 """Multiple of what that disturbance does from which on a difference is none of rounding."""
+
+
+WITNESS = "isn't what would be searched"
+"""Part of the refusal of a model whose graph differs from Keras."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,14 @@ def judge_float(network: Network) -> Verdict | None:
         return None
     try:
         graph = lower(network.model, head=network.head)
+        # what a study asks before it begins, with data of its own
+        check_model(network.model, study_data(network.model))
     except UserError as error:
-        fault = no_sentence(str(error))
-        return Verdict(refusal=str(error), fault=fault, kind="refusal is no sentence" if fault else "")
+        return _refused(network, str(error))
     except Exception as error:  # what is judged: a user would see a traceback
-        return Verdict(fault=f"{type(error).__name__}: {error}", kind=f"lower raises {type(error).__name__}")
+        return Verdict(
+            fault=f"{type(error).__name__}: {error}", kind=f"a check raises {type(error).__name__}"
+        )
     try:
         fault = difference(network, graph, batch, expected)
     except Exception as error:  # as above
@@ -59,6 +67,17 @@ def judge_float(network: Network) -> Verdict | None:
             kind=f"the float graph raises {type(error).__name__}",
         )
     return Verdict(graph=graph, fault=fault, kind="computes something else" if fault else "")
+
+
+def _refused(network: Network, sentence: str) -> Verdict:
+    """Return the verdict on a refusal: a fault where it is no sentence, or blames what is meant to be exact."""
+    fault = no_sentence(sentence)
+    if fault:
+        return Verdict(refusal=sentence, fault=fault, kind="refusal is no sentence")
+    if not network.odd and WITNESS in sentence:
+        # no layer of the user's, no odd option: either the lowering errs or the witness does
+        return Verdict(refusal=sentence, fault=sentence, kind="a plain model is lowered to something else")
+    return Verdict(refusal=sentence)
 
 
 def no_sentence(text: str) -> str | None:

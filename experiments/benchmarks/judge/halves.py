@@ -34,9 +34,10 @@ def float_half(numbers: Iterable[int], seed: int, until: float, shrinking: int, 
         if time.monotonic() > until:
             say(f"The time is over before model {number}.")
             break
-        case, verdict = one_case(
-            number, seed, strategy, lambda c: judge_float(c.network), shrinking=shrinking
-        )
+        judged = one_case(number, seed, strategy, lambda c: judge_float(c.network), shrinking=shrinking)
+        if judged is None:
+            continue
+        case, verdict = judged
         if verdict.fault is not None:
             say(str(half.fail(number, case, verdict)))
         elif verdict.refusal is not None:
@@ -89,7 +90,10 @@ def _designs(first: int, seed: int, half: Half) -> Callable[[Build], Iterator[_M
 
     def draw(build: Build) -> Iterator[_Member]:
         for number in numbers:
-            case, verdict = one_case(number, seed, strategy, lambda c: judge_float(c.network))
+            judged = one_case(number, seed, strategy, lambda c: judge_float(c.network))
+            if judged is None:
+                continue
+            case, verdict = judged
             if verdict.graph is None or verdict.fault is not None or case.setting is None:
                 # the float half's business; refused ones are counted, so that the table tells how many were tried
                 half.refuse(verdict.refusal or "a fault of the float half")
@@ -123,5 +127,5 @@ def _smallest(
         kind, fault = judged.faults.get(0, ("", None))
         return Verdict(fault=fault, kind=kind)
 
-    found, alike = one_case(number, seed, cases(compiled=True), judge, shrinking=shrinking)
-    return (found, alike) if alike.fault is not None else (case, verdict)
+    found = one_case(number, seed, cases(compiled=True), judge, shrinking=shrinking)
+    return found if found is not None and found[1].fault is not None else (case, verdict)

@@ -55,3 +55,11 @@ def input_sets(model: Any, seed: int) -> dict[str, list[NDArray[np.float32]]]:
         each(steps),
     )
     return dict(zip(SETS, made, strict=True))
+
+
+def study_data(model: Any) -> list[NDArray[np.float32]]:
+    """Return normal inputs as a study might have them, others than those that are judged."""
+    return [
+        np.concatenate(xs)
+        for xs in zip(*(input_sets(model, seed)["normal"] for seed in range(90, 98)), strict=True)
+    ]

@@ -96,7 +96,7 @@ def _network(draw: Draw, plain: bool) -> Network:
         tried += 1
         # mostly a chain: else the last step reads what the first one gave
         source = x if draw(st.integers(0, 3)) < 3 else draw(st.sampled_from(program.tensors))
-        structures = RARE if odd and draw(st.integers(0, 1)) else COMMON
+        structures = RARE if odd and draw(st.integers(0, 2)) else COMMON
         made = draw(st.sampled_from(structures))(draw, program, source, odd)
         x, wanted = made or x, wanted - (made is not None)
     outputs = _ends(draw, program, x)

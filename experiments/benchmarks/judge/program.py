@@ -108,6 +108,10 @@ class Program:
         """Return a tensor's shape without the batch axis."""
         return tuple(self.namespace[name].shape[1:])
 
+    def width(self, name: str) -> int:
+        """Return the length of a tensor's last axis, 1 where it has none."""
+        return (self.shape(name) or (1,))[-1] or 1
+
     def alike(self, name: str) -> list[str]:
         """Return the tensors of the same shape as one."""
         return [other for other in self.tensors if self.shape(other) == self.shape(name)]

@@ -36,7 +36,7 @@ def written(draw: Draw, program: Program, kind: Kind, odd: bool) -> str:
 def one_layer(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     """Append a layer of Keras, QKeras or the user on one tensor."""
     rank = len(program.shape(x))
-    pools = [LAYERS] if not odd else [LAYERS, LAYERS, QUANTIZED, USERS]
+    pools = [LAYERS] if not odd else [LAYERS, LAYERS, QUANTIZED, QUANTIZED, USERS]
     kinds = usable(draw(st.sampled_from(pools)), rank, odd)
     if not kinds:
         return None
@@ -87,7 +87,7 @@ def concatenate(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 def residual(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     """Append a layer that keeps the shape, and the sum of what goes in and comes out."""
-    rank, width = len(program.shape(x)), program.shape(x)[-1]
+    rank, width = len(program.shape(x)), program.width(x)
     act = pick(draw, ACTIVATION)
     layers = {
         1: [f"L.Dense({width}, activation={act})"],
@@ -233,7 +233,7 @@ def bidirectional(draw: Draw, program: Program, x: str, odd: bool) -> str | None
 
 def shared(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     """Append one layer that is called twice: on its own output, or on two tensors."""
-    rank, width = len(program.shape(x)), program.shape(x)[-1]
+    rank, width = len(program.shape(x)), program.width(x)
     text = draw(
         st.sampled_from(
             [
@@ -262,13 +262,16 @@ def shared(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 def nested(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
     """Append a model used as a layer, once or twice."""
     shape = program.shape(x)
-    inner = [written(draw, program, draw(st.sampled_from(usable(LAYERS, len(shape), False))), False)]
+    kinds = usable(LAYERS, len(shape), False)
+    if not kinds:
+        return None
+    inner = written(draw, program, draw(st.sampled_from(kinds)), False)
     shown = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     if draw(st.booleans()):
-        made = program.define(f"keras.Sequential([keras.Input(({shown})), {inner[0]}])")
+        made = program.define(f"keras.Sequential([keras.Input(({shown})), {inner}])")
     else:
         entry = program.define(f"keras.Input(({shown}))", "i")
-        end = entry and program.define(f"{inner[0]}({entry})", "i")
+        end = entry and program.define(f"{inner}({entry})", "i")
         made = end and program.define(f"keras.Model({entry}, {end})")
     if not made:
         return None
@@ -329,12 +332,10 @@ def users(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
 
 
 COMMON: tuple[Structure, ...] = (
-    one_layer,
-    one_layer,
-    one_layer,
-    one_layer,
+    *(one_layer,) * 8,
     merge,
     concatenate,
+    residual,
     residual,
     attention,
     einsum_dense,
@@ -343,5 +344,5 @@ COMMON: tuple[Structure, ...] = (
     bare,
 )
 """In every model; a single layer is the likeliest."""
-RARE: tuple[Structure, ...] = (*COMMON, one_layer, one_layer, bare, shared, nested, states, users)
+RARE: tuple[Structure, ...] = (*COMMON, *(one_layer,) * 4, bare, bare, shared, nested, states, users)
 """In odd models."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisException
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from .designs import Setting, settings_of_designs
 from .floats import Verdict
@@ -49,13 +49,11 @@ def one_case(
     judge: Callable[[Case], Verdict | None],
     *,
     shrinking: int = 0,
-) -> tuple[Case, Verdict]:
+) -> tuple[Case, Verdict] | None:
     """Draw case `number` of the survey with seed `of`, judge it, and shrink it where it fails.
 
-    At most `shrinking` smaller ones are tried. One that fails in another way is not taken for the same.
-
-    Raises:
-        AssertionError: when nothing could be drawn.
+    At most `shrinking` smaller ones are tried. One that fails in another way is not taken for the same. None where
+    Keras could compute nothing of what was drawn.
     """
     last: dict[str, tuple[Case, Verdict]] = {}
     kinds: list[str] = []
@@ -99,10 +97,11 @@ def one_case(
         holds()
     except _Fault:
         return last["failed"]
-    except HypothesisException as error:
+    except Unsatisfiable:
+        return None
+    except Flaky as error:
         found = last.get("failed") or last.get("passed")
         if found is None:
-            raise AssertionError(f"nothing could be drawn: {error}") from error
+            raise
         return found[0], Verdict(fault=f"it fails once and passes then: {error}", kind="not repeatable")
-    assert last, "nothing could be drawn"
-    return last["passed"]
+    return last.get("passed")
