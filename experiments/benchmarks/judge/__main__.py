@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -100,7 +101,8 @@ def _quiet() -> Iterator[Callable[[str], None]]:
     def say(text: str) -> None:
         print(text, file=out, flush=True)
 
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield say
 
 

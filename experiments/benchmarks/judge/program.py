@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -118,6 +119,7 @@ class Program:
 
     def finish(self, outputs: Sequence[str], weights: str, seed: int, wrap: str = "list") -> Any:
         """Add the model itself, fill its weights, and return it; None where Keras refuses it."""
+        self._forget(outputs)
         inputs = self.inputs[0] if len(self.inputs) == 1 else f"[{', '.join(self.inputs)}]"
         ends = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
         if wrap == "dict":
@@ -129,6 +131,17 @@ class Program:
         self.lines.append(f"fill(model, {seed}, {weights!r})")
         self._run(self.lines[-1])
         return self.namespace["model"]
+
+    def _forget(self, outputs: Sequence[str]) -> None:
+        """Leave out the lines that no output needs."""
+        needed = {*self.inputs, *outputs}
+        kept = []
+        for line in reversed(self.lines):
+            name, _, expression = line.partition(" = ")
+            if name in needed:
+                needed |= set(re.findall(r"\b[a-z]+\d+\b", expression))
+                kept.append(line)
+        self.lines = kept[::-1]
 
     def again(self) -> Any:
         """Return the model once more, built by the same lines."""

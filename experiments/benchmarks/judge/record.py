@@ -95,7 +95,19 @@ def table(halves: Sequence[Half]) -> str:
 def write(folder: Path, halves: Sequence[Half], told: dict[str, object]) -> None:
     """Write `judge.json` and a `model.py` for every finding."""
     folder.mkdir(parents=True, exist_ok=True)
-    record = {**told, "halves": [asdict(half) for half in halves]}
+    rows = [
+        {
+            "name": half.name,
+            "tried": half.tried,
+            "refused": half.refused,
+            "accepted": half.accepted,
+            "refusals": dict(half.refusals.most_common()),
+            "called": dict(half.called.most_common()),
+            "findings": [asdict(one) for one in half.findings],
+        }
+        for half in halves
+    ]
+    record = {**told, "halves": rows}
     (folder / "judge.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     for half in halves:
         for one in half.findings:
