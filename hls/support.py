@@ -173,6 +173,11 @@ def check_hardware(
             for node in graph
             if (readers := _readers(graph, node.name)) > MAX_READERS
         ]
+        faults += [
+            f"no layer reads the input {name!r}, whose stream would fill up, so leave it out or use io_parallel"
+            for name in graph.inputs
+            if not _readers(graph, name)
+        ]
     if faults:
         raise UserError(f"hls4ml can't build this model with {io_type}: " + "; ".join(faults) + ".")
 
