@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned, zero_share
     from .description import describe
     from .design import DesignDescription, LayerDescription
-    from .estimate import Estimate, legal_reuse_factors
+    from .estimate import Estimate
     from .export import hls_config, to_keras, to_qkeras
     from .parts import Part, part
     from .project import HlsProject, Notice, convert
+    from .reuse import built_reuse_factors, legal_reuse_factor, legal_reuse_factors, node_reuse_factors
     from .sandbox import BuildError
     from .shrink import Removable, Shrunk, removable, shrunk
     from .support import (
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
         REFUSED_STRATEGIES,
         LayerSupport,
         check_hardware,
-        legal_reuse_factor,
         support_table,
     )
     from .types import Calibration, Types, resolve
+    from .witness import Difference, check_model, first_difference
 
 __all__ = [
     "REFUSED",
@@ -34,6 +35,7 @@ __all__ = [
     "BuildError",
     "Calibration",
     "DesignDescription",
+    "Difference",
     "Estimate",
     "HlsProject",
     "LayerDescription",
@@ -45,12 +47,16 @@ __all__ = [
     "Trainer",
     "Types",
     "VariableFixedPoint",
+    "built_reuse_factors",
     "check_hardware",
+    "check_model",
     "convert",
     "describe",
+    "first_difference",
     "hls_config",
     "legal_reuse_factor",
     "legal_reuse_factors",
+    "node_reuse_factors",
     "part",
     "pruned",
     "removable",
@@ -66,10 +72,11 @@ _HOMES = {
     "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned", "zero_share"),
     "description": ("describe",),
     "design": ("DesignDescription", "LayerDescription"),
-    "estimate": ("Estimate", "legal_reuse_factors"),
+    "estimate": ("Estimate",),
     "export": ("hls_config", "to_keras", "to_qkeras"),
     "parts": ("Part", "part"),
     "project": ("HlsProject", "Notice", "convert"),
+    "reuse": ("built_reuse_factors", "legal_reuse_factor", "legal_reuse_factors", "node_reuse_factors"),
     "sandbox": ("BuildError",),
     "shrink": ("Removable", "Shrunk", "removable", "shrunk"),
     "support": (
@@ -77,10 +84,10 @@ _HOMES = {
         "REFUSED_STRATEGIES",
         "LayerSupport",
         "check_hardware",
-        "legal_reuse_factor",
         "support_table",
     ),
     "types": ("Calibration", "Types", "resolve"),
+    "witness": ("Difference", "check_model", "first_difference"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

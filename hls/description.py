@@ -12,7 +12,7 @@ from .adder_graph import AdderGraph, adder_graph
 from .as_built import as_built
 from .attention_types import NORM_ADDRESS_BITS
 from .design import DesignDescription, LayerDescription
-from .support import built_reuse_factors
+from .reuse import built_reuse_factors, built_strategy
 from .types import Types
 from .weights import WeightContent
 
@@ -49,7 +49,7 @@ def describe(
     """Return the design that hls4ml would write for these types and weights.
 
     `strategy`, the reuse factors and the mode are given by node name, the last two of recurrent nodes alone
-    (`Candidate`); reuse factors that are not legal are moved to the nearest legal one, as hls4ml does.
+    (`Candidate`); reuse factors that a layer can't be built with are moved to the nearest that it can (`hls.reuse`).
     """
     layers = [
         _layer(
@@ -61,6 +61,7 @@ def describe(
             (reuse_factor or {}).get(node.name, 1),
             (recurrent_reuse_factor or {}).get(node.name),
             table_size,
+            io_type,
             static=(recurrent_mode or {}).get(node.name, "static") == "static",
         )
         for node in graph
@@ -82,6 +83,7 @@ def _layer(
     factor: int,
     recurrent_factor: int | None,
     table_size: int,
+    io_type: str,
     *,
     static: bool,
 ) -> LayerDescription:
@@ -109,10 +111,10 @@ def _layer(
         options = {"implementation": "stable"}
     elif node.op.endswith("pool"):
         options = {"pool_op": "max" if "max" in node.op else "average"}
-    if node.op == "einsum":
-        chosen = "latency"  # whatever is asked: there are no constants to distribute
-    if chosen == "resource" and node.op in LINEAR | RECURRENT:
-        factor, recurrent_factor = built_reuse_factors(graph, node.name, factor, recurrent_factor)
+    chosen = built_strategy(node, chosen)
+    factor, recurrent_factor = built_reuse_factors(
+        graph, node.name, factor, recurrent_factor, strategy=chosen, io_type=io_type
+    )
     return LayerDescription(
         name=node.name,
         op=_op(node),

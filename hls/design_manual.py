@@ -27,7 +27,7 @@ def _reuse(settings: Json, plain: Json) -> int:
 
 
 def _closest(n_in: int, n_out: int, reuse: int, strategy: str) -> int:
-    from .estimate.reuse import closest_reuse_factor
+    from .reuse import closest_reuse_factor
 
     if strategy == "resource":
         return closest_reuse_factor(n_in, n_out, reuse)

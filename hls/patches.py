@@ -61,6 +61,20 @@ PATCHES: tuple[Patch, ...] = (
             ),
         ),
     ),
+    Patch(
+        name="pooling-padding",
+        file="firmware/nnet_utils/nnet_pooling.h",
+        reason=(
+            "hls4ml 1.3 pads a maximum pooling with the bit pattern of the smallest signed value, which is the middle of "
+            "an unsigned type's range: with padding 'same' that value would win over smaller ones."
+        ),
+        edits=(
+            (
+                "        x[x.width - 1] = 1;\n        return x;\n",
+                "        x[x.width - 1] = 1;\n        if (x > 0)\n            x = 0;\n        return x;\n",
+            ),
+        ),
+    ),
 )
 
 

@@ -95,6 +95,7 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
             types,
             plain,
             backend=config.hls.backend,
+            io_type=config.hls.io_type,
             strategy=trial.candidate.strategy,
             reuse_factor=trial.candidate.reuse_factor,
             recurrent_reuse_factor=trial.candidate.recurrent_reuse_factor,

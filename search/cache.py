@@ -116,7 +116,7 @@ def content_digest(problem: Problem, graph: Graph) -> str:
     plain = config.to_dict()
     facts = {key: plain[key] for key in ("task", "metric", "training", "seed")}
     facts |= {"table_size": config.space.table_size, "data": problem.data.digest}
-    facts["recipe"] = _RECIPE
+    facts |= {"recipe": _RECIPE, "frozen": sorted(graph.frozen), "keeps_zeros": problem.keeps_zeros}
     facts["versions"] = {name: version(name) for name in _PACKAGES}
     source, colon, _ = config.metric.name.rpartition(":")
     if colon:

@@ -198,7 +198,7 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
     y: dict[str, Targets] = {}
     notices: list[str] = []
     for split in splits:
-        x[split] = _inputs(found[f"x_{split}"], shape, f"{source}: x_{split}")
+        x[split] = checked_inputs(found[f"x_{split}"], shape.inputs, f"{source}: x_{split}")
         y[split] = targets(found[f"y_{split}"], shape.outputs, f"{source}: y_{split}", notices)
         if len(y[split][0]) != len(x[split][0]):
             raise UserError(
@@ -243,20 +243,25 @@ def _split_off(x: dict[str, Inputs], y: dict[str, Targets], share: float, seed: 
         arrays["train"] = tuple(one[train] for one in arrays["train"])
 
 
-def _inputs(value: Any, shape: Shape, where: str) -> Inputs:
-    names = list(shape.inputs)
+def checked_inputs(value: Any, inputs: Mapping[str, tuple[int | None, ...]], where: str) -> Inputs:
+    """Return the arrays of one split in the order of the model's `inputs` (name -> shape without the batch axis).
+
+    Raises:
+        UserError: naming the array, what is wrong with it and what to do.
+    """
+    names = list(inputs)
     if (
         len(names) == 1
         and isinstance(value, list | tuple)
         and len(value) == 1
-        and np.ndim(value[0]) == len(shape.inputs[names[0]]) + 1
+        and np.ndim(value[0]) == len(inputs[names[0]]) + 1
     ):
         (value,) = value
     arrays = []
     for name, part in zip(names, parts(value, names, where, "input"), strict=True):
         spot = f"{where}[{name!r}]" if len(names) > 1 else where
         array = numbers(part, spot)
-        wanted = shape.inputs[name]
+        wanted = inputs[name]
         fits = array.ndim == len(wanted) + 1 and all(
             want in (None, have) for want, have in zip(wanted, array.shape[1:], strict=True)
         )

@@ -44,13 +44,7 @@ class Encoding:
 
     def positions(self, params: Params) -> Positions:
         """Return a candidate's positions."""
-        return np.array(
-            [
-                d.choices.index(params[d.name]) if d.choices else int(params[d.name]) - d.low
-                for d in self.dimensions
-            ],
-            np.int64,
-        )
+        return np.array([d.position(params[d.name]) for d in self.dimensions], np.int64)
 
     def params(self, positions: Positions) -> dict[str, int | str]:
         """Return the candidate at these positions."""

@@ -48,7 +48,10 @@ class Evaluation:
     """How far its weights were followed: `ptq` rounded only, `inherited` another candidate's trained weights rounded,
     `short` the first epochs of a training that wasn't worth its rest, `full` a whole training."""
     start: str = "float"
-    """What its training began with: `float` weights, those of `trial 12`, or of the `gradient` path."""
+    """What its training began with: `float` weights, those of `trial 12`, of the `gradient` path, or of the training
+    of all `uniform` widths."""
+    epochs: float = 0.0
+    """Epochs of training spent on its weights, those of what it began with included; 0 where they are the float model's."""
     kind: Kind = "search"
     """`search`, or `uniform` for the baselines that give every tensor the same width."""
     params: Mapping[str, int | str] = field(default_factory=dict)
@@ -57,6 +60,9 @@ class Evaluation:
     """Validation metric: `ptq` before any training (of QAT candidates too), `qat` after it, `score` counts."""
     resources: Mapping[str, float] = field(default_factory=dict)
     """lut ff dsp bram18 uram latency_cycles ii_cycles latency_ns ii_ns ebops energy_pj."""
+    ptq_resources: Mapping[str, float] = field(default_factory=dict)
+    """Of a trained candidate, what it costs without training: `metrics["ptq"]` is the score of that design, not of the
+    one that `resources` are of. Empty where it was not trained, and in older files."""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """80 % interval (low, high) of a resource, in its unit."""
     source: str = "estimate"
@@ -92,7 +98,7 @@ class Evaluation:
                 raise UserError(
                     f"{where}: {name} {getattr(self, name)!r} is unknown, use {' or '.join(get_args(allowed))}."
                 )
-        for name in ("metrics", "resources", "constraints", "seconds"):
+        for name in ("metrics", "resources", "ptq_resources", "constraints", "seconds"):
             for key, value in getattr(self, name).items():
                 if not math.isfinite(value):
                     raise UserError(
@@ -153,9 +159,18 @@ class Evaluation:
         return self.raw or self
 
     @property
+    def redesigned(self) -> bool:
+        """Whether its training made another design than rounding: with weights that are zero, or of fewer bits than their type."""
+        inherited = self.start == "gradient" or self.start.startswith("trial ")
+        return bool(self.params.get("sparsity", 0)) or (inherited and "sparsity" in self.params)
+
+    @property
     def gain(self) -> float | None:
-        """Metric after QAT minus metric of the same candidate without training; None where not both exist."""
-        if "qat" not in self.metrics or "ptq" not in self.metrics:
+        """Metric after QAT minus metric of the same design without training.
+
+        None where not both exist, and where training changed the design: a score before it belongs to other costs.
+        """
+        if "qat" not in self.metrics or "ptq" not in self.metrics or self.redesigned:
             return None
         return self.metrics["qat"] - self.metrics["ptq"]
 
@@ -208,9 +223,11 @@ class Evaluation:
                 kind=data.get("kind", "search"),
                 fidelity=data.get("fidelity", "full" if "qat" in data.get("metrics", {}) else "ptq"),
                 start=str(data.get("start", "float")),
+                epochs=float(data.get("epochs", 0.0)),
                 params={str(k): _param(v) for k, v in data.get("params", {}).items()},
                 metrics=_floats(data.get("metrics", {})),
                 resources=_floats(data.get("resources", {})),
+                ptq_resources=_floats(data.get("ptq_resources", {})),
                 intervals={str(k): (float(v[0]), float(v[1])) for k, v in data.get("intervals", {}).items()},
                 source=str(data.get("source", "estimate")),
                 layers=tuple(dict(row) for row in data.get("layers", ())),

@@ -234,7 +234,7 @@ def draw_hypervolume(axes: Any, view: StudyView) -> None:
 
 
 def draw_training(axes: Any, view: StudyView) -> None:
-    """Draw the gain of QAT over the PTQ score of the same candidate on Matplotlib `axes`."""
+    """Draw the gain of QAT over the PTQ score of the same design on Matplotlib `axes`."""
     trained = [e for e in view.scored if e.gain is not None and mean_width(e) is not None]
     for on_front in (False, True):
         chosen = [e for e in trained if (view.standing(e) == "front") == on_front]
@@ -250,7 +250,7 @@ def draw_training(axes: Any, view: StudyView) -> None:
         )
     axes.axhline(0.0, color=palette.INK, linewidth=1)
     axes.set_xlabel("Mean width of the weights (bits)")
-    axes.set_ylabel(f"{view.metric_name}: QAT minus PTQ")
+    axes.set_ylabel(f"{view.metric_name} (validation): QAT minus PTQ")
     axes.legend(fontsize=8)
 
 

@@ -11,7 +11,7 @@ from bitfront.search.config.base import nearest
 from bitfront.search.data import Inputs
 from bitfront.search.labels import Targets
 from bitfront.search.problem import Problem, ends_in_probabilities
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError, untrained_layers
 
 if TYPE_CHECKING:
     import keras
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def train_float(problem: Problem, *, verbose: bool = False) -> None:
     """Train `problem.model` in place, seeded by the study's seed, as `training` in its study file says.
 
-    With `early_stopping` the weights of the epoch with the least validation loss are kept. `verbose` prints Keras'
-    line an epoch.
+    With `early_stopping` the weights of the epoch with the least validation loss are kept. Layers with `trainable=False`
+    aren't trained, nor zeros that are to stay (`Problem.zeros`). `verbose` prints Keras' line an epoch.
 
     Raises:
         UserError: when the loss is unknown or doesn't fit the labels, or training diverges.
@@ -40,6 +40,11 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
                 monitor="val_loss", mode="min", patience=config.early_stopping, restore_best_weights=True
             )
         )
+    if problem.zeros:
+        callbacks.append(_keeping(problem))
+    for layer in untrained_layers(model):  # of a wrapper that was made so, Keras would train what it wraps
+        for inner in layer._flatten_layers(include_self=False):
+            inner.trainable = False
     model.compile(optimizer=optimizer, loss=_fed(_losses(problem)))
     try:
         model.fit(
@@ -62,6 +67,22 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
             "The float training diverged, its weights hold NaN: lower training.float_learning_rate "
             f"(now {config.float_learning_rate:g}), or scale the inputs."
         )
+
+
+def _keeping(problem: Problem) -> Any:
+    """Return a callback that keeps the zeros of a problem's kernels."""
+    import keras
+
+    variables = problem.model.weights
+    masks = [(variables[place], (~zeros).astype(np.float32)) for place, zeros in problem.zeros.items()]
+
+    class KeepZeros(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            """Make them zero again: the optimizer moves them."""
+            for variable, mask in masks:
+                variable.assign(variable * mask)
+
+    return KeepZeros()
 
 
 def float_outputs(problem: Problem, x: Inputs) -> Any:

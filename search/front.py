@@ -188,7 +188,12 @@ def last_gain(history: Sequence[tuple[int, float]]) -> int | None:
 
 
 def pick(
-    evaluations: Sequence[Evaluation], objectives: Sequence[Objective], how: str, metric: Metric | None = None
+    evaluations: Sequence[Evaluation],
+    objectives: Sequence[Objective],
+    how: str,
+    metric: Metric | None = None,
+    *,
+    floor: float | None = None,
 ) -> Evaluation:
     """Return the evaluation that `how` names.
 
@@ -197,7 +202,8 @@ def pick(
     - `knee`: the front's largest bulge towards the ideal: with every objective scaled to the front's own range,
       the point with the least sum of the metric's loss and the mean of the resources', which with one resource is
       the farthest from the line through the extremes (Das, 1999, "On characterizing the knee of the Pareto
-      curve"). Resources share one vote because they rise and fall together.
+      curve"). Resources share one vote because they rise and fall together. With a `floor`, only the members whose metric
+      is at least as good count, where there are any: `Reference.knee_floor` is what a study says.
     - `12`: that trial, feasible or not.
     - `lut<5000`, `lut<10k, latency<=1us`, `accuracy>0.75`: of all feasible candidates within the limits the best
       metric, or the smallest where only the metric is limited. Joined by commas; the text is parsed, never run.
@@ -228,6 +234,9 @@ def pick(
     members = pareto(feasible, objectives)
     if how != "knee":
         return _ranked(members, objectives, how)
+    bound = next((o.scaled(floor) for o in objectives if o.is_metric and floor is not None), math.inf)
+    near = [e for e in members if all(o.loss(e) <= bound for o in objectives if o.is_metric)]
+    members = near or members
     table = losses(members, objectives)
     low, span = table.min(axis=0), np.ptp(table, axis=0)
     scaled = (table - low) / np.where(span > 0, span, 1.0)
@@ -237,17 +246,22 @@ def pick(
 
 
 def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:
-    """Write one row a front member, best metric first: scores, resources with their intervals, parameters."""
+    """Write one row a front member, best metric first: scores, resources with their intervals, parameters.
+
+    `score` and `test` are of the design whose resources follow. What a trained one scored and costs untrained, another design,
+    stands in columns of its own: `untrained_score`, `untrained_lut`, ...
+    """
     metric_first = sorted(members, key=lambda e: tuple(o.loss(e) for o in objectives) if e.metrics else ())
     resources = [q.key for q in QUANTITIES.values()] + ["latency_cycles", "ii_cycles"]
     resources = [key for key in resources if any(key in e.resources for e in members)]
     bounded = [key for key in resources if any(key in e.intervals for e in members)]
     params = list(dict.fromkeys(name for e in members for name in e.params))
-    scores = [key for key in ("score", "ptq", "qat", "test") if any(key in e.metrics for e in members)]
+    scores = [key for key in ("score", "test") if any(key in e.metrics for e in members)]
     head = ["trial", "kind", "method", "feasible", "digest", *scores, *resources]
-    head += [f"{key}_{end}" for key in bounded for end in ("low", "high")] + [
-        f"param.{name}" for name in params
-    ]
+    head += [f"{key}_{end}" for key in bounded for end in ("low", "high")]
+    untrained = [o.key for o in objectives if any(o.key in e.ptq_resources for e in members)]
+    head += ["untrained_score", *(f"untrained_{key}" for key in untrained)] if untrained else []
+    head += [f"param.{name}" for name in params]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
@@ -255,6 +269,9 @@ def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Seque
         row: list[object] = [e.number, e.kind, e.method, str(e.feasible).lower(), e.digest]
         row += [e.metrics.get(key, "") for key in scores] + [e.resources.get(key, "") for key in resources]
         row += [x for key in bounded for x in e.intervals.get(key, ("", ""))]
+        if untrained:
+            row += [e.metrics.get("ptq", "") if e.ptq_resources else ""]
+            row += [e.ptq_resources.get(key, "") for key in untrained]
         row += [e.params.get(name, "") for name in params]
         writer.writerow(row)
     write_atomic(path, text.getvalue())

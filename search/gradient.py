@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitfront.spaces import UserError, Weights
+from bitfront.spaces import UserError
 
 from .context import SearchContext
 from .descent import Descent
@@ -73,9 +73,9 @@ def gradient_seeds(context: SearchContext) -> list[Passed]:
         pool += narrower(bench, chosen(pool, objectives, box, WAYS), objectives, bench.problem.config.scout)
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: KEPT - len(before)]
-        _write(path, [dict(one.params) for one in later], [one.weights for one in later])
-    candidates, weights, _ = _read(path)
-    return [Passed(params, own) for params, own in zip(candidates, weights, strict=True)]
+        write_passed(path, [dict(one.params) for one in later], later)
+    told, kept = read_passed(path)
+    return [replace(one, params=params) for params, one in zip(told["candidates"], kept, strict=True)]
 
 
 def _wanted(bench: Workbench) -> bool:
@@ -92,10 +92,11 @@ def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
         passed = walk.first()
         front = _front(passed, context.objectives)  # nothing else can be on that of the whole path
         rows = [e.to_json() for e, _ in front]
-        _write(path, rows, [one.weights for _, one in front], walk.least(passed))
-    rows, weights, least = _read(path)
-    evaluations = [Evaluation.from_json(row) for row in rows]
-    return [(e, Passed(e.params, own)) for e, own in zip(evaluations, weights, strict=True)], least
+        write_passed(path, rows, [one for _, one in front], least=walk.least(passed))
+    told, own = read_passed(path)
+    evaluations = [Evaluation.from_json(row) for row in told["candidates"]]
+    found = [(e, replace(one, params=e.params)) for e, one in zip(evaluations, own, strict=True)]
+    return found, told.get("least")
 
 
 def chosen(
@@ -127,25 +128,28 @@ def narrower(
     """Return candidates on ways down from what a path found, with the same weights; so many are rounded in all."""
     descent = Descent(bench, objectives)
     return [
-        (e, Passed(e.params, one.weights))
+        (e, replace(one, params=e.params))
         for one in found
         for e in descent.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
     ]
 
 
-def _write(
-    path: Path,
-    candidates: Sequence[Mapping[str, Any]],
-    weights: Sequence[Weights],
-    least: float | None = None,
+def write_passed(
+    path: Path, candidates: Sequence[Mapping[str, Any]], passed: Sequence[Passed], **more: Any
 ) -> None:
-    arrays = {f"{i}/{name}": a for i, one in enumerate(weights) for name, a in as_arrays(one).items()}
-    arrays["told"] = np.array(json.dumps({"candidates": candidates, "least": least}))
+    """Write candidates as plain values, with the weights of each and their epochs; `more` is told beside them."""
+    arrays = {f"{i}/{name}": a for i, one in enumerate(passed) for name, a in as_arrays(one.weights).items()}
+    told = {"candidates": candidates, "epochs": [one.epochs for one in passed], **more}
+    arrays["told"] = np.array(json.dumps(told))
     save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
 
-def _read(path: Path) -> tuple[list[dict[str, Any]], list[Weights], float | None]:
-    """Return candidates, the weights of each, and the least cost that was found."""
+def read_passed(path: Path) -> tuple[dict[str, Any], list[Passed]]:
+    """Return what `write_passed` told, and the weights of each candidate with their epochs; no parameters yet.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             told = json.loads(str(arrays["told"]))
@@ -154,6 +158,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[Weights], float | None
                 if key != "told":
                     number, name = key.split("/", 1)
                     own[int(number)][name] = arrays[key]
-        return told["candidates"], [from_arrays(weights) for weights in own], told["least"]
+        epochs = told.get("epochs", [0.0] * len(own))
+        found = [Passed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
+        return told, found
     except _UNREADABLE as error:
         raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error

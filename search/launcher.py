@@ -26,7 +26,8 @@ from .objectives import Objective
 from .opening import Opening
 from .progress import Progress
 from .promotion import Promotion
-from .resampling import rescore
+from .reference import Reference
+from .resampling import score_on_test
 from .samplers import Proposals, chosen_sampler
 from .storage import JOURNAL
 from .store import StudyStore
@@ -240,10 +241,12 @@ class _Launcher:
         """Return a job with all that shapes its evaluation: corrections, how far to train, and from which weights."""
         job = replace(job, correction=self.companion.correction)
         section = self.config.fidelity
-        if job.candidate.method != "qat" or job.kind == "uniform":
+        if job.candidate.method != "qat":
             return job
         known = list(self.evaluations.values())
-        if section.least_gain:
+        if job.kind == "uniform":  # trained to the end, from nothing that isn't uniform
+            known = [e for e in known if e.kind == "uniform"]
+        elif section.least_gain:
             promotion = Promotion.of(
                 known,
                 self.objectives,
@@ -254,18 +257,15 @@ class _Launcher:
                 short_epochs=section.short_epochs,
             )
             job = replace(job, promotion=promotion)
-        seed = next((one for one in self.opening.seeds if dict(one.params) == dict(job.params)), None)
-        if seed is not None:
-            sparse = bool(seed.params.get("sparsity", 0))
-            job = replace(job, start=Start("gradient", seed.weights, sparse, "sparsity" in seed.params))
-        elif section.start == "nearest":
+        start = self.opening.start(job.params, job.kind)
+        if start is None and section.start == "nearest":
             found = nearest(job.params, known)
             weights = self.store.weights(found) if found else None
             if found and weights:
                 sparse = bool(found.params.get("sparsity", 0))
                 grained = found.start == "gradient" and "sparsity" in found.params
-                job = replace(job, start=Start(f"trial {found.number}", weights, sparse, grained))
-        return job
+                start = Start(f"trial {found.number}", weights, sparse, grained, found.epochs)
+        return job if start is None else replace(job, start=start)
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:
         """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
@@ -362,12 +362,11 @@ class _Launcher:
 
         front = self._front()
         if front and front[0].feasible and not self.interrupted:
-            scored = [self.store.score_on_test(bench, self.evaluations[e.number]) for e in front]
-            self.evaluations |= {e.number: e for e in scored}
+            self.progress.say("Scoring the front and the uniform baselines on the test data, with intervals")
+            as_filed = [self.evaluations[e.number] for e in front]
+            self.evaluations |= score_on_test(bench, self.store, self.evaluations.values(), as_filed)
             front = self._front()
             self.store.write_reference(bench, test=True)
-            self.progress.say("Scoring the front on the test data, with intervals")
-            rescore(bench, self.store, [self.evaluations[e.number] for e in front])
         artifacts: list[Path] = []
         if self.evaluations:
             if not self.interrupted:
@@ -382,7 +381,7 @@ class _Launcher:
             tuple(front),
             self.interrupted,
         )
-        self.progress.summary(result, self.objectives, bench)
+        self.progress.summary(result, Reference.read(self.store.folder))
         return result
 
 

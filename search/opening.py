@@ -1,7 +1,8 @@
 """What a study tries before its sampler's own candidates, in the order in which most is gained for the time.
 
 What is rounded without training costs milliseconds, so that the uniform candidates and the best of a way down from them are
-there in the first seconds; trainings follow, and last the gradient path, which takes as long as hundreds of them.
+there in the first seconds. Then come the uniform widths that count, trained, so that whatever follows has them to beat; then
+trainings of what was scouted, and last the gradient path, which takes as long as hundreds of them.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from dataclasses import dataclass, field
 from bitfront.spaces import Params
 
 from .context import SearchContext
-from .evaluation import Evaluation
+from .evaluation import Evaluation, Kind
 from .gradient import first_seeds, gradient_seeds
 from .ledger import Stage
 from .path import Passed
 from .samplers import baselines
-from .scouting import descended, openers, read_rounded, scouted
+from .scouting import descended, descended_to_train, openers, read_rounded, scouted
+from .training import Start
+from .uniform_training import first_uniform, other_uniform
 
 
 @dataclass(eq=False)
@@ -31,33 +34,51 @@ class Opening:
 
     context: SearchContext
     learn: Callable[[Sequence[Evaluation]], None]
-    seeds: list[Passed] = field(default_factory=list)
-    """What the stages of the gradient path gave, with the weights to begin with."""
+    seeds: dict[Kind, list[Passed]] = field(default_factory=lambda: {"uniform": [], "search": []})
+    """What the trainings of uniform widths and along the gradient path gave, with the weights to begin with."""
 
     def stages(self) -> list[Stage]:
         """Return the stages; only the uniform ones where these alone are to be tried."""
-        first = openers(self.context.bench)
-        rest = [params for params in baselines(self.context.bench.space) if params not in first]
-        uniform = [Stage(lambda: first, "uniform"), Stage(lambda: rest, "uniform")]
+        rounded = openers(self.context.bench)
+        uniform = [
+            Stage(lambda: rounded, "uniform"),
+            Stage(lambda: self._passed(first_uniform(self.context), "uniform"), "uniform"),
+            Stage(self._other_uniform, "uniform"),
+        ]
         if self.context.bench.problem.config.sampler == "grid-uniform":
             return uniform
-        scouting = [Stage(self._descended), Stage(self._scouted)]
-        return [uniform[0], *scouting, uniform[1], Stage(self._first), Stage(self._walked)]
+        return [
+            uniform[0],
+            Stage(lambda: descended(self.context)),
+            uniform[1],
+            Stage(lambda: descended_to_train(self.context)),
+            Stage(self._scouted),
+            uniform[2],
+            Stage(lambda: self._passed(first_seeds(self.context), "search")),
+            Stage(lambda: self._passed(gradient_seeds(self.context), "search")),
+        ]
 
-    def _descended(self) -> Sequence[Params]:
-        return descended(self.context)
+    def start(self, params: Params, kind: Kind) -> Start | None:
+        """Return the weights that a candidate of these stages begins with; None where it has none of its own."""
+        seed = next((one for one in self.seeds[kind] if dict(one.params) == dict(params)), None)
+        if seed is None or not seed.weights:
+            return None
+        if kind == "uniform":
+            return Start("uniform", seed.weights, epochs=seed.epochs)
+        sparse = bool(params.get("sparsity", 0))
+        return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
+
+    def _other_uniform(self) -> Sequence[Params]:
+        """Return the uniform candidates that are left: trained ones, and rounded ones that need more than float32."""
+        self._passed(other_uniform(self.context), "uniform")
+        before = [*openers(self.context.bench), *(one.params for one in first_uniform(self.context))]
+        return [params for params in baselines(self.context.bench.space) if params not in before]
 
     def _scouted(self) -> Sequence[Params]:
         found = scouted(self.context)
         self.learn(read_rounded(self.context.folder))
         return found
 
-    def _first(self) -> Sequence[Params]:
-        return self._passed(first_seeds(self.context))
-
-    def _walked(self) -> Sequence[Params]:
-        return self._passed(gradient_seeds(self.context))
-
-    def _passed(self, found: Sequence[Passed]) -> Sequence[Params]:
-        self.seeds += found
+    def _passed(self, found: Sequence[Passed], kind: Kind) -> Sequence[Params]:
+        self.seeds[kind] += found
         return [one.params for one in found]

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import Types, pruned, removable, zero_share
+from bitfront.hls import Types, pruned, zero_share
 from bitfront.hls.weights import WeightContent
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
@@ -33,7 +33,7 @@ from .evaluation import Evaluation
 from .objectives import SIGNS, Objective
 from .price import Price
 from .record import resources_of
-from .removal import Removal
+from .removal import Removal, free_parts
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -72,10 +72,12 @@ _WARM = 3
 
 @dataclass(frozen=True, eq=False)
 class Passed:
-    """A candidate that the path passed, with the weights that it had there."""
+    """A candidate that a training of many passed, with the weights that it had there."""
 
     params: Params
     weights: Weights
+    epochs: float = 0.0
+    """Epochs that these had been trained for."""
 
 
 Scored = tuple[Evaluation, Passed]
@@ -108,7 +110,7 @@ class GradientPath:
 
     def __post_init__(self) -> None:
         self._price = Price(self.bench, self.objectives)
-        self._kinds = [part for part in removable(self.bench.graph) if part.whole]
+        self._kinds = [part for part in free_parts(self.bench.graph) if part.whole]
         self._lead = abs(self.bench.float_score - self.bench.blind_score()) or 1.0
 
     def first(self) -> list[Scored]:
@@ -216,7 +218,7 @@ class GradientPath:
                 params["sparsity"] = max(zeros for zeros in bench.space.sparsities if zeros <= share)
             if step % seldom == 0:
                 evaluation = self._evaluated(params, weights)
-                yield evaluation, Passed(dict(params), weights)
+                yield evaluation, Passed(dict(params), weights, (step + 1) / moves)
                 gone = gone + 1 if self._grained and self._lost(evaluation) > _LOST else 0
                 if gone >= max(_GONE[1], _GONE[0] * steps / seldom):
                     return

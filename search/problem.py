@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
 from bitfront.search.data import Dataset, Shape, check, half_of_memory, read_npz
+from bitfront.search.keras2 import from_keras2, is_keras2
 from bitfront.search.labels import Output
 from bitfront.search.metrics import Ranking, build_ranking
 from bitfront.search.user_code import UserFunction
@@ -42,8 +44,15 @@ class Problem:
     outputs: Mapping[str, Output]
     """The model's outputs in its order, by name."""
     needs_training: bool
+    zeros: Mapping[int, NDArray[np.bool_]]
+    """Where kernels of a model that needs training are zero and are to stay so, by place in `model.weights`."""
     digest: str
     """Identifies configuration, data and model: 16 hex digits; a study goes on only with the same one."""
+
+    @property
+    def keeps_zeros(self) -> bool:
+        """Whether the zeros among the float model's kernels are to stay."""
+        return self.config.training.keep_zeros and (not self.needs_training or bool(self.zeros))
 
 
 def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
@@ -62,7 +71,7 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         trained = config.model_trained
     shape = _shape(model, config)
     source = str(config.data) if isinstance(config.data, str | Path) else "data"
-    data = check(_data(config.data, base_dir), shape, source, config.validation_split, config.seed)
+    data = check(load_data(config.data, base_dir), shape, source, config.validation_split, config.seed)
     if trained:
         _check_weights(model)
     return Problem(
@@ -75,6 +84,7 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         ),
         outputs=shape.outputs,
         needs_training=not trained,
+        zeros={} if trained or not config.training.keep_zeros else _pruned(model),
         digest=_digest(config, model, data, trained),
     )
 
@@ -111,6 +121,8 @@ def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.
     """Return the model and whether it comes trained, as its kind of source suggests."""
     import keras
 
+    if is_keras2(source):
+        source = from_keras2(source, "the model given")
     if isinstance(source, keras.Model):
         return _built(source, "model"), True
     if not isinstance(source, str | Path):
@@ -126,6 +138,8 @@ def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(seed)
         model = function()
+        if is_keras2(model):
+            model = from_keras2(model, text)
         if not isinstance(model, keras.Model):
             raise UserError(f"model: {text} returned a {type(model).__name__}: return a keras.Model.")
         return _built(model, text), False
@@ -221,8 +235,12 @@ def _built(model: keras.Model, source: str) -> keras.Model:
     return model
 
 
+def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
+    """Return the shape of each input without the batch axis, by the input's name."""
+    return {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+
+
 def _shape(model: keras.Model, config: StudyConfig) -> Shape:
-    inputs = {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
     outputs = {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.outputs}
     if isinstance(config.task, dict) and set(config.task) != set(outputs):
         raise UserError(
@@ -241,11 +259,15 @@ def _shape(model: keras.Model, config: StudyConfig) -> Shape:
                 f"model: {spot} has shape {output.shape}, but task multiclass needs a score for each class: end with "
                 "Dense(classes), or set another task."
             )
-    return Shape(inputs, found)
+    return Shape(input_shapes(model), found)
 
 
-def _data(source: Any, base_dir: Path) -> Any:
-    """Return raw arrays from an `.npz`, a function, a ready study, or as Python gave them."""
+def load_data(source: Any, base_dir: Path) -> Any:
+    """Return raw arrays from an `.npz`, a function, a ready study, or as Python gave them.
+
+    Raises:
+        UserError: when there is no such source, or it fails.
+    """
     if isinstance(source, str | Path):
         text = str(source)
         if text.endswith(".npz"):
@@ -253,10 +275,27 @@ def _data(source: Any, base_dir: Path) -> Any:
         if ":" in text:
             return UserFunction(text, base_dir, "data")()
         inner, folder = _ready(text, "data")
-        return _data(inner, folder)
+        return load_data(inner, folder)
     if isinstance(source, Mapping | tuple):
         return source
     raise UserError(f"data is a {type(source).__name__}: give a dict of arrays, file.py:function or an .npz.")
+
+
+def _pruned(model: keras.Model) -> dict[int, NDArray[np.bool_]]:
+    """Return where kernels are zero here and there: somebody made them so, for no initializer does.
+
+    Kernels of zeros alone, and those whose other weights are all alike, as of an identity, are what initializers make.
+    """
+    trained = {id(variable) for variable in model.trainable_variables}
+    found = {}
+    for place, variable in enumerate(model.weights):
+        if id(variable) not in trained or len(variable.shape) < 2 or "bias" in variable.name:
+            continue
+        values = np.asarray(variable)
+        others = values[values != 0]
+        if others.size < values.size and len(np.unique(others)) > 1:
+            found[place] = values == 0
+    return found
 
 
 def _check_weights(model: keras.Model) -> None:

@@ -94,9 +94,10 @@ class Progress:
             table.add_row(str(e.number), e.method, *cells)
         return Group(Text(line), table)
 
-    def summary(self, result: StudyResult, objectives: Sequence[Objective], bench: Workbench) -> None:
-        """Say what came out, and the next commands."""
-        from .front import pick
+    def summary(self, result: StudyResult, reference: Reference) -> None:
+        """Say what came out, beside the float model on the same split, and the next commands."""
+        from .against_float import against_float, knee_note, knee_warning
+        from .front import PICKS, pick
 
         counts = {
             s: sum(e.status == s for e in result.evaluations) for s in ("complete", "infeasible", "failed")
@@ -108,11 +109,26 @@ class Progress:
         if not result.feasible:
             self.say("No candidate meets every constraint; the nearest ones are in the report.")
             return
-        for how in ("best", "knee", "smallest"):
-            e = pick(result.evaluations, objectives, how)
-            values = "  ".join(f"{o.label} {format_value(o.value(e))}" for o in objectives)
-            test = f"  (test {e.metrics['test']:.4f})" if "test" in e.metrics else ""
-            self.say(f"  {how:8s} trial {e.number:4d} {e.method}  {values}{test}")
+        label, tested = reference.metric.label, reference.float_scores.get("test")
+        before = f"{reference.float_score:.4f} on validation data"
+        self.say(
+            f"Float model: {label} {before if tested is None else f'{tested:.4f} on test data, {before}'}."
+        )
+        for how in PICKS:
+            e = pick(result.evaluations, reference.objectives, how, floor=reference.knee_floor)
+            now = against_float(reference, e)
+            values = "  ".join(
+                f"{o.label} {format_value(o.value(e))}" for o in reference.objectives if not o.is_metric
+            )
+            told = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
+            self.say(
+                f"  {how:8s} trial {e.number:4d} {e.method}  {label} {now.score:.4f} on {now.split} data ({told})  {values}"
+            )
+            if how == "knee":
+                warning = knee_warning(reference, e)
+                self.say(f"           chosen {knee_note(reference)}")
+                if warning:
+                    self.say(f"           {warning}")
         calibrated = max(e.calibrated_on for e in result.evaluations)
         note = f", calibrated on {calibrated} designs" if calibrated else ""
         self.say(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")

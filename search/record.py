@@ -36,6 +36,8 @@ class Record:
         self.seconds: dict[str, float] = {}
         self.fidelity: Fidelity = "ptq"
         self.start = "float"
+        self.epochs = 0.0
+        self.ptq_resources: dict[str, float] = {}
 
     def cost(self, found: Estimate, types: Types, graph: Graph) -> None:
         """Take over an estimate and the types it holds for."""
@@ -66,6 +68,7 @@ class Record:
     def keep_untrained(self) -> None:
         """Make it the candidate that is rounded and not trained."""
         self.candidate = replace(self.candidate, method="ptq", sparsity=0)
+        self.epochs = 0.0
 
     def finish(self, status: Literal["complete", "infeasible", "failed"], reason: str | None) -> Evaluation:
         """Return the record."""
@@ -77,10 +80,12 @@ class Record:
             status=status,
             fidelity=self.fidelity,
             start=self.start,
+            epochs=self.epochs,
             kind=self.kind,
             params=self.params,
             metrics=finite,
             resources=self.resources,
+            ptq_resources=self.ptq_resources,
             intervals=self.intervals,
             layers=self.layers,
             precision=self.precision,

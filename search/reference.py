@@ -16,9 +16,15 @@ from bitfront.spaces import UserError
 
 from .evaluation import write_atomic
 from .front import Box
-from .objectives import Constraint, Metric, Objective
+from .objectives import SIGNS, Constraint, Metric, Objective
 
 FILE = "reference.json"
+KNEE_DROP = 0.01
+"""Share of the float model's lead over outputs that ignore the inputs that the knee may lose, where a study states no drop.
+
+After MLPerf's target of 99 % of the float model's accuracy (Reddi et al., "MLPerf Inference Benchmark", 2020), but of the lead: half
+an AUC is worth nothing.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,8 @@ class Reference:
     """`part`, and the stock of lut, ff, dsp, bram18, uram."""
     clock_ns: float = 5.0
     """Clock period."""
+    knee_drop: float | None = None
+    """How much worse than the float model the knee may be, in the metric's unit; `KNEE_DROP` of its lead where None."""
     model: str = ""
     """One line about the model: `LSTM 20, Dense 64, 3,569 parameters`."""
     data: str = ""
@@ -48,6 +56,8 @@ class Reference:
     """MLflow experiment, the study's name where empty."""
     space_size: int | None = None
     """Number of configurations in the space."""
+    moved: tuple[Mapping[str, str | int], ...] = ()
+    """What the study asks of the hardware and is built otherwise: node, key of `hls`, asked, built."""
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     """What else MLflow should show on the parent run: sampler, seed, back end, versions."""
 
@@ -55,6 +65,20 @@ class Reference:
     def float_score(self) -> float:
         """The float model's metric on the validation sample."""
         return self.float_scores["val"]
+
+    @property
+    def allowed_drop(self) -> float:
+        """How much worse than the float model the knee may be on validation data, in the metric's unit."""
+        if self.knee_drop is not None:
+            return self.knee_drop
+        scales = zip(self.objectives, self.box.ideal, self.box.reference, strict=True)
+        lead = next((blind - best for o, best, blind in scales if o.is_metric), abs(self.float_score))
+        return KNEE_DROP * lead
+
+    @property
+    def knee_floor(self) -> float:
+        """The worst validation metric that the knee should have."""
+        return self.float_score - SIGNS[self.metric.direction] * self.allowed_drop
 
     def threshold(self, name: str) -> float | None:
         """Return the bare limit of the constraint `name` (lut, ..., metric, metric_drop), None without one."""
@@ -93,6 +117,7 @@ class Reference:
                 "objectives": tuple(Objective.from_json(row) for row in data["objectives"]),
                 "box": Box.from_json(data["box"]),
                 "constraints": tuple(Constraint.from_json(row) for row in data.get("constraints", ())),
+                "moved": tuple(dict(row) for row in data.get("moved", ())),
             }
             return cls(**rest)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

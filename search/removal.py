@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bitfront.hls import Removable, removable
-from bitfront.spaces import Weights
+from bitfront.spaces import Graph, Weights
 
 if TYPE_CHECKING:
     from .workbench import Workbench
@@ -34,7 +34,7 @@ class Removal:
         samples = len(bench.problem.data.x_train[0])
         rng = np.random.default_rng([bench.problem.config.seed, 3])
         self._order = rng.permutation(samples)[:SAMPLES]
-        self._parts: list[Removable] = list(removable(bench.graph))
+        self._parts = free_parts(bench.graph)
 
     def take(self, weights: Weights, cost: Callable[[Weights], float], price: float) -> Weights:
         """Remove the parts that aren't worth what they cost, those that are worth least first; return what is left.
@@ -75,6 +75,19 @@ class Removal:
         lost = self._trainer.loss(self._order) - now[0]
         model.restore(held)
         return price * (now[1] - cost(part.erased(weights))) - lost
+
+
+def free_parts(graph: Graph) -> list[Removable]:
+    """Return the parts of a graph's attentions whose absence changes no weight that the user has fixed."""
+
+    def fixed(part: Removable) -> bool:
+        erased = part.erased(graph.weights)
+        return any(
+            not np.array_equal(erased[node][role], graph.weights[node][role])
+            for node, role in (key.rsplit("/", 1) for key in graph.frozen)
+        )
+
+    return [part for part in removable(graph) if not fixed(part)]
 
 
 def _ones(weights: Weights) -> Weights:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ class Rescored:
 
 @dataclass(frozen=True)
 class TestScores:
-    """The float model and the front on the test split."""
+    """The float model, the front and the uniform baselines on the test split."""
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
@@ -129,20 +129,38 @@ def _bounds(low: float, high: float) -> Bounds:
     return (float(low), float(high)) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def rescore(bench: Workbench, store: StudyStore, front: Sequence[Evaluation]) -> TestScores:
-    """Score the float model and a front on the test split with intervals; kept in the study's folder, computed once."""
+def score_on_test(
+    bench: Workbench, store: StudyStore, evaluations: Iterable[Evaluation], front: Sequence[Evaluation]
+) -> dict[int, Evaluation]:
+    """Score a front on the test split, and the uniform baselines that it is compared with; return these evaluations.
+
+    The scores stand in their files, their intervals in the study's folder; each is computed once.
+    """
+    members = {e.number for e in front}
+    uniform = [
+        e for e in evaluations if e.kind == "uniform" and e.status == "complete" and e.number not in members
+    ]
+    scored = {e.number: store.score_on_test(bench, e) for e in (*front, *uniform)}
+    rescore(bench, store, [scored[e.number] for e in front], [scored[e.number] for e in uniform])
+    return scored
+
+
+def rescore(
+    bench: Workbench, store: StudyStore, front: Sequence[Evaluation], others: Sequence[Evaluation] = ()
+) -> TestScores:
+    """Score the float model, a front and others on the test split with intervals; kept in the study's folder, computed once."""
     sign = SIGNS[bench.ranking.direction]
     best = max(range(len(front)), key=lambda i: sign * front[i].score)
-    known = read_test_scores(store.folder)
-    if known and [row.trial for row in known.rows] == [None, *(e.number for e in front)]:
+    known, chosen = read_test_scores(store.folder), (*front, *others)
+    if known and [row.trial for row in known.rows] == [None, *(e.number for e in chosen)]:
         return known
     models: list[Outputs] = [bench.float_test_outputs()]
-    for evaluation in front:
+    for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
         models.append(bench.outputs(types, store.weights(evaluation), "test"))
     y = bench.problem.data.y_test
     rows = resampled(bench.ranking, y, models, best=best + 1, seed=bench.problem.config.seed)
-    trials = [None, *(e.number for e in front)]
+    trials = [None, *(e.number for e in chosen)]
     found = TestScores(
         len(y[0]),
         CONFIDENCE,

@@ -242,7 +242,7 @@ def as_optuna(space: Space, params: Params) -> dict[str, int | str]:
     stored: dict[str, int | str] = {}
     for d in space.dimensions:
         positioned = d.choices and d.ordinal
-        stored[d.name] = d.choices.index(params[d.name]) if positioned else params[d.name]
+        stored[d.name] = d.position(params[d.name]) if positioned else params[d.name]
     return stored
 
 

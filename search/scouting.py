@@ -50,26 +50,35 @@ def scouts(bench: Workbench) -> bool:
 
 
 def descended(context: SearchContext) -> list[Params]:
-    """Return what the way down proposes for a study; walked once, then read from its folder.
+    """Return the candidates of the way down that dominate most, as they were rounded; walked once, then read from its folder.
 
-    First come the candidates that dominate most as they were rounded, then as they are to be trained where the space has
-    `qat`. There are none where nothing is scouted.
+    There are none where nothing is scouted.
 
     Raises:
         UserError: when the file can't be read.
     """
+    return [e.params for e in _of_descent(context)[:AS_ROUNDED]]
+
+
+def descended_to_train(context: SearchContext) -> list[Params]:
+    """Return the candidates of the way down that dominate most, as they are to be trained; none where the space has no `qat`.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    return _to_train(context.bench, _of_descent(context)[: KEPT // 2])
+
+
+def _of_descent(context: SearchContext) -> list[Evaluation]:
     if not scouts(context.bench):
         return []
-    return _of_descent(context, _descended(context))
-
-
-def _of_descent(context: SearchContext, way: Sequence[Evaluation]) -> list[Params]:
-    found = best(context.bench, way, context.objectives, context.box)
-    return [*(e.params for e in found[:AS_ROUNDED]), *_to_train(context.bench, found[: KEPT // 2])]
+    return best(context.bench, _descended(context), context.objectives, context.box)
 
 
 def scouted(context: SearchContext) -> list[Params]:
-    """Return what scouting as a whole proposes for a study, in that order, without what `descended` gives; found once.
+    """Return what scouting as a whole proposes for a study: rounded ones, then ones to train, without those of the way down.
+
+    Found once, then read from the study's folder.
 
     Raises:
         UserError: when a file can't be read.
@@ -83,7 +92,7 @@ def scouted(context: SearchContext) -> list[Params]:
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
     way = _descended(context)
-    before = _of_descent(context, way)
+    before = [*descended(context), *descended_to_train(context)]
     evaluations = further(bench, objectives, box, way, bench.problem.config.scout)
     pairs = zip_longest(evaluations, sparse(bench, evaluations))  # the sampler looks at the latest
     _write(context.folder / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
@@ -217,10 +226,11 @@ def openers(bench: Workbench) -> list[Params]:
     To trace the model in float64 too takes as long as a hundred roundings of a recurrent one.
     """
     uniform: list[Params] = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "ptq"]
-    return [p for p in uniform if _in_float32(bench, p)] or uniform
+    return [p for p in uniform if in_float32(bench, p)] or uniform
 
 
-def _in_float32(bench: Workbench, params: Params) -> bool:
+def in_float32(bench: Workbench, params: Params) -> bool:
+    """Whether a candidate is computed exactly in float32, for which the model is traced anyway."""
     from bitfront.hls.bit_true.model import FLOAT32_MANTISSA
 
     types = bench.types(bench.space.candidate(params))

@@ -26,6 +26,7 @@ from .evaluation import Evaluation, save_atomic, trial_folder, write_atomic
 from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
+from .study_hardware import hardware_notices, moved_hardware
 from .weight_arrays import packed, unpacked
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class StudyStore:
         Raises:
             UserError: when the folder holds a study with other settings, model or data.
         """
+        from .preflight import preflight
         from .problem import load_problem
 
         problem = load_problem(config, base_dir)
@@ -81,6 +83,9 @@ class StudyStore:
                 f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
                 "or choose another name."
             )
+        graph, space = preflight(problem)
+        for notice in hardware_notices(config, graph, space):
+            progress.say(f"Note: {notice}")
         self._float_model(problem, progress)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
@@ -147,10 +152,15 @@ class StudyStore:
             constraints=bench.constraints,
             device={"part": device.name, **device.capacity()},
             clock_ns=config.device.clock_ns,
+            knee_drop=None if config.knee_drop is None else config.knee_drop.value,
             model=f"{problem.model.name}, {problem.model.count_params():,} parameters",
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
             space_size=bench.space.size,
+            moved=tuple(
+                {"node": one.node, "key": one.kind, "asked": one.asked, "built": one.built}
+                for one in moved_hardware(config, bench.graph, bench.space)
+            ),
             params={
                 "sampler": config.sampler,
                 "seed": config.seed,

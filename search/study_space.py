@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bitfront.hls.attention_types import SOFTMAX_ADDRESS_BITS
 from bitfront.spaces import Graph, LayerRule, Space, build_space
+
+from .study_hardware import nearest_built
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -56,6 +59,7 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
         parts=section.attention == "parts",
         search_integers=section.integer_bits == "search",
         hardware=config.hls.choices,
+        legal=partial(nearest_built, config, graph),
         sparsity=section.sparsity,
     )
 

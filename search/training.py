@@ -32,12 +32,14 @@ class Start:
     """Trained weights of another candidate, to begin with."""
 
     name: str
-    """`trial 12`, or `gradient`."""
+    """`trial 12`, `gradient` or `uniform`."""
     weights: Weights
     sparse: bool = False
     """Whether many are zero."""
     grained: bool = False
     """Whether each is a multiple of a step of its own (see `Grains`), which training keeps."""
+    epochs: float = 0.0
+    """Epochs that they were trained for."""
 
     @property
     def digest(self) -> str:
@@ -100,6 +102,7 @@ class Training:
                 batch_size=config.batch_size,
                 optimizer=config.optimizer,
                 loss=config.loss,
+                keep_zeros=self.problem.keeps_zeros,
             )
         return self._trainer
 

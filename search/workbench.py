@@ -37,6 +37,7 @@ from .training import Start, Training
 
 if TYPE_CHECKING:
     from .config import StudyConfig
+    from .metrics import Ranking
     from .problem import Problem
 
 Split = Literal["val", "test"]
@@ -108,9 +109,7 @@ class Workbench:
     @property
     def metric_record(self) -> Metric:
         """The metric as reports and constraints know it."""
-        name = self.ranking.name
-        perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(name)
-        return Metric(name, self.ranking.direction, perfect)
+        return metric_of(self.ranking)
 
     def score(self, outputs: Sequence[Any], split: Split = "val") -> float:
         """Return the metric of the graph's outputs for a split."""
@@ -245,6 +244,7 @@ class Workbench:
             record.cost(self.cost(record.candidate, rounded), rounded, self.graph)
             self._check(record)
         else:
+            record.ptq_resources = resources_of(self.cost(candidate, rounded))
             record.cost(self.cost(candidate, types, weights), types, self.graph)
             self._check(record)
         method = record.candidate.method
@@ -286,6 +286,7 @@ class Workbench:
                 enough = score + SPARSE_START * (self.blind_score() - score)
             if self.ranking.better(inherited, enough):
                 score, record.start, types = inherited, start.name, own
+                record.epochs = start.epochs
                 record.retype(types)
                 record.history.append({"epoch": 0, "loss": math.nan, "metric": inherited})
             else:
@@ -300,6 +301,7 @@ class Workbench:
         weights, fault = self.training.weights(
             record.candidate, record, self.cache, start=start, promotion=promotion
         )
+        record.epochs += max((row["epoch"] for row in record.history), default=0)
         return weights, types, fault
 
     def _check(self, record: Record) -> Mapping[str, float]:
@@ -357,6 +359,12 @@ def narrow_nodes(space: Space) -> frozenset[str]:
     return frozenset(key.rpartition("/")[0] for key in keys if key.endswith("/accum"))
 
 
+def metric_of(ranking: Ranking) -> Metric:
+    """Return a ranking's metric as reports and constraints know it."""
+    perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(ranking.name)
+    return Metric(ranking.name, ranking.direction, perfect)
+
+
 def require_buildable(config: StudyConfig, graph: Graph) -> None:
     """Refuse a model that hls4ml can't build with the interface, strategies and reuse factors that may be chosen.
 
@@ -367,6 +375,6 @@ def require_buildable(config: StudyConfig, graph: Graph) -> None:
     check_hardware(
         graph,
         io_type=config.hls.io_type,
-        strategies={s for layer in layers for s in config.hls.choices("strategy", layer)[0]},
+        strategies={layer: config.hls.choices("strategy", layer)[0] for layer in layers},
         reuse_factors={f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]},
     )

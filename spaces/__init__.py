@@ -3,9 +3,9 @@
 from .candidate import Candidate
 from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
-from .lowering import Row, lower, survey
+from .lowering import Row, lower, lower_with_tensors, survey, trained_variables, untrained_layers
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
-from .space import Dimension, LayerRule, Params, Space, build_space
+from .space import Dimension, LayerRule, Moved, Params, Space, build_space
 
 __all__ = [
     "BitfrontError",
@@ -14,6 +14,7 @@ __all__ = [
     "FixedPoint",
     "Graph",
     "LayerRule",
+    "Moved",
     "Node",
     "NothingFeasible",
     "Overflow",
@@ -28,5 +29,8 @@ __all__ = [
     "build_space",
     "integer_bits",
     "lower",
+    "lower_with_tensors",
     "survey",
+    "trained_variables",
+    "untrained_layers",
 ]

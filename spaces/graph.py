@@ -90,6 +90,7 @@ class Graph:
 
     `dropped_head` is the activation that was left off the hardware (`softmax`, say), or None.
     `nonnegative_inputs` names the inputs whose data never go below zero: their type is unsigned.
+    `frozen` holds the tensor keys of the weights that the Keras model doesn't train: they are rounded, never trained.
     """
 
     nodes: tuple[Node, ...]
@@ -97,6 +98,7 @@ class Graph:
     weights: Weights
     dropped_head: str | None = None
     nonnegative_inputs: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

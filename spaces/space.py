@@ -39,11 +39,22 @@ class LayerRule:
     """Distance to the largest score, which addresses the exponential table."""
 
 
+@dataclass(frozen=True)
+class Moved:
+    """A choice of hardware that a node can't be built with, and the nearest one, which is built."""
+
+    node: str
+    kind: Hardware
+    asked: Value
+    built: Value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dimension:
     """One choice: an ordinal width (`low`..`high`) or one of `choices`.
 
-    `targets` are tensor keys (widths, shifts) or node names (`Hardware`).
+    `targets` are tensor keys (widths, shifts) or node names (`Hardware`). A choice of hardware can be built as it is where
+    it is for one node; where nodes share it, those that can't have it get the nearest (`moved`).
     """
 
     name: str
@@ -52,6 +63,10 @@ class Dimension:
     low: int = 0
     high: int = 0
     choices: tuple[Value, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    """What was asked for and is built otherwise."""
+    stand_ins: tuple[tuple[Value, Value], ...] = ()
+    """Values that were asked for and are no choices, each with the choice that builds the same."""
 
     @property
     def size(self) -> int:
@@ -62,6 +77,19 @@ class Dimension:
     def ordinal(self) -> bool:
         """Whether its values have an order: widths, and choices that are numbers."""
         return not self.choices or all(isinstance(choice, int) for choice in self.choices)
+
+    def choice(self, value: Value) -> Value:
+        """Return the choice that stands for what was asked for; other values as they are."""
+        return dict(self.stand_ins).get(value, value)
+
+    def position(self, value: Value) -> int:
+        """Return the place of a value, from 0."""
+        return self.choices.index(self.choice(value)) if self.choices else int(value) - self.low
+
+    def built(self, value: Value) -> dict[str, Value]:
+        """Return what each target is built with where `value` is chosen."""
+        moved = {one.node: one.built for one in self.moved if one.asked == value}
+        return {target: moved.get(target, value) for target in self.targets}
 
     def holds(self, value: Value) -> bool:
         """Return whether `value` is one of its values."""
@@ -97,6 +125,11 @@ class Space:
         chosen = next((d.choices for d in self.dimensions if d.kind == "sparsity"), (0,))
         return tuple(map(int, chosen))
 
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """What the study file asks of the hardware and is built otherwise."""
+        return tuple(one for d in (*self.fixed, *self.dimensions) for one in d.moved)
+
     def candidate(self, params: Params) -> Candidate:
         """Return the candidate that `params` (one value a dimension) stand for.
 
@@ -112,7 +145,7 @@ class Space:
             elif dimension.kind == "sparsity":
                 sparsity = int(value)
             else:
-                chosen[dimension.kind].update(dict.fromkeys(dimension.targets, value))
+                chosen[dimension.kind].update(dimension.built(value))
         return Candidate(
             method=method,
             widths={k: int(v) for k, v in chosen["width"].items()},
@@ -129,7 +162,7 @@ class Space:
             return dimension.choices[0] if dimension.choices else dimension.low
         if dimension.name not in params:
             raise UserError(f"The candidate has no value for {dimension.name!r}.")
-        value = params[dimension.name]
+        value = dimension.choice(params[dimension.name])
         if not dimension.holds(value):
             allowed = dimension.choices or f"{dimension.low}..{dimension.high}"
             raise UserError(f"{dimension.name} = {value!r} is outside the space, which has {allowed}.")
@@ -182,6 +215,7 @@ def build_space(
     search_integers: bool = False,
     parts: bool = False,
     hardware: Callable[[Hardware, str], tuple[tuple[Value, ...], bool]] | None = None,
+    legal: Callable[[Hardware, str, Value], Value] | None = None,
     sparsity: Sequence[int] = (0,),
 ) -> Space:
     """Return the space of `graph`.
@@ -190,7 +224,7 @@ def build_space(
     patterns of dimension names that share one width. `parts` gives every part of an attention layer, and every
     sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)` returns the choices of a layer's
     strategy or reuse factor, none where hls4ml's default is meant, and whether they are its own (else they are one choice
-    for the whole model). `sparsity`: how many weights training may make zero, in percent.
+    for the whole model). `legal(key, node, value)` returns the nearest value that a node can be built with. `sparsity`: how many weights training may make zero, in percent.
 
     Raises:
         UserError: when a tie matches nothing or joins ranges without a common width.
@@ -210,7 +244,7 @@ def build_space(
             for d in dimensions
             if not d.name.endswith(_INNER)
         ]
-    dimensions += _hardware(graph, hardware) if hardware else []
+    dimensions += _hardware(graph, hardware, legal or (lambda key, node, value: value)) if hardware else []
     zeros = tuple(sparsity) if "qat" in methods else (0,)
     dimensions.append(Dimension(name="sparsity", kind="sparsity", choices=zeros))
     dimensions.append(Dimension(name="method", kind="method", choices=tuple(methods)))
@@ -291,6 +325,7 @@ _BUILT: Mapping[str, frozenset[str]] = {
 def _hardware(
     graph: Graph,
     choices_of: Callable[[Hardware, str], tuple[tuple[Value, ...], bool]],
+    legal: Callable[[Hardware, str, Value], Value],
 ) -> list[Dimension]:
     found: list[Dimension] = []
     keys: tuple[Hardware, ...] = get_args(Hardware)
@@ -303,12 +338,37 @@ def _hardware(
             if not choices:
                 continue
             if own:
-                found.append(
-                    Dimension(name=f"{node.layer}.{key}", kind=key, targets=(node.name,), choices=choices)
-                )
+                found.append(_choice(f"{node.layer}.{key}", key, (node.name,), choices, legal))
             else:
                 shared.append(node.name)
         if shared:
             choices, _ = choices_of(key, graph[shared[0]].layer)
-            found.append(Dimension(name=key, kind=key, targets=tuple(shared), choices=choices))
+            found.append(_choice(key, key, tuple(shared), choices, legal))
     return found
+
+
+def _choice(
+    name: str,
+    key: Hardware,
+    targets: tuple[str, ...],
+    asked: tuple[Value, ...],
+    legal: Callable[[Hardware, str, Value], Value],
+) -> Dimension:
+    """Return a choice of hardware: what all its targets are built with, or what is asked of them, each different design once."""
+    offered: dict[tuple[Value, ...], Value] = {}
+    stand_ins: list[tuple[Value, Value]] = []
+    moved: list[Moved] = []
+    for value in asked:
+        built = tuple(legal(key, target, value) for target in targets)
+        choice = offered.setdefault(built, built[0] if len(set(built)) == 1 else value)
+        if choice != value:
+            stand_ins.append((value, choice))
+        moved += [Moved(t, key, value, one) for t, one in zip(targets, built, strict=True) if one != value]
+    return Dimension(
+        name=name,
+        kind=key,
+        targets=targets,
+        choices=tuple(offered.values()),
+        moved=tuple(moved),
+        stand_ins=tuple(stand_ins),
+    )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +95,27 @@ def test_latency_grows_with_the_reuse_factor_and_the_published_range_lies_within
     assert low[1] < high[0]
     assert low[0] * 5 / 1000 < 35.4
     assert high[1] * 5 / 1000 > 164.0
+
+
+def test_the_gpu_s_rows_are_those_that_were_measured():
+    """Batch 1 by its own median, and the batch of least time per sample, for both networks."""
+    place = Path(hardware_tables.__file__).with_name("gpu_latency.json")
+    measured = json.loads(place.read_text())
+    gru = [r for r in measured if r["network"] == "quickdraw_gru" and "cuDNN" in r["runtime"]]
+
+    rows = [r for r in hardware_tables.gpu_rows(["quickdraw_gru", "quickdraw_lstm"]) if "cuDNN" in r]
+
+    assert f"batch 1 | {next(r for r in gru if r['batch'] == 1)['median_us']:,.0f} (" in rows[0]
+    assert f"best batch | {min(r['median_us'] / r['batch'] for r in gru):,.2f} a sample" in rows[1]
+
+
+def test_where_there_is_no_gpu_the_measurement_is_skipped_with_a_reason():
+    """One command measures, on any machine; it needs neither bitfront nor TensorFlow there."""
+    script = Path(hardware_tables.__file__).with_name("gpu_latency.py")
+
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith(("skipped: ", "{"))
 
 
 def _quickdraw():

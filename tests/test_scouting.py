@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -24,11 +25,13 @@ from bitfront.search.scouting import (
     FILE,
     KEPT,
     descended,
+    descended_to_train,
     openers,
     scout,
     scouted,
     way_down,
 )
+from bitfront.search.uniform_training import FIRST
 from bitfront.spaces import UserError
 
 
@@ -127,18 +130,18 @@ def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path
     """A study that goes on reads what it found; a damaged file is named."""
     box, said = bench.box(objectives), []
     context = SearchContext(bench, objectives, box, tmp_path, said.append)
-    shown, found = descended(context), scouted(context)
-    again = descended(context), scouted(context)
+    shown, to_train, found = descended(context), descended_to_train(context), scouted(context)
+    again = descended(context), descended_to_train(context), scouted(context)
 
-    assert again == (shown, found)
+    assert again == (shown, to_train, found)
     assert found == json.loads((tmp_path / FILE).read_text())
-    for proposed in (shown, found):
-        methods = [params["method"] for params in proposed]
-        assert methods == sorted(methods)  # ptq first
-        assert methods.count("ptq") <= AS_ROUNDED
-    trained = [params for params in shown + found if params["method"] == "qat"]
-    assert 0 < len(trained) <= KEPT
-    assert not [params for params in found if params in shown]
+    assert {params["method"] for params in shown} <= {"ptq"}
+    assert {params["method"] for params in to_train} <= {"qat"}
+    methods = [params["method"] for params in found]
+    assert methods == sorted(methods)  # ptq first
+    assert max(len(shown), methods.count("ptq")) <= AS_ROUNDED
+    assert 0 < len(to_train) + methods.count("qat") <= KEPT
+    assert not [params for params in found if params in shown + to_train]
     assert len(said) == 1
     for name in (FILE, DESCENT_FILE):
         (tmp_path / name).write_text("[")
@@ -177,24 +180,25 @@ def test_what_float32_cannot_hold_is_left_for_after_scouting(tmp_path):
 
 
 def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
-    """Uniform candidates, then the best of the way down, these trained, what more scouting finds, the other uniform ones last."""
+    """Uniform candidates, then the best of the way down; then the trained uniform ones, before what was found is trained."""
     file = small_study.write(tmp_path)
     found = small_study.run(file, "scout=150", "training.float_epochs=60", trials=44)
     proposed = json.loads((tmp_path / "studies" / "small" / FILE).read_text())
     trials = [found[n] for n in sorted(found)]
     kinds = [(e.kind, e.params["method"]) for e in trials]
-    rounded, trained = ("search", "ptq"), ("search", "qat")
     uniform = kinds.count(("uniform", "ptq"))
-    last = kinds.index(("uniform", "qat"))
-    way = kinds[uniform : last - len(proposed)]
+    runs = [(kind, len(list(group))) for kind, group in groupby(kinds)]
+    order = [kind for kind, _ in runs]
 
-    assert kinds[:uniform] == [("uniform", "ptq")] * uniform
-    assert way == [rounded] * way.count(rounded) + [trained] * way.count(trained)
-    assert 0 < way.count(rounded) <= AS_ROUNDED
-    assert 0 < way.count(trained) <= KEPT // 2
-    assert [dict(e.params) for e in trials[last - len(proposed) : last]] == proposed
-    assert kinds[last : last + uniform] == [("uniform", "qat")] * uniform
-    assert {kind for kind, _ in kinds[last + uniform :]} == {"search"}
+    assert runs[0] == (("uniform", "ptq"), uniform)
+    assert order[1:4] == [("search", "ptq"), ("uniform", "qat"), ("search", "qat")]
+    assert 0 < runs[1][1] <= AS_ROUNDED
+    assert runs[2][1] == min(FIRST, uniform)
+    at = next(n for n in range(len(trials)) if dict(trials[n].params) == proposed[0])
+    assert 0 < at - sum(count for _, count in runs[:3]) <= KEPT // 2
+    assert [dict(e.params) for e in trials[at : at + len(proposed)]] == proposed
+    assert kinds.count(("uniform", "qat")) == uniform
+    assert "uniform" not in {kind for kind, _ in kinds[at + len(proposed) + uniform - runs[2][1] :]}
 
 
 def test_a_search_without_gain_ends_before_its_budget(tmp_path):

@@ -6,8 +6,10 @@ at one type throughout; what others published stands beside them, labelled as th
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,6 +115,7 @@ def latency_table(samples: Any) -> str:
     nets = [getattr(models, f"quickdraw_{cell}")() for cell in CELLS]
     lines.append("| seeds: FPGA, Alveo U250 | " + " | ".join(SEEDS_FPGA[c] for c in CELLS) + " |")
     lines.append("| seeds: GPU, Tesla V100 | " + " | ".join(SEEDS_GPU[c] for c in CELLS) + " |")
+    lines += gpu_rows([net.name for net in nets])
     spans = []
     for net in nets:
         found = [_estimated(net, PARTS["U250"], factor)[1] for factor in REUSE["quickdraw"]]
@@ -138,6 +141,45 @@ def latency_table(samples: Any) -> str:
     hardware = "; ".join(dict.fromkeys(t.hardware for t in timings[0]))
     lines.append(f"Measured on: {hardware}; load average of the minute before {load:.1f}.")
     return "\n".join(lines)
+
+
+def gpu_rows(networks: Sequence[str]) -> list[str]:
+    """Return rows of the latency table, a column for each network, from what `gpu_latency.py` measured last.
+
+    For each runtime: batch 1, and the time per sample in the batch that makes it least.
+    """
+    rows = _gpu_measurements()
+    lines = []
+    for runtime in dict.fromkeys(row["runtime"] for row in rows):
+        own = [[r for r in rows if (r["runtime"], r["network"]) == (runtime, name)] for name in networks]
+        if not all(own):
+            continue
+        hardware = own[0][0]["hardware"]
+        single = [next(r for r in each if r["batch"] == 1) for each in own]
+        best = [min(each, key=lambda r: r["per_sample_us"]) for each in own]
+        cells = [f"{r['median_us']:,.0f} ({r['low_us']:,.0f}-{r['high_us']:,.0f})" for r in single]
+        lines.append(f"| measured: {hardware}, {runtime}, batch 1 | {' | '.join(cells)} |")
+        cells = [f"{r['per_sample_us']:,.2f} a sample ({r['batch']:,})" for r in best]
+        lines.append(f"| measured: {hardware}, {runtime}, best batch | {' | '.join(cells)} |")
+    return lines
+
+
+def gpu_transformer() -> str:
+    """Return in words what the transformer of the seeds takes on the GPU."""
+    rows = [row for row in _gpu_measurements() if row["network"] == "gw_transformer"]
+    single = min(row["median_us"] for row in rows if row["batch"] == 1)
+    best = min(rows, key=lambda row: row["per_sample_us"])
+    return (
+        f"`gw_transformer` takes {single:,.0f} us at batch 1 and {best['per_sample_us']:.2f} us a sample in batches "
+        f"of {best['batch']:,}"
+    )
+
+
+def _gpu_measurements() -> list[dict[str, Any]]:
+    measured: list[dict[str, Any]] = json.loads(
+        Path(__file__).with_name("gpu_latency.json").read_text(encoding="utf-8")
+    )
+    return measured
 
 
 def _estimated(
@@ -190,7 +232,8 @@ def sections(samples: Any) -> Iterator[tuple[str, Sequence[str]]]:
             "Measured: one sample in host memory to its result in host memory, one call after the other, median (10th-90th "
             "percentile) of up to 400 calls after 20 to warm up; TensorFlow's graph, and the graph compiled by XLA. A runtime made "
             "for low latency may be faster. Batches of 1,024 say what the same processor does where latency doesn't matter; "
-            "no GPU row stands here where the machine has none.",
+            "the GPU's rows are those of `gpu_latency.json` (`python experiments/benchmarks/gpu_latency.py --out ...`, on a "
+            f"machine with a GPU), by which {gpu_transformer()}.",
             latency_table(samples),
         ),
     )

@@ -58,9 +58,19 @@ class Layer:
         """Nothing beyond the quantizers by default."""
 
     def result(self, x: Any) -> Any:
-        """Return `x` as it leaves the node."""
+        """Return `x` as it leaves the node; unrounded, as the model that came rounds it itself (`grid`)."""
+        if not self.mode.exact:
+            return self.model_rounding(x)
         quantizer = self.quantizers.get("result")
         return quantizer(x) if quantizer else x
+
+    def model_rounding(self, x: Any) -> Any:
+        """Return `x` rounded and saturated as the model that came does after this operation."""
+        if "grid" not in self.node.attrs:
+            return x
+        step, low, high = self.node.attrs["grid"]
+        rounded = tf.clip_by_value(tf.round(x / step) * step, low, high)
+        return x + tf.stop_gradient(rounded - x)
 
     def weight(self, role: str) -> Any:
         """Return the quantized weights of `role`."""

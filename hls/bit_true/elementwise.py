@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
 import qkeras
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
@@ -34,7 +36,8 @@ class Rounding(Layer):
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the activation of the one input."""
         (x,) = inputs
-        return self.inner.call(tf.nn.relu(x) if self.node.op == "relu" else x)
+        x = tf.nn.relu(x) if self.node.op == "relu" else x
+        return self.inner.call(x) if self.mode.exact else self.model_rounding(x)
 
 
 class LeakyReLU(Layer):
@@ -88,7 +91,8 @@ class Pool(Layer):
     """Maximum and average over windows or over all positions.
 
     An average is summed exactly and divided as ap_fixed divides: truncated toward zero at the accumulator's
-    fraction, which is the input's plus `ceil(log2(window))` (`exact.averaged`).
+    fraction, which is the input's plus `ceil(log2(window))` (`exact.averaged`). With padding `same`, an average is
+    over the values in the window that are no padding, and a maximum too.
     """
 
     def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
@@ -96,6 +100,10 @@ class Pool(Layer):
         shape = graph[node.inputs[0]].shape
         self.axes = tuple(range(1, len(shape)))
         self.window = prod(shape[:-1]) if node.op.startswith("global") else prod(node.attrs["pool_size"])
+        self.counts: Any = np.int64(self.window)
+        """Values that an average is over: a number, or one per position of the output."""
+        if node.attrs.get("padding") == "same":
+            self.counts = _overlaps(shape[:-1], node)
         self.accum_scale = tf.Variable(2.0**10, trainable=False, dtype=tf.float64)
 
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
@@ -116,28 +124,39 @@ class Pool(Layer):
             x = x[:, None]
         size = ((1,) if one_dimensional else ()) + tuple(self.node.attrs["pool_size"])
         strides = ((1,) if one_dimensional else ()) + tuple(self.node.attrs["strides"])
-        if op == "max_pool":
-            pooled = tf.nn.max_pool2d(x, size, strides, "VALID")
-        else:
-            pooled = self._divide(self._sums(x, size, strides))
+        padding = self.node.attrs["padding"].upper()
+        sums = None if op == "max_pool" else self._sums(x, size, strides, padding)
+        pooled = tf.nn.max_pool2d(x, size, strides, padding) if sums is None else sums
         pooled = pooled[:, 0] if one_dimensional else pooled
-        return pooled if op == "max_pool" else self.result(pooled)
+        return pooled if sums is None else self.result(self._divide(pooled))
 
-    def _sums(self, x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    def _sums(self, x: Any, size: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Any:
         """Return the exact sum of every window (an average pooling of TensorFlow would round)."""
-        patches = tf.image.extract_patches(x, [1, *size, 1], [1, *strides, 1], [1, 1, 1, 1], "VALID")
+        patches = tf.image.extract_patches(x, [1, *size, 1], [1, *strides, 1], [1, 1, 1, 1], padding)
         shape = tf.concat([tf.shape(patches)[:-1], [self.window, x.shape[-1]]], 0)
         return tf.reduce_sum(tf.reshape(patches, shape), -2)
 
     def _divide(self, total: Any) -> Any:
-        mean = total / tf.cast(self.window, total.dtype)
+        mean = total / tf.cast(self.counts, total.dtype)
         if not self.mode.exact:
             return mean
         scale = tf.cast(self.accum_scale, total.dtype)
         # in integers: a compiler may turn the division of floats into a product that rounds
-        steps = tf.truncatediv(tf.cast(total * scale, tf.int64), self.window)
+        steps = tf.truncatediv(tf.cast(total * scale, tf.int64), self.counts)
         exact = tf.cast(steps, total.dtype) / scale
         return mean + tf.stop_gradient(exact - mean) if self.mode.training else exact
+
+
+def _overlaps(sizes: tuple[int, ...], node: Node) -> NDArray[np.int64]:
+    """Return how many values of the input each window holds, shape (*output positions, 1), for padding `same`."""
+    counts = np.ones(1, np.int64)
+    for size, pool, stride in zip(sizes, node.attrs["pool_size"], node.attrs["strides"], strict=True):
+        steps = -(-size // stride)
+        before = max((steps - 1) * stride + pool - size, 0) // 2
+        first = np.arange(steps) * stride - before
+        inside = np.minimum(first + pool, size) - np.maximum(first, 0)
+        counts = counts[..., None] * inside
+    return counts.reshape(*counts.shape[1:], 1)
 
 
 class Moving(Layer):

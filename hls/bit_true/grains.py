@@ -53,7 +53,7 @@ class _Kernel:
 
 
 class Grains:
-    """The steps of a model's kernels: arrays of two and more dimensions, by tensor key.
+    """The steps of a model's kernels: arrays of two and more dimensions that are trained, by tensor key.
 
     A `Trainer`'s graphs call `hear` and `pull`; between these, `move` and `hold` set the steps, `clear` removes them.
     """
@@ -63,7 +63,8 @@ class Grains:
         self._heard = tf.Variable(0.0, trainable=False)
         for node, layer in model.layers.items():
             for role, variable in layer.variables.items():
-                if len(variable.shape) > 1 and role in layer.quantizers:
+                trained = f"{node}/{role}" not in model.graph.frozen
+                if trained and len(variable.shape) > 1 and role in layer.quantizers:
                     steps, squares = (
                         tf.Variable(tf.zeros(variable.shape), trainable=False) for _ in range(2)
                     )

@@ -73,9 +73,16 @@ class BitTrue:
     # -- variables ---------------------------------------------------------------------------------------------
 
     @property
+    def variables(self) -> dict[str, Any]:
+        """Tensor key -> variable that holds its float weights, in network order."""
+        return {
+            f"{name}/{role}": v for name, layer in self.layers.items() for role, v in layer.variables.items()
+        }
+
+    @property
     def trainable(self) -> list[Any]:
-        """Every trainable variable, in network order."""
-        return [v for layer in self.layers.values() for v in layer.variables.values()]
+        """Every variable of weights, in network order; which of them are trained `Graph.frozen` says."""
+        return list(self.variables.values())
 
     @property
     def quantizers(self) -> dict[str, VariableFixedPoint]:

@@ -15,18 +15,25 @@ def pruned(graph: Graph, weights: Weights, share: float) -> Weights:
     """Return weights of which this share, over all kernels together, is zero: those that matter least.
 
     Kernels are the arrays of two and more dimensions, biases stay. A kernel whose weights are alike, or few, loses fewer
-    (see `scores`); one of a convolution, which has a product at every position, more.
+    (see `scores`); one of a convolution, which has a product at every position, more. Of a frozen one none is lost that isn't
+    zero already, so that the others lose more of theirs.
     """
     kernels = [(node, role) for node, roles in weights.items() for role, a in roles.items() if np.ndim(a) > 1]
     masks = kept(
         [np.asarray(weights[node][role]) for node, role in kernels],
         share,
         [_positions(graph, node) for node, _ in kernels],
+        frozen=[f"{node}/{role}" in graph.frozen for node, role in kernels],
     )
     found = {node: dict(roles) for node, roles in weights.items()}
     for (node, role), mask in zip(kernels, masks, strict=True):
         found[node][role] = np.where(mask, found[node][role], 0.0).astype(np.float32)
     return found
+
+
+def is_kernel(role: str) -> bool:
+    """Whether a role's array holds factors of products rather than summands."""
+    return role.endswith("weight")
 
 
 def zero_share(weights: Weights) -> float:
@@ -45,16 +52,24 @@ def _positions(graph: Graph, node: str) -> int:
 
 
 def kept(
-    kernels: Sequence[NDArray[np.floating]], share: float, products: Sequence[int]
+    kernels: Sequence[NDArray[np.floating]],
+    share: float,
+    products: Sequence[int],
+    frozen: Sequence[bool] | None = None,
 ) -> list[NDArray[np.bool_]]:
     """Return what stays of each kernel when this share of all weights is dropped, the least scores first.
+
+    All that isn't zero stays of a `frozen` one.
 
     Scores are over the root of the products that a weight has: half way to what a product is worth, since the few
     weights of a first convolution are all that a network sees.
     """
     found = [scores(kernel) / math.sqrt(count) for kernel, count in zip(kernels, products, strict=True)]
+    for one, kernel, stays in zip(found, kernels, frozen or [False] * len(found), strict=True):
+        if stays:
+            one[np.asarray(kernel) != 0] = np.inf
     every = np.concatenate([one.ravel() for one in found]) if found else np.zeros(0)
-    dropped = int(share * len(every))
+    dropped = min(int(share * len(every)), int(np.isfinite(every).sum()))
     mask = np.ones(len(every), bool)
     mask[np.argsort(every, kind="stable")[:dropped]] = False
     ends = np.cumsum([one.size for one in found])[:-1]

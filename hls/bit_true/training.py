@@ -10,15 +10,18 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Weights
+from bitfront.spaces import FixedPoint, Graph, Weights
 
 from .grains import Grains
 from .model import BitTrue
-from .pruning import pruned
+from .pruning import is_kernel, pruned
 
 
 class Trainer:
     """Quantization-aware training of a `BitTrue` model, always from the weights that it holds.
+
+    What the Keras model doesn't train (`Graph.frozen`) stays as it is in all of this. With `keep_zeros`, so do the weights of
+    kernels that the graph has as zeros: they were pruned.
 
     An epoch is one graph call: shuffling order and learning rate are arguments, the optimizer's slots are reset
     with each candidate, so nothing is traced again. The loss is taken on the inputs of a final sigmoid or softmax
@@ -38,6 +41,7 @@ class Trainer:
         batch_size: int = 128,
         optimizer: str = "adam",
         loss: str = "auto",
+        keep_zeros: bool = False,
     ) -> None:
         """Hold the training data: `x` one array an input, `y` class numbers or targets and `tasks` a task an output.
 
@@ -55,11 +59,18 @@ class Trainer:
             tf.constant(labels, tf.int32 if task == "multiclass" else tf.float32)
             for labels, task in zip(y, tasks, strict=True)
         ]
+        free = {key: variable for key, variable in model.variables.items() if key not in model.graph.frozen}
+        self._free = list(free.values())
         self.optimizer = keras.optimizers.get(optimizer)
-        self.optimizer.build(model.trainable)
+        self.optimizer.build(self._free)
         self._moved: list[str] = []
-        self._kernels = [v for v in model.trainable if len(v.shape) > 1]
-        self._masks = [tf.Variable(tf.ones(v.shape), trainable=False) for v in self._kernels]
+        kernels = {key: v for key, v in free.items() if len(v.shape) > 1}
+        self._kernels = list(kernels.values())
+        self._every = [
+            _moving(graph, key) if keep_zeros else np.ones(v.shape, np.float32) for key, v in kernels.items()
+        ]
+        """Of each kernel, 1 where a weight may move at all."""
+        self._masks = [tf.Variable(mask, trainable=False) for mask in self._every]
         self.grains = Grains(model)
         self._dense = True
         self._start = [np.asarray(v) for v in self.optimizer.variables]
@@ -113,10 +124,9 @@ class Trainer:
         return self.grains.rounded(self.model.weights())
 
     def _mask(self, *, every: bool) -> None:
-        """Let those weights move that aren't zero, or every one."""
-        for kernel, mask in zip(self._kernels, self._masks, strict=True):
-            values = np.asarray(kernel)
-            mask.assign(np.ones_like(values) if every else (values != 0).astype(np.float32))
+        """Let those weights move that aren't zero, or every one that may move at all."""
+        for kernel, mask, may in zip(self._kernels, self._masks, self._every, strict=True):
+            mask.assign(may if every else (np.asarray(kernel) != 0).astype(np.float32))
 
     def epoch(self, order: NDArray[np.integer], learning_rate: float) -> float:
         """Train once over the samples in `order`; return the mean loss (NaN when it diverged)."""
@@ -152,7 +162,7 @@ class Trainer:
         for step in tf.range(steps):
             with tf.GradientTape() as tape:
                 loss = self._batch_loss(order, step)
-            self._apply(tape.gradient(loss, self.model.trainable))
+            self._apply(tape.gradient(loss, self._free))
             total += loss
         return total / tf.cast(steps, tf.float32)
 
@@ -163,7 +173,7 @@ class Trainer:
         return total / tf.cast(steps, tf.float32)
 
     def _exploring(self, order: Any, learning_rate: Any) -> Any:
-        variables, quantizers = self.model.trainable, self.model.quantizers
+        variables, quantizers = self._free, self.model.quantizers
         widths = [q.width for q in quantizers.values()]
         # which widths the loss reaches is known from one trace
         with tf.GradientTape() as tape:
@@ -198,11 +208,19 @@ class Trainer:
         return tf.add_n([tf.reduce_mean(one(tf.gather(y, chosen), output)) for one, y, output in parts])
 
     def _apply(self, gradients: Sequence[Any]) -> None:
-        variables = self.model.trainable
-        known = zip(gradients, variables, strict=True)
-        self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], variables)
+        if not self._free:
+            return
+        known = zip(gradients, self._free, strict=True)
+        self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], self._free)
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
             kernel.assign(mask * kernel)
+
+
+def _moving(graph: Graph, key: str) -> NDArray[np.float32]:
+    """Return 1 where a kernel isn't zero as the graph has it; biases move whatever they are."""
+    node, role = key.rsplit("/", 1)
+    values = np.asarray(graph.weights[node][role], np.float32)
+    return (values != 0).astype(np.float32) if is_kernel(role) else np.ones_like(values)
 
 
 def _loss(task: str, name: str) -> Any:

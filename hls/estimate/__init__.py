@@ -1,9 +1,10 @@
 """Estimates of resources, latency and energy: hls4ml's and the tools' rules, weighed by real reports."""
 
+from bitfront.hls.reuse import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
+
 from .batch import BatchResult, estimate_file, estimate_record
 from .correction import Correction
 from .estimator import QUANTITIES, Coefficients, Estimate, Kind, LayerEstimate, estimate, load_coefficients
-from .reuse import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
 from .site import Site, SiteDesign, load_site, site_estimate, site_file
 
 __all__ = [

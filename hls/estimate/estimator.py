@@ -86,9 +86,14 @@ class LayerEstimate:
     ii_cycles: int
     ebops: float
     energy_pj: float
+    strategy: str = ""
+    """How its products are built, empty without any, as the rest."""
+    reuse_factor: int | None = None
+    recurrent_reuse_factor: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, rounded as they'd be shown."""
+        names = ("strategy", "reuse_factor", "recurrent_reuse_factor")
         whole = {name: round(getattr(self, name)) for name in ("lut", "ff", "dsp", "bram18", "ebops")}
         return {
             "name": self.name,
@@ -97,6 +102,7 @@ class LayerEstimate:
             "latency_cycles": self.latency_cycles,
             "ii_cycles": self.ii_cycles,
             "energy_pj": round(self.energy_pj, 3),
+            **{name: value for name in names if (value := getattr(self, name))},
         }
 
 
@@ -305,7 +311,7 @@ def estimate(
     factor = {name: fitted.era[kind][name].get(era, 1.0) for name in FITTED}
     layers = []
     for layer, structure in zip(design.layers, structures, strict=True):
-        weighed = {
+        weighed: dict[str, Any] = {
             name: factor[name] * _weigh(weights[name], structure.features)
             + structure.features.get(OWN.get(name, ""), 0.0)
             for name in FITTED
@@ -319,6 +325,7 @@ def estimate(
                 ii_cycles=structure.interval,
                 ebops=layer_ebops(layer),
                 energy_pj=layer_energy(layer),
+                **_hardware(layer),
                 **weighed,
             )
         )
@@ -345,6 +352,18 @@ def estimate(
         layers=tuple(layers),
         **totals,
     )
+
+
+def _hardware(layer: LayerDescription) -> dict[str, Any]:
+    """Return how a layer's products are built; nothing where it has none."""
+    if not layer.matrix[1] and layer.op != "einsum":
+        return {}
+    recurrent = layer.recurrent_reuse_factor or layer.reuse_factor if layer.op in GATES else None
+    return {
+        "strategy": layer.strategy,
+        "reuse_factor": layer.reuse_factor,
+        "recurrent_reuse_factor": recurrent,
+    }
 
 
 def _interval(value: float, factors: tuple[float, float]) -> tuple[float, float]:

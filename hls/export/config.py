@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import Graph
-from bitfront.spaces.graph import LINEAR, RECURRENT
+from bitfront.spaces.graph import RECURRENT
 
 from ..extension import NORM_TYPES
-from ..support import built_reuse_factors
+from ..reuse import built_reuse_factors, built_strategy
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +28,7 @@ def hls_config(
     model: keras.Model,
     *,
     backend: str = "Vitis",
+    io_type: str = "io_parallel",
     strategy: Mapping[str, str] | str = "Latency",
     reuse_factor: Mapping[str, int] | int = 1,
     recurrent_reuse_factor: Mapping[str, int] | None = None,
@@ -37,7 +38,9 @@ def hls_config(
     """Return the configuration for hls4ml's converter, by layer name, without any `auto`.
 
     `model` is what `to_keras` made. `strategy` and `reuse_factor` hold for all nodes, or by node name; the recurrent ones
-    by node name (`Candidate`). hls4ml itself ignores `RecurrentReuseFactor`: `recurrent_reuse` makes it count.
+    by node name (`Candidate`). Each layer gets the nearest reuse factor that it can be built with for `io_type`
+    (`bitfront.hls.reuse`): hls4ml's own choice is not always right. hls4ml itself ignores `RecurrentReuseFactor`:
+    `recurrent_reuse` makes it count.
     """
     from hls4ml.utils import config_from_keras_model
 
@@ -55,18 +58,19 @@ def hls_config(
         if layer is None:
             continue
         layer["Strategy"] = strategy if isinstance(strategy, str) else strategy.get(node.name, default)
-        if layer["Strategy"] == "distributed_arithmetic" and node.op not in LINEAR | {"einsum_dense"}:
-            layer["Strategy"] = "Latency"  # there are no constants to distribute
-        layer["ReuseFactor"] = (
-            reuse_factor if isinstance(reuse_factor, int) else reuse_factor.get(node.name, 1)
+        if built_strategy(node, layer["Strategy"]) == "latency":
+            layer["Strategy"] = "Latency"
+        factor = reuse_factor if isinstance(reuse_factor, int) else reuse_factor.get(node.name, 1)
+        layer["ReuseFactor"], asked = built_reuse_factors(
+            graph,
+            node.name,
+            factor,
+            (recurrent_reuse_factor or {}).get(node.name),
+            strategy=layer["Strategy"],
+            io_type=io_type,
         )
         if node.op in RECURRENT:
             layer["Static"] = (recurrent_mode or {}).get(node.name, "static") == "static"
-            asked = (recurrent_reuse_factor or {}).get(node.name)
-            if layer["Strategy"].lower() == "resource":
-                layer["ReuseFactor"], asked = built_reuse_factors(
-                    graph, node.name, layer["ReuseFactor"], asked
-                )
             if asked is not None and node.op != "bidirectional":
                 layer["RecurrentReuseFactor"] = asked
         precision = layer.setdefault("Precision", {})

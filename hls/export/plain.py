@@ -180,7 +180,7 @@ def make_layer(node: Node, values: Rounded) -> keras.Layer:
             kind = getattr(
                 layers, f"{'Max' if node.op == 'max_pool' else 'Average'}Pooling{len(attrs['pool_size'])}D"
             )
-            return kind(attrs["pool_size"], strides=attrs["strides"], padding="valid", name=name)
+            return kind(attrs["pool_size"], strides=attrs["strides"], padding=attrs["padding"], name=name)
         case "global_max_pool" | "global_avg_pool":
             # one or two spatial axes: known only from the input, which Keras gives when the layer is called
             return _GlobalPool(node)

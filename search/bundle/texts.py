@@ -177,23 +177,25 @@ def _layers(model: Any) -> str:
 
 
 def figures(source: BundleSource) -> list[str]:
-    """Return the rows of a table: scores and resources, each with its interval and its source."""
+    """Return the rows of a table: scores and resources of this design, each with its interval and its source.
+
+    Scores stand beside the float model's on the same data: test data first, which chose nothing.
+    """
     evaluation = source.evaluation
     metrics, resources = evaluation.get("metrics", {}), evaluation.get("resources", {})
     intervals, origin = evaluation.get("intervals", {}), evaluation.get("source", "estimate")
     rows = ["| figure | value | 80 % interval | source |", "|---|---|---|---|"]
-    names = {
-        "score": f"{source.metric} (counts)",
-        "ptq": f"{source.metric} without training",
-        "qat": f"{source.metric} after training",
-        "test": source.metric,
-    }
-    for key, value in metrics.items():
-        split = "test" if key == "test" else "validation"
-        rows.append(f"| {names.get(key, key)} | {value:.6g} | | bit-true model, {split} data |")
-    for key, value in dict(source.study.get("float_scores", {})).items():
-        split = "test" if key == "test" else "validation"
-        rows.append(f"| {source.metric} of the float model | {value:.6g} | | Keras, {split} data |")
+    known = dict(source.study.get("float_scores", {}))
+    for split, key, own in (("test", "test", "test"), ("validation", "score", "val")):
+        chosen = ", which chose it" if split == "validation" else ""
+        if key in metrics:
+            rows.append(f"| {source.metric} | {metrics[key]:.6g} | | bit-true model, {split} data{chosen} |")
+        if own in known:
+            rows.append(f"| {source.metric} of the float model | {known[own]:.6g} | | Keras, {split} data |")
+        if key in metrics and own in known:
+            rows.append(
+                f"| its difference to the float model | {metrics[key] - known[own]:+.6g} | | {split} data |"
+            )
     for key, name, unit in _FIGURES:
         if key in resources:
             low, high = intervals.get(key, (None, None))

@@ -48,7 +48,9 @@ def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
     _require_free(Path(out))
     study = Path(study_dir)
     reference = Reference.read(study)
-    chosen = choose(read_evaluations(study), reference.objectives, pick, reference.metric)
+    chosen = choose(
+        read_evaluations(study), reference.objectives, pick, reference.metric, floor=reference.knee_floor
+    )
     source: BundleSource = candidate_artifacts(study, chosen.number)
     return write_bundle(source, out)
 

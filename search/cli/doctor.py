@@ -11,8 +11,11 @@ from typing import Annotated
 
 import typer
 
+from bitfront.spaces.errors import UserError
+
 EXAMPLES = """\
-Examples: `bitfront doctor`; `bitfront doctor --model model.py:build`; `bitfront doctor --model net.keras --json`.
+Examples: `bitfront doctor`; `bitfront doctor --model model.py:build --data data.py:load`;
+`bitfront doctor --model net.keras --json`.
 """
 _PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "da4ml", "optuna", "mlflow", "numpy")
 _TOOLS = {
@@ -29,6 +32,13 @@ def command(
         str | None,
         typer.Option(help="A model: file.py:function or a .keras file. Prints each layer's support."),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="With --model: file.py:function or an .npz, on whose training inputs the model is compared with "
+            "what would be searched."
+        ),
+    ] = None,
     trust_model: Annotated[
         bool, typer.Option("--trust-model", help="Load a .keras file with Lambda layers.")
     ] = False,
@@ -36,8 +46,10 @@ def command(
 ) -> None:
     """Print versions and tools and what each gap disables; with --model, what can be built of a model."""
     if model:
-        _model(model, trust_model, as_json)
+        _model(model, data, trust_model, as_json)
         return
+    if data:
+        raise UserError("doctor --data needs --model: name the model that takes these inputs.")
     rows = [{"name": "python", "found": platform.python_version(), "note": ""}]
     for name in _PACKAGES:
         try:
@@ -54,12 +66,13 @@ def command(
         typer.echo(f"{row['name']:12s} {row['found']:12s} {row['note']}".rstrip())
 
 
-def _model(source: str, trust: bool, as_json: bool) -> None:
-    from bitfront.hls import support_table
+def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
+    from bitfront.hls import check_model, support_table
+    from bitfront.search.preflight import samples_for
     from bitfront.search.problem import load_model
-    from bitfront.spaces.errors import UserError
 
-    rows = support_table(load_model(source, Path(), trust=trust))
+    model = load_model(source, Path(), trust=trust)
+    rows = support_table(model)
     if as_json:
         typer.echo(
             json.dumps([{**row.__dict__, "supported": row.supported} for row in rows], indent=1, default=list)
@@ -73,3 +86,9 @@ def _model(source: str, trust: bool, as_json: bool) -> None:
     refused = [row.layer for row in rows if not row.supported]
     if refused:
         raise UserError(f"{len(refused)} of {len(rows)} layers can't be built: {', '.join(refused)}.")
+    check_model(model, samples_for(model, data, Path()) if data else None)
+    if not as_json:
+        where = f"the inputs of {data}" if data else "random inputs"
+        typer.echo(
+            f"The float model that would be searched gives what Keras gives, layer by layer, on {where} and stressed ones."
+        )

@@ -30,6 +30,7 @@ def command(
     """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the way."""
     from bitfront.search import export_bundle, load_study, read_evaluations
     from bitfront.search import pick as choose
+    from bitfront.search.against_float import knee_warning
     from bitfront.search.reference import Reference
 
     from .places import study_folder
@@ -37,7 +38,12 @@ def command(
     folder = study_folder(study)
     safe = "".join(c if c.isalnum() else "-" for c in pick).strip("-")
     reference = Reference.read(folder)
-    number = choose(read_evaluations(folder), reference.objectives, pick, reference.metric).number
+    chosen = choose(
+        read_evaluations(folder), reference.objectives, pick, reference.metric, floor=reference.knee_floor
+    )
+    number, warning = chosen.number, knee_warning(reference, chosen) if pick.strip() == "knee" else None
+    if warning:
+        typer.echo(f"Note: {warning}", err=True)
     target = export_bundle(folder, str(number), out or folder / f"bundle-{safe}")
     typer.echo(f"Wrote {target}: the firmware's emulation gives the golden outputs bit for bit.")
     if registers and load_study(folder / "study.yaml").tracking.enabled:

@@ -12,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from bitfront.search.evaluation import Evaluation
     from bitfront.search.objectives import Objective
+    from bitfront.search.reference import Reference
+    from bitfront.search.report import StudyView
+    from bitfront.search.report.findings import Rival
 
 EXAMPLES = """\
 Examples: `bitfront show studies/top-tagging`; `bitfront show studies/top-tagging 12`; `bitfront show studies/top-tagging knee --json`.
@@ -33,6 +36,7 @@ def command(
     from rich.table import Table
 
     from bitfront.search import pareto, pick, read_evaluations
+    from bitfront.search.against_float import knee_warning
     from bitfront.search.reference import Reference
 
     from .places import study_folder
@@ -44,7 +48,7 @@ def command(
     reference, evaluations = Reference.read(folder), read_evaluations(folder)
     # A trial that was stopped or failed can be shown, though not picked.
     chosen = next((e for e in evaluations if str(e.number) == trial), None) or pick(
-        evaluations, reference.objectives, trial, reference.metric
+        evaluations, reference.objectives, trial, reference.metric, floor=reference.knee_floor
     )
     if as_json:
         typer.echo(json.dumps(chosen.to_json(), indent=1, default=str))
@@ -61,8 +65,8 @@ def command(
     types = {f"{row['node']}/{role}": text for row in chosen.layers for role, text in row["types"].items()}
     for tensor, text in types.items():  # a line each, whole: a table as wide as a terminal would break them
         console.print(f"{tensor:{max(map(len, types))}s}  {text}", markup=False, soft_wrap=True)
-    for key, value in chosen.metrics.items():
-        console.print(f"{key:16s} {value:,.4f}", markup=False)
+    for key, text in _scores(chosen, reference).items():
+        console.print(f"{key:16s} {text}", markup=False)
     for key, value in chosen.resources.items():
         interval = chosen.intervals.get(key)
         note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
@@ -72,6 +76,35 @@ def command(
         console.print(f"{stage:16s} {cells}", markup=False)
     front = pareto(evaluations, reference.objectives)
     console.print(_standing(chosen, front, reference.objectives), markup=False)
+    warning = knee_warning(reference, chosen) if trial == "knee" else None
+    if warning:
+        console.print(warning, markup=False)
+
+
+def _scores(e: Evaluation, reference: Reference) -> dict[str, str]:
+    """Return each score of a trial with its split, and with what it belongs to where that is another design."""
+    found: dict[str, str] = {}
+    tested = reference.float_scores.get("test")
+    for key, value in e.metrics.items():
+        text = f"{value:,.4f}"
+        if key == "test":
+            text += " on test data" + ("" if tested is None else f" ({value - tested:+.4f} to float)")
+        elif key == "score":
+            text += f" on validation data ({value - reference.float_score:+.4f} to float)"
+        elif key == e.method:
+            text += " on validation data"
+        elif key == "qat":
+            text += " on validation data, after a training that was not kept"
+        else:
+            told = (
+                f"{o.label} {e.ptq_resources[o.key]:,.0f}"
+                for o in reference.objectives
+                if o.key in e.ptq_resources
+            )
+            costs = ", ".join(told)
+            text += " on validation data, untrained" + (f": another design, of {costs}" if costs else "")
+        found[key] = text
+    return found
 
 
 def _study(folder: Path, *, as_json: bool) -> None:
@@ -89,6 +122,8 @@ def _study(folder: Path, *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     console.print(headline(view), markup=False)
+    for line in _picked(view):
+        console.print(line, markup=False)
     if found.last_gain is not None:
         console.print(
             f"The hypervolume last grew with trial {found.last_gain}, {found.last_gain_seconds:.1f} of {found.seconds:.1f} s "
@@ -127,36 +162,61 @@ def _study(folder: Path, *, as_json: bool) -> None:
             ["trial", "method", cost.label, "validation", "test", f"{100 * known.confidence:g} %"],
             rows,
         )
-    beaten = [
-        [
-            r.name,
-            f"{r.score:.4f}",
-            f"{r.cost:,.0f}",
-            *_better(r.cheaper, r.ratio, "{:.2f}"),
-            *_better(r.better, r.gain, "{:+.4f}"),
-        ]
-        for r in found.rivals
-    ]
-    heads = ["uniform", view.metric_name, cost.label, "as good", "cost ratio", "no dearer", "gain"]
-    table("Against uniform precision (trial, and what it is worth)", heads, beaten)
-    paid = [
-        [
-            f"{b.limit:,.0f}",
-            *(f"{s[1]:.4f} ({s[0]})" if s else "none" for s in (b.ptq, b.qat)),
-            "" if b.gain is None else f"{b.gain:+.4f}",
-        ]
-        for b in found.budgets
-    ]
+    tested = any(r.test is not None for r in found.rivals)
+    heads = ["trial", "uniform", "epochs", view.metric_name, *(["test"] if tested else []), cost.label]
+    heads += ["as good", "cost ratio", *(["on test"] if tested else [])]
+    heads += ["no dearer", "gain", *(["on test"] if tested else [])]
     table(
-        "PTQ or QAT? (best score and its trial)", [f"{cost.label} at most", "PTQ", "QAT", "QAT gains"], paid
+        "Against uniform precision (trial, and what it is worth; chosen on validation data)",
+        heads,
+        [_rival(r, tested=tested) for r in found.rivals],
+    )
+    if not found.uniform_trained:
+        console.print("Uniform widths were rounded only: none was trained in this study.")
+    paid = []
+    for b in found.budgets:
+        sides = ((f"{s[1]:.4f} ({s[0]})", f"{s[2]:,.0f}") if s else ("none", "") for s in (b.ptq, b.qat))
+        paid.append([f"{b.limit:,.0f}", *(cell for side in sides for cell in side), _signed(b.gain)])
+    table(
+        "PTQ or QAT? (best design of each: its score on validation data, its trial, its own cost)",
+        [f"{cost.label} at most", "PTQ", cost.label, "QAT", cost.label, "QAT gains"],
+        paid,
     )
     for name, shares in found.importance.items():
         most = ", ".join(f"{n} {100 * s:.0f} %" for n, s in list(shares.items())[:5])
         console.print(f"What moves {name}: {most}", markup=False)
 
 
-def _better(trial: int | None, worth: float | None, text: str) -> tuple[str, str]:
-    return ("none" if trial is None else str(trial), "" if worth is None else text.format(worth))
+def _picked(view: StudyView) -> list[str]:
+    """Return a line a pick: its score beside the float model's, on the split where both are known."""
+    from bitfront.search.against_float import knee_warning
+
+    lines = []
+    for how, e in view.picks.items():
+        now, cost = view.against(e), view.costs[0]
+        told = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
+        lines.append(
+            f"{how:8s} trial {e.number:4d} {e.method}  {view.metric_name} {now.score:.4f} on {now.split} data ({told})  "
+            f"{cost.label} {cost.value(e):,.0f}"
+        )
+        warning = knee_warning(view.reference, e) if how == "knee" else None
+        lines += [f"         {warning}"] if warning else []
+    return lines
+
+
+def _rival(r: Rival, *, tested: bool) -> list[str]:
+    cells = [str(r.trial), r.name, f"{r.epochs:g}", f"{r.score:.4f}"]
+    cells += ["" if r.test is None else f"{r.test:.4f}"] if tested else []
+    cells += [f"{r.cost:,.0f}", "none" if r.cheaper is None else str(r.cheaper)]
+    cells.append("" if r.ratio is None else f"{r.ratio:.2f}")
+    cells += [_signed(r.cheaper_test_gain)] if tested else []
+    cells += ["none" if r.better is None else str(r.better), _signed(r.gain)]
+    cells += [_signed(r.better_test_gain)] if tested else []
+    return cells
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.4f}"
 
 
 def _standing(chosen: Evaluation, front: Sequence[Evaluation], objectives: Sequence[Objective]) -> str:

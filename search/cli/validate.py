@@ -20,17 +20,16 @@ def command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: key.path=value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
 ) -> None:
-    """Check study file, model and data against each other, expand the space and count its configurations."""
-    from bitfront.search import load_problem, space_of
+    """Check study file, model and data against each other, compare the model with what would be searched, count the space."""
+    from bitfront.search import load_problem
+    from bitfront.search.preflight import preflight
     from bitfront.search.samplers import baselines
-    from bitfront.search.workbench import require_buildable
-    from bitfront.spaces import lower
+    from bitfront.search.study_hardware import hardware_notices
 
     config, base = load(study, set_ or [], preset)
     problem = load_problem(config, base)
-    graph = lower(problem.model, head=config.space.head)
-    require_buildable(config, graph)
-    space = space_of(config, graph)
+    graph, space = preflight(problem)
+    notices = (*problem.data.notices, *hardware_notices(config, graph, space))
     if as_json:
         rows = [
             {
@@ -43,9 +42,10 @@ def command(
             }
             for d in space.dimensions
         ]
-        typer.echo(json.dumps({"dimensions": rows, "configurations": space.size}, indent=1))
+        told = {"dimensions": rows, "configurations": space.size, "notes": notices}
+        typer.echo(json.dumps(told, indent=1))
         return
-    for notice in problem.data.notices:
+    for notice in notices:
         typer.echo(f"Note: {notice}")
     for d in space.dimensions:
         values = ", ".join(map(str, d.choices)) if d.choices else f"{d.low}..{d.high}"

@@ -274,6 +274,13 @@ class TrainingConfig(Section):
         description="auto chooses by task (cross-entropy from logits or probabilities, or mse); else a Keras loss by name",
         examples=["auto"],
     )
+    keep_zeros: bool = Field(
+        default=True,
+        description="whether weights that came as zeros stay zero in all training: those of the kernels of a model that comes "
+        "trained, and of a model that doesn't, those of kernels that are zero here and there (not of ones that are zero "
+        "throughout, or an identity, which initializers make); biases train whatever they are",
+        examples=[False],
+    )
 
 
 class FidelityConfig(Section):

@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from .base import Section, at
-from .fields import Bytes, Integer, Real, tuple_of
+from .fields import Bytes, CountLimit, Integer, Real, tuple_of
 from .metric import check_metric
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
@@ -112,6 +112,13 @@ class StudyConfig(Section):
     constraints: ConstraintsConfig = Field(
         default_factory=ConstraintsConfig, description="bounds that a candidate must keep"
     )
+    knee_drop: CountLimit | None = Field(
+        default=None,
+        description="how much worse than the float model the candidate may be, in the metric's own unit and on validation data, "
+        "that is recommended and exported as knee, as far as the front has such a one; a hundredth of what the float model is "
+        "better than outputs that ignore the inputs where it isn't given. It shapes no search",
+        examples=[0.005],
+    )
     space: SpaceConfig = Field(default_factory=SpaceConfig, description="the precisions that are searched")
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="how the float model and the candidates are trained"
@@ -147,8 +154,9 @@ class StudyConfig(Section):
         le=100_000,
         description="candidates that are rounded without training before anything is trained, milliseconds each, half of them "
         "narrowing one width after the other. After the uniform baselines that are rounded, those of each half that dominate most "
-        "enter as trials: at most 4 as they are, then at most 12 in all trained where method has qat. The uniform baselines that "
-        "are trained follow. 0 scouts none",
+        "enter as trials: at most 4 as they are, then at most 12 in all trained where method has qat. Before anything else is "
+        "trained come the 6 trained uniform baselines around the narrowest that keeps the metric rounded, and below it; the other "
+        "trained ones follow what was scouted. 0 scouts none",
         examples=[400],
     )
     gradient: Integer = Field(
@@ -161,7 +169,8 @@ class StudyConfig(Section):
         "had there. Where the space has sparsity, single weights are rounded to steps of their own on the way, ever more of "
         "them to zero, keys, values and heads of an attention go where they aren't worth what they cost, a quarter of the "
         "epochs looks how far down the network can go, and the rest goes no further; 6 of that quarter's candidates enter "
-        "before the rest is walked. 0 does none",
+        "before the rest is walked. The uniform baselines that are trained get as many epochs, in one training that hands its "
+        "weights on to ever narrower ones, so that they compare. 0 does none",
         examples=[20],
     )
     seed: Integer = Field(
@@ -367,11 +376,17 @@ class StudyConfig(Section):
         part of it: see `Problem.digest`.
         """
         shaping = {key: value for key, value in self.to_dict().items() if key not in _WITHOUT_EFFECT}
+        for section, key, default in _LATER:
+            if shaping[section][key] == default:
+                del shaping[section][key]
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 
+_LATER = (("training", "keep_zeros", True),)
+"""Keys that came after the first release, with their defaults, which leave the digest of a study file without them."""
 _WITHOUT_EFFECT = (
     "name",
+    "knee_drop",
     "budget",
     "output",
     "storage",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
-from bitfront.spaces import UserError
+from bitfront.spaces import UserError, trained_variables
 
 from ..cache import TrainingCache
 from .devices import bound_tensorflow
@@ -40,6 +40,8 @@ class Parcel:
     """Of bitfront, which must be the worker's."""
     model: bytes
     """The float model with its weights, as a `.keras` file."""
+    trained: tuple[bool, ...]
+    """Which of its weights Keras trains, in the model's order."""
     problem: Mapping[str, Any]
     """The fields of `Problem` but the model."""
     log_folder: str
@@ -59,10 +61,12 @@ class Parcel:
         problem = bench.problem
         config = problem.config.model_copy(update={"model": PYTHON_OBJECT, "data": PYTHON_OBJECT})
         rest = {f.name: getattr(problem, f.name) for f in fields(problem) if f.name != "model"}
+        trained = trained_variables(problem.model)
         return cls(
             key=key,
             version=version("bitfront"),
             model=(study_dir / "float.keras").read_bytes(),
+            trained=tuple(id(variable) in trained for variable in problem.model.weights),
             problem=rest | {"config": config},
             log_folder=str(study_dir.resolve() / "workers"),
             wall=config.trial.wall,
@@ -86,6 +90,9 @@ class Parcel:
         with tempfile.TemporaryDirectory(prefix="bitfront-") as place:
             (Path(place) / "float.keras").write_bytes(self.model)
             model = load_model("float.keras", Path(place), trust=self.problem["config"].trust_model)
+        for variable, trained in zip(model.weights, self.trained, strict=True):
+            if not trained:  # a file knows this of layers alone
+                variable.trainable = False
         return Problem(model=model, **self.problem)
 
 

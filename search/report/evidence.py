@@ -222,15 +222,15 @@ def latency_figure(found: Sequence[Bar]) -> Figure:
 def latency_section(view: StudyView, figures: dict[str, Figure]) -> str:
     """Return the FPGA against processors; nothing where no processor was measured or nothing is feasible."""
     found = bars(view) if view.latency and view.picks else []
-    single = {bar.device: bar for bar in reversed(found) if bar.single}
+    single = {bar.device: bar for bar in reversed(found) if bar.single}  # the fastest of each device
     if "FPGA" not in single:
         return ""
     figures["latency"] = latency_figure(found)
     rivals = [single[device] for device in ("CPU", "GPU") if device in single]
     told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in rivals)
     sentence = (
-        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA, network alone, and {told}, copies to and from "
-        "host memory and the runtime's call included."
+        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA, network alone ({single['FPGA'].name.removeprefix('FPGA, ')}), "
+        f"and {told}, copies to and from host memory and the runtime's call included."
     )
     content = f"<p>{html.escape(sentence)}</p>" + markup.figure(
         "latency", "Latency by device", _method(view.latency), "wide"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..against_float import knee_warning
 from ..evaluation import Evaluation
 from ..objectives import SIGNS, Objective
 from .view import StudyView, uniform_label
@@ -27,31 +28,56 @@ class Rival:
     name: str
     """`8 bit QAT`."""
     score: float
+    """On validation data, as all scores and gains here whose names don't say test."""
     cost: float
+    epochs: float
+    """Epochs of training behind its weights."""
     cheaper: int | None
-    """The cheapest searched, feasible candidate that scores at least as well."""
+    """The cheapest searched, feasible candidate that scores at least as well; of equally cheap ones, the best."""
     ratio: float | None
     """Its cost over the baseline's."""
     better: int | None
-    """The best searched, feasible candidate that costs no more."""
+    """The best searched, feasible candidate that costs no more; of equally good ones, the cheapest."""
     gain: float | None
     """Its score less the baseline's, positive where it is better."""
+    test: float | None
+    """The baseline's score on test data; None where it was not scored there."""
+    cheaper_test_gain: float | None
+    """Test score of the cheapest less the baseline's, positive where it is better; None where one is missing."""
+    better_test_gain: float | None
+    """The same of the best."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The best that fits a budget without training, and with it."""
+    """The best designs that fit a budget, rounded ones and trained ones; each with the score and the cost that it has itself."""
 
     limit: float
     """The most of the cost that is allowed."""
     name: str
     """Which uniform baseline costs so much."""
-    ptq: tuple[int, float] | None
-    """Trial and score of the best that is only rounded, trained candidates before their training among them."""
-    qat: tuple[int, float] | None
-    """Trial and score of the best trained one."""
+    ptq: tuple[int, float, float] | None
+    """Trial, score and cost of the best design that was rounded and not trained; of equally good ones, the cheapest."""
+    qat: tuple[int, float, float] | None
+    """The same of the best trained one."""
     gain: float | None
-    """What training adds to the score, positive where it is better; None where one of the two is missing."""
+    """Score of the trained one less that of the rounded one, positive where it is better; None where one is missing."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A recommended candidate beside the float model, both on one split."""
+
+    trial: int
+    split: str
+    """`test` once the study is over, else `validation`."""
+    score: float
+    float_score: float
+    difference: float
+    """Score less the float model's, in the metric's own direction."""
+    validation: float
+    """The validation score, which chose it."""
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +86,12 @@ class Findings:
 
     cost: str
     trials: int
+    picks: Mapping[str, Picked]
+    """By the name that `export --pick` takes."""
+    knee_drop: float
+    """How much worse than the float model the knee may be on validation data."""
+    knee_warning: str | None
+    """Where it is worse than that, on validation or on test data."""
     last_gain: int | None
     """The trial after which the hypervolume grew by less than a thousandth."""
     last_gain_seconds: float | None
@@ -69,6 +101,8 @@ class Findings:
     hypervolume: float | None
     importance: Mapping[str, Mapping[str, float]]
     """Objective -> dimension -> share of the objective's variance that it explains (fANOVA), largest first."""
+    uniform_trained: bool
+    """Whether uniform baselines were trained, or rounded only."""
     rivals: tuple[Rival, ...]
     budgets: tuple[Budget, ...]
     lucky: tuple[int, ...]
@@ -88,15 +122,25 @@ def find(view: StudyView) -> Findings:
     return Findings(
         cost=cost.name,
         trials=len(view.evaluations),
+        picks={how: picked(view, e, cost) for how, e in view.picks.items()},
+        knee_drop=view.reference.allowed_drop,
+        knee_warning=knee_warning(view.reference, view.picks["knee"]) if view.picks else None,
         last_gain=last,
         last_gain_seconds=None if last is None else until[position[last]],
         seconds=until[-1],
         hypervolume=view.hypervolumes[-1][1] if view.hypervolumes else None,
         importance={o.name: importance(view.scored, o) for o in view.objectives},
+        uniform_trained=view.uniform_trained,
         rivals=rivals(view, cost),
         budgets=budgets(view, cost),
         lucky=lucky(view),
     )
+
+
+def picked(view: StudyView, e: Evaluation, cost: Objective) -> Picked:
+    """Return a candidate beside the float model."""
+    now = view.against(e)
+    return Picked(e.number, now.split, now.score, now.float_score, now.difference, e.score, cost.value(e))
 
 
 def importance(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, float]:
@@ -144,28 +188,43 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
         limit = cost.value(e)
         as_good = [s for s in searched if sign * s.score >= sign * e.score]
         no_dearer = [s for s in searched if cost.value(s) <= limit]
-        cheaper = min(as_good, key=cost.value, default=None)
-        better = max(no_dearer, key=lambda s: sign * s.score, default=None)
+        cheaper = min(as_good, key=lambda s: (cost.value(s), -sign * s.score, s.number), default=None)
+        better = _best(no_dearer, cost, sign)
         found.append(
             Rival(
                 e.number,
                 f"{uniform_label(e)} {e.method.upper()}",
                 e.score,
                 limit,
+                e.epochs,
                 cheaper.number if cheaper else None,
                 cost.value(cheaper) / limit if cheaper and limit else None,
                 better.number if better else None,
                 sign * (better.score - e.score) if better else None,
+                e.metrics.get("test"),
+                _test_gain(cheaper, e, sign),
+                _test_gain(better, e, sign),
             )
         )
     return tuple(found)
 
 
+def _best(pool: Sequence[Evaluation], cost: Objective, sign: int) -> Evaluation | None:
+    """Return the best score of some; of equal ones, the cheapest."""
+    return min(pool, key=lambda e: (-sign * e.score, cost.value(e), e.number), default=None)
+
+
+def _test_gain(found: Evaluation | None, baseline: Evaluation, sign: int) -> float | None:
+    if found is None or "test" not in found.metrics or "test" not in baseline.metrics:
+        return None
+    return sign * (found.metrics["test"] - baseline.metrics["test"])
+
+
 def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
     """Return, for the costs of the uniform baselines, the best with and without training; the largest budget first.
 
-    Candidates count that keep the limits on resources. One that was trained counts on the other side too, with its
-    score before training.
+    Candidates count that keep the limits on resources, each on the side of the design that it is: what a trained one scored
+    before its training, or a rounded one after a training that made it worse, belongs to another design with another cost.
     """
     sign = SIGNS[view.reference.metric.direction]
     drops = {c.name for c in view.reference.constraints if c.after_scoring}
@@ -177,15 +236,15 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
     found = []
     for name, limit in sorted(limits.items(), key=lambda item: -item[1]):
         within = [e for e in able if cost.value(e) <= limit]
-        sides = {}
-        for method in ("ptq", "qat"):
-            known = [e for e in within if method in e.metrics]
-            best = max(known, key=lambda e: sign * e.metrics[method], default=None)
-            sides[method] = (best.number, best.metrics[method]) if best else None
-        ptq, qat = sides["ptq"], sides["qat"]
+        ptq, qat = (_side([e for e in within if e.method == method], cost, sign) for method in ("ptq", "qat"))
         gain = sign * (qat[1] - ptq[1]) if ptq and qat else None
         found.append(Budget(limit, name, ptq, qat, gain))
     return tuple(found)
+
+
+def _side(pool: Sequence[Evaluation], cost: Objective, sign: int) -> tuple[int, float, float] | None:
+    best = _best(pool, cost, sign)
+    return None if best is None else (best.number, best.score, cost.value(best))
 
 
 def lucky(view: StudyView) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def test_section(view: StudyView, found: Findings) -> str:
     columns = [("Trial", "text"), ("Validation", ""), ("Test", ""), (f"{100 * known.confidence:g} %", "")]
     columns += [("To float", ""), ("To the best", ""), ("", "text")]
     told = (
-        f"<p>{html.escape(view.metric_name)} on {known.samples:,} test samples that ranked nothing. Intervals are those of "
+        f"<p>{html.escape(view.metric_name)} on {known.samples:,} test samples, which ranked nothing. Intervals are those of "
         f"{known.resamples} bootstrap draws; each draw scores all models, so differences (to the float model, and to the "
         "member that is best on validation data) are surer than scores. One that holds 0 can't be told from none.</p>"
     )
@@ -50,35 +50,66 @@ def gains_section(view: StudyView, found: Findings) -> str:
     if not found.rivals:
         return ""
     cost = view.costs[0].label
-    columns = [("Uniform", "text"), (view.metric_name, ""), (cost, "")]
-    columns += [("As good, by trial", ""), (f"its {cost}", ""), ("No dearer, by trial", ""), ("its gain", "")]
-    content = markup.table(columns, [_rival_cells(rival) for rival in found.rivals])
+    tested = any(rival.test is not None for rival in found.rivals)
+    split = " (validation)" if tested else ""
+    columns = [("Trial", ""), ("Uniform", "text"), ("Epochs", ""), (f"{view.metric_name}{split}", "")]
+    columns += [("on test data", "")] if tested else []
+    columns += [(cost, ""), ("As good, by trial", ""), (f"its {cost}", "")]
+    columns += [("test, to the uniform", "")] if tested else []
+    columns += [("No dearer, by trial", ""), (f"its gain{split}", "")]
+    columns += [("its gain on test data", "")] if tested else []
+    content = markup.table(columns, [_rival_cells(rival, tested=tested) for rival in found.rivals])
     content += (
         f"<p>For each uniform baseline: the cheapest searched candidate that scores at least as well, its {html.escape(cost)} "
-        "as a share of the baseline's; and the best one that costs no more. All on validation data, within the limits.</p>"
+        "as a share of the baseline's; and the best one that costs no more. Chosen on validation data, within the limits"
+        f"{'; what test data says of the choice stands beside it' if tested else ''}.{_fairness(view, found)}</p>"
     )
-    heads = [(f"{cost} at most", ""), ("as uniform", "text"), ("Rounded", ""), ("Trained", "")]
-    heads += [("Training gains", "")]
+    heads = [(f"{cost} at most", ""), ("as uniform", "text"), ("Rounded", ""), (f"its {cost}", "")]
+    heads += [("Trained", ""), (f"its {cost}", ""), ("Training gains", "")]
     content += "<h3>PTQ or QAT?</h3>" + markup.table(heads, [_budget_cells(row) for row in found.budgets])
+    content += (
+        f"<p>The best rounded and the best trained design that have so few {html.escape(cost)}, each with its own "
+        f"{html.escape(markup.lower(view.metric_name))} (validation) and its own {html.escape(cost)}.</p>"
+    )
     return markup.section("gains-section", "Against uniform precision", content)
 
 
-def _rival_cells(rival: Rival) -> list[str]:
-    return [
-        html.escape(rival.name),
-        f"{rival.score:.4f}",
+def _fairness(view: StudyView, found: Findings) -> str:
+    """Return how much training the uniform baselines had, beside the searched candidates."""
+    if not found.uniform_trained:
+        return " Uniform widths were rounded only: none was trained in this study."
+    uniform = max(rival.epochs for rival in found.rivals)
+    searched = max((e.epochs for e in view.scored if e.kind == "search"), default=0.0)
+    if not uniform:  # of a study from before this was recorded, or training helped none
+        return ""
+    return (
+        f" Uniform widths had up to {uniform:g} epochs of training, searched candidates up to {searched:g}."
+    )
+
+
+def _rival_cells(rival: Rival, *, tested: bool) -> list[str]:
+    cells = [str(rival.trial), html.escape(rival.name), f"{rival.epochs:g}", f"{rival.score:.4f}"]
+    cells += [_figure(rival.test, "")] if tested else []
+    cells += [
         si(rival.cost),
         "none" if rival.cheaper is None else str(rival.cheaper),
         "" if rival.ratio is None else f"{100 * rival.ratio:.0f} %",
-        "none" if rival.better is None else str(rival.better),
-        "" if rival.gain is None else f"{rival.gain:+.4f}",
     ]
+    cells += [_figure(rival.cheaper_test_gain)] if tested else []
+    cells += ["none" if rival.better is None else str(rival.better), _figure(rival.gain)]
+    cells += [_figure(rival.better_test_gain)] if tested else []
+    return cells
+
+
+def _figure(value: float | None, sign: str = "+") -> str:
+    return "" if value is None else f"{value:{sign}.4f}"
 
 
 def _budget_cells(row: Budget) -> list[str]:
-    sides = ["none" if side is None else f"{side[1]:.4f} (trial {side[0]})" for side in (row.ptq, row.qat)]
-    gain = "" if row.gain is None else f"{row.gain:+.4f}"
-    return [si(row.limit), html.escape(row.name), *sides, gain]
+    sides: list[str] = []
+    for side in (row.ptq, row.qat):
+        sides += ["none", ""] if side is None else [f"{side[1]:.4f} (trial {side[0]})", si(side[2])]
+    return [si(row.limit), html.escape(row.name), *sides, _figure(row.gain)]
 
 
 def importance_rows(importance: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 from urllib.parse import quote
 
+from ..against_float import knee_note, knee_warning
 from ..evaluation import Evaluation, total_seconds
 from ..objectives import QUANTITIES, SIGNS, Objective
 from . import evidence, findings_page, markup, plots
@@ -19,7 +20,7 @@ STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
 PICK_NOTES = {
     "best": "highest score of the front",
-    "knee": "best trade of score for resources",
+    "knee": "best trade of score for resources among those",
     "smallest": "fewest resources of the front",
 }
 
@@ -54,21 +55,37 @@ def headline(view: StudyView) -> str:
         f"{len(view.evaluations)} candidates for {subject}{device} at {reference.clock_ns:g} ns"
         f"{f' ({baseline} of them uniform baselines)' if baseline else ''}: {feasible} meet every limit, "
         f"{len(view.front) if view.any_feasible else 0} are on the front. "
-        f"The float model scores {reference.float_score:.4f}."
     )
-    uniform = [e for e in view.scored if e.kind == "uniform" and e.feasible]
     knee = view.picks.get("knee")
-    if knee is not None and knee.kind == "uniform":
-        text += f" The knee is the uniform {uniform_label(knee)} baseline: so far, no mixed precision is a better trade."
-    elif uniform and knee is not None:
-        cost = view.costs[0]
-        rival = min(uniform, key=lambda e: abs(e.score - knee.score))
+    if knee is None:
+        return text + f"The float model scores {reference.float_score:.4f} on validation data."
+    now, cost = view.against(knee), view.costs[0]
+    text += f"On {now.split} data the float model scores {now.float_score:.4f}"
+    text += f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with {si(cost.value(knee))} {cost.label}."
+    if knee.kind == "uniform":
+        text += f" It is the uniform {uniform_label(knee)} baseline: so far, no mixed precision is a better trade."
+    elif rival := nearest_uniform(view, knee):
+        only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
         text += (
-            f" At the knee {knee.method.upper()} scores {knee.score:.4f} with {si(cost.value(knee))} {cost.label};"
-            f" the uniform baseline nearest in score ({uniform_label(rival)}) has {rival.score:.4f} with "
-            f"{si(cost.value(rival))}."
+            f" The uniform baseline nearest in score, trial {rival.number} ({uniform_label(rival)} {rival.method.upper()}{only}), "
+            f"has {view.against(rival).score:.4f} with {si(cost.value(rival))}."
         )
     return text
+
+
+def nearest_uniform(view: StudyView, e: Evaluation) -> Evaluation | None:
+    """Return the feasible uniform baseline whose score is nearest, on the split that candidate and float model compare on.
+
+    Of those that are equally near, as far as four decimals show, the cheapest.
+    """
+    split, score = view.against(e).split, view.against(e).score
+    pool = [u for u in view.scored if u.kind == "uniform" and u.feasible and view.against(u).split == split]
+    cost = view.costs[0]
+    return min(
+        pool,
+        key=lambda u: (round(abs(view.against(u).score - score), 4), cost.value(u), u.number),
+        default=None,
+    )
 
 
 def _header(view: StudyView) -> str:
@@ -111,8 +128,12 @@ def _picks(view: StudyView) -> str:
 
 def _card(view: StudyView, how: str, e: Evaluation) -> str:
     rows = [("Method", f"{e.method.upper()}{' · uniform baseline' if e.kind == 'uniform' else ''}")]
-    if "test" in e.metrics:
-        rows.append(("On test data", f"{e.metrics['test']:.4f}"))
+    now, name = view.against(e), html.escape(view.metric_name)
+    if now.split == "test":
+        rows.append((f"{view.metric_name} on validation data", f"{e.score:.4f}"))
+    if now.interval and view.test_scores:
+        low, high = now.interval
+        rows.append((f"To float, {100 * view.test_scores.confidence:g} %", f"{low:+.4f} to {high:+.4f}"))
     shown = {cost.name: cost for cost in view.costs}
     for name in ("lut", "dsp", "latency"):
         quantity = QUANTITIES[name]
@@ -135,12 +156,15 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
                 rows.append(("", f"{si(figures[cost.key])} <small>({html.escape(stage)}, measured)</small>"))
     listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{text}</dd>" for name, text in rows)
     command = f"bitfront export {shlex.quote(view.folder)} --pick {how}"
-    difference = round(e.score - view.reference.float_score, 4)
-    gap = f"{difference:+.4f} to float" if difference else "as the float model"
+    note, notice = PICK_NOTES[how], ""
+    if how == "knee":
+        note += f", {knee_note(view.reference)}"
+        warning = knee_warning(view.reference, e)
+        notice = f'<p class="notice">{html.escape(warning)}</p>' if warning else ""
     return (
         f'<div class="pick"><div class="head"><h3>{PICK_TITLES[how]}</h3><span class="soft">trial {e.number}</span></div>'
-        f'<p class="soft">{PICK_NOTES[how]}</p>'
-        f'<p class="value">{e.score:.4f}</p><p class="soft">{html.escape(view.metric_name)}, {gap}</p>'
+        f'<p class="soft">{html.escape(note)}</p>{notice}'
+        f'<p class="value">{now.score:.4f}</p><p class="soft">{name} on {now.split} data, {now.gap}</p>'
         f"<dl>{listed}</dl>"
         f'<div class="command"><code tabindex="0">{html.escape(command)}</code>'
         f'<button type="button" aria-label="Copy the command that exports {how}">Copy</button></div></div>'
@@ -171,7 +195,7 @@ def _heat_section(view: StudyView, figures: dict[str, Figure]) -> str:
     figures["precision"] = plots.heat_map(view)
     caption = (
         f"Bits of every tensor, from the model's input to its output; one row a front member, cheapest in "
-        f"{html.escape(markup.lower(view.costs[0].label))} on top: trial, method, score, {html.escape(markup.lower(view.costs[0].label))}."
+        f"{html.escape(markup.lower(view.costs[0].label))} on top: trial, method, score (validation), {html.escape(markup.lower(view.costs[0].label))}."
     )
     return markup.section(
         "precision-section",
@@ -193,9 +217,11 @@ def _pair(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
     )
     gain = plots.training_gain(view)
     if gain is None:
-        right = markup.section(
-            "training-section", "PTQ or QAT?", "<p>No candidate was trained in this study.</p>"
+        trained = any("qat" in e.metrics for e in view.scored)
+        none = (
+            "Every training changed the design too" if trained else "No candidate was trained in this study"
         )
+        right = markup.section("training-section", "PTQ or QAT?", f"<p>{none}.</p>")
     else:
         figures["training"] = gain
         right = markup.section(
@@ -213,9 +239,9 @@ def _verdict(view: StudyView) -> str:
     members = [e for e in view.front if e.kind != "uniform"]
     trained = sum(e.method == "qat" for e in members)
     return (
-        f"Each triangle compares one candidate with itself before training. Training helped {helped} of {len(gains)} "
-        f"candidates, by {median(gains):+.4f} in the median; {trained} of the front's {len(members)} searched members "
-        "are trained."
+        f"Each triangle compares one design with itself before training, on validation data. Training helped {helped} of "
+        f"{len(gains)}, by {median(gains):+.4f} in the median. Candidates whose weights training made zero, or of fewer bits, "
+        f"are other designs and not among them. {trained} of the front's {len(members)} searched members are trained."
     )
 
 
@@ -230,12 +256,13 @@ def _trials_section(view: StudyView) -> str:
         ("Trial", ""),
         ("Standing", "text"),
         ("Method", "text"),
-        (view.metric_name, ""),
-        ("Before training", ""),
+        (f"{view.metric_name} (validation)", ""),
+        ("To float (validation)", ""),
     ]
-    head += [("To float", "")]
-    head += [("On test data", "")] if _tested(view) else []
-    head += [(key.title, "") for key in keys] + [("Seconds", ""), ("Note", "text")]
+    head += [("On test data", ""), ("To float (test)", "")] if view.tested else []
+    head += [(key.title, "") for key in keys]
+    head += [("Untrained (validation)", ""), (f"its {view.costs[0].title}", "")] if _trained(view) else []
+    head += [("Seconds", ""), ("Note", "text")]
     cells = "".join(
         f'<th scope="col" class="{css}"><button type="button">{html.escape(text)}</button></th>'
         for text, css in head
@@ -253,9 +280,9 @@ def _trials_section(view: StudyView) -> str:
     return markup.section("trials-section", "All trials", content)
 
 
-def _tested(view: StudyView) -> bool:
-    """Whether any candidate was scored on the test sample (which never ranks)."""
-    return any("test" in e.metrics for e in view.evaluations)
+def _trained(view: StudyView) -> bool:
+    """Whether it is known of trained candidates what they score and cost without training."""
+    return any(e.ptq_resources for e in view.evaluations)
 
 
 def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
@@ -268,15 +295,20 @@ def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
     ]
     score = e.metrics.get("score")
     cells.append(markup.number_cell(score, "" if score is None else f"{score:.4f}"))
-    before = e.metrics.get("ptq")
-    cells.append(markup.number_cell(before, "" if before is None else f"{before:.4f}"))
     difference = None if score is None else score - view.reference.float_score
     cells.append(markup.number_cell(difference, "" if difference is None else f"{difference:+.4f}"))
-    if _tested(view):
+    if view.tested:
         test = e.metrics.get("test")
         cells.append(markup.number_cell(test, "" if test is None else f"{test:.4f}"))
+        difference = None if test is None else test - view.reference.float_scores["test"]
+        cells.append(markup.number_cell(difference, "" if difference is None else f"{difference:+.4f}"))
     for key in keys:
         value = e.resources.get(key.key)
+        cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
+    if _trained(view):  # a design of its own, which costs something else
+        value = e.ptq_resources.get(view.costs[0].key)
+        before = None if value is None else e.metrics.get("ptq")
+        cells.append(markup.number_cell(before, "" if before is None else f"{before:.4f}"))
         cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
     cells.append(markup.number_cell(total_seconds([e]), f"{total_seconds([e]):.2f}"))
     broken = ", ".join(f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0)

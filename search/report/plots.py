@@ -63,7 +63,9 @@ def hover(view: StudyView, e: Evaluation) -> str:
     lines = [f"<b>Trial {e.number}</b> · {e.method.upper()} · {view.standing(e)}"]
     score = f"{view.metric_name} <b>{e.score:.4f}</b>"
     if e.gain is not None:
-        score += f" (PTQ {e.metrics['ptq']:.4f}, training {e.gain:+.4f})"
+        score += f" (validation; rounded {e.metrics['ptq']:.4f}, training {e.gain:+.4f})"
+    else:
+        score += " (validation)"
     lines.append(score)
     for cost in view.costs:
         lines.append(f"{cost.label} <b>{quantity(e, cost)}</b>{_found(view, e, cost)}")
@@ -347,7 +349,7 @@ def hypervolume_curve(view: StudyView) -> Figure:
 
 
 def training_gain(view: StudyView) -> Figure | None:
-    """Draw what QAT added to the PTQ score of the same candidate over its mean weight width; None without QAT."""
+    """Draw what QAT added to the PTQ score of the same design over its mean weight width; None where it added to none."""
     trained = [e for e in view.scored if e.gain is not None and mean_width(e) is not None]
     if not trained:
         return None
@@ -375,7 +377,7 @@ def training_gain(view: StudyView) -> Figure | None:
                 },
             }
         )
-    shown = layout("Mean width of the weights (bits)", f"{view.metric_name}: QAT minus PTQ")
+    shown = layout("Mean width of the weights (bits)", f"{view.metric_name} (validation): QAT minus PTQ")
     shown["shapes"] = [guide("h", 0.0, palette.INK, "solid")]
     shown["height"] = 380
     shown["legend"]["y"] = -0.24  # in units of a plot lower than the others: below the axis title

@@ -12,6 +12,7 @@ from typing import Literal
 
 from bitfront.spaces import FixedPoint, UserError
 
+from ..against_float import AgainstFloat, against_float
 from ..evaluation import Evaluation, read_evaluations, total_seconds
 from ..front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..latency import Timing, read_latency
@@ -98,10 +99,23 @@ class StudyView:
 
     @property
     def metric_title(self) -> str:
-        """The metric as an axis names it, with its direction where less is better."""
-        return self.metric_name + (
-            " (less is better)" if self.reference.metric.direction == "minimize" else ""
-        )
+        """The metric as an axis names it: of validation data, with its direction where less is better."""
+        less = ", less is better" if self.reference.metric.direction == "minimize" else ""
+        return f"{self.metric_name} (validation{less})"
+
+    def against(self, e: Evaluation) -> AgainstFloat:
+        """Return a scored candidate beside the float model, on test data where both were scored there."""
+        return against_float(self.reference, e, self.test_scores)
+
+    @cached_property
+    def tested(self) -> bool:
+        """Whether the float model and some candidates were scored on the test split."""
+        return "test" in self.reference.float_scores and any("test" in e.metrics for e in self.evaluations)
+
+    @cached_property
+    def uniform_trained(self) -> bool:
+        """Whether a uniform baseline was trained, whatever came of it."""
+        return any(e.kind == "uniform" and "qat" in e.metrics for e in self.evaluations)
 
     @cached_property
     def scored(self) -> tuple[Evaluation, ...]:
@@ -124,8 +138,8 @@ class StudyView:
         """The three recommended candidates, by the name that `export --pick` takes; empty without a feasible one."""
         if not self.any_feasible:
             return {}
-        metric = self.reference.metric
-        return {how: pick(self.evaluations, self.objectives, how, metric) for how in PICKS}
+        metric, floor = self.reference.metric, self.reference.knee_floor
+        return {how: pick(self.evaluations, self.objectives, how, metric, floor=floor) for how in PICKS}
 
     @cached_property
     def hypervolumes(self) -> list[tuple[int, float]]:

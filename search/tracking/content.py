@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..evaluation import Evaluation, trial_folder
+from ..resampling import read_test_scores
 from ..synthesis.record import SynthesisRecord
 
 # Seen in MLflow 3.17: the server refuses longer values, more params a call, and other characters in a name.
@@ -57,9 +58,14 @@ def clean_name(name: str) -> str:
 
 
 def run_params(evaluation: Evaluation) -> dict[str, str]:
-    """Return the flat params of a trial: `method`, `bits.<dimension>` and the dimensions that aren't widths."""
-    params: dict[str, str] = {"method": evaluation.method}
+    """Return the flat params of a trial: `method`, `bits.<dimension>` and the dimensions that aren't widths.
+
+    `method` is what the candidate is, also where it was to be trained and training made it worse.
+    """
+    params: dict[str, str] = {"method": evaluation.method, "start": evaluation.start}
     for name, value in evaluation.params.items():
+        if name == "method":
+            continue
         is_width = isinstance(value, int) and name.rsplit(".", 1)[-1] not in NOT_BITS
         params[clean_name(f"bits.{name}" if is_width else name)] = str(value)[:MAX_VALUE]
     return params
@@ -68,19 +74,29 @@ def run_params(evaluation: Evaluation) -> dict[str, str]:
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Return the grouped metrics of a trial; nothing is made up where a trial has none.
 
-    `score/ptq`, `score/qat`, `score/final` (the one that counts), `score/gain`; `est/lut`, `est/lut_low`, ... (the
-    prefix names the source of the figure); `violation/lut`; `time/qat_s`.
+    `score/final` (the one that counts), `score/qat`, `score/test`; `est/lut`, `est/lut_low`, ... (the prefix names the source
+    of the figure); `violation/lut`; `time/qat_s`. `score/ptq` of a trained candidate is the score of another design, whose
+    own costs are `ptq/lut`, ...; `score/gain` is there where training changed nothing of the design but its weights.
     """
     prefix = "est" if evaluation.source == "estimate" else evaluation.source
     metrics = {f"score/{'final' if k == 'score' else k}": v for k, v in evaluation.metrics.items()}
     if evaluation.gain is not None:
         metrics["score/gain"] = evaluation.gain
     metrics |= {f"{prefix}/{k}": v for k, v in evaluation.resources.items()}
+    metrics |= {f"ptq/{k}": v for k, v in evaluation.ptq_resources.items()}
+    if evaluation.epochs:
+        metrics["train/epochs"] = evaluation.epochs
     for key, (low, high) in evaluation.intervals.items():
         metrics |= {f"{prefix}/{key}_low": low, f"{prefix}/{key}_high": high}
     metrics |= {f"violation/{k}": v for k, v in evaluation.constraints.items()}
     metrics |= {f"time/{k}_s": v for k, v in evaluation.seconds.items()}
     return {clean_name(k): v for k, v in metrics.items()}
+
+
+def test_scores(study_dir: Path) -> dict[int | None, float]:
+    """Return what is known of a study on test data, by trial; the float model's under None."""
+    known = read_test_scores(study_dir)
+    return {row.trial: row.score for row in known.rows} if known else {}
 
 
 def synthesis_metrics(record: SynthesisRecord) -> dict[str, float]:

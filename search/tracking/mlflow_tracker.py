@@ -290,11 +290,19 @@ class MlflowTracker:
 
     def _finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
         assert self._study is not None, "start() comes first"
+        from mlflow.entities import Metric
+
         members = set(front)
         for number, child in self._children.items():
             if child.pareto != (number in members):
                 self._client.set_tag(child.run_id, "pareto", str(number in members).lower())
                 child.pareto = number in members
+        # scored when everything else of them had been logged
+        for trial, score in content.test_scores(self._study.folder).items():
+            run_id = self._parent if trial is None else getattr(self._children.get(trial), "run_id", None)
+            key = "float/test" if trial is None else "score/test"
+            if run_id and key not in self._client.get_run(run_id).data.metrics:
+                self._client.log_batch(run_id, metrics=[Metric(key, score, _now(), 0)])
         for path in dict.fromkeys([self._study.folder / "study.yaml", *artifacts]):
             if path.is_file():
                 self._client.log_artifact(self._parent, str(path))

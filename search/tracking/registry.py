@@ -117,7 +117,10 @@ def _register(client: Any, study_dir: Path, reference: Reference, number: int, u
 
 
 def version_tags(evaluation: Evaluation, reference: Reference) -> Mapping[str, str]:
-    """Return what a version says of itself: its score, its figures with their source, the part and the clock."""
+    """Return what a version says of itself: its scores, its figures with their source, the part and the clock.
+
+    `score` is the validation score, `score_test` that of the test data where it is known.
+    """
     figures = ("lut", "ff", "dsp", "bram18", "latency_ns", "ii_ns")
     tags = {
         "trial": str(evaluation.number),
@@ -129,6 +132,8 @@ def version_tags(evaluation: Evaluation, reference: Reference) -> Mapping[str, s
         "clock_ns": f"{reference.clock_ns:g}",
         "source": evaluation.source,
     }
+    if "test" in evaluation.metrics:
+        tags["score_test"] = f"{evaluation.metrics['test']:.6g}"
     return tags | {key: f"{evaluation.resources[key]:.6g}" for key in figures if key in evaluation.resources}
 
 

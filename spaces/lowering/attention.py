@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .lowering import Arrays, Lowering, Unsupported
+from .quantizers import weight_values
+from .unsupported import Unsupported
+from .work import Arrays, Lowering
 
 Shape = tuple[int, ...]
 Names = tuple[str, ...]
@@ -58,10 +60,15 @@ def _projection(
     """Append an EinsumDense of `inner`'s weights times `scale` that reads node `source` of `shape`."""
     equation = explicit(inner.equation, len(shape) + 1)
     _check_equation(equation)
-    weights: Arrays = {"weight": np.asarray(inner.kernel, np.float32) * np.float32(scale)}
+    weights: Arrays = {"weight": weight_values(inner, "kernel", inner.kernel) * np.float32(scale)}
     if inner.bias is not None:
-        weights["bias"] = np.asarray(inner.bias, np.float32) * np.float32(scale)
+        weights["bias"] = weight_values(inner, "bias", inner.bias) * np.float32(scale)
     target = result_shape(equation, shape, weights["weight"].shape)
+    bias_axes = inner.bias_axes
+    if "bias" in weights and not np.array_equal(
+        _added(target, weights["bias"]), np.broadcast_to(weights["bias"], target)
+    ):
+        weights["bias"], bias_axes = _added(target, weights["bias"]), equation.split("->")[1][1:]
     name = attrs.pop("name", None)
     return work.add(
         layer,
@@ -71,9 +78,16 @@ def _projection(
         name=name,
         weights=weights,
         equation=equation,
-        bias_axes=inner.bias_axes,
+        bias_axes=bias_axes,
         **attrs,
     )
+
+
+def _added(target: Shape, bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what Keras adds for a bias: on TensorFlow, one of shape (n, 1) goes along a last axis of length n."""
+    import keras
+
+    return np.asarray(keras.ops.add(np.zeros((1, *target), np.float32), bias), np.float32)[0]
 
 
 def einsum_dense(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
@@ -183,25 +197,45 @@ def add_constant(work: Lowering, layer: Any, source: str, constant: Any, shape: 
 def positional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str | None:
     """Lower a layer of the user's that adds the same to every sample, or gives the same for every sample.
 
-    Found by calling it: twice on random values, once on zeros. None where it does something else.
+    Found by calling it on values small and large, of both signs, with its weights as they are and with others that
+    training may find. None where it does something else.
     """
     if len(inputs) != 1 or work.shape(inputs[0]) != shape:
         return None
-    rng = np.random.default_rng(0)
-    source = rng.normal(size=(2, *shape)).astype(np.float32)
-
-    def call(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.broadcast_to(np.asarray(layer(x), np.float32), x.shape)
-
+    before = [np.array(variable) for variable in layer.trainable_variables]
     try:
-        found, at_zero = call(source), call(np.zeros_like(source))[0]
+        found = _probed(layer, shape)
+        draw = np.random.default_rng(1)
+        for variable, value in zip(layer.trainable_variables, before, strict=True):
+            variable.assign(value + draw.normal(0, 0.5 + np.abs(value).max(initial=0.0), value.shape))
+        trained = _probed(layer, shape)
     except Exception:  # the layer is the user's: whatever it raises, it can't be lowered
         return None
-    if np.allclose(found, source + at_zero, atol=1e-5):
-        return add_constant(work, layer, inputs[0], at_zero, shape)
-    if np.array_equal(found[0], found[1]) and np.array_equal(found[0], at_zero):
-        work.constants[layer.name] = at_zero
-        return str(layer.name)
+    finally:
+        for variable, value in zip(layer.trainable_variables, before, strict=True):
+            variable.assign(value)
+    if found is None or trained is None or found[0] != trained[0]:
+        return None
+    adds, constant = found
+    if adds:
+        return add_constant(work, layer, inputs[0], constant, shape)
+    work.constants[layer.name] = constant
+    return str(layer.name)
+
+
+def _probed(layer: Any, shape: Shape) -> tuple[bool, NDArray[np.float32]] | None:
+    """Return whether a layer adds to its input (or ignores it), and what; None where it does neither."""
+    rng = np.random.default_rng(0)
+    probes = [rng.normal(size=(2, *shape)) * scale for scale in (1.0, 30.0, 1e3, 1e6)]
+    source = np.concatenate([*probes, np.zeros((1, *shape))]).astype(np.float32)
+    found = np.broadcast_to(np.asarray(layer(source), np.float32), source.shape)
+    at_zero = found[-1]
+    if not np.isfinite(at_zero).all():
+        return None
+    if np.allclose(found, source + at_zero, rtol=1e-5, atol=1e-5):
+        return True, at_zero
+    if (found == at_zero).all():
+        return False, at_zero
     return None
 
 

@@ -7,22 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from .activations import activation_kind, rectifier
 from .attention import add_constant, einsum_dense, exported, layer_normalization, multi_head_attention
-from .lowering import Arrays, Handler, Lowering, Unsupported, activation_kind
+from .quantizers import weight_values
+from .recurrent import bidirectional, recurrent
+from .unsupported import Unsupported
+from .work import Arrays, Handler, Lowering
 
 Shape = tuple[int, ...]
 Names = tuple[str, ...]
 
 
-def _array(variable: Any) -> Any:
-    return np.asarray(variable, np.float32)
-
-
 def _weights(layer: Any, kernel: str = "kernel") -> Arrays:
-    found = {"weight": _array(getattr(layer, kernel))}
+    role = kernel.removesuffix("_kernel")
+    arrays = {"weight": weight_values(layer, role, getattr(layer, kernel))}
     if layer.use_bias:
-        found["bias"] = _array(layer.bias)
-    return found
+        arrays["bias"] = weight_values(layer, "bias", layer.bias)
+    return arrays
 
 
 def _dense(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
@@ -32,7 +33,9 @@ def _dense(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 def _time_distributed(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     inner = layer.layer
-    if type(inner).__name__ not in {"Dense", "QDense"}:
+    if type(inner).__name__ not in {"Dense", "QDense"} or not type(inner).__module__.startswith(
+        ("keras.", "qkeras.")
+    ):
         raise Unsupported(
             f"TimeDistributed({type(inner).__name__}) is not supported; TimeDistributed(Dense) is"
         )
@@ -40,8 +43,6 @@ def _time_distributed(work: Lowering, layer: Any, inputs: Names, shape: Shape) -
 
 
 def _check_conv(layer: Any) -> None:
-    if layer.data_format != "channels_last":
-        raise Unsupported("data_format must be channels_last")
     if any(d != 1 for d in layer.dilation_rate):
         raise Unsupported("dilation_rate must be 1: hls4ml ignores it")
     if getattr(layer, "groups", 1) != 1:
@@ -92,7 +93,7 @@ def _separable(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     if layer.padding == "causal":
         raise Unsupported("causal padding is not available in hls4ml's separable convolution")
     rank = len(layer.kernel_size)
-    depthwise = _array(layer.depthwise_kernel)
+    depthwise = weight_values(layer, "depthwise", layer.depthwise_kernel)
     middle = (*shape[:-1], depthwise.shape[-2])
     first = work.add(
         layer,
@@ -105,9 +106,9 @@ def _separable(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
         strides=tuple(layer.strides),
         padding=layer.padding,
     )
-    pointwise: Arrays = {"weight": _array(layer.pointwise_kernel)}
+    pointwise: Arrays = {"weight": weight_values(layer, "pointwise", layer.pointwise_kernel)}
     if layer.use_bias:
-        pointwise["bias"] = _array(layer.bias)
+        pointwise["bias"] = weight_values(layer, "bias", layer.bias)
     name = work.add(
         layer,
         f"conv{rank}d",
@@ -123,91 +124,20 @@ def _separable(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.activation(layer, layer.activation, name, shape)
 
 
-def _cell_weights(layer: Any) -> Arrays:
-    cell = layer.cell
-    gru = type(cell).__name__.endswith("GRUCell")
-    found: Arrays = {"weight": _array(cell.kernel), "recurrent_weight": _array(cell.recurrent_kernel)}
-    if not cell.use_bias:
-        found["bias"] = np.zeros(found["weight"].shape[1], np.float32)
-        if gru:
-            found["recurrent_bias"] = np.zeros_like(found["bias"])
-    elif gru:
-        found["bias"], found["recurrent_bias"] = _array(cell.bias)
-    else:
-        found["bias"] = _array(cell.bias)
-    return found
-
-
-def _check_recurrent(layer: Any) -> str:
-    kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}.get(
-        type(layer).__name__.removeprefix("Q")
-    )
-    if kind is None:
-        raise Unsupported(f"{type(layer).__name__} is not a recurrent layer that hls4ml knows")
-    if layer.return_state or layer.stateful:
-        raise Unsupported("return_state and stateful are not available in the firmware")
-    if kind == "gru" and not layer.reset_after:
-        raise Unsupported(
-            "GRU(reset_after=False) is silently wrong in hls4ml; build it with reset_after=True"
-        )
-    if activation_kind(layer.activation)[0] != "tanh":
-        raise Unsupported("its activation must be tanh")
-    if kind != "simple_rnn" and activation_kind(layer.recurrent_activation)[0] != "sigmoid":
-        raise Unsupported("its recurrent activation must be sigmoid")
-    return kind
-
-
-def _recurrent(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    kind = _check_recurrent(layer)
-    if layer.go_backwards:
-        raise Unsupported("go_backwards=True is silently wrong in hls4ml; reverse the sequence in the data")
-    return work.add(
-        layer,
-        kind,
-        inputs,
-        shape,
-        weights=_cell_weights(layer),
-        units=layer.units,
-        return_sequences=layer.return_sequences,
-    )
-
-
-def _bidirectional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    forward, backward = layer.forward_layer, layer.backward_layer
-    kinds = {_check_recurrent(forward), _check_recurrent(backward)}
-    if layer.merge_mode != "concat":
-        raise Unsupported(
-            f"merge_mode={layer.merge_mode!r} is silently turned into 'concat' by hls4ml; use concat"
-        )
-    if len(kinds) != 1 or kinds == {"simple_rnn"}:
-        raise Unsupported("both directions must be LSTM or both GRU")
-    if forward.go_backwards or not backward.go_backwards:
-        raise Unsupported("the first layer must run forward and the second backward")
-    weights = {f"forward_{k}": v for k, v in _cell_weights(forward).items()}
-    weights |= {f"backward_{k}": v for k, v in _cell_weights(backward).items()}
-    return work.add(
-        layer,
-        "bidirectional",
-        inputs,
-        shape,
-        weights=weights,
-        cell=kinds.pop(),
-        units=forward.units,
-        return_sequences=layer.return_sequences,
-    )
-
-
 def _batchnorm(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
-    if axis not in {-1, len(shape)}:
+    axes = list(layer.axis) if isinstance(layer.axis, list | tuple) else [layer.axis]
+    if axes not in ([-1], [len(shape)]):
         raise Unsupported("BatchNormalization must run over the last axis")
-    mean, variance = (
-        _array(layer.moving_mean).astype(np.float64),
-        _array(layer.moving_variance).astype(np.float64),
-    )
-    gamma = _array(layer.gamma).astype(np.float64) if layer.scale else np.ones_like(mean)
-    beta = _array(layer.beta).astype(np.float64) if layer.center else np.zeros_like(mean)
+
+    def values(role: str, variable: Any) -> Any:
+        return weight_values(layer, role, variable).astype(np.float64)
+
+    mean, variance = values("mean", layer.moving_mean), values("variance", layer.moving_variance)
+    gamma = values("gamma", layer.gamma) if layer.scale else np.ones_like(mean)
+    beta = values("beta", layer.beta) if layer.center else np.zeros_like(mean)
     scale = gamma / np.sqrt(variance + layer.epsilon)
+    if getattr(layer, "inverse_quantizer_internal", None) is not None:
+        scale = values("inverse", scale.astype(np.float32))
     return work.add(
         layer,
         "batchnorm",
@@ -219,27 +149,36 @@ def _batchnorm(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 def _activation(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     kind, attrs = activation_kind(layer.activation)
-    return inputs[0] if kind == "linear" else work.add(layer, kind, inputs, shape, **attrs)
+    if kind == "linear" and not attrs:
+        return inputs[0]
+    return work.add(layer, kind, inputs, shape, **attrs)
 
 
 def _relu(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if getattr(layer, "max_value", None) is not None or getattr(layer, "threshold", None):
-        raise Unsupported("ReLU with max_value or threshold is not supported; clip by the precision instead")
-    slope = float(layer.negative_slope)
-    if slope:
-        return work.add(layer, "leaky_relu", inputs, shape, slope=slope)
-    return work.add(layer, "relu", inputs, shape)
+    op, attrs = rectifier(layer)
+    return work.add(layer, op, inputs, shape, **attrs)
 
 
 def _softmax(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if layer.axis not in {-1, len(shape)}:
+    axes = list(layer.axis) if isinstance(layer.axis, list | tuple) else [layer.axis]
+    if axes not in ([-1], [len(shape)]):
         raise Unsupported("Softmax must run over the last axis")
     return work.add(layer, "softmax", inputs, shape)
 
 
+def _check_pool(layer: Any) -> None:
+    if (
+        getattr(layer, "average_quantizer", None) is not None
+        or getattr(layer, "activation", None) is not None
+    ):
+        raise Unsupported(
+            "QKeras' average_quantizer and activation of a pooling aren't available; leave them out, or use a QActivation "
+            "after it"
+        )
+
+
 def _pool(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if layer.data_format != "channels_last":
-        raise Unsupported("data_format must be channels_last")
+    _check_pool(layer)
     op = "max_pool" if type(layer).__name__.startswith("Max") else "avg_pool"
     rank = len(shape) - 1
 
@@ -258,8 +197,7 @@ def _pool(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _global_pool(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if layer.data_format != "channels_last":
-        raise Unsupported("data_format must be channels_last")
+    _check_pool(layer)
     op = "global_max_pool" if "Max" in type(layer).__name__ else "global_avg_pool"
     name = work.add(layer, op, inputs, (shape[-1],))
     if not layer.keepdims:
@@ -277,8 +215,6 @@ def _reshape(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _padding(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        raise Unsupported("data_format must be channels_last")
     pads = layer.padding
     pads = (tuple(pads),) if isinstance(pads[0], int) else tuple(tuple(p) for p in pads)
     return work.add(layer, "zero_padding", inputs, shape, padding=pads)
@@ -315,6 +251,8 @@ def _merge(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 def _concatenate(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     axis = layer.axis if layer.axis < 0 else layer.axis - len(shape) - 1
+    if not -len(shape) <= axis <= -1:
+        raise Unsupported("it joins samples, not values: its axis must not be the batch's")
     if len(set(inputs)) != len(inputs):
         raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
     name, done = inputs[0], list(work.shape(inputs[0]))
@@ -337,6 +275,13 @@ def _dropout(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.add(layer, "dropout", inputs, shape, rate=float(layer.rate))
 
 
+def _masking(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    raise Unsupported(
+        "Masking: the firmware computes every step, since hls4ml has no masks; leave it out and cut or pad the sequences "
+        "in the data, as the network then sees them"
+    )
+
+
 def _nothing(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return inputs[0]
 
@@ -350,10 +295,10 @@ LAYERS: dict[str, Handler] = {
     "DepthwiseConv2D": _depthwise,
     "SeparableConv1D": _separable,
     "SeparableConv2D": _separable,
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
-    "SimpleRNN": _recurrent,
-    "Bidirectional": _bidirectional,
+    "LSTM": recurrent,
+    "GRU": recurrent,
+    "SimpleRNN": recurrent,
+    "Bidirectional": bidirectional,
     "BatchNormalization": _batchnorm,
     "EinsumDense": einsum_dense,
     "LayerNormalization": layer_normalization,
@@ -383,6 +328,7 @@ LAYERS: dict[str, Handler] = {
     "Minimum": _merge,
     "Concatenate": _concatenate,
     "Dropout": _dropout,
+    "Masking": _masking,
     "ActivityRegularization": _nothing,
     "GaussianDropout": _nothing,
     "GaussianNoise": _nothing,

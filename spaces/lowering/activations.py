@@ -1,0 +1,73 @@
+"""Which operation an activation function is: known by its name, and proven by what it computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .quantizers import quantized_activation
+from .unsupported import Unsupported
+
+SUPPORTED_ACTIVATIONS = frozenset(
+    {"linear", "relu", "leaky_relu", "tanh", "sigmoid", "softmax", "gelu", "silu"}
+)
+_ATTRIBUTES: dict[str, dict[str, Any]] = {"leaky_relu": {"slope": 0.2}}
+"""What a Keras activation of that name has as its default; the slope is `keras.activations.leaky_relu`'s."""
+_PROBE = np.concatenate([np.linspace(-12, 12, 97), [-1e4, -300.0, -40.0, 40.0, 300.0, 1e4]])
+"""Where functions of one name are compared: around zero, and far out, where a clip shows."""
+
+
+def activation_kind(function: Any) -> tuple[str, dict[str, Any]]:
+    """Return the operation and attributes of a Keras activation function or a QKeras activation quantizer.
+
+    A function counts as the Keras activation whose name it bears only where it computes the same.
+
+    Raises:
+        Unsupported: for anything that has no operation, with what to use instead.
+    """
+    if function is None:
+        return "linear", {}
+    if type(function).__module__.startswith("qkeras"):
+        return quantized_activation(function)
+    name = getattr(function, "__name__", None) or type(function).__name__
+    if type(function).__module__.startswith("keras.") and name in {"ReLU", "LeakyReLU"}:
+        return rectifier(function)
+    if name not in SUPPORTED_ACTIVATIONS:
+        raise Unsupported(
+            f"activation {name!r} has no bit-true model; use one of {', '.join(sorted(SUPPORTED_ACTIVATIONS))}"
+        )
+    if not _computes(function, name):
+        raise Unsupported(
+            f"its activation is called {name!r} but computes something else than Keras's {name}; "
+            "use Keras's function, or build it from Keras layers"
+        )
+    return name, dict(_ATTRIBUTES.get(name, {}))
+
+
+def rectifier(layer: Any) -> tuple[str, dict[str, Any]]:
+    """Return the operation and attributes of a `ReLU` or `LeakyReLU` layer.
+
+    Raises:
+        Unsupported: when it has a bound or a threshold.
+    """
+    if getattr(layer, "max_value", None) is not None or getattr(layer, "threshold", None):
+        raise Unsupported("ReLU with max_value or threshold is not supported; clip by the precision instead")
+    slope = float(layer.negative_slope)
+    return ("leaky_relu", {"slope": slope}) if slope else ("relu", {})
+
+
+def _computes(function: Any, name: str) -> bool:
+    """Whether `function` is Keras's activation `name`, or gives the same on probe values."""
+    import keras
+
+    known = keras.activations.get(name)
+    if function is known:
+        return True
+    rows = np.stack([_PROBE, _PROBE[::-1], np.roll(_PROBE, 7)]).astype(np.float32)
+    try:
+        found = np.asarray(function(keras.ops.convert_to_tensor(rows)), np.float64)
+    except Exception:  # the function is the user's: whatever it raises, it isn't Keras's
+        return False
+    wanted = np.asarray(known(keras.ops.convert_to_tensor(rows)), np.float64)
+    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=1e-5, atol=1e-6))

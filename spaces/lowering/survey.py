@@ -1,0 +1,251 @@
+"""The walk over a model: a row for every layer, normalizations folded, the head decided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UserError
+from ..graph import LINEAR, MERGES, Graph, Node
+from .arguments import OPERATIONS, call_fault, is_own, kind_of, masking
+from .attention import positional
+from .frozen import folded, trained_variables
+from .layers import LAYERS
+from .unsupported import Unsupported
+from .work import Arrays, Lowering
+
+if TYPE_CHECKING:
+    import keras
+
+
+def lower(model: keras.Model, *, head: str = "auto") -> Graph:
+    """Return `model` as the firmware computes it.
+
+    `head` says what happens to a last softmax or sigmoid: `keep` computes it in the firmware, `logits` leaves it
+    off, and `auto` leaves off only a softmax, whose tables are the usual reason for wrong firmware
+    (the class is the largest logit).
+
+    Raises:
+        UserError: naming every layer that can't be computed, and why.
+    """
+    return lower_with_tensors(model, head=head)[0]
+
+
+def lower_with_tensors(model: keras.Model, *, head: str = "auto") -> tuple[Graph, Mapping[str, Any]]:
+    """Return the graph of `lower`, and the Keras tensor that each node computes, by the node's name.
+
+    Nodes within a layer (the scores of an attention) have none.
+
+    Raises:
+        UserError: naming every layer that can't be computed, and why.
+    """
+    rows, work = survey(model)
+    faults = [f"{row.layer!r}: {row.fault}" for row in rows if row.fault]
+    if faults:
+        raise UserError("The firmware can't compute this model: " + "; ".join(faults) + ".")
+    _fold_batchnorm(work)
+    _merge_roundings(work)
+    return _decide_head(work, head), work.tensors
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one Keras layer: the operations it turned into, or why it can't be computed."""
+
+    layer: str
+    kind: str
+    nodes: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
+    """Return a row for every layer of `model`, and the nodes as far as they could be made.
+
+    Raises:
+        UserError: when the model's layers can't be read at all.
+    """
+    work = Lowering(trained_variables(model))
+    rows: list[Row] = []
+    tensor_of: dict[int, str] = {}
+    functional = getattr(model, "_functional", None) or model
+    if not hasattr(functional, "_nodes_by_depth"):
+        raise UserError(
+            f"Model {model.name!r} is a subclassed keras.Model, whose layers can't be read: "
+            "write it as a Sequential or functional model."
+        )
+    for tensor in functional.inputs:
+        layer = tensor._keras_history.operation
+        shape = tuple(tensor.shape[1:])
+        if any(d is None for d in shape):
+            raise UserError(
+                f"Input {layer.name!r} has shape {shape}: firmware needs every axis but the batch fixed."
+            )
+        tensor_of[id(tensor)] = work.add(layer, "input", (), shape)
+        rows.append(Row(layer.name, "InputLayer", (tensor_of[id(tensor)],)))
+    for layer, arguments, target, fault in _calls(functional):
+        sources, work.arguments = list(arguments.keras_tensors), arguments
+        if fault is None and any(id(s) not in tensor_of for s in sources):
+            fault = "follows a layer that can't be computed"
+        made = len(work.nodes)
+        if fault is None:
+            try:
+                inputs = tuple(tensor_of[id(s)] for s in sources)
+                name = _lowered(work, layer, inputs, tuple(target.shape[1:]))
+                tensor_of[id(target)] = name
+                work.tensors[name] = target
+            except Unsupported as error:
+                fault = str(error)
+        rows.append(Row(layer.name, kind_of(layer), tuple(n.name for n in work.nodes[made:]), fault))
+    work.outputs = tuple(tensor_of.get(id(t), "") for t in functional.outputs)
+    return rows, work
+
+
+def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
+    """Lower one call of a layer and return the name of the node that computes its output.
+
+    Raises:
+        Unsupported: when the firmware can't compute it.
+    """
+    kind = kind_of(layer)
+    handler = None if is_own(layer) else LAYERS.get(kind)
+    if handler is None and not is_own(layer):
+        raise Unsupported(f"{kind} layers are not supported")
+    if any(i in work.constants for i in inputs) and kind != "Add":
+        raise Unsupported("reads a constant, which can only be added")
+    fault = call_fault(layer, work.arguments)
+    if fault:
+        raise Unsupported(fault)
+    name = handler(work, layer, inputs, shape) if handler else positional(work, layer, inputs, shape)
+    if name is None:
+        raise Unsupported(
+            f"{kind} is a layer of your own, and only those that add the same to every sample are known; "
+            "build it from Keras layers that `bitfront doctor` accepts"
+        )
+    return name
+
+
+def _calls(functional: Any) -> Iterator[tuple[Any, Any, Any, str | None]]:
+    """Yield (layer, arguments, output tensor, fault) in the order of computation."""
+    seen: set[int] = set()
+    skipped = masking(functional)
+    for depth in sorted(functional._nodes_by_depth, reverse=True):
+        for node in functional._nodes_by_depth[depth]:
+            layer, fault = node.operation, None
+            if node.is_input or id(node) in skipped:
+                continue
+            if id(layer) in seen:
+                fault = "is called more than once; give each call a layer of its own"
+            elif len(node.outputs) != 1:
+                fault = f"has {len(node.outputs)} outputs; only one can be converted"
+            elif not hasattr(layer, "weights") and type(layer).__name__ not in OPERATIONS:
+                fault = "is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
+            seen.add(id(layer))
+            yield layer, node.arguments, node.outputs[0], fault
+
+
+def _fold_batchnorm(work: Lowering) -> None:
+    """Fold each batch normalization into the linear layer that it alone follows, as hls4ml does."""
+    by_name = {n.name: n for n in work.nodes}
+    readers = _readers(work)
+    renamed: dict[str, str] = {}
+    kept: list[Node] = []
+    for node in work.nodes:
+        inputs = tuple(renamed.get(i, i) for i in node.inputs)
+        source = by_name[inputs[0]] if inputs else None
+        if (
+            node.op == "batchnorm"
+            and source is not None
+            and source.op in LINEAR
+            and readers[source.name] == 1
+        ):
+            work.frozen = folded(
+                source.name, node.name, work.frozen, bias="bias" in work.weights[source.name]
+            )
+            work.weights[source.name] = _scaled(
+                source, work.weights[source.name], work.weights.pop(node.name)
+            )
+            renamed[node.name] = source.name
+            readers[source.name] = readers[node.name]
+        else:
+            kept.append(replace(node, inputs=inputs))
+    _rename(work, kept, renamed)
+
+
+def _merge_roundings(work: Lowering) -> None:
+    """Let a node whose result alone goes into a rounding of the model's own round itself.
+
+    Not where a batch normalization reads the rounding: hls4ml would fuse it with what lies before.
+    """
+    by_name = {n.name: n for n in work.nodes}
+    readers = _readers(work)
+    normalized = {i for n in work.nodes if n.op == "batchnorm" for i in n.inputs}
+    renamed: dict[str, str] = {}
+    grids: dict[str, Any] = {}
+    for node in work.nodes:
+        if node.op != "linear" or "grid" not in node.attrs:
+            continue
+        source = by_name[node.inputs[0]]
+        alone = readers[source.name] == 1 and "grid" not in source.attrs and node.name not in normalized
+        if alone and source.name not in renamed and source.op in _ROUNDED:
+            grids[source.name] = node.attrs["grid"]
+            renamed[node.name] = source.name
+    kept = [
+        replace(
+            n,
+            inputs=tuple(renamed.get(i, i) for i in n.inputs),
+            attrs={**n.attrs, "grid": grids[n.name]} if n.name in grids else n.attrs,
+        )
+        for n in work.nodes
+        if n.name not in renamed
+    ]
+    _rename(work, kept, renamed)
+
+
+_ROUNDED = LINEAR | MERGES | {"input", "batchnorm", "einsum_dense"}
+"""Operations whose own result's type can take a rounding over."""
+
+
+def _readers(work: Lowering) -> Counter[str]:
+    return Counter(i for n in work.nodes for i in n.inputs) + Counter(work.outputs)
+
+
+def _rename(work: Lowering, kept: list[Node], renamed: Mapping[str, str]) -> None:
+    """Take over the nodes that are left; what the others computed, the nodes that they went into do."""
+    for gone, into in renamed.items():
+        tensor = work.tensors.pop(gone, None)
+        if tensor is not None:
+            work.tensors[into] = tensor
+    work.nodes = kept
+    work.outputs = tuple(renamed.get(o, o) for o in work.outputs)
+
+
+def _scaled(node: Node, own: Arrays, norm: Arrays) -> Arrays:
+    """Return the weights of a linear node with a scale and a bias per output channel multiplied in."""
+    scale, kernel = norm["scale"].astype(np.float64), own["weight"].astype(np.float64)
+    factor = scale.reshape(kernel.shape[-2:]) if node.op.startswith("depthwise") else scale
+    bias = own.get("bias", np.zeros(scale.size, np.float32)).astype(np.float64)
+    return {
+        "weight": (kernel * factor).astype(np.float32),
+        "bias": (bias * scale + norm["bias"]).astype(np.float32),
+    }
+
+
+def _decide_head(work: Lowering, head: str) -> Graph:
+    """Leave the last activation off where `head` says so."""
+    if head not in {"auto", "keep", "logits"}:
+        raise UserError(f"head: {head!r} is unknown; use auto, keep or logits.")
+    drop = {"auto": {"softmax"}, "keep": set(), "logits": {"softmax", "sigmoid"}}[head]
+    by_name = {n.name: n for n in work.nodes}
+    dropped = {o: by_name[o] for o in work.outputs if by_name[o].op in drop}
+    kinds = {n.op for n in dropped.values()}
+    return Graph(
+        nodes=tuple(n for n in work.nodes if n.name not in dropped),
+        outputs=tuple(dropped[o].inputs[0] if o in dropped else o for o in work.outputs),
+        weights=work.weights,
+        frozen=frozenset(work.frozen),
+        dropped_head=", ".join(sorted(kinds)) or None,
+    )

@@ -1,0 +1,361 @@
+"""Keras's own output is the witness: what is searched is the model that came, or the model is refused."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+import qkeras
+import zoo
+
+import bitfront.hls.witness as witness_module
+from bitfront.hls import BitTrue, check_model, convert, first_difference, hls_config, to_keras
+from bitfront.spaces import UserError, lower
+from bitfront.spaces.lowering.layers import LAYERS
+from bitfront.spaces.lowering.work import Lowering
+
+L = keras.layers
+
+
+@keras.saving.register_keras_serializable("tests")
+class Clip(L.Layer):
+    """The identity on small values."""
+
+    def __init__(self, bound, **kwargs):
+        super().__init__(**kwargs)
+        self.bound = bound
+
+    def call(self, x):
+        return keras.ops.clip(x, -self.bound, self.bound)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Gain(L.Layer):
+    """The identity until it is trained."""
+
+    def build(self, shape):
+        self.gain = self.add_weight(shape=(shape[-1],), initializer="ones", name="gain")
+
+    def call(self, x):
+        return x * self.gain
+
+
+@keras.saving.register_keras_serializable("tests")
+class Position(L.Layer):
+    """Adds a trained vector."""
+
+    def build(self, shape):
+        self.vector = self.add_weight(shape=shape[1:], initializer="zeros", name="vector")
+
+    def call(self, x):
+        return x + self.vector
+
+
+class Halved(keras.Model):
+    """A model that does something of its own when it is called."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 0.5 * super().call(inputs, training=training, mask=mask)
+
+
+class Dense(L.Layer):
+    """A user's layer that bears the name of Keras's."""
+
+    units = 4
+
+    def call(self, x):
+        return x[..., :4]
+
+
+def relu(x):
+    """A user's function that bears the name of Keras's, and saturates."""
+    return keras.ops.clip(x, 0.0, 6.0)
+
+
+def tanh(x):
+    """Another one."""
+    return keras.ops.tanh(1.01 * x)
+
+
+def on(shape, *layers):
+    """Return a functional model of layers in a row."""
+    x = inputs = keras.Input(shape, name="x")
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+def with_state():
+    """Return a model whose LSTM begins with a state that another branch gives."""
+    given, inputs = keras.Input((3,), name="given"), keras.Input((5, 2), name="sequence")
+    h, c = L.Dense(4)(given), L.Dense(4)(given)
+    return keras.Model([given, inputs], L.LSTM(4, name="cell")(inputs, initial_state=[h, c]))
+
+
+REFUSED = {
+    "a layer that clips far out": lambda: on((4,), Clip(8.0, name="odd"), L.Dense(2)),
+    "a layer that clips very far out": lambda: on((4,), Clip(1000.0, name="odd"), L.Dense(2)),
+    "a gain that begins at one": lambda: on((4,), L.Dense(4), Gain(name="odd")),
+    "a function called relu": lambda: on((4,), L.Dense(4, activation=relu, name="odd")),
+    "a function called tanh": lambda: on((4,), L.Dense(4), L.Activation(tanh, name="odd")),
+    "a class called Dense": lambda: on((6,), Dense(name="odd")),
+    "an approximate gelu": lambda: on(
+        (4,), L.Dense(4), L.Activation(partial(keras.activations.gelu, approximate=True), name="odd")
+    ),
+    "a flattening by channels": lambda: on(
+        (4, 3), L.Flatten(data_format="channels_first", name="odd"), L.Dense(2)
+    ),
+    "a gru's masked call": lambda: on((4, 3), L.Masking(name="odd"), L.GRU(2)),
+    "dropout that goes on": lambda: keras.Model(
+        (x := keras.Input((4,))), L.Dense(2)(L.Dropout(0.5, name="odd")(x, training=True))
+    ),
+    "binary as an activation": lambda: on((4,), L.Dense(4), qkeras.QActivation(qkeras.binary(), name="odd")),
+    "ternary as an activation": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.ternary(), name="odd")
+    ),
+    "po2 as an activation": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_relu_po2(4), name="odd")
+    ),
+    "quantized_bits that scales": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_bits(4, 0, alpha=0.5), name="odd")
+    ),
+    "a relu with a bound between powers of two": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(_bounded(8, 4, 6.0), name="odd")
+    ),
+    "an approximate tanh": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_tanh(8), name="odd")
+    ),
+    "weights drawn at random": lambda: on(
+        (4,),
+        qkeras.QDense(3, kernel_quantizer=qkeras.bernoulli(alpha=1), name="odd"),
+    ),
+    "half precision": lambda: on((4,), L.Dense(3, dtype="mixed_float16", name="odd")),
+}
+
+
+def _bounded(bits, integer, bound):
+    return qkeras.quantized_relu(bits, integer, is_quantized_clip=False, relu_upper_bound=bound)
+
+
+@pytest.mark.parametrize("build", REFUSED.values(), ids=REFUSED)
+def test_what_would_be_computed_otherwise_is_refused_by_the_layer_s_name(build):
+    """Each was accepted, or could be, and searched as another function."""
+    with pytest.raises(UserError, match="'odd'"):
+        check_model(build())
+
+
+def test_an_lstm_that_is_given_a_state_is_refused_by_that_argument():
+    """hls4ml starts every state at zero."""
+    with pytest.raises(UserError, match="'cell': is called with initial_state"):
+        check_model(with_state())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: qkeras.QDense(5, kernel_quantizer=qkeras.ternary(alpha=1)),
+        lambda: qkeras.QDense(5, kernel_quantizer=qkeras.ternary(alpha="auto")),
+        lambda: qkeras.QDense(5, kernel_quantizer=qkeras.binary(alpha=1)),
+        lambda: qkeras.QDense(5, kernel_quantizer=qkeras.quantized_po2(4)),
+        lambda: qkeras.QDense(5, kernel_quantizer=qkeras.quantized_bits(3, 0, alpha="auto_po2")),
+        lambda: qkeras.QDense(
+            5,
+            kernel_quantizer=qkeras.quantized_bits(4, 1, alpha=0.7),
+            bias_quantizer=qkeras.quantized_bits(3, 1, alpha=1),
+        ),
+        lambda: qkeras.QDense(5, kernel_quantizer=qkeras.quantized_linear(4, 1)),
+        lambda: qkeras.QActivation(qkeras.quantized_relu(4, 1)),
+        lambda: qkeras.QActivation(qkeras.quantized_relu(5, 2, negative_slope=0.25)),
+        lambda: qkeras.QActivation(_bounded(8, 4, 4.0)),
+        lambda: qkeras.QActivation(qkeras.quantized_bits(5, 2, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.quantized_bits(5, 2, keep_negative=False, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.quantized_bits(5, 2, symmetric=True, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.quantized_linear(5, 2, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.quantized_tanh(6, use_real_tanh=True)),
+        lambda: qkeras.QActivation(qkeras.quantized_sigmoid(6, use_real_sigmoid=True)),
+        lambda: qkeras.QBatchNormalization(),
+    ],
+)
+def test_a_qkeras_model_is_searched_with_the_values_that_its_quantizers_give(layer):
+    """Weights are what the quantizers make of them; roundings and saturations are part of the function."""
+    model = on((6,), L.Dense(6), layer(), L.Dense(2))
+    zoo.randomize(model, 3)
+
+    assert first_difference(model) is None
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: on((7, 5, 2), L.AveragePooling2D(3, strides=2, padding="same")),
+        lambda: on((7, 5, 2), L.MaxPooling2D(2, strides=1, padding="same")),
+        lambda: on((7, 5, 2), L.AveragePooling2D(1, strides=2), L.MaxPooling2D(4, padding="same")),
+        lambda: on((7, 3), L.AveragePooling1D(3, padding="same"), L.MaxPooling1D(2, padding="same")),
+        lambda: on((6,), L.Dense(4, activation=keras.ops.relu), L.Activation(keras.ops.sigmoid)),
+        lambda: on((6,), L.Dense(4, activation=L.LeakyReLU(0.1)), L.Dense(4, activation=L.ReLU())),
+        lambda: on((6,), L.Dense(4), Position()),
+        lambda: on((4, 3), L.Flatten(), L.Flatten(data_format="channels_first"), L.Dense(2)),
+    ],
+)
+def test_what_can_be_computed_exactly_is(build):
+    """Padded pooling, Keras's functions by any way, layers as activations, a trained position."""
+    assert first_difference(build()) is None
+
+
+def test_a_model_that_does_more_than_its_layers_is_refused():
+    """A class of the user's own may compute anything when it is called."""
+    x = keras.Input((4,), name="x")
+    outputs = L.Dense(2, name="last")(x)
+
+    with pytest.raises(UserError, match="'last'"):
+        check_model(Halved(x, outputs))
+    check_model(keras.Model({"a": x}, {"b": outputs}))
+
+
+def test_the_study_s_own_data_are_compared_with_their_extremes():
+    """A layer that differs only where one sample of the data lies is found there."""
+    data = np.zeros((500, 4), np.float32)
+    data[123, 2] = 3e7  # beyond what the probes of a user's layer hold
+    model = on((4,), Clip(1e7, name="odd"), L.Dense(2))
+
+    with pytest.raises(UserError, match="'odd'"):
+        check_model(model, [data])
+
+
+def test_an_input_of_whole_numbers_is_asked_only_what_it_can_hold():
+    """A byte has no sign to turn."""
+    x = keras.Input((4,), name="x", dtype="uint8")
+    model = keras.Model(x, L.Dense(2)(x))
+
+    assert first_difference(model, [np.arange(400).reshape(100, 4) % 256]) is None
+
+
+def test_the_weights_come_back_after_the_second_look():
+    """They are changed only to see what training may find."""
+    model = on((6, 4), L.LSTM(3), L.Dense(4), L.BatchNormalization(), Gain())
+    before = [np.array(w) for w in model.weights]
+
+    with pytest.raises(UserError):
+        check_model(model)
+    model = keras.Model(model.inputs, model.layers[-2].output)
+    check_model(model)
+
+    after = {w.path: np.array(w) for w in model.weights}
+    assert all(np.array_equal(after[w.path], old) for w, old in zip(model.weights, before, strict=False))
+
+
+def _wrong(op):
+    """Return a handler as a careless one would be: it takes a layer for the nearest that is known."""
+
+    def handler(work: Lowering, layer, inputs, shape):
+        return work.add(layer, op, inputs, shape)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "op"),
+    [
+        ("ELU", lambda: L.ELU(name="next"), "relu"),
+        ("PReLU", lambda: L.PReLU(name="next"), "relu"),
+        ("Softmax", lambda: L.Softmax(axis=1, name="next"), "softmax"),
+        ("Permute", lambda: L.Permute((2, 1), name="next"), "reshape"),
+    ],
+)
+def test_the_next_layer_that_is_lowered_wrongly_is_named(monkeypatch, kind, layer, op):
+    """Whoever adds a layer carelessly is stopped by the witness, not by a user."""
+    monkeypatch.setitem(LAYERS, kind, _wrong(op))
+    model = on((3, 4), L.Dense(4), layer(), L.Flatten(), L.Dense(2))
+
+    assert first_difference(model).layer == "next"
+
+
+def test_without_the_witness_a_wrong_layer_would_pass(monkeypatch):
+    """The witness is what refuses: taken away, the same model is accepted."""
+    monkeypatch.setitem(LAYERS, "ELU", _wrong("relu"))
+    model = on((4,), L.Dense(4), L.ELU(name="next"))
+    with pytest.raises(UserError, match="'next'"):
+        check_model(model)
+
+    monkeypatch.setattr(witness_module, "_compared", lambda *_: None)
+    check_model(model)
+
+
+# -- in the firmware --------------------------------------------------------------------------------------------
+
+
+def padded(x):
+    """Return pools whose windows reach over the edge, of signed and of unsigned values."""
+    h = L.Conv2D(3, 2)(x)
+    signed = [
+        L.MaxPooling2D(2, strides=1, padding="same")(h),
+        L.AveragePooling2D(3, strides=2, padding="same")(h),
+        L.AveragePooling2D((2, 3), strides=(3, 2), padding="same")(h),
+    ]
+    positive = [
+        L.MaxPooling2D(3, strides=2, padding="same")(L.Activation("relu")(h)),
+        L.AveragePooling2D(2, padding="same")(L.Activation("relu")(h)),
+    ]
+    row = L.Reshape((7, 10))(x)
+    return [
+        *signed,
+        *positive,
+        L.MaxPooling1D(3, padding="same")(row),
+        L.AveragePooling1D(4, padding="same")(row),
+    ]
+
+
+def rounded(x):
+    """Return layers that round their results by themselves, as QKeras's do."""
+    q = qkeras.quantized_bits(6, 2, alpha=1)
+    x = L.Flatten()(qkeras.QActivation(qkeras.quantized_bits(8, 3, alpha=1))(x))
+    a = qkeras.QDense(4, kernel_quantizer=qkeras.ternary(alpha=1), activation=q)(x)
+    b = L.BatchNormalization()(qkeras.QDense(4, kernel_quantizer=q, activation=q)(x))
+    c = qkeras.QActivation(qkeras.quantized_relu(4, 1))(L.Dense(4)(x))
+    return [L.Dense(2)(a), b, L.Dense(3)(c), qkeras.QActivation(q)(L.Add()([a, c]))]
+
+
+@zoo.needs_compiler
+@pytest.mark.parametrize("branches", [padded, rounded])
+def test_padded_pooling_and_a_model_s_own_roundings_are_built_bit_for_bit(tmp_path, branches):
+    """The C++ of hls4ml pads unsigned values with the middle of their range, unless corrected."""
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((7, 5, 2), name="x")
+    model = keras.Model(inputs, branches(inputs))
+    zoo.randomize(model, 4)
+    x = np.random.default_rng(1).normal(size=(200, 7, 5, 2)).astype(np.float32)
+    x[::17] *= 4
+    graph, bit_true, types = zoo.prepared(model, x, 4)
+
+    expected = bit_true.predict([x])
+    plain = to_keras(graph, bit_true.weights(), types)
+    project = convert(
+        plain,
+        hls_config(graph, types, plain),
+        tmp_path / "p",
+        io_type="io_parallel",
+        part=zoo.PART,
+        clock_ns=5,
+    )
+    given = project.compile().predict(x)
+
+    for want, got in zip(expected, given, strict=True):
+        assert np.array_equal(want.ravel(), got.ravel())
+
+
+def test_the_float_graph_of_a_qkeras_model_gives_its_classes():
+    """The score that a study starts from is QKeras's own."""
+    model = on(
+        (8,),
+        qkeras.QDense(16, kernel_quantizer=qkeras.ternary(alpha=1)),
+        qkeras.QActivation(qkeras.quantized_relu(3, 2)),
+        qkeras.QDense(5, kernel_quantizer=qkeras.quantized_bits(2, 0, alpha="auto")),
+    )
+    zoo.randomize(model, 5)
+    x = np.random.default_rng(2).normal(size=(500, 8)).astype(np.float32)
+
+    (outputs,) = BitTrue(lower(model)).predict_float([x])
+
+    assert np.array_equal(outputs.argmax(1), np.asarray(model(x)).argmax(1))
