@@ -160,7 +160,7 @@ def _firmware(group: Sequence[Design], types: Types, build: Build, made: _Made |
     outputs = twin.predict(inputs)
     left = shrunk(graph, twin.weights(), types)
     plain = to_keras(left.graph, left.weights, left.types)
-    chosen: dict[str, dict[str, Any]] = {
+    chosen: Any = {
         key: {name: value for one in group for name, value in getattr(one.candidate, key).items()}
         for key in ("strategy", "reuse_factor", "recurrent_reuse_factor", "recurrent_mode")
     }
