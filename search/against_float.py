@@ -38,14 +38,16 @@ class AgainstFloat:
         return f"{self.difference:+.4f} to float" if round(self.difference, 4) else "as the float model"
 
 
-def against_float(reference: Reference, e: Evaluation, known: TestScores | None = None) -> AgainstFloat:
-    """Return a scored candidate beside the float model; `known` has the intervals.
+def against_float(
+    reference: Reference, e: Evaluation, known: TestScores | None = None, *, validation: bool = False
+) -> AgainstFloat:
+    """Return a scored candidate beside the float model; `known` has the intervals, `validation` asks for that split.
 
     Raises:
         UserError: when the candidate was never scored.
     """
     tested = reference.float_scores.get("test")
-    if tested is None or "test" not in e.metrics:
+    if validation or tested is None or "test" not in e.metrics:
         return AgainstFloat("validation", e.score, reference.float_score)
     row = known.of(e.number) if known else None
     return AgainstFloat("test", e.metrics["test"], tested, row.to_float if row else None)

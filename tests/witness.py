@@ -257,7 +257,7 @@ class Truth:
                     "name": self.name(u),
                     "score": self.score(u),
                     "cost": self.spent(u),
-                    "epochs": u["epochs"],
+                    "epochs": None if u["method"] == "qat" and not u["epochs"] else u["epochs"],
                     "cheaper": cheaper and cheaper["number"],
                     "ratio": cheaper and self.spent(cheaper) / self.spent(u),
                     "better": better and better["number"],

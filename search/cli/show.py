@@ -229,7 +229,7 @@ def _picked(view: StudyView) -> list[str]:
 
 
 def _rival(r: Rival, *, tested: bool) -> list[str]:
-    cells = [str(r.trial), r.name, f"{r.epochs:g}", f"{r.score:.4f}"]
+    cells = [str(r.trial), r.name, "" if r.epochs is None else f"{r.epochs:g}", f"{r.score:.4f}"]
     cells += ["" if r.test is None else f"{r.test:.4f}"] if tested else []
     cells += [f"{r.cost:,.0f}", "none" if r.cheaper is None else str(r.cheaper)]
     cells.append("" if r.ratio is None else f"{r.ratio:.2f}")

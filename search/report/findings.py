@@ -31,8 +31,8 @@ class Rival:
     score: float
     """On validation data, as all scores and gains here whose names don't say test."""
     cost: float
-    epochs: float
-    """Epochs of training behind its weights."""
+    epochs: float | None
+    """Epochs of training behind its weights; None of a trained one whose file doesn't say."""
     cheaper: int | None
     """The cheapest searched, feasible candidate that scores at least as well; of equally cheap ones, the best."""
     ratio: float | None
@@ -194,7 +194,7 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
                 view.names[e.number],
                 e.score,
                 limit,
-                e.epochs,
+                None if e.method == "qat" and not e.epochs else e.epochs,
                 cheaper.number if cheaper else None,
                 cost.value(cheaper) / limit if cheaper and limit else None,
                 better.number if better else None,

@@ -78,7 +78,7 @@ def _fairness(view: StudyView, found: Findings) -> str:
     """Return how much training the uniform baselines had, beside the searched candidates."""
     if not found.uniform_trained:
         return " Uniform widths were rounded only: none was trained in this study."
-    uniform = max(rival.epochs for rival in found.rivals)
+    uniform = max(rival.epochs or 0.0 for rival in found.rivals)
     searched = max((e.epochs for e in view.scored if e.kind == "search"), default=0.0)
     if not uniform:  # of a study from before this was recorded, or training helped none
         return ""
@@ -88,7 +88,12 @@ def _fairness(view: StudyView, found: Findings) -> str:
 
 
 def _rival_cells(rival: Rival, *, tested: bool) -> list[str]:
-    cells = [str(rival.trial), html.escape(rival.name), f"{rival.epochs:g}", f"{rival.score:.4f}"]
+    cells = [
+        str(rival.trial),
+        html.escape(rival.name),
+        "" if rival.epochs is None else f"{rival.epochs:g}",
+        f"{rival.score:.4f}",
+    ]
     cells += [_figure(rival.test, "")] if tested else []
     cells += [
         si(rival.cost),

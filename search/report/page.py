@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 from urllib.parse import quote
 
-from ..against_float import knee_note, knee_warning
+from ..against_float import against_float, knee_note, knee_warning
 from ..evaluation import Evaluation, total_seconds
 from ..objectives import QUANTITIES, SIGNS, Objective
 from ..score_warnings import percent, tied, ties_note, ties_range
@@ -66,10 +66,14 @@ def headline(view: StudyView) -> str:
     if knee.kind == "uniform":
         text += f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
     elif rival := nearest_uniform(view, knee):
+        split = view.against(rival).split
+        told = against_float(view.reference, rival, validation=split != now.split)
+        aside = "" if split == now.split else " on validation data"
         only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
         text += (
             f" The uniform baseline nearest in score, trial {rival.number} ({view.names[rival.number]}{only}), "
-            f"has {view.against(rival).score:.4f} with {si(cost.value(rival))}."
+            f"has {told.score:.4f}{aside} with {si(cost.value(rival))}"
+            f"{f', the knee {knee.score:.4f} there' if aside else ''}."
         )
     return text
 
@@ -77,14 +81,18 @@ def headline(view: StudyView) -> str:
 def nearest_uniform(view: StudyView, e: Evaluation) -> Evaluation | None:
     """Return the feasible uniform baseline whose score is nearest, on the split that candidate and float model compare on.
 
-    Of those that are equally near, as far as four decimals show, the cheapest.
+    On validation data where no uniform one was scored there, as in older studies. Of those that are equally near, as far as four decimals show, the cheapest.
     """
-    split, score = view.against(e).split, view.against(e).score
-    pool = [u for u in view.scored if u.kind == "uniform" and u.feasible and view.against(u).split == split]
+    pool = [u for u in view.scored if u.kind == "uniform" and u.feasible]
+    same = [u for u in pool if view.against(u).split == view.against(e).split]
     cost = view.costs[0]
+
+    def score(one: Evaluation) -> float:
+        return against_float(view.reference, one, validation=not same).score
+
     return min(
-        pool,
-        key=lambda u: (round(abs(view.against(u).score - score), 4), cost.value(u), u.number),
+        same or pool,
+        key=lambda u: (round(abs(score(u) - score(e)), 4), cost.value(u), u.number),
         default=None,
     )
 
