@@ -8,6 +8,7 @@ about to be trained can begin as the identity.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -257,7 +258,9 @@ def _keras_at_work(model: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0].rstrip(".: ")
+        lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+        told = [line for line in lines if not line.startswith("Exception encountered")]
+        reason = (told or lines or [""])[0].rstrip(".: ")
         raise UserError(
             f"Keras can't compute model {model.name!r} on inputs of its shape, a batch of them at once "
             f"({type(error).__name__}{': ' if reason else ''}{reason[:200]}): it must take any batch and any finite values."
@@ -303,7 +306,7 @@ def _graph_values(
         sources = first or [keras_values.get(i, values[i]) for i in node.inputs]
         others = first or [keras_values.get(i, moved[i]) for i in node.inputs]
         if not first:  # what goes in is exact
-            others = [x * (1 + 2e-7 * rng.choice([-1, 1], x.shape)).astype(np.float32) for x in others]
+            others = [_rounded(x, rng) for x in others]
         layer = twin.layers[node.name]
         values[node.name] = np.asarray(layer([tf.constant(x) for x in sources]))
         moved[node.name] = np.asarray(layer([tf.constant(x) for x in others]))
@@ -312,6 +315,13 @@ def _graph_values(
         if "grid" not in node.attrs:
             np.abs(moved[node.name] - values[node.name], where=finite, out=change[node.name])
     return values, change
+
+
+def _rounded(x: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return values each moved by a rounding; samples of zeros alone as well, after which sums of weights still round."""
+    signs = rng.choice([-1, 1], x.shape)
+    zeros = ~x.any(axis=tuple(range(1, x.ndim)), keepdims=True)
+    return (x * (1 + 2e-7 * signs) + 1e-7 * signs * zeros).astype(np.float32)
 
 
 def _difference(
