@@ -15,6 +15,7 @@ from bitfront.hls import (
     BitTrue,
     BuildError,
     HlsProject,
+    Shrunk,
     Types,
     convert,
     hls_config,
@@ -24,10 +25,10 @@ from bitfront.hls import (
 )
 from bitfront.search.bundle.source import BundleSource
 from bitfront.search.bundle.verify import verify_bundle
-from bitfront.search.bundle.write import write_bundle
-from bitfront.spaces import BitfrontError, Graph, UserError, Weights
+from bitfront.search.bundle.write import EXACT_MODEL, write_bundle
+from bitfront.spaces import BitfrontError, Graph, UserError
 
-from .designs import Design, bit_true, types_of
+from .designs import Design, bit_true, side_by_side, types_of
 
 PART = "xcvu13p-flga2577-2-e"
 Arrays = list[NDArray[np.float64]]
@@ -44,16 +45,20 @@ class Build:
 
 @dataclass(frozen=True, eq=False)
 class _Firmware:
-    """Designs side by side, as they are built."""
+    """Designs side by side, as they are built: without what their zeros leave without effect."""
 
+    designs: list[Shrunk]
     graph: Graph
+    """All of them."""
     types: Types
-    weights: Weights
-    inputs: Arrays
-    outputs: Arrays
-    """What the bit-true model computes."""
+    inputs: list[Arrays]
+    """Of each design."""
+    outputs: list[Arrays]
+    """What the bit-true model computes, of each design."""
     plain: Any
     config: dict[str, Any]
+    narrow: frozenset[str]
+    """Nodes whose accumulators are searched."""
 
 
 @dataclass
@@ -126,7 +131,7 @@ def _differences(
         BuildError: when they can't.
     """
     group = list(designs.values())
-    firmware = _firmware(group, {key: kind for n in designs for key, kind in kinds[n].items()}, build, made)
+    firmware = _firmware(group, [kinds[n] for n in designs], build, made)
     with tempfile.TemporaryDirectory(prefix="bitfront-judge-") as place:
         project = convert(
             firmware.plain,
@@ -138,68 +143,97 @@ def _differences(
             clock_ns=5,
         )
         found = _predicted(project.compile(), firmware.inputs)
-        exported = _exported(firmware)
         if bundle:
             _bundle(firmware, build, Path(place) / "bundle")
     faults: dict[int, tuple[str, str]] = {}
-    at = 0
-    for number, one in designs.items():
-        outputs = slice(at, at + len(one.graph.outputs))
-        at = outputs.stop
-        for kind, other in (("the firmware differs", found), ("the exported model differs", exported)):
-            fault = _apart(firmware.outputs[outputs], other[outputs])
-            if fault and number not in faults:
-                faults[number] = (kind, fault)
+    for at, number in enumerate(designs):
+        wanted = firmware.outputs[at]
+        fault = _apart(wanted, [found.pop(0) for _ in wanted])
+        if fault:
+            faults[number] = ("the firmware differs", fault)
+            continue
+        fault = _apart(wanted, _exported(firmware, at, build))
+        if fault:
+            faults[number] = ("the exported model differs", fault)
     return faults
 
 
-def _firmware(group: Sequence[Design], types: Types, build: Build, made: _Made | None) -> _Firmware:
-    graph, twin = made or bit_true(group, build.table_size)[:2]
-    inputs: Arrays = [np.asarray(x, np.float64) for one in group for x in one.inputs]
+def _firmware(group: Sequence[Design], kinds: Sequence[Types], build: Build, made: _Made | None) -> _Firmware:
+    _, twin = made or bit_true(group, build.table_size)[:2]
+    types = {key: kind for own in kinds for key, kind in own.items()}
     twin.assign(types)
-    outputs = twin.predict(inputs)
-    left = shrunk(graph, twin.weights(), types)
-    plain = to_keras(left.graph, left.weights, left.types)
-    chosen: Any = {
+    inputs: list[Arrays] = [[np.asarray(x, np.float64) for x in one.inputs] for one in group]
+    flat = twin.predict([x for own in inputs for x in own])
+    outputs = [[flat.pop(0) for _ in one.graph.outputs] for one in group]
+    left = [shrunk(one.graph, one.graph.weights, own) for one, own in zip(group, kinds, strict=True)]
+    graph = side_by_side([one.graph for one in left])
+    weights = {name: roles for one in left for name, roles in one.weights.items()}
+    kept = {key: kind for one in left for key, kind in one.types.items()}
+    plain = to_keras(graph, weights, kept)
+    chosen: dict[str, dict[str, Any]] = {
         key: {name: value for one in group for name, value in getattr(one.candidate, key).items()}
         for key in ("strategy", "reuse_factor", "recurrent_reuse_factor", "recurrent_mode")
     }
     config = hls_config(
-        left.graph, left.types, plain, backend=build.backend, table_size=build.table_size, **chosen
+        graph,
+        kept,
+        plain,
+        backend=build.backend,
+        io_type=build.io_type,
+        table_size=build.table_size,
+        **chosen,
     )
-    return _Firmware(left.graph, left.types, left.weights, inputs, outputs, plain, config)
+    return _Firmware(left, graph, kept, inputs, outputs, plain, config, twin.narrow_accumulators)
 
 
-def _predicted(project: HlsProject, inputs: Arrays) -> Arrays:
-    found = project.predict(inputs if len(inputs) > 1 else inputs[0])
+def _predicted(project: HlsProject, inputs: list[Arrays]) -> Arrays:
+    flat = [x for own in inputs for x in own]
+    found = project.predict(flat if len(flat) > 1 else flat[0])
     return found if isinstance(found, list) else [found]
 
 
-def _exported(firmware: _Firmware) -> Arrays:
-    """Return what the exported QKeras model predicts."""
-    model = to_qkeras(firmware.graph, firmware.weights, firmware.types)
-    given = [x.astype(np.float32) for x in firmware.inputs]
+def _quantized(designs: Sequence[Shrunk], firmware: _Firmware, build: Build) -> Any:
+    graph = side_by_side([one.graph for one in designs])
+    weights = {name: roles for one in designs for name, roles in one.weights.items()}
+    return to_qkeras(
+        graph,
+        weights,
+        {key: kind for one in designs for key, kind in one.types.items()},
+        table_size=build.table_size,
+        narrow_accumulators=firmware.narrow,
+    )
+
+
+def _exported(firmware: _Firmware, place: int, build: Build) -> Arrays:
+    """Return what the exported QKeras model of one design predicts."""
+    return _called(_quantized([firmware.designs[place]], firmware, build), firmware.inputs[place])
+
+
+def _called(model: Any, inputs: Arrays) -> Arrays:
+    given = [x.astype(str(tensor.dtype)) for x, tensor in zip(inputs, model.inputs, strict=True)]
     found = model(given if len(given) > 1 else given[0], training=False)
     return [np.asarray(y, np.float64) for y in (found if isinstance(found, list | tuple) else [found])]
 
 
 def _bundle(firmware: _Firmware, build: Build, folder: Path) -> None:
-    """Write the designs as one bundle and verify it.
+    """Write the designs as one bundle, verify it, and load its exact Keras model.
 
     Raises:
-        BuildError: when its verification finds a difference.
+        BuildError: when its verification finds a difference, or the model that is loaded gives other outputs.
     """
+    inputs = [x for own in firmware.inputs for x in own]
+    outputs = [y for own in firmware.outputs for y in own]
     source = BundleSource(
         name="judge",
-        quantized_model=to_qkeras(firmware.graph, firmware.weights, firmware.types),
+        quantized_model=_quantized(firmware.designs, firmware, build),
         model=firmware.plain,
         float_model=firmware.plain,
         precision=firmware.types,
         hls_config=firmware.config,
         part=PART,
         clock_ns=5,
-        golden_inputs=firmware.inputs,
-        golden_outputs=firmware.outputs,
+        golden_inputs=inputs,
+        golden_outputs=outputs,
         evaluation={},
         backend=build.backend,
         io_type=build.io_type,
@@ -207,6 +241,17 @@ def _bundle(firmware: _Firmware, build: Build, folder: Path) -> None:
     result = verify_bundle(write_bundle(source, folder, check=False))
     if not result.ok:
         raise BuildError(f"The bundle's verification says {result}.")
+    fault = _apart(outputs, _called(_loaded(folder / EXACT_MODEL), inputs))
+    if fault:
+        raise BuildError(f"The bundle's Keras model, loaded, differs: {fault}.")
+
+
+def _loaded(file: Path) -> Any:
+    import keras
+
+    import bitfront.hls.keras_layers  # noqa: F401 - so that Keras can load it
+
+    return keras.models.load_model(file, compile=False)
 
 
 def _apart(wanted: Arrays, found: Arrays) -> str | None:

@@ -150,22 +150,22 @@ def renamed(graph: Graph, prefix: str) -> Graph:
     )
 
 
-def united(designs: Sequence[Design]) -> Graph:
-    """Return the graphs of designs side by side, as one with all their inputs and outputs."""
+def side_by_side(graphs: Sequence[Graph]) -> Graph:
+    """Return graphs as one with all their inputs and outputs."""
     weights: dict[str, Mapping[str, NDArray[np.float32]]] = {}
-    for one in designs:
-        weights |= one.graph.weights
+    for graph in graphs:
+        weights |= graph.weights
     return Graph(
-        nodes=tuple(node for one in designs for node in one.graph),
-        outputs=tuple(name for one in designs for name in one.graph.outputs),
+        nodes=tuple(node for graph in graphs for node in graph),
+        outputs=tuple(name for graph in graphs for name in graph.outputs),
         weights=weights,
-        nonnegative_inputs=frozenset(name for one in designs for name in one.graph.nonnegative_inputs),
+        nonnegative_inputs=frozenset(name for graph in graphs for name in graph.nonnegative_inputs),
     )
 
 
 def bit_true(designs: Sequence[Design], table_size: int) -> tuple[Graph, BitTrue, Calibration]:
     """Return designs side by side as one bit-true model, calibrated on the normal inputs: the others saturate."""
-    graph = united(designs)
+    graph = side_by_side([one.graph for one in designs])
     narrow = frozenset(
         key.rpartition("/")[0]
         for one in designs
