@@ -165,12 +165,18 @@ def check_hardware(
     ]
     if set().union(*chosen.values()) == {"distributed_arithmetic"} and max(reuse_factors) > 1:
         faults.append("distributed arithmetic needs reuse factor 1")
+    faults += _outputs_without_firmware(graph)
     if io_type == "io_stream":
         faults += [
             f"{node.name!r} ({node.op}): {readers} layers read its output and hls4ml splits a stream into at most "
             f"{MAX_READERS}, so let them share a layer or use io_parallel"
             for node in graph
             if (readers := _readers(graph, node.name)) > MAX_READERS
+        ]
+        faults += [
+            f"no layer reads the input {name!r}, whose stream would fill up, so leave it out or use io_parallel"
+            for name in graph.inputs
+            if not _readers(graph, name)
         ]
     if faults:
         raise UserError(f"hls4ml can't build this model with {io_type}: " + "; ".join(faults) + ".")
@@ -184,6 +190,30 @@ def _skips_rows_of_height_one(node: Node) -> bool:
     # `pointwise_conv_2d_cl` counts rows; there is none of it for depthwise convolutions
     pointwise = node.op == "conv2d" and width == 1
     return bool(height == 1 and node.attrs["strides"][0] > 1 and not pointwise)
+
+
+def _outputs_without_firmware(graph: Graph) -> list[str]:
+    """Return what is wrong with outputs that hls4ml has no layer for: inputs, and one tensor given out twice."""
+    made = [_computed_by(graph, output) for output in graph.outputs]
+    faults = [
+        f"its output {output!r} is the input {source!r} as it is, so leave it out"
+        for output, source in zip(graph.outputs, made, strict=True)
+        if graph[source].op == "input"
+    ]
+    return faults + [
+        f"its outputs {', '.join(map(repr, same))} are one tensor, so give it out once"
+        for source in dict.fromkeys(made)
+        if len(same := [o for o, m in zip(graph.outputs, made, strict=True) if m == source]) > 1
+        and graph[source].op != "input"
+    ]
+
+
+def _computed_by(graph: Graph, name: str) -> str:
+    """Return the node whose values an output has: a dropout changes none, and a last reshape is left out."""
+    node = graph[name]
+    while node.op in {"dropout", "reshape"}:
+        node = graph[node.inputs[0]]
+    return node.name
 
 
 def _readers(graph: Graph, name: str) -> int:

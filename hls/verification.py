@@ -244,7 +244,7 @@ def _counts(value: object) -> bool:
 def _side_by_side(bundle: Path, golden: Mapping[str, Any], role: str) -> array[float]:
     """Return the arrays of a role as rows of float64, one a sample."""
     samples = golden["samples"]
-    arrays = [_read_npy(bundle, f"golden/{one['file']}", [samples, *one["shape"]]) for one in golden[role]]
+    arrays = [read_npy(bundle, f"golden/{one['file']}", [samples, *one["shape"]]) for one in golden[role]]
     if len(arrays) == 1:
         return arrays[0]
     rows = array("d")
@@ -255,8 +255,12 @@ def _side_by_side(bundle: Path, golden: Mapping[str, Any], role: str) -> array[f
     return rows
 
 
-def _read_npy(bundle: Path, name: str, shape: Sequence[int]) -> array[float]:
-    """Return the values of a NumPy file, format 1, of little-endian float64 in C order: what a bundle holds."""
+def read_npy(bundle: Path, name: str, shape: Sequence[int]) -> array[float]:
+    """Return the values of a NumPy file, format 1, of little-endian float64 in C order: what a bundle holds.
+
+    Raises:
+        Refusal: with exit code 2.
+    """
     path, size = bundle / name, 8 * math.prod(shape)
     if path.stat().st_size <= 10 + 2**16 + size:
         data = path.read_bytes()

@@ -8,6 +8,7 @@ about to be trained can begin as the identity.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import keras
 
 Inputs = Sequence[NDArray[np.floating]]
+Samples = NDArray[Any] | Sequence[Any] | Mapping[str, Any]
+"""An array per input, samples first: in a list, by the inputs' names, or the one array of one input."""
 SAMPLES = 64
 """Samples of the study's data that are compared."""
 _CLOSE = 3e-5
@@ -52,13 +55,13 @@ class Difference:
         )
 
 
-def check_model(model: keras.Model, samples: Inputs | None = None) -> None:
+def check_model(model: keras.Model, samples: Samples | None = None) -> None:
     """Refuse a model whose graph computes something else than Keras does.
 
     `samples`: one array per input, samples first; normal random values where None.
 
     Raises:
-        UserError: naming the layers that can't be computed, or the first that differs.
+        UserError: naming the layers that can't be computed, or the first that differs; or samples that don't fit.
     """
     found = first_difference(model, samples)
     if found:
@@ -67,21 +70,69 @@ def check_model(model: keras.Model, samples: Inputs | None = None) -> None:
         )
 
 
-def first_difference(model: keras.Model, samples: Inputs | None = None) -> Difference | None:
+def first_difference(model: keras.Model, samples: Samples | None = None) -> Difference | None:
     """Return the first layer, in the order of computation, whose output differs; None if none does.
 
+    The model is left as it came: its weights, and the states that layers keep (counters, seeds).
+
     Raises:
-        UserError: when a layer can't be computed at all.
+        UserError: when a layer can't be computed at all, or the samples don't fit the model.
     """
-    probes = _probes(model, samples)
-    found = _compared(model, probes)
-    if found is None and model.trainable_weights:
-        with _other_weights(model):
-            found = _compared(model, probes)
+    lowered = lower_with_tensors(model, head="keep")
+    probes = _probes(model, None if samples is None else _fitting(model, samples))
+    with _kept(model):
+        found = _compared(model, lowered, probes)
+        if found is None and model.trainable_weights:
+            _change_weights(model)
+            found = _compared(model, lower_with_tensors(model, head="keep"), probes)
     return found
 
 
 # -- what goes in ----------------------------------------------------------------------------------------------
+
+
+def _fitting(model: Any, samples: Samples) -> list[NDArray[np.float32]]:
+    """Return the samples as one array of float32 per input of the model.
+
+    Raises:
+        UserError: when they don't fit the inputs in number, shape or type.
+    """
+    inputs = {tensor._keras_history.operation.name: tensor for tensor in model.inputs}
+    if isinstance(samples, Mapping):
+        if set(samples) != set(inputs):
+            raise UserError(
+                f"The samples are named {', '.join(map(str, samples))}, the model's inputs {', '.join(inputs)}."
+            )
+        samples = [samples[name] for name in inputs]
+    elif hasattr(samples, "shape"):
+        samples = [samples]
+    if len(samples) != len(inputs):
+        raise UserError(f"The samples are {len(samples)} arrays, the model has {len(inputs)} inputs.")
+    found = []
+    for (name, tensor), given in zip(inputs.items(), samples, strict=True):
+        try:
+            with np.errstate(over="ignore"):
+                array = np.asarray(given).astype(np.float32)
+        except (TypeError, ValueError):
+            raise UserError(f"The samples of input {name!r} aren't an array of numbers.") from None
+        if array.shape[1:] != tuple(tensor.shape[1:]) or not len(array):
+            raise UserError(
+                f"The samples of input {name!r} have shape {array.shape}: it takes (samples, "
+                f"{', '.join(map(str, tensor.shape[1:]))}), one sample at least."
+            )
+        if not np.isfinite(array).all():
+            raise UserError(f"The samples of input {name!r} hold NaN, infinity or numbers beyond float32.")
+        kind = str(tensor.dtype)
+        lost = array[_possible(array, kind) != array]
+        if lost.size:
+            raise UserError(
+                f"Input {name!r} is of type {kind}, which can't hold {lost[0]:g} of its samples: "
+                "build it as float32, or give values of that type."
+            )
+        found.append(array)
+    if len({len(array) for array in found}) > 1:
+        raise UserError(f"The inputs have {', '.join(str(len(a)) for a in found)} samples: give all as many.")
+    return found
 
 
 def _probes(model: Any, samples: Inputs | None) -> dict[str, list[NDArray[np.float32]]]:
@@ -92,8 +143,8 @@ def _probes(model: Any, samples: Inputs | None) -> dict[str, list[NDArray[np.flo
         base: list[Any] = [rng.normal(size=(SAMPLES, *shape)).astype(np.float32) for shape in shapes]
     else:
         chosen = _chosen(samples, rng)
-        base = [np.asarray(x, np.float32)[chosen] for x in samples]
-    whole = base if samples is None else [np.asarray(x, np.float32) for x in samples]
+        base = [x[chosen] for x in samples]
+    whole = base if samples is None else samples
     low, high = [x.min(0) for x in whole], [x.max(0) for x in whole]
     name = "random inputs" if samples is None else "the data"
     few = [x[: SAMPLES // 2] for x in base]
@@ -123,6 +174,8 @@ def _probes(model: Any, samples: Inputs | None) -> dict[str, list[NDArray[np.flo
 
 def _possible(x: NDArray[Any], kind: str) -> NDArray[np.float32]:
     """Return values that an input of this type can hold: whole ones in its range where it is an integer's."""
+    if kind == "bool":
+        return (x > 0).astype(np.float32)
     if "int" not in kind:
         return x.astype(np.float32)
     low, high = np.iinfo(kind).min, np.iinfo(kind).max
@@ -142,66 +195,101 @@ def _chosen(samples: Inputs, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 @contextmanager
-def _other_weights(model: Any) -> Iterator[None]:
-    """Give a model the weights that some training might have found, and its own back."""
-    rng = np.random.default_rng(1)
-    before = [np.array(variable) for variable in model.weights]
-    trained = {id(variable) for variable in model.trainable_weights}
+def _kept(model: Any) -> Iterator[None]:
+    """Give a model back every value that it came with, whatever happens."""
+    before = [(variable, np.array(variable)) for variable in model.variables]
     try:
-        for variable, value in zip(model.weights, before, strict=True):
-            kind = variable.path.rpartition("/")[2]
-            if kind == "moving_variance":
-                variable.assign(value * np.exp(rng.normal(0, 0.5, value.shape)))
-            elif id(variable) in trained or kind == "moving_mean":
-                spread = 0.1 + 0.25 * np.abs(value)
-                variable.assign(value + rng.normal(0, 1, value.shape) * spread)
         yield
     finally:
-        for variable, value in zip(model.weights, before, strict=True):
+        for variable, value in before:
             variable.assign(value)
+
+
+def _change_weights(model: Any) -> None:
+    """Give a model the weights that some training might have found."""
+    rng = np.random.default_rng(1)
+    trained = {id(variable) for variable in model.trainable_weights}
+    for variable in model.weights:
+        value, kind = np.array(variable), variable.path.rpartition("/")[2]
+        if kind == "moving_variance":
+            variable.assign(value * np.exp(rng.normal(0, 0.5, value.shape)))
+        elif id(variable) in trained or kind == "moving_mean":
+            spread = 0.1 + 0.25 * np.abs(value)
+            variable.assign(value + rng.normal(0, 1, value.shape) * spread)
 
 
 # -- what comes out --------------------------------------------------------------------------------------------
 
 
-def _compared(model: Any, probes: Mapping[str, Inputs]) -> Difference | None:
+def _compared(
+    model: Any, lowered: tuple[Graph, Mapping[str, Any]], probes: Mapping[str, Inputs]
+) -> Difference | None:
     import keras
 
-    graph, tensors = lower_with_tensors(model, head="keep")
+    graph, tensors = lowered
     functional = getattr(model, "_functional", None) or model
     names = [node.name for node in graph if node.name in tensors]
     inputs = [np.concatenate(parts) for parts in zip(*probes.values(), strict=True)]
     fed = [x.astype(str(t.dtype)) for x, t in zip(inputs, functional.inputs, strict=True)]
-    run = keras.Model(list(functional.inputs), [tensors[name] for name in names])
-    values = keras.tree.flatten(run(fed, training=False))
-    wanted = {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+    wanted: dict[str, NDArray[Any]] = {}
+    with _keras_at_work(model):
+        if names:
+            run = keras.Model(list(functional.inputs), [tensors[name] for name in names])
+            values = _arrays(run(fed, training=False))
+            wanted = dict(zip(names, values, strict=True))
+        outputs = _called(model, functional, fed)
     places = np.repeat(list(probes), [len(parts[0]) for parts in probes.values()])
-    computed, noise = _graph_values(graph, inputs, wanted)
+    computed, change = _graph_values(graph, inputs, wanted)
     for node in graph:
         if node.name in wanted:
-            found = _difference(node, wanted[node.name], computed[node.name], noise[node.name], places)
+            found = _difference(node, wanted[node.name], computed[node.name], change[node.name], places)
             if found:
                 return found
-    for name, value in zip(graph.outputs, _called(model, functional, fed), strict=True):
-        found = _difference(graph[name], value, computed[name], noise[name], places)
+    for name, value in zip(graph.outputs, outputs, strict=True):
+        found = _difference(graph[name], value, computed[name], change[name], places)
         if found:
             return found
     return None
 
 
-def _called(model: Any, functional: Any, inputs: Inputs) -> list[NDArray[Any]]:
+@contextmanager
+def _keras_at_work(model: Any) -> Iterator[None]:
+    """Tell in one sentence what a model raises, which may hold code of the user's."""
+    try:
+        yield
+    except Exception as error:
+        lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+        told = [line for line in lines if not line.startswith("Exception encountered")]
+        reason = (told or lines or [""])[0].rstrip(".: ")
+        raise UserError(
+            f"Keras can't compute model {model.name!r} on inputs of its shape, a batch of them at once "
+            f"({type(error).__name__}{': ' if reason else ''}{reason[:200]}): it must take any batch and any finite values."
+        ) from error
+
+
+def _arrays(values: Any) -> list[NDArray[np.float32]]:
+    """Return tensors of whatever structure and type as the numbers that the firmware's model computes with."""
+    import keras
+
+    return [np.asarray(value).astype(np.float32) for value in keras.tree.flatten(values)]
+
+
+def _called(model: Any, functional: Any, inputs: Inputs) -> list[NDArray[np.float32]]:
     """Return what calling the model itself gives, which a class of the user's own may do in its own way."""
     import keras
 
     structure = getattr(functional, "_inputs_struct", None)
     packed = inputs[0] if structure is None else keras.tree.pack_sequence_as(structure, list(inputs))
-    return [np.asarray(value) for value in keras.tree.flatten(model(packed, training=False))]
+    return _arrays(model(packed, training=False))
 
 
 def _graph_values(
     graph: Graph, inputs: Inputs, keras_values: Mapping[str, NDArray[Any]]
-) -> tuple[dict[str, NDArray[Any]], dict[str, float]]:
-    """Return what each node gives for Keras's values of its inputs, and how far a rounding of those moves it."""
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return what each node gives for Keras's values of its inputs, and how far roundings of those move it.
+
+    Nodes within a layer (the scores of an attention) have no values of Keras's: what rounding moved in them moves the next.
+    """
     import tensorflow as tf
 
     from .bit_true import BitTrue
@@ -211,25 +299,33 @@ def _graph_values(
     rng = np.random.default_rng(2)
     given = iter(inputs)
     values: dict[str, NDArray[Any]] = {}
-    noise: dict[str, float] = {}
+    moved: dict[str, NDArray[Any]] = {}
+    change: dict[str, NDArray[Any]] = {}
     for node in graph:
-        sources = (
-            [next(given)] if node.op == "input" else [keras_values.get(i, values[i]) for i in node.inputs]
-        )
+        first = [next(given)] if node.op == "input" else []
+        sources = first or [keras_values.get(i, values[i]) for i in node.inputs]
+        others = first or [keras_values.get(i, moved[i]) for i in node.inputs]
+        if not first:  # what goes in is exact
+            others = [_rounded(x, rng) for x in others]
         layer = twin.layers[node.name]
         values[node.name] = np.asarray(layer([tf.constant(x) for x in sources]))
-        moved = [x * (1 + 2e-7 * rng.choice([-1, 1], x.shape)).astype(np.float32) for x in sources]
-        again = np.asarray(layer([tf.constant(x) for x in moved]))
-        finite = np.isfinite(again) & np.isfinite(values[node.name])
-        change = np.abs(again - values[node.name], where=finite, out=np.zeros_like(again))
-        if "grid" in node.attrs:
-            change = np.zeros_like(change)
-        noise[node.name] = float(change.max(initial=0.0))
-    return values, noise
+        moved[node.name] = np.asarray(layer([tf.constant(x) for x in others]))
+        finite = np.isfinite(moved[node.name]) & np.isfinite(values[node.name])
+        change[node.name] = np.zeros_like(values[node.name])
+        if "grid" not in node.attrs:
+            np.abs(moved[node.name] - values[node.name], where=finite, out=change[node.name])
+    return values, change
+
+
+def _rounded(x: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return values each moved by a rounding; samples of zeros alone as well, after which sums of weights still round."""
+    signs = rng.choice([-1, 1], x.shape)
+    zeros = ~x.any(axis=tuple(range(1, x.ndim)), keepdims=True)
+    return (x * (1 + 2e-7 * signs) + 1e-7 * signs * zeros).astype(np.float32)
 
 
 def _difference(
-    node: Node, wanted: NDArray[Any], got: NDArray[Any], noise: float, places: NDArray[Any]
+    node: Node, wanted: NDArray[Any], got: NDArray[Any], change: NDArray[Any], places: NDArray[Any]
 ) -> Difference | None:
     """Return where a node's values aren't Keras's; None where they are."""
     if wanted.shape != got.shape:
@@ -243,7 +339,8 @@ def _difference(
     for place in dict.fromkeys(places):
         rows = places == place
         here, known = off[rows], np.abs(wanted[rows][finite[rows]])
-        allowed = _CLOSE * float(known.max(initial=0.0)) + _NOISE * noise + 1e-6
+        noise = _NOISE * float(change[rows].max(initial=0.0))
+        allowed = _CLOSE * float(known.max(initial=0.0)) + noise + 1e-6
         wrong = here > allowed
         if "grid" in node.attrs and wrong.mean() <= _TIES:
             wrong &= here > 1.01 * node.attrs["grid"][0]

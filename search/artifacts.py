@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +14,16 @@ import numpy as np
 from bitfront.hls import BitTrue, hls_config, shrunk, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
 
+from .bundle.score import golden_score
 from .bundle.source import BundleSource
-from .config import load_study
 from .evaluation import FILE, Evaluation, trial_folder
+from .identity import recorded_study
+from .own_layers import with_own_layers
+from .problem import output_names
 from .reference import Reference
 from .store import StudyStore
 from .study_space import space_of
-from .workbench import narrow_nodes
+from .workbench import from_logits, narrow_nodes
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -53,13 +57,13 @@ def reload_trial(study_dir: Path, number: int) -> ScoredTrial:
         raise UserError(
             f"Trial {number} is {evaluation.status} ({evaluation.reason}): choose one that was scored."
         )
-    config = load_study(study_dir / "study.yaml")
+    config = recorded_study(study_dir)
     float_model = load_float_model(study_dir, trust=config.trust_model)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
     graph, space = rebuild(config, float_model, types)
     candidate = space.candidate(evaluation.params)
     twin = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
-    weights: Weights = StudyStore(study_dir).weights(number) or graph.weights
+    weights: Weights = StudyStore(study_dir).weights(evaluation) or graph.weights
     twin.restore(weights)
     twin.assign(types)
     return ScoredTrial(evaluation, config, float_model, graph, candidate, types, weights, twin)
@@ -76,11 +80,18 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     reference = Reference.read(study_dir)
     config, left = trial.config, shrunk(trial.graph, trial.weights, trial.types)
     graph, weights, types = left.graph, left.weights, left.types
-    golden = golden_inputs(study_dir)
+    golden, labels = golden_inputs(study_dir), golden_labels(study_dir)
+    outputs = trial.twin.predict(golden)
     plain = to_keras(graph, weights, types)
     return BundleSource(
         name=f"{reference.study}-{number:05d}",
-        quantized_model=to_qkeras(graph, weights, types),
+        quantized_model=to_qkeras(
+            graph,
+            weights,
+            types,
+            table_size=config.space.table_size,
+            narrow_accumulators=trial.twin.narrow_accumulators,
+        ),
         model=plain,
         float_model=trial.float_model,
         precision=types,
@@ -99,7 +110,11 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
         part=config.device.part,
         clock_ns=config.device.clock_ns,
         golden_inputs=golden,
-        golden_outputs=trial.twin.predict(golden),
+        golden_outputs=outputs,
+        golden_labels=labels,
+        golden_score=golden_score(
+            config, outputs, labels, output_names(trial.float_model), from_logits(trial.graph)
+        ),
         evaluation=trial.evaluation.to_json(),
         study={
             "name": reference.study,
@@ -132,10 +147,19 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
     path = Path(study_dir) / "float.keras"
     if not path.exists():
         raise UserError(f"{study_dir} has no float.keras: run the study first.")
+    source = recorded_study(study_dir).model
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+        return with_own_layers(
+            lambda: keras.models.load_model(path, compile=False, safe_mode=not trust),
+            source,
+            StudyStore(Path(study_dir)).source_folders,
+        )
     except (ValueError, OSError, TypeError) as error:
-        raise UserError(f"{path} can't be loaded ({str(error).splitlines()[0]}).") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        hint = "run the study again"
+        if "register_keras_serializable" in str(error):
+            hint = f"it holds a layer of your own, so run this in the folder of {source}"
+        raise UserError(f"{path} can't be loaded ({reason[:200]}): {hint}.") from error
 
 
 def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tuple[Graph, Space]:
@@ -152,9 +176,24 @@ def golden_inputs(study_dir: Path) -> list[Any]:
     Raises:
         UserError: when the file is missing or damaged.
     """
+    return _golden(study_dir, "x")
+
+
+def golden_labels(study_dir: Path) -> list[Any] | None:
+    """Return their class numbers or targets, one array an output; None where an earlier version kept the samples alone.
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
+    return _golden(study_dir, "y") or None
+
+
+def _golden(study_dir: Path, letter: str) -> list[Any]:
     path = Path(study_dir) / "golden.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return [arrays[f"x{i}"] for i in range(len(arrays.files))]
-    except (OSError, ValueError, KeyError) as error:
+            return [
+                arrays[f"{letter}{i}"] for i in range(sum(name.startswith(letter) for name in arrays.files))
+            ]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} can't be read ({error}): run the study again.") from error

@@ -22,6 +22,7 @@ import numpy as np
 
 from bitfront.spaces import Graph, Weights
 
+from .config.settings import shaping
 from .weight_arrays import as_arrays, from_arrays
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def content_digest(problem: Problem, graph: Graph) -> str:
     """
     config = problem.config
     state = hashlib.sha256()
-    plain = config.to_dict()
+    plain = shaping(config.to_dict())
     facts = {key: plain[key] for key in ("task", "metric", "training", "seed")}
     facts |= {"table_size": config.space.table_size, "data": problem.data.digest}
     facts |= {"recipe": _RECIPE, "frozen": sorted(graph.frozen), "keeps_zeros": problem.keeps_zeros}

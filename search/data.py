@@ -19,6 +19,7 @@ from bitfront.search.arrays import numbers, parts
 from bitfront.search.bundle.source import MIN_SAMPLES
 from bitfront.search.config.base import nearest
 from bitfront.search.labels import Output, Targets, check_classes, targets
+from bitfront.search.split import shuffled, stratified
 from bitfront.spaces.errors import UserError
 
 Inputs = tuple[NDArray[np.float32], ...]
@@ -186,8 +187,13 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
 
 
-def check(raw: Any, shape: Shape, source: str, validation_split: float | None, seed: int) -> Dataset:
+def check(
+    raw: Any, shape: Shape, source: str, validation_split: float | None, seed: int, *, stratify: bool = True
+) -> Dataset:
     """Check arrays against the model and the task, and bring them into their types.
+
+    `validation_split` of the training samples become the validation split where there is none, of every class the same
+    share with `stratify`.
 
     Raises:
         UserError: naming the array, what is wrong with it and what to do.
@@ -210,7 +216,8 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
                 f"{source}: x_val and y_val are missing, which rank the candidates: give them, or set "
                 "validation_split: 0.2 to take them from the training samples."
             )
-        _split_off(x, y, validation_split, seed, source)
+        tasks = [output.task for output in shape.outputs.values()] if stratify else []
+        _split_off(x, y, validation_split, seed, source, tasks)
     check_classes(y, list(shape.outputs.values()), source, notices)
     notices += _overlaps(x)
     count = sum(len(one[0]) for one in x.values())
@@ -229,15 +236,22 @@ def check(raw: Any, shape: Shape, source: str, validation_split: float | None, s
     )
 
 
-def _split_off(x: dict[str, Inputs], y: dict[str, Targets], share: float, seed: int, source: str) -> None:
+def _split_off(
+    x: dict[str, Inputs],
+    y: dict[str, Targets],
+    share: float,
+    seed: int,
+    source: str,
+    tasks: Sequence[str],
+) -> None:
     count = len(x["train"][0])
     held = round(share * count)
     if not 0 < held < count:
         raise UserError(
             f"{source}: validation_split {share} of {count} training samples leaves a split empty."
         )
-    order = np.random.default_rng(seed).permutation(count)
-    val, train = order[:held], order[held:]
+    classes = [one for one, task in zip(y["train"], tasks, strict=False) if task != "regression"]
+    val, train = stratified(classes, held, seed) if classes else shuffled(count, held, seed)
     for arrays in (x, y):
         arrays["val"] = tuple(one[val] for one in arrays["train"])
         arrays["train"] = tuple(one[train] for one in arrays["train"])

@@ -134,7 +134,7 @@ def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, De
             graph,
             space.candidate(evaluation.params),
             types,
-            store.weights(evaluation.number) or graph.weights,
+            store.weights(evaluation) or graph.weights,
             name=f"{config.name} trial {evaluation.number}",
         )
     return found

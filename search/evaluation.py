@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -38,7 +39,7 @@ class Evaluation:
     number: int
     """Trial number in the study, from 0; also the name of its folder."""
     digest: str
-    """Digest of the candidate (`Candidate.digest`); equal digests mean equal firmware."""
+    """Digest of the candidate that was tried (`Candidate.digest`)."""
     method: Method
     """How the weights were found: `ptq` rounds the float weights, `qat` trains them at the precision."""
     status: Status
@@ -57,6 +58,11 @@ class Evaluation:
     """What Optuna chose, by dimension name."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Validation metric: `ptq` before any training (of QAT candidates too), `qat` after it, `score` counts."""
+    ties: Mapping[str, float] = field(default_factory=dict)
+    """Of the outputs that gave the score: `share` of the validation samples whose class isn't decided, and what the score is
+    for each way in which they may fall (see `metrics.Outcome`). Empty where it was not recorded."""
+    recall: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """Of the same outputs, by name: the share of each class's validation samples that count as right, None without any."""
     resources: Mapping[str, float] = field(default_factory=dict)
     """lut ff dsp bram18 uram latency_cycles ii_cycles latency_ns ii_ns ebops energy_pj."""
     ptq_resources: Mapping[str, float] = field(default_factory=dict)
@@ -80,8 +86,13 @@ class Evaluation:
     """What synthesis measured, by stage (csynth, vsynth, cosim) and key of `resources`; never in the file."""
     calibrated_on: int = 0
     """Finished C-syntheses of the study that corrected `resources` (see `synthesis.corrected`); 0 in the file."""
+    kept: str = ""
+    """Digest of the candidate that was kept in its place: the rounded one, where training made it worse or wasn't worth it."""
     raw: Evaluation | None = field(default=None, repr=False, compare=False)
     """The evaluation as its file has it, where this one is corrected; in no file."""
+    weights_sha256: str | None = None
+    """SHA-256 of the `weights.npz` that it was scored with; "" where it has none and the float model's weights were
+    rounded. None before it is written, and in files of versions that didn't say (see `has_weights`)."""
     reason: str | None = None
     """Why it isn't complete: a class and a colon first, `nan_loss: epoch 2` or `constraint lut: 51234 > 20000`."""
 
@@ -94,17 +105,22 @@ class Evaluation:
                 raise UserError(
                     f"{where}: {name} {getattr(self, name)!r} is unknown, use {' or '.join(get_args(allowed))}."
                 )
-        for name in ("metrics", "resources", "ptq_resources", "constraints", "seconds"):
+        for name in ("metrics", "ties", "resources", "ptq_resources", "constraints", "seconds"):
             for key, value in getattr(self, name).items():
                 if not math.isfinite(value):
                     raise UserError(
                         f"{where}: {name}[{key!r}] is {value}, only finite numbers can be ranked."
                     )
+        for name, row in self.recall.items():
+            if not all(share is None or 0.0 <= share <= 1.0 for share in row):
+                raise UserError(f"{where}: recall[{name!r}] is {row}, a recall lies within 0..1.")
         for key, (low, high) in self.intervals.items():
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise UserError(
                     f"{where}: the interval of {key!r} is ({low}, {high}), low must not exceed high."
                 )
+        if self.weights_sha256 and re.fullmatch(r"[0-9a-f]{64}", self.weights_sha256) is None:
+            raise UserError(f"{where}: weights_sha256 {self.weights_sha256[:80]!r} is no SHA-256.")
         if self.status == "complete" and "score" not in self.metrics:
             raise UserError(f"{where}: it is complete but metrics has no 'score'.")
         if self.status != "complete" and not self.reason:
@@ -120,6 +136,13 @@ class Evaluation:
         if "score" not in self.metrics:
             raise UserError(f"Trial {self.number} was never scored: {self.reason}.")
         return self.metrics["score"]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether weights of its own gave its score, so that it means nothing without them."""
+        if self.weights_sha256 is None:
+            return self.status == "complete" and self.method == "qat"
+        return bool(self.weights_sha256)
 
     @property
     def violation(self) -> float:
@@ -146,6 +169,16 @@ class Evaluation:
         return self.raw or self
 
     @property
+    def design(self) -> str:
+        """Digest of the candidate that its firmware computes; equal ones mean equal firmware."""
+        return self.kept or self.digest
+
+    @property
+    def undone(self) -> bool:
+        """Whether training made it worse, so that its rounded weights were kept."""
+        return self.method == "ptq" and "qat" in self.metrics
+
+    @property
     def redesigned(self) -> bool:
         """Whether its training made another design than rounding: with weights that are zero, or of fewer bits than their type."""
         inherited = self.start == "gradient" or self.start.startswith("trial ")
@@ -169,6 +202,7 @@ class Evaluation:
             if item.name != "raw" and (value or item.name not in {"measured", "calibrated_on"}):
                 data[item.name] = dict(value) if isinstance(value, Mapping) else value
         data["layers"] = [dict(row) for row in self.layers]
+        data["recall"] = {name: list(row) for name, row in self.recall.items()}
         data["intervals"] = {key: [low, high] for key, (low, high) in self.intervals.items()}
         data["history"] = [
             {key: value if math.isfinite(value) else None for key, value in row.items()}
@@ -213,6 +247,11 @@ class Evaluation:
                 epochs=float(data.get("epochs", 0.0)),
                 params={str(k): _param(v) for k, v in data.get("params", {}).items()},
                 metrics=_floats(data.get("metrics", {})),
+                ties=_floats(data.get("ties", {})),
+                recall={
+                    str(k): tuple(None if v is None else float(v) for v in row)
+                    for k, row in data.get("recall", {}).items()
+                },
                 resources=_floats(data.get("resources", {})),
                 ptq_resources=_floats(data.get("ptq_resources", {})),
                 intervals={str(k): (float(v[0]), float(v[1])) for k, v in data.get("intervals", {}).items()},
@@ -227,6 +266,8 @@ class Evaluation:
                 seconds=_floats(data.get("seconds", {})),
                 measured={str(k): _floats(v) for k, v in data.get("measured", {}).items()},
                 calibrated_on=int(data.get("calibrated_on", 0)),
+                weights_sha256=_text(data.get("weights_sha256")),
+                kept=str(data.get("kept", "")),
                 reason=data.get("reason"),
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -330,6 +371,12 @@ def _floats(values: Mapping[str, Any]) -> dict[str, float]:
     if any(isinstance(value, bool | str) for value in values.values()):
         raise TypeError(f"expected numbers, got {dict(values)!r}")
     return {str(key): float(value) for key, value in values.items()}
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"expected a text, got {value!r}")
+    return value
 
 
 def _param(value: Any) -> int | str:

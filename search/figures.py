@@ -26,7 +26,7 @@ from .report.evidence import bars, pairs
 from .report.findings import Findings
 from .report.findings_page import importance_rows
 from .report.plots import CELLS_WITH_TEXT, metric_limits, metric_range, shown_limit
-from .report.view import StudyView, mean_width, shared_tensors, si, uniform_label, widths
+from .report.view import StudyView, mean_width, shared_tensors, si, widths
 from .sensitivity import Sensitivity
 
 STYLE: dict[str, Any] = {
@@ -173,7 +173,7 @@ def draw_front(axes: Any, view: StudyView, cost: Objective) -> None:
         if told:
             at = (cost.value(e), e.score)
             axes.annotate(
-                uniform_label(e), at, (6, -11), textcoords="offset points", fontsize=8, clip_on=True
+                view.width_names[e.number], at, (6, -11), textcoords="offset points", fontsize=8, clip_on=True
             )
     draw_measured(axes, view, cost)
     line = view.cost_front(cost)

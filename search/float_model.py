@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bitfront.search.class_weights import sample_weights
 from bitfront.search.config.base import nearest
 from bitfront.search.data import Inputs
 from bitfront.search.labels import Targets
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 def train_float(problem: Problem, *, verbose: bool = False) -> None:
     """Train `problem.model` in place, seeded by the study's seed, as `training` in its study file says.
 
-    With `early_stopping` the weights of the epoch with the least validation loss are kept. Layers with `trainable=False`
-    aren't trained, nor zeros that are to stay (`Problem.zeros`). `verbose` prints Keras' line an epoch.
+    With `early_stopping` the weights of the epoch with the least validation loss are kept; class weights count in that loss
+    too. Layers with `trainable=False` aren't trained, nor zeros that are to stay (`Problem.zeros`). `verbose` prints Keras' line
+    an epoch.
 
     Raises:
         UserError: when the loss is unknown or doesn't fit the labels, or training diverges.
@@ -40,6 +42,7 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
                 monitor="val_loss", mode="min", patience=config.early_stopping, restore_best_weights=True
             )
         )
+    weights, val_weights = (_weights(problem, y) for y in (data.y_train, data.y_val))
     if problem.zeros:
         callbacks.append(_keeping(problem))
     for layer in untrained_layers(model):  # of a wrapper that was made so, Keras would train what it wraps
@@ -50,7 +53,8 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
         model.fit(
             _fed(data.x_train),
             _targets(problem, data.y_train),
-            validation_data=(_fed(data.x_val), _targets(problem, data.y_val)),
+            sample_weight=weights,
+            validation_data=(_fed(data.x_val), _targets(problem, data.y_val), val_weights),
             batch_size=config.batch_size,
             epochs=config.float_epochs,
             shuffle=True,
@@ -130,6 +134,19 @@ def _targets(problem: Problem, y: Targets) -> Any:
     tasks = [output.task for output in problem.outputs.values()]
     pairs = zip(tasks, y, strict=True)
     return _fed([np.asarray(one, np.float32)[:, None] if task == "binary" else one for task, one in pairs])
+
+
+def _weights(problem: Problem, y: Targets) -> Any:
+    """Return the weight of each sample for each output; None where none weighs more than another."""
+    found = sample_weights(problem.class_weights, y)
+    if all(one is None for one in found):
+        return None
+    return _fed(
+        [
+            np.ones(len(labels), np.float32) if one is None else one
+            for one, labels in zip(found, y, strict=True)
+        ]
+    )
 
 
 def _fed(values: Sequence[Any]) -> Any:

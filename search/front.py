@@ -257,7 +257,9 @@ def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Seque
     bounded = [key for key in resources if any(key in e.intervals for e in members)]
     params = list(dict.fromkeys(name for e in members for name in e.params))
     scores = [key for key in ("score", "test") if any(key in e.metrics for e in members)]
-    head = ["trial", "kind", "method", "feasible", "digest", *scores, *resources]
+    ties = [key for key in ("share", "lowest") if any(key in e.ties for e in members)]
+    head = ["trial", "kind", "method", "feasible", "digest", *scores, *(f"ties_{key}" for key in ties)]
+    head += resources
     head += [f"{key}_{end}" for key in bounded for end in ("low", "high")]
     untrained = [o.key for o in objectives if any(o.key in e.ptq_resources for e in members)]
     head += ["untrained_score", *(f"untrained_{key}" for key in untrained)] if untrained else []
@@ -267,7 +269,8 @@ def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Seque
     writer.writerow(head)
     for e in metric_first:
         row: list[object] = [e.number, e.kind, e.method, str(e.feasible).lower(), e.digest]
-        row += [e.metrics.get(key, "") for key in scores] + [e.resources.get(key, "") for key in resources]
+        row += [e.metrics.get(key, "") for key in scores] + [e.ties.get(key, "") for key in ties]
+        row += [e.resources.get(key, "") for key in resources]
         row += [x for key in bounded for x in e.intervals.get(key, ("", ""))]
         if untrained:
             row += [e.metrics.get("ptq", "") if e.ptq_resources else ""]
@@ -347,5 +350,5 @@ def _ranked(pool: Sequence[Evaluation], objectives: Sequence[Objective], how: st
 def _one_a_design(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     first: dict[str, Evaluation] = {}
     for evaluation in sorted(evaluations, key=lambda e: e.number):
-        first.setdefault(evaluation.digest, evaluation)
+        first.setdefault(evaluation.design, evaluation)
     return list(first.values())

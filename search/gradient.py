@@ -115,7 +115,7 @@ def chosen(
 def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scored]:
     """Return what no other one beats; those of equal types are designs of their own, with other weights."""
     own = [
-        replace(e, number=number, digest=f"{e.digest}-{number}")
+        replace(e, number=number, digest=f"{e.design}-{number}", kept="")
         for number, (e, _) in enumerate(pool)
         if e.feasible
     ]

@@ -16,6 +16,10 @@ Targets = tuple[NDArray[Any], ...]
 """One array an output of the model, in its order, samples first."""
 
 
+LEAST_OF_CLASS = 20
+"""Validation samples of a class below which its share of the score is hardly known: one of them is 5 % of its recall."""
+
+
 @dataclass(frozen=True)
 class Output:
     """An output of the model: its shape without the batch axis, and what it is for."""
@@ -89,10 +93,19 @@ def _classes(array: NDArray[Any], output: Output, where: str, notices: list[str]
     return array.astype(np.int32)
 
 
+def class_counts(y: Targets, outputs: Mapping[str, Output]) -> dict[str, tuple[int, ...]]:
+    """Return how many samples of each class there are, for each output that decides a class."""
+    return {
+        name: tuple(np.bincount(labels, minlength=output.classes).tolist())
+        for (name, output), labels in zip(outputs.items(), y, strict=True)
+        if output.task != "regression"
+    }
+
+
 def check_classes(
     y: Mapping[str, Targets], outputs: Sequence[Output], source: str, notices: list[str]
 ) -> None:
-    """Check that every split tells at least two classes apart, and note those that it lacks.
+    """Check that every split tells at least two classes apart, and note those that it lacks or has few validation samples of.
 
     Raises:
         UserError: when a split holds one class only.
@@ -105,6 +118,13 @@ def check_classes(
             if len(present) < 2:
                 raise UserError(
                     f"{source}: y_{split} holds only class {present[0]}: mix the classes in every split."
+                )
+            few = np.unique(labels, return_counts=True)[1] < LEAST_OF_CLASS
+            if split == "val" and few.any():
+                count, first = int(few.sum()), present[few][0]
+                notices.append(
+                    f"{source}: y_val has fewer than {LEAST_OF_CLASS} samples of {count} of {output.classes} classes, {first} the "
+                    "first: their share of the score is hardly known."
                 )
             if len(present) < output.classes:
                 absent = sorted(set(range(output.classes)) - set(present.tolist()))

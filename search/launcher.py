@@ -120,6 +120,7 @@ class _Launcher:
             reference = store.write_reference(bench)
             self.objectives, self.box = reference.objectives, reference.box
         self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
+        store.require_weights(self.evaluations.values())
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         proposals = self._proposals()
         learn = proposals.surrogate.learn if proposals else lambda rounded: None
@@ -221,8 +222,6 @@ class _Launcher:
             return None
         if self._stalled(ledger):
             return None
-        if self.config.sampler == "grid-uniform":
-            trials = min(trials or ledger.uniform, ledger.uniform)
         return ledger.ask(trials)
 
     def _stalled(self, ledger: Ledger) -> bool:
@@ -260,7 +259,7 @@ class _Launcher:
         start = self.opening.start(job.params, job.kind)
         if start is None and section.start == "nearest":
             found = nearest(job.params, known)
-            weights = self.store.weights(found.number) if found else None
+            weights = self.store.weights(found) if found else None
             if found and weights:
                 sparse = bool(found.params.get("sparsity", 0))
                 grained = found.start == "gradient" and "sparsity" in found.params
@@ -271,11 +270,11 @@ class _Launcher:
         """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
         done = self.evaluations.get(job.number) or self._read(job.number)
         if done is not None and dict(done.params) == dict(job.params):
-            return Outcome(done, self.store.weights(job.number))
+            return Outcome(done, self.store.weights(done))
         twin = next((e for e in self.evaluations.values() if dict(e.params) == dict(job.params)), None)
         if twin is not None:
             same = replace(twin, number=job.number, kind=job.kind, params=job.params, seconds={})
-            return Outcome(same, self.store.weights(twin.number))
+            return Outcome(same, self.store.weights(twin))
         if executor.shares_process and self.store.attempt(job.number) > self.config.trial.attempts:
             times = self.config.trial.attempts
             return failure(job, f"crash: the search's process ended {times} times while it was evaluated")
@@ -285,7 +284,7 @@ class _Launcher:
         """Write an outcome down, then tell everyone."""
         evaluation = outcome.evaluation
         if self.evaluations.get(evaluation.number) != evaluation:
-            self.store.write_trial(evaluation, outcome.weights, outcome.log)
+            evaluation = self.store.write_trial(evaluation, outcome.weights, outcome.log)
             self.evaluations[evaluation.number] = evaluation
         ledger.tell(evaluation)
         self._hear(ledger)

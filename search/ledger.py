@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import optuna
-from optuna.trial import Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from bitfront.spaces import Params, Space
 
 from .evaluation import Evaluation, Kind
 from .execution import Job
+from .identity import Identity
 from .journal import repair_journal
 from .locks import Presence, alone
 from .objectives import Objective
@@ -29,6 +30,7 @@ from .samplers import (
     suggest,
 )
 from .storage import JOURNAL, JOURNAL_FILE, open_storage, patiently
+from .tried import KEPT, REPEATS, Tried
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -39,6 +41,8 @@ _HOLDER = "launcher"
 """User attribute of a trial: the launcher that has it."""
 _STARTUP = 10
 """Trials that a sampler waits for before it models, at least."""
+_DRAWS = 4
+"""Times in a row that a sampler may draw what was tried, before one that wasn't is drawn at random."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +94,20 @@ class Ledger:
         if not self.shared and (notice := repair_journal(store.folder / JOURNAL_FILE)):
             say(notice)
         uniform = baselines(space)
-        self.uniform = len(uniform)
-        """How many uniform candidates there are."""
-        self.openers = 0
-        """How many candidates come before the sampler's, as far as their stages have been entered."""
+        known = Identity.read(store.folder)
+        self._carried = known.carried if known else 0
+        self.openers = self._carried
+        """How many candidates come before the sampler's, as far as their stages have been entered: those of a narrower space
+        that the study was widened from, then those of the stages."""
+        self._sampled = config.sampler != "grid-uniform"
+        self._seed = config.seed
+        self._tried = Tried(space)
+        self._said = False
         self._stages = deque([Stage(lambda: uniform, "uniform")] if stages is None else stages)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet(), alone(store.folder):
             self._study = optuna.create_study(
-                study_name=f"{config.name}-{store.run_id}" if self.shared else "bitfront",
+                study_name=f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront",
                 storage=open_storage(config.storage, store.folder),
                 directions=[*config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
@@ -120,6 +129,11 @@ class Ledger:
         """Enter the stages that have been, so that none of their candidates is missing, then put back trials that the storage lost."""
         known = len(self._study.get_trials(deepcopy=False))
         most = max(finished, default=-1) + 1
+        for number in range(known, self._carried):
+            self._carry(finished.get(number))
+        known = max(known, self._carried)
+        before = (e.params for n, e in finished.items() if n < self._carried)
+        self._before = {self._space.candidate(params).digest for params in before}
         self.enter(max(known, most) - 1)
         kinds = distributions(self._space)
         for number in range(max(known, self.openers), most):
@@ -133,17 +147,34 @@ class Ledger:
                 )
             )
 
+    def _carry(self, lost: Evaluation | None) -> None:
+        """Put back a trial of the narrower space that the study was widened from; one that was cut off there stays so."""
+        kinds = distributions(self._space)
+        if lost is None:
+            self._study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={REPEATS: -1}))
+            return
+        params = as_optuna(self._space, lost.params)
+        self._study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=kinds))
+        self._open[lost.number] = Trial(self._study, self._study.get_trials(deepcopy=False)[-1]._trial_id)
+        self.tell(lost)
+
     def enter(self, begun: int) -> None:
         """Enqueue the candidates of the stages whose turn it is when so many trials have begun; the first one's always."""
         while self._stages and max(0, begun) >= self.openers:
             stage = self._stages[0]
-            candidates = stage.candidates()
+            candidates = [
+                params for params in stage.candidates() if not self._carried or self._is_new(params)
+            ]
             # those that the study has already: all of them where it has gone on beyond
             known = len(self._study.get_trials(deepcopy=False)) - self.openers
             for params in candidates[known:]:
                 self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": stage.kind})
             self._stages.popleft()
             self.openers += len(candidates)
+
+    def _is_new(self, params: Params) -> bool:
+        """Whether a candidate was not among those that the study was widened with."""
+        return self._space.candidate(params).digest not in self._before
 
     def interrupted(self) -> list[Job]:
         """Take over the trials that a launcher which is gone left running; a half-drawn one is drawn to its end."""
@@ -159,7 +190,8 @@ class Ledger:
             for trial in left:
                 self._hold(trial)
         with _quiet():
-            return [self._job(trial) for trial in left]
+            jobs = [self._job(trial) for trial in left]
+            return [job for job in jobs if not self._repeated(job)]
 
     def _held(self, holder: str | None) -> bool:
         """Whether a launcher other than this one, and alive, has a trial."""
@@ -172,21 +204,64 @@ class Ledger:
             trial.set_user_attr(_HOLDER, self._presence.name)
 
     def ask(self, most: int | None) -> Job | None:
-        """Draw a new candidate; None where `most` have been begun already, by all launchers together."""
+        """Draw a new candidate that was not tried; None where there is none, or `most` were begun, by all launchers together."""
         return self._patiently(lambda: self._ask(most))
 
     def _ask(self, most: int | None) -> Job | None:
+        draws = 0  # of the sampler
         with _quiet():
-            # under the lock, so that launchers don't exceed the budget together and every trial has a holder
-            with alone(self._folder):
-                trials = self._study.get_trials(deepcopy=False)
-                begun = sum(t.state != TrialState.WAITING for t in trials)
-                if most is not None and begun >= most:
-                    return None
-                self.enter(begun)
-                trial = self._study.ask()
-                self._hold(trial)
-            return self._job(trial)
+            while True:
+                # under the lock, so that launchers don't exceed the budget together and every trial has a holder
+                with alone(self._folder):
+                    trials = self._study.get_trials(deepcopy=False)
+                    begun = [t for t in trials if t.state != TrialState.WAITING]
+                    if most is not None and sum(REPEATS not in t.user_attrs for t in begun) >= most:
+                        return None
+                    self.enter(len(begun))
+                    waits = self._waits()
+                    if self._exhausted(begun) or not (waits or self._sampled):
+                        return None
+                    draws += not waits
+                    if draws > _DRAWS and not waits:
+                        self._study.enqueue_trial(
+                            as_optuna(self._space, self._tried.another(begun, self._seed))
+                        )
+                    trial = self._study.ask()
+                    self._hold(trial)
+                job = self._job(trial)
+                if not self._repeated(job):
+                    return job
+
+    def _waits(self) -> bool:
+        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+    def _exhausted(self, begun: Sequence[FrozenTrial]) -> bool:
+        """Whether every candidate of the space was begun; says so, once."""
+        found = self._tried.all_of(begun)
+        if found and not self._said:
+            self._said = True
+            most = self._space.different
+            what = f"{most} candidates, all of which have" if most > 1 else "a single candidate, which has"
+            self._say(f"The space has {what} been tried: the search ends here.")
+        return found
+
+    def _repeated(self, job: Job) -> bool:
+        """Whether an earlier trial has a job's candidate, or kept it; then the trial ends, and uses up none of the budget.
+
+        Not a uniform one: it is what others are compared to, whoever had the candidate before.
+        """
+        if job.kind == "uniform":
+            return False
+        earlier = self._study.get_trials(deepcopy=False)[: job.number]
+        twin = self._tried.first(job.candidate.digest, earlier)
+        if twin is None:
+            return False
+        trial = self._open.pop(job.number)
+        trial.set_user_attr(REPEATS, twin.number)
+        self._study.tell(
+            trial, state=TrialState.FAIL, skip_if_finished=True
+        )  # samplers learn nothing from it
+        return True
 
     def _job(self, trial: optuna.Trial) -> Job:
         params = suggest(trial, self._space)
@@ -206,6 +281,8 @@ class Ledger:
                 trial.set_constraint(name, violation)
             for key in ("method", "fidelity"):
                 trial.set_user_attr(key, getattr(evaluation, key))
+            if evaluation.kept:
+                trial.set_user_attr(KEPT, evaluation.kept)
             values, state = None, TrialState.PRUNED if evaluation.status == "infeasible" else TrialState.FAIL
             if evaluation.status == "complete":
                 values, state = [o.value(evaluation) for o in self._objectives], TrialState.COMPLETE

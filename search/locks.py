@@ -45,6 +45,15 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def someone_lives(folder: Path) -> bool:
+    """Whether a launcher of the study shows that it runs (see `Presence`)."""
+    for path in (folder / "launchers").glob("*"):
+        with path.open("r+") as sign:
+            if not _take(sign, fcntl.LOCK_EX):
+                return True
+    return False
+
+
 class Presence:
     """Shows the other launchers of a study, as long as this process lives, that it does.
 

@@ -76,6 +76,8 @@ class Metric:
     direction: Direction = "maximize"
     perfect: float | None = None
     """1.0 for an accuracy, 0.0 for an error; None where there is no bound."""
+    ties: str = ""
+    """How undecided classes count (`MetricConfig.ties`); empty where the metric decides none, or it wasn't recorded."""
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is strictly better than `b`."""

@@ -10,6 +10,7 @@ from bitfront.spaces import Graph, Space, lower
 
 from .data import checked_inputs, gather
 from .objectives import parse_constraints
+from .own_layers import check_registered
 from .study_space import space_of
 from .workbench import metric_of, narrow_nodes, require_buildable
 
@@ -36,6 +37,7 @@ def preflight(problem: Problem) -> tuple[Graph, Space]:
     space = space_of(config, graph)
     BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
     parse_constraints(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
+    check_registered(problem.model)
     check_model(problem.model, data.x_train)
     return graph, space
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitfront.search.class_weights import ClassWeights, class_weights
 from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
@@ -44,6 +45,8 @@ class Problem:
     outputs: Mapping[str, Output]
     """The model's outputs in its order, by name."""
     needs_training: bool
+    class_weights: ClassWeights
+    """What each class weighs in the loss of each output, None where all weigh alike."""
     zeros: Mapping[int, NDArray[np.bool_]]
     """Where kernels of a model that needs training are zero and are to stay so, by place in `model.weights`."""
     digest: str
@@ -62,7 +65,7 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
 
     Raises:
         UserError: in one sentence: a file or function is missing or fails, the model has no fixed layers, its
-            output doesn't fit the task, or the data don't fit the model.
+            output doesn't fit the task, the data don't fit the model, or classes are weighed that aren't there.
     """
     base_dir = Path(base_dir)
     ranking = build_ranking(config, base_dir)
@@ -71,7 +74,14 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         trained = config.model_trained
     shape = _shape(model, config)
     source = str(config.data) if isinstance(config.data, str | Path) else "data"
-    data = check(load_data(config.data, base_dir), shape, source, config.validation_split, config.seed)
+    data = check(
+        load_data(config.data, base_dir),
+        shape,
+        source,
+        config.validation_split,
+        config.seed,
+        stratify=config.stratify,
+    )
     if trained:
         _check_weights(model)
     return Problem(
@@ -84,9 +94,15 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         ),
         outputs=shape.outputs,
         needs_training=not trained,
+        class_weights=class_weights(config.training.class_weights, shape.outputs, data.y_train),
         zeros={} if trained or not config.training.keep_zeros else _pruned(model),
-        digest=_digest(config, model, data, trained),
+        digest=_digest(config.digest, config, model, data, trained),
     )
+
+
+def problem_digest(problem: Problem, config_digest: str) -> str:
+    """Return what `Problem.digest` is under other settings, before the float model has other weights than it came with."""
+    return _digest(config_digest, problem.config, problem.model, problem.data, not problem.needs_training)
 
 
 def load_model(source: Any, base_dir: Path, *, trust: bool = False, seed: int = 1) -> keras.Model:
@@ -97,6 +113,11 @@ def load_model(source: Any, base_dir: Path, *, trust: bool = False, seed: int = 
     """
     model, _ = _loaded(source, Path(base_dir), trust, seed)
     return model
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Return the names by which a study file knows the outputs of a model, in their order."""
+    return [tensor._keras_history.operation.name for tensor in model.outputs]
 
 
 def ends_in_probabilities(model: keras.Model, output: int = 0) -> bool:
@@ -229,7 +250,7 @@ def _built(model: keras.Model, source: str) -> keras.Model:
             f"model: {source} has no known inputs: start a Sequential model with keras.Input(shape), or write it as a "
             "functional model."
         )
-    names = [tensor._keras_history.operation.name for tensor in model.outputs]
+    names = output_names(model)
     if len(set(names)) < len(names):
         raise UserError(f"model: {source} gives out {', '.join(names)}, one of them twice: name each once.")
     return model
@@ -241,7 +262,8 @@ def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
 
 
 def _shape(model: keras.Model, config: StudyConfig) -> Shape:
-    outputs = {tensor._keras_history.operation.name: tuple(tensor.shape[1:]) for tensor in model.outputs}
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.outputs]
+    outputs = dict(zip(output_names(model), shapes, strict=True))
     if isinstance(config.task, dict) and set(config.task) != set(outputs):
         raise UserError(
             f"task names the outputs {', '.join(config.task)}, the model has {', '.join(outputs)}: name them alike."
@@ -304,8 +326,8 @@ def _check_weights(model: keras.Model) -> None:
             raise UserError(f"model: weights {variable.path} hold NaN or infinity: train the model again.")
 
 
-def _digest(config: StudyConfig, model: keras.Model, data: Dataset, trained: bool) -> str:
-    state = hashlib.sha256(f"{config.digest} {data.digest} {trained}".encode())
+def _digest(config_digest: str, config: StudyConfig, model: keras.Model, data: Dataset, trained: bool) -> str:
+    state = hashlib.sha256(f"{config_digest} {data.digest} {trained}".encode())
     if config.to_dict()["model"] == PYTHON_OBJECT or trained:
         for variable in model.weights:
             state.update(np.ascontiguousarray(np.asarray(variable)).data)

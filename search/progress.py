@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .evaluation import Evaluation
 from .objectives import Objective
+from .score_warnings import float_warnings, ties_note, trial_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,6 +47,8 @@ class Progress:
             f"{len(bench.space.dimensions)} dimensions, {size:.2g} configurations; "
             f"{reference.device['part']} at {reference.clock_ns:g} ns."
         )
+        for text in float_warnings(reference):
+            self.say(f"Warning: {text}")
         if self.console.is_terminal:
             from rich.live import Live
 
@@ -76,6 +79,7 @@ class Progress:
             return f"{head} {e.status}: {e.reason}"
         values = "  ".join(f"{o.label} {format_value(o.value(e))}" for o in self._objectives)
         notes = [text for text, on in (("front", on_front), ("breaks a constraint", not e.feasible)) if on]
+        notes += filter(None, [ties_note(e)])
         volume = figures.get("search/hypervolume")
         tail = f"  hv {volume:.3f}" if volume is not None else ""
         return f"{head} {values}{tail}{'  [' + ', '.join(notes) + ']' if notes else ''}"
@@ -127,6 +131,8 @@ class Progress:
             if how == "knee":
                 warning = knee_warning(reference, e)
                 self.say(f"           {warning or f'chosen {knee_note(reference)}'}")
+        for text in trial_warnings(reference, result.front):
+            self.say(f"Warning: {text}")
         calibrated = max(e.calibrated_on for e in result.evaluations)
         note = f", calibrated on {calibrated} designs" if calibrated else ""
         self.say(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")

@@ -12,6 +12,7 @@ from bitfront.hls.estimate import Estimate
 from bitfront.spaces import Candidate, Graph
 
 from .evaluation import Evaluation, Fidelity, Kind
+from .metrics import Outcome
 
 
 def resources_of(found: Estimate) -> dict[str, float]:
@@ -26,7 +27,10 @@ class Record:
 
     def __init__(self, number: int, params: Mapping[str, Any], kind: Kind, candidate: Candidate) -> None:
         self.number, self.params, self.kind, self.candidate = number, dict(params), kind, candidate
+        self.tried = candidate
         self.metrics: dict[str, float] = {}
+        self.ties: Mapping[str, float] = {}
+        self.recall: Mapping[str, tuple[float | None, ...]] = {}
         self.resources: dict[str, float] = {}
         self.intervals: dict[str, tuple[float, float]] = {}
         self.layers: tuple[Mapping[str, Any], ...] = ()
@@ -65,6 +69,10 @@ class Record:
         """Take over other types of the same candidate."""
         self.precision = {key: str(kind) for key, kind in types.items()}
 
+    def count(self, outcome: Outcome) -> None:
+        """Take over the score that counts, and what stands behind it."""
+        self.metrics["score"], self.ties, self.recall = outcome.score, outcome.ties, outcome.recall
+
     def keep_untrained(self) -> None:
         """Make it the candidate that is rounded and not trained."""
         self.candidate = replace(self.candidate, method="ptq", sparsity=0)
@@ -75,7 +83,8 @@ class Record:
         finite = {k: v for k, v in self.metrics.items() if math.isfinite(v)}
         return Evaluation(
             number=self.number,
-            digest=self.candidate.digest,
+            digest=self.tried.digest,
+            kept="" if self.candidate == self.tried else self.candidate.digest,
             method=self.candidate.method,  # type: ignore[arg-type]
             status=status,
             fidelity=self.fidelity,
@@ -84,6 +93,8 @@ class Record:
             kind=self.kind,
             params=self.params,
             metrics=finite,
+            ties=self.ties,
+            recall=self.recall,
             resources=self.resources,
             ptq_resources=self.ptq_resources,
             intervals=self.intervals,

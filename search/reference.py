@@ -56,6 +56,10 @@ class Reference:
     """MLflow experiment, the study's name where empty."""
     space_size: int | None = None
     """Number of configurations in the space."""
+    class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Validation samples of each class, by the name of each output that decides a class; empty where it wasn't recorded."""
+    float_recall: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """The float model's recall of each class, like `Evaluation.recall`."""
     moved: tuple[Mapping[str, str | int], ...] = ()
     """What the study asks of the hardware and is built otherwise: node, key of `hls`, asked, built."""
     params: Mapping[str, str | int | float] = field(default_factory=dict)
@@ -93,6 +97,7 @@ class Reference:
         metric = self.metric
         data["float"] = dict(data.pop("float_scores"))
         data["metric"] = {"name": metric.name, "direction": metric.direction, "perfect": metric.perfect}
+        data["metric"] |= {"ties": metric.ties} if metric.ties else {}
         data["objectives"] = [objective.to_json() for objective in self.objectives]
         data["box"] = self.box.to_json()
         data["constraints"] = [constraint.to_json() for constraint in self.constraints]
@@ -111,6 +116,8 @@ class Reference:
             scores = {str(key): float(value) for key, value in data["float"].items()}
             if not math.isfinite(scores["val"]):
                 raise ValueError("the float model's metric is not finite")
+            for name in ("class_counts", "float_recall"):
+                rest[name] = {str(key): tuple(row) for key, row in rest.get(name, {}).items()}
             rest |= {
                 "float_scores": scores,
                 "metric": Metric(**data["metric"]),

@@ -152,10 +152,10 @@ def rescore(
     known, chosen = read_test_scores(store.folder), (*front, *others)
     if known and [row.trial for row in known.rows] == [None, *(e.number for e in chosen)]:
         return known
-    models: list[Outputs] = [bench.float_test_outputs()]
+    models: list[Outputs] = [bench.float_pass("test")]
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        models.append(bench.outputs(types, store.weights(evaluation.number), "test"))
+        models.append(bench.outputs(types, store.weights(evaluation), "test"))
     y = bench.problem.data.y_test
     rows = resampled(bench.ranking, y, models, best=best + 1, seed=bench.problem.config.seed)
     trials = [None, *(e.number for e in chosen)]

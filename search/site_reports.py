@@ -77,7 +77,7 @@ def _of_study(folder: Path) -> Iterator[SiteDesign]:
     from .designs import study_designs
 
     known = measured_of(read_records(folder))
-    designs = {e.digest: e for e in read_evaluations(folder, corrected=False) if e.digest in known}
+    designs = {e.design: e for e in read_evaluations(folder, corrected=False) if e.design in known}
     if not designs:
         raise UserError(f"No trial of {folder} was synthesised: run bitfront synth {folder} first.")
     described = study_designs(folder, designs.values())

@@ -1,13 +1,17 @@
 """The study folder: what stands where, written so that a cut at any moment loses nothing that was finished.
 
 `study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`; `journal.log`
-Optuna's; `golden.npz` some inputs for bundles; `trials/00012/` one folder a finished trial.
+Optuna's; `golden.npz` some samples for bundles; `trials/00012/` one folder a finished trial.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import uuid
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,12 +23,22 @@ import yaml
 from bitfront.hls import part
 from bitfront.spaces import FixedPoint, UserError, Weights
 
+from .config.settings import BEFORE, as_begun
 from .evaluation import Evaluation, save_atomic, trial_folder, write_atomic
+from .identity import (
+    Identity,
+    changed_settings,
+    of_the_space,
+    other_settings,
+    recorded_values,
+    require_same_problem,
+)
+from .labels import class_counts
 from .locks import locked
 from .objectives import parse_objectives
 from .reference import FILE, Reference
 from .study_hardware import hardware_notices, moved_hardware
-from .weight_arrays import as_arrays, from_arrays
+from .weight_arrays import packed, unpacked
 
 if TYPE_CHECKING:
     from .config import StudyConfig
@@ -32,8 +46,10 @@ if TYPE_CHECKING:
     from .progress import Progress
     from .workbench import Workbench
 
+WEIGHTS = "weights.npz"
+"""In a trial's folder: the weights that training gave it."""
 GOLDEN_SAMPLES = 256
-"""Validation samples kept for bundles."""
+"""Validation samples kept for bundles, with their labels."""
 
 
 @dataclass
@@ -67,36 +83,65 @@ class StudyStore:
         from .preflight import preflight
         from .problem import load_problem
 
+        known = Identity.read(self.folder)
+        if known:
+            config, older = as_begun(config, recorded_values(self.folder))
+            if older:
+                values = ", ".join(f"{path}: {str(BEFORE[path]).lower()}" for path in older)
+                progress.say(
+                    f"This study began before {' and '.join(older)} existed, and goes on with {values}."
+                )
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
             progress.say(f"Note: {notice}")
-        identity = {"config": config.digest, "problem": problem.digest}
-        known = self._identity()
-        if known and {key: known.get(key) for key in identity} != identity:
-            what = "settings" if known.get("config") != identity["config"] else "model code or data"
-            raise UserError(
-                f"{self.folder} holds a study with other {what}: add --fresh to begin anew (the old one is kept), "
-                "or choose another name."
-            )
+        changed = self._changed(known, problem) if known else {}
         graph, space = preflight(problem)
         for notice in hardware_notices(config, graph, space):
             progress.say(f"Note: {notice}")
+        if known and changed:
+            from .widening import widen
+
+            widen(self.folder, known, problem, changed, progress.say)
         self._float_model(problem, progress)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
         if not known:
-            identity["run"] = uuid.uuid4().hex[:8]
-            write_atomic(self.folder / "identity.json", json.dumps(identity) + "\n")
+            Identity(
+                config=config.digest,
+                problem=problem.digest,
+                data=problem.data.digest,
+                run=uuid.uuid4().hex[:8],
+                folder=os.path.relpath(base_dir, self.folder),
+            ).write(self.folder)
         return problem
 
-    @property
-    def run_id(self) -> str:
-        """Tells this folder's study from others of its name, in a database that holds several."""
-        return (self._identity() or {}).get("run", "")
+    def _changed(self, known: Identity, problem: Problem) -> dict[str, tuple[Any, Any]]:
+        """Return which keys of the space differ from what the folder's study has, with old and new value; nothing else may."""
+        changed = changed_settings(self.folder, problem.config)
+        if changed is None and known.config == problem.config.digest and not known.carried:
+            changed = {}
+        if changed is None or any(not of_the_space(path) for path in changed):
+            raise other_settings(self.folder, changed)
+        require_same_problem(self.folder, known, problem)
+        return changed
 
-    def _identity(self) -> dict[str, str] | None:
-        path = self.folder / "identity.json"
-        return json.loads(path.read_text()) if path.exists() else None
+    @property
+    def identity(self) -> Identity:
+        """What the folder's study is.
+
+        Raises:
+            UserError: when it holds none.
+        """
+        known = Identity.read(self.folder)
+        if known is None:
+            raise UserError(f"{self.folder} holds no study: run it first.")
+        return known
+
+    @property
+    def source_folders(self) -> tuple[Path, ...]:
+        """Folders that the study's own files (`model.py`) may lie in: where they lay when it was begun, and here."""
+        known = Identity.read(self.folder)
+        return (*([self.folder / known.folder] if known and known.folder else []), Path())
 
     def _float_model(self, problem: Problem, progress: Progress) -> None:
         from .float_model import train_float
@@ -118,9 +163,11 @@ class StudyStore:
         if not path.exists():
             # They compare firmware with model and score nothing, so other splits may fill up a small validation one.
             splits = zip(data.x_val, data.x_test, data.x_train, strict=True)
+            labels = zip(data.y_val, data.y_test, data.y_train, strict=True)
             arrays: dict[str, Any] = {
-                f"x{i}": np.concatenate([x[:GOLDEN_SAMPLES] for x in inputs])[:GOLDEN_SAMPLES]
-                for i, inputs in enumerate(splits)
+                f"{letter}{i}": np.concatenate([one[:GOLDEN_SAMPLES] for one in parts])[:GOLDEN_SAMPLES]
+                for letter, found in (("x", splits), ("y", labels))
+                for i, parts in enumerate(found)
             }
             save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
@@ -133,13 +180,13 @@ class StudyStore:
         scores = {"val": bench.float_score}
         if test:
             scores["test"] = bench.float_test_score()
-        identity = self._identity() or {}
+        identity = self.identity
         data = problem.data
         objectives = parse_objectives(config.objectives, bench.metric_record)
         known = (self.folder / FILE).exists()
         reference = Reference(
             study=config.name,
-            study_id="-".join([config.name, identity.get("config", ""), identity.get("problem", "")]),
+            study_id=f"{config.name}-{identity.config}-{identity.problem}",
             metric=bench.metric_record,
             float_scores=scores,
             objectives=objectives,
@@ -152,6 +199,8 @@ class StudyStore:
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
             space_size=bench.space.size,
+            class_counts=class_counts(data.y_val, problem.outputs),
+            float_recall=bench.float_outcome.recall,
             moved=tuple(
                 {"node": one.node, "key": one.kind, "asked": one.asked, "built": one.built}
                 for one in moved_hardware(config, bench.graph, bench.space)
@@ -181,43 +230,73 @@ class StudyStore:
         path.write_text(f"{count}\n")
         return count
 
-    def write_trial(self, evaluation: Evaluation, weights: Weights | None, log: str = "") -> None:
-        """Write a trial's folder; `evaluation.json` comes last and makes it finished."""
+    def write_trial(self, evaluation: Evaluation, weights: Weights | None, log: str = "") -> Evaluation:
+        """Write a trial's folder and return the evaluation, which says now which weights belong to it.
+
+        `evaluation.json` comes last and makes the trial finished.
+        """
         folder = trial_folder(self.folder, evaluation.number)
         folder.mkdir(parents=True, exist_ok=True)
         if log:
             write_atomic(folder / "log.txt", log + "\n")
+        digest = ""
         if weights is not None:
-            arrays = as_arrays(weights)
-            save_atomic(folder / "weights.npz", lambda path: np.savez_compressed(path, **arrays))
+            stored = packed(weights)
+            digest = hashlib.sha256(stored).hexdigest()
+            save_atomic(folder / WEIGHTS, lambda path: Path(path).write_bytes(stored))
         write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
         write_atomic(folder / "layers.csv", _csv(evaluation))
+        evaluation = replace(evaluation, weights_sha256=digest)
         evaluation.write(self.folder)
         (folder / "attempts").unlink(missing_ok=True)
+        return evaluation
 
-    def weights(self, number: int) -> Weights | None:
-        """Return the trained weights of a trial, or None where it was not trained.
+    def weights(self, evaluation: Evaluation) -> Weights | None:
+        """Return the weights that gave a trial's score, or None where these are the float model's.
+
+        Whoever computes with a trial's weights gets them here.
 
         Raises:
-            UserError: when the file is damaged.
+            UserError: when they are missing, damaged, or not those that the trial was scored with.
         """
-        path = trial_folder(self.folder, number) / "weights.npz"
-        if not path.exists():
+        path = trial_folder(self.folder, evaluation.number) / WEIGHTS
+        if not evaluation.has_weights:
             return None
+        self.require_weights([evaluation])
+        way_out = "restore the file, or delete the trial's folder to go on without it"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return from_arrays(arrays)
-        except (OSError, ValueError, EOFError) as error:
+            stored = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path} can't be read ({error.strerror}): {way_out}.") from error
+        if evaluation.weights_sha256 not in (None, hashlib.sha256(stored).hexdigest()):
             raise UserError(
-                f"{path} is damaged ({error}): delete the trial's folder and run the study again."
-            ) from error
+                f"{path} isn't the file that trial {evaluation.number} was scored with, by its SHA-256: {way_out}."
+            )
+        try:
+            return unpacked(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path} is damaged ({error}): {way_out}.") from error
+
+    def require_weights(self, evaluations: Iterable[Evaluation]) -> None:
+        """Refuse trials whose weights are gone; what is in the files is looked at when they are read.
+
+        Raises:
+            UserError: naming the first.
+        """
+        for evaluation in evaluations:
+            path = trial_folder(self.folder, evaluation.number) / WEIGHTS
+            if evaluation.has_weights and not path.is_file():
+                raise UserError(
+                    f"{path} is missing, which gave trial {evaluation.number} its score: restore the file, or delete "
+                    "the trial's folder to go on without it."
+                )
 
     def score_on_test(self, bench: Workbench, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation with its test score, kept in its file; scored once."""
         if "test" in evaluation.metrics or evaluation.status != "complete":
             return evaluation
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        score = bench.test_score(types, self.weights(evaluation.number))
+        score = bench.test_score(types, self.weights(evaluation))
         scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
         scored.write(self.folder)
         return scored

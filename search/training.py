@@ -14,6 +14,7 @@ from bitfront.hls import BitTrue, Trainer, zero_share
 from bitfront.spaces import Candidate, Graph, Params, Weights
 
 from .cache import History, TrainingCache, content_digest, entry_key
+from .class_weights import sample_weights
 from .evaluation import Evaluation
 from .promotion import Promotion
 from .record import Record
@@ -102,6 +103,7 @@ class Training:
                 batch_size=config.batch_size,
                 optimizer=config.optimizer,
                 loss=config.loss,
+                weights=sample_weights(self.problem.class_weights, data.y_train),
                 keep_zeros=self.problem.keeps_zeros,
             )
         return self._trainer

@@ -11,14 +11,14 @@ from .objectives import SIGNS, Direction, Objective
 def searched(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
     """Return the candidates of the search that meet every limit, and are no uniform baseline under another number."""
     known = list(evaluations)
-    uniform = {e.digest for e in known if e.kind == "uniform"}
-    return [e for e in known if e.kind == "search" and e.feasible and e.digest not in uniform]
+    uniform = {e.design for e in known if e.kind == "uniform"}
+    return [e for e in known if e.kind == "search" and e.feasible and e.design not in uniform]
 
 
 def baselines_of(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """Return the uniform baselines that were scored, each design once, by trial."""
     scored = [e for e in evaluations if e.kind == "uniform" and e.status == "complete"]
-    first = {e.digest: e for e in reversed(scored)}
+    first = {e.design: e for e in reversed(scored)}
     return sorted(first.values(), key=lambda e: e.number)
 
 

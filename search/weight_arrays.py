@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from bitfront.spaces import Weights
 
@@ -21,3 +24,20 @@ def from_arrays(arrays: Mapping[str, Any]) -> Weights:
         if slash:
             found.setdefault(node, {})[role] = arrays[name]
     return found
+
+
+def packed(weights: Weights) -> bytes:
+    """Return the weights as the content of a `.npz` file; equal weights give equal bytes."""
+    stored = io.BytesIO()
+    np.savez_compressed(stored, **as_arrays(weights))
+    return stored.getvalue()
+
+
+def unpacked(stored: bytes) -> Weights:
+    """Return what `packed` wrote.
+
+    Raises:
+        OSError, ValueError, EOFError, zipfile.BadZipFile: when it isn't that.
+    """
+    with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+        return from_arrays(arrays)

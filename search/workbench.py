@@ -18,8 +18,10 @@ from bitfront.spaces.space import Hardware
 
 from .cache import TrainingCache
 from .candidate_design import candidate_design
+from .config.metric import BUILT_IN
 from .evaluation import Evaluation, Kind
 from .front import Box
+from .metrics import Outcome
 from .objectives import (
     Constraint,
     Metric,
@@ -65,13 +67,14 @@ class Workbench:
     twin: BitTrue = field(init=False)
     calibration: Calibration = field(init=False)
     constraints: tuple[Constraint, ...] = field(init=False)
-    float_score: float = field(init=False)
-    """The float model's validation metric."""
+    float_outcome: Outcome = field(init=False)
+    """What the float model's outputs for the validation split come to."""
     correction: Correction = field(default_factory=lambda: Correction.of([]))
     """What the study's finished syntheses say of its estimates; limits are checked on corrected ones."""
     cache: TrainingCache | None = None
     """Keeps trained weights for this study and others; nothing is kept where None."""
     _float_weights: Weights = field(init=False, repr=False)
+    _float_outputs: dict[Split, list[NDArray[np.float64]]] = field(default_factory=dict, repr=False)
     _trained: bool = field(default=False, repr=False)
     training: Training = field(init=False, repr=False)
     """Trains candidates on the bit-true model."""
@@ -89,10 +92,8 @@ class Workbench:
         rule = "mse" if config.space.integer_bits == "mse" else "max"
         self.calibration = self.twin.calibrate([x[:CALIBRATION_SAMPLES] for x in data.x_train], rule=rule)
         self._float_weights = self.graph.weights
-        self.ranking = self.problem.ranking.on_logits(
-            [self.graph[output].op not in {"sigmoid", "softmax"} for output in self.graph.outputs]
-        )
-        self.float_score = self.score(self.twin.predict_float(data.x_val))
+        self.ranking = self.problem.ranking.on_logits(from_logits(self.graph))
+        self.float_outcome = self.ranking.outcome(data.y_val, self.float_pass())
         self.constraints = parse_constraints(
             config.limits(),
             self.metric_record,
@@ -105,6 +106,11 @@ class Workbench:
             lambda: self.score(self.twin.predict(data.x_val)),
             self.ranking.better,
         )
+
+    @property
+    def float_score(self) -> float:
+        """The float model's validation metric."""
+        return self.float_outcome.score
 
     @property
     def metric_record(self) -> Metric:
@@ -224,7 +230,8 @@ class Workbench:
         if reason and kind != "uniform":
             return record.finish("infeasible", reason), None
         started = time.perf_counter()
-        record.metrics["ptq"] = self._scored(None, types)
+        outputs = self.outputs(types, None)
+        record.metrics["ptq"] = self.score(outputs)
         record.seconds["ptq"] = time.perf_counter() - started
         weights, rounded = None, types
         if candidate.method == "qat":
@@ -235,7 +242,8 @@ class Workbench:
                 return record.finish("failed", fault), None
         if weights is not None:
             types = self.types(candidate, weights, types)
-            record.metrics["qat"] = self._scored(weights, types)
+            trained = self.outputs(types, weights)
+            record.metrics["qat"] = self.score(trained)
         if weights is None or (
             not candidate.sparsity and self.ranking.better(record.metrics["ptq"], record.metrics["qat"])
         ):
@@ -244,11 +252,12 @@ class Workbench:
             record.cost(self.cost(record.candidate, rounded), rounded, self.graph)
             self._check(record)
         else:
+            outputs = trained
             record.ptq_resources = resources_of(self.cost(candidate, rounded))
             record.cost(self.cost(candidate, types, weights), types, self.graph)
             self._check(record)
         method = record.candidate.method
-        record.metrics["score"] = record.metrics[method]
+        record.count(self.ranking.outcome(self.problem.data.y_val, outputs))
         if not math.isfinite(record.metrics["score"]):
             return record.finish("failed", f"nan_metric: the {method} score is not finite"), None
         record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
@@ -265,7 +274,8 @@ class Workbench:
         record.fidelity = "inherited"
         record.cost(self.cost(candidate, types, weights), types, self.graph)
         self._check(record)
-        record.metrics["score"] = record.metrics["qat"] = self._scored(weights, types)
+        record.count(self.ranking.outcome(self.problem.data.y_val, self.outputs(types, weights)))
+        record.metrics["qat"] = record.metrics["score"]
         record.constraints |= metric_violations(self.constraints, record.metrics["score"], self.float_score)
         return record.finish("complete", None)
 
@@ -317,12 +327,14 @@ class Workbench:
 
     def float_test_score(self) -> float:
         """Return the float model's metric on the test split."""
-        return self.score(self.float_test_outputs(), "test")
+        return self.score(self.float_pass("test"), "test")
 
-    def float_test_outputs(self) -> list[NDArray[np.float64]]:
-        """Return what the float model outputs for the test split."""
-        self._restore()
-        return self.twin.predict_float(self.problem.data.x_test)
+    def float_pass(self, split: Split = "val") -> list[NDArray[np.float64]]:
+        """Return what the float model outputs for a split, computed once: every figure of it comes from here."""
+        if split not in self._float_outputs:
+            self._restore()
+            self._float_outputs[split] = self.twin.predict_float(getattr(self.problem.data, f"x_{split}"))
+        return self._float_outputs[split]
 
     def outputs(
         self, types: Types, weights: Weights | None, split: Split = "val"
@@ -351,6 +363,11 @@ class Workbench:
             self._trained = False
 
 
+def from_logits(graph: Graph) -> list[bool]:
+    """Return whether each output of a graph gives logits, its sigmoid or softmax left off."""
+    return [graph[output].op not in {"sigmoid", "softmax"} for output in graph.outputs]
+
+
 def narrow_nodes(space: Space) -> frozenset[str]:
     """Return the nodes whose accumulator may be narrower than lossless."""
     keys = [
@@ -361,8 +378,10 @@ def narrow_nodes(space: Space) -> frozenset[str]:
 
 def metric_of(ranking: Ranking) -> Metric:
     """Return a ranking's metric as reports and constraints know it."""
-    perfect = {"accuracy": 1.0, "roc_auc": 1.0, "mse": 0.0}.get(ranking.name)
-    return Metric(ranking.name, ranking.direction, perfect)
+    known = BUILT_IN.get(ranking.name)
+    ties = next((one.ties for one in ranking.outputs if one is not None), "")
+    decides = known is not None and known.decides
+    return Metric(ranking.name, ranking.direction, known.perfect if known else None, ties if decides else "")
 
 
 def require_buildable(config: StudyConfig, graph: Graph) -> None:

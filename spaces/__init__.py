@@ -3,7 +3,7 @@
 from .candidate import Candidate
 from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
 from .graph import Graph, Node, Tensor, Weights
-from .lowering import Row, lower, lower_with_tensors, survey, trained_variables, untrained_layers
+from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
 from .precision import FixedPoint, Overflow, Rounding, integer_bits
 from .space import Dimension, LayerRule, Moved, Params, Space, build_space
 
@@ -28,6 +28,7 @@ __all__ = [
     "Weights",
     "build_space",
     "integer_bits",
+    "is_own",
     "lower",
     "lower_with_tensors",
     "survey",

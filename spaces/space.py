@@ -120,6 +120,13 @@ class Space:
         return prod(d.size for d in self.dimensions)
 
     @property
+    def different(self) -> int:
+        """Number of different candidates: one that isn't trained has no sparsity."""
+        methods = next((d.choices for d in (*self.dimensions, *self.fixed) if d.kind == "method"), ("ptq",))
+        each = sum(len(self.sparsities) if method == "qat" else 1 for method in methods)
+        return each * prod(d.size for d in self.dimensions if d.kind not in {"method", "sparsity"})
+
+    @property
     def sparsities(self) -> tuple[int, ...]:
         """The choices of sparsity in percent, ascending from 0; 0 alone where it isn't searched."""
         chosen = next((d.choices for d in self.dimensions if d.kind == "sparsity"), (0,))

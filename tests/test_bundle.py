@@ -51,7 +51,7 @@ EVALUATION = {
 def source(**change) -> BundleSource:
     """A one-layer classifier: float, QKeras and rounded model, and its exact outputs on drawn samples."""
     import hls4ml
-    from qkeras import QDense, quantized_bits
+    from qkeras import QActivation, QDense, quantized_bits
 
     keras.utils.set_random_seed(8)
     given = keras.Sequential([keras.Input((6,), name="jets"), keras.layers.Dense(3, name="logits")])
@@ -59,9 +59,17 @@ def source(**change) -> BundleSource:
     plain.get_layer("logits").set_weights(
         [WEIGHT.quantize(w) for w in given.get_layer("logits").get_weights()]
     )
-    bits = quantized_bits(WEIGHT.width, WEIGHT.integer - 1, keep_negative=1, alpha=1)
+    bits, before, after = (
+        quantized_bits(kind.width, kind.integer - 1, keep_negative=1, alpha=1)
+        for kind in (WEIGHT, INPUT, OUTPUT)
+    )
     quantized = keras.Sequential(
-        [keras.Input((6,), name="jets"), QDense(3, kernel_quantizer=bits, bias_quantizer=bits, name="logits")]
+        [
+            keras.Input((6,), name="jets"),
+            QActivation(before, name="jets_result"),
+            QDense(3, kernel_quantizer=bits, bias_quantizer=bits, name="logits"),
+            QActivation(after, name="logits_result"),
+        ]
     )
     quantized.get_layer("logits").set_weights(plain.get_layer("logits").get_weights())
     config = hls4ml.utils.config_from_keras_model(plain, granularity="name", backend="Vitis")
@@ -262,9 +270,8 @@ def test_its_models_load_and_the_rounded_one_is_what_the_types_allow(original):
     for w in plain.get_weights():
         assert np.array_equal(WEIGHT.quantize(w), w)
     quantized = keras.models.load_model(original / "model_qkeras.keras")
-    x = INPUT.quantize(np.load(original / "golden/inputs.npy")).astype("float32")
-    expected = np.load(original / "golden/outputs.npy")
-    assert np.array_equal(OUTPUT.quantize(quantized.predict(x, verbose=0)), expected)
+    x, expected = (np.load(original / "golden" / name) for name in ("inputs.npy", "outputs.npy"))
+    assert np.array_equal(quantized.predict(x, verbose=0), expected)
 
 
 def test_precision_and_configuration_can_be_read_back(original):
@@ -341,6 +348,15 @@ def test_a_candidate_whose_firmware_differs_is_not_exported(tmp_path):
     off = [np.asarray(good.golden_outputs[0]) + OUTPUT.step]
     with pytest.raises(BuildError, match="240 of 240"):
         write_bundle(source(golden_outputs=off), tmp_path / "bad")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_candidate_whose_keras_model_differs_is_not_exported(tmp_path):
+    good = source()
+    with pytest.raises(
+        BuildError, match=r"model_qkeras\.keras of 'top_tagging-00012' predicts something else"
+    ):
+        write_bundle(source(quantized_model=good.model), tmp_path / "bad")
     assert list(tmp_path.iterdir()) == []
 
 

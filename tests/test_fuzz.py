@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_reports import COSIM, PARSERS, TIMING, UTILIZATION, VITIS_RPT, csynth_xml
 
+from bitfront.hls.emulation import Refusal
 from bitfront.hls.reports import diagnose_log, read_project
+from bitfront.hls.verification import check_files, read_golden, read_npy
 from bitfront.search import load_study
-from bitfront.search.bundle.verify import check_files
 from bitfront.search.config.base import key_paths
 from bitfront.search.config.study import StudyConfig
 from bitfront.search.data import read_npz
@@ -283,9 +284,45 @@ def test_a_bundle_s_checksums_reach_no_file_outside(count, tmp_path):
     def check(rows):
         text = "".join(f"{one}  {name}\n" for one, name in rows)
         (bundle / "checksums.sha256").write_bytes(text.encode(errors="surrogatepass"))
-        with pytest.raises(BitfrontError):
+        with pytest.raises(Refusal):
             check_files(bundle)
         assert secret.read_text() == "secret"
+
+    check()
+
+
+@pytest.mark.parametrize("count", TIERS)
+def test_golden_json_and_arrays_of_any_content_are_read_or_refused(count, tmp_path):
+    """A count, a shape or a name of another kind ends in one sentence, an array that lies too."""
+    (tmp_path / "golden").mkdir()
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        max_leaves=6,
+    )
+    entry = {"file": "inputs.npy", "shape": [2]}
+    sound = {
+        "schema": 1,
+        "project": "b",
+        "samples": 3,
+        "inputs": [entry],
+        "outputs": [entry],
+        "constants": {},
+    }
+
+    @cases(count)
+    @given(st.sampled_from(sorted(sound)), values, values, st.binary(max_size=200))
+    def check(key, value, inner, data):
+        told = {**sound, key: value, "inputs": [{**entry, "shape": inner}]}
+        (tmp_path / "golden" / "golden.json").write_text(json.dumps(told))
+        (tmp_path / "golden" / "inputs.npy").write_bytes(b"\x93NUMPY\x01\x00" + data)
+        said = None
+        try:
+            golden = read_golden(tmp_path)
+            read_npy(tmp_path, "golden/inputs.npy", [golden["samples"], *golden["inputs"][0]["shape"]])
+        except Refusal as refusal:
+            said = (refusal.code, str(refusal).count("\n"))
+        assert said in (None, (2, 0))
 
     check()
 

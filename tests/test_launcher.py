@@ -127,7 +127,8 @@ def test_training_that_makes_a_candidate_worse_is_not_kept(place):
     plain, trained = (bench.evaluate(0, bench.space.uniform(8, method)) for method in ("ptq", "qat"))
 
     assert trained[0].metrics["qat"] < trained[0].metrics["ptq"] == trained[0].score
-    assert (trained[0].method, trained[0].digest, trained[1]) == ("ptq", plain[0].digest, None)
+    assert (trained[0].method, trained[0].design, trained[1]) == ("ptq", plain[0].digest, None)
+    assert trained[0].digest == bench.space.candidate(bench.space.uniform(8, "qat")).digest
     assert trained[0].resources == plain[0].resources
 
 

@@ -18,6 +18,7 @@ from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, ref
 from bitfront.search.evaluation import Evaluation
 from bitfront.search.front import pareto, pick
 from bitfront.search.latency import read_latency, record_latency
+from bitfront.search.names import width_label
 from bitfront.search.objectives import Metric, parse_objectives
 from bitfront.search.report import (
     Comparison,
@@ -30,7 +31,7 @@ from bitfront.search.report import (
 )
 from bitfront.search.report.axes import readable
 from bitfront.search.report.page import headline
-from bitfront.search.report.view import layer_widths, mean_width, si, uniform_label
+from bitfront.search.report.view import layer_widths, mean_width, si
 from bitfront.spaces import UserError
 
 
@@ -123,12 +124,12 @@ def view_tested(page):
 def test_a_uniform_baseline_is_named_by_its_width_whatever_its_accumulators_and_reuse():
     params = {"method": "ptq", "lstm.weights": 6, "lstm.accumulators": 24, "lstm.tables": 18}
     baseline = replace(plausible(0, width=6), params={**params, "reuse_factor": 16, "dense.reuse_factor": 8})
-    assert uniform_label(baseline) == "6 bit"
+    assert width_label(baseline) == "6 bit"
 
 
 def test_a_baseline_that_a_layer_s_range_held_back_is_named_by_its_weights():
     params = {"method": "qat", "input.activations": 4, "a.weights": 2, "b.weights": 2, "a.activations": 3}
-    assert uniform_label(replace(plausible(0, width=6), params=params)) == "2 bit"
+    assert width_label(replace(plausible(0, width=6), params=params)) == "2 bit"
 
 
 def test_labels_that_would_print_over_each_other_are_left_out():

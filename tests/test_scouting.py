@@ -39,7 +39,10 @@ from bitfront.spaces import UserError
 def bench(tmp_path_factory):
     """The workbench of a small study with scouting, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("scouting"))
-    problem = load_problem(load_study(file, ["scout=60", "training.float_epochs=10"]), file.parent)
+    problem = load_problem(
+        load_study(file, ["scout=60", "training.float_epochs=10", "training.float_learning_rate=0.01"]),
+        file.parent,
+    )
     train_float(problem)
     return Workbench(problem)
 
@@ -204,7 +207,7 @@ def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
 def test_a_search_without_gain_ends_before_its_budget(tmp_path):
     """It says so, and going on ends at once."""
     file = small_study.write(
-        tmp_path, study="space: {weights: 7..8, activations: 8, input: 6, method: [ptq]}\n"
+        tmp_path, study="space: {weights: 6..8, activations: 7..8, input: 5..6, method: [ptq]}\n"
     )
     file.write_text(
         file.read_text().replace(

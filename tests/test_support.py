@@ -37,6 +37,31 @@ def test_a_tensor_that_is_also_an_output_counts_as_read_once_more():
         check_hardware(lower(model, head="keep"), io_type="io_stream")
 
 
+def test_an_output_that_no_layer_computes_is_refused_by_name():
+    """Dropout and a last reshape leave no trace in the firmware: g++ would meet one array of two names."""
+    x, y = keras.Input((4,), name="x"), keras.Input((2, 2), name="y")
+    h = L.Dense(3, name="h")(x)
+    for outputs in ([L.Dropout(0.1)(x), h], [h, L.Flatten()(y)], [x, h]):
+        with pytest.raises(UserError, match=r"its output '.*' is the input '[xy]' as it is, so leave it out"):
+            check_hardware(lower(keras.Model([x, y], outputs), head="keep"), io_type="io_parallel")
+    with pytest.raises(UserError, match=r"its outputs 'h', 'twice' are one tensor"):
+        check_hardware(
+            lower(keras.Model([x, y], [h, L.Dropout(0.1, name="twice")(h)]), head="keep"),
+            io_type="io_parallel",
+        )
+    check_hardware(lower(keras.Model([x, y], L.Dropout(0.1)(h)), head="keep"), io_type="io_parallel")
+
+
+def test_an_input_that_no_layer_reads_is_refused_as_a_stream():
+    """The emulation ends with data left in the stream, and hardware would stall."""
+    x, y = keras.Input((4,), name="x"), keras.Input((2,), name="y")
+    graph = lower(keras.Model([x, y], L.Dense(3)(x)))
+
+    with pytest.raises(UserError, match="no layer reads the input 'y'"):
+        check_hardware(graph, io_type="io_stream")
+    check_hardware(graph, io_type="io_parallel")
+
+
 @pytest.mark.parametrize(
     ("group", "only", "io_type", "strategy", "words"),
     [

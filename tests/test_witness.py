@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 import keras
@@ -51,6 +52,41 @@ class Position(L.Layer):
 
     def call(self, x):
         return x + self.vector
+
+
+@keras.saving.register_keras_serializable("tests")
+class Counted(L.Layer):
+    """Adds a vector, counts its calls and draws a number that it doesn't use."""
+
+    def build(self, shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False, name="calls")
+        self.vector = self.add_weight(shape=shape[1:], initializer="zeros", name="vector")
+        self.seeds = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        self.calls.assign_add(1.0)
+        keras.random.normal((1,), seed=self.seeds)
+        return x + self.vector
+
+
+@keras.saving.register_keras_serializable("tests")
+class Same(L.Layer):
+    """Gives the same for every sample."""
+
+    def build(self, shape):
+        self.vector = self.add_weight(shape=shape[1:], initializer="normal", name="vector")
+
+    def call(self, x):
+        return keras.ops.broadcast_to(self.vector, keras.ops.shape(x))
+
+
+class Fussy(keras.Model):
+    """A model that refuses some values when it is called."""
+
+    def call(self, inputs, training=None, mask=None):
+        if np.abs(np.asarray(inputs)).max() > 5:
+            raise ValueError("too large")
+        return super().call(inputs, training=training, mask=mask)
 
 
 class Halved(keras.Model):
@@ -230,6 +266,110 @@ def test_an_input_of_whole_numbers_is_asked_only_what_it_can_hold():
     model = keras.Model(x, L.Dense(2)(x))
 
     assert first_difference(model, [np.arange(400).reshape(100, 4) % 256]) is None
+
+
+@pytest.mark.parametrize("last", [lambda: L.Dense(2), lambda: Clip(8.0)], ids=["accepted", "refused"])
+def test_nothing_that_a_model_keeps_is_left_changed(last):
+    """Counters and seeds are the user's as well as weights, whatever the verdict."""
+    model = on((4,), L.Dense(4), L.Dropout(0.5), Counted(), last())
+    before = {variable.path: np.array(variable) for variable in model.variables}
+
+    with contextlib.suppress(UserError):
+        check_model(model)
+
+    changed = [v.path for v in model.variables if not np.array_equal(np.array(v), before[v.path])]
+    assert not changed
+
+
+_FITTING = np.ones((5, 4), np.float32)
+
+
+@pytest.mark.parametrize("samples", [_FITTING, {"x": _FITTING}, [_FITTING.tolist()], [_FITTING > 0]])
+def test_samples_may_come_as_an_array_by_name_or_in_a_list(samples):
+    """As Keras takes them."""
+    assert first_difference(on((4,), L.Dense(2)), samples) is None
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ([_FITTING, _FITTING], "2 arrays"),
+        ({"y": _FITTING}, "named y"),
+        (_FITTING[:0], r"shape \(0, 4\)"),
+        (_FITTING[:, :3], r"shape \(5, 3\)"),
+        (_FITTING * np.nan, "NaN"),
+        (_FITTING.astype(np.float64) * 1e300, "beyond float32"),
+        ([[["a"] * 4]], "numbers"),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused_in_a_sentence(samples, said):
+    """Not by whatever NumPy would raise."""
+    with pytest.raises(UserError, match=said):
+        first_difference(on((4,), L.Dense(2)), samples)
+
+
+def _typed(kind, *layers):
+    x = inputs = keras.Input((4,), name="x", dtype=kind)
+    for layer in (*layers, L.Dense(2)):
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "bool"])
+def test_an_input_s_type_that_cannot_hold_its_samples_is_refused(kind):
+    """Keras would cut the fraction off, the firmware would compute with it."""
+    model = _typed(kind)
+
+    with pytest.raises(UserError, match=f"type {kind}, which can't hold 0.5"):
+        check_model(model, [_FITTING / 2])
+    check_model(model, [_FITTING])
+
+
+def test_whole_numbers_may_pass_a_layer_before_they_meet_weights():
+    """Keras keeps them whole; the firmware's numbers are the same."""
+    assert first_difference(_typed("int32", L.ReLU())) is None
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: _typed("bfloat16"), "of type bfloat16"),
+        (lambda: on((0,), L.Dense(2)), "none empty"),
+        (lambda: on((None, 4), L.Dense(2)), "fixed"),
+        (lambda: keras.Sequential([L.Dense(2)]), "no known inputs"),
+        (lambda: L.Dense(2), "isn't a keras.Model"),
+        (lambda: Fussy(x := keras.Input((4,)), L.Dense(2)(x)), "too large"),
+        (lambda: on((4,), Same(name="odd")), "'odd'.*same for every sample"),
+        (lambda: keras.Model(x := keras.Input((4,)), L.Dense(2)(x + np.nan)), "NaN"),
+        (
+            lambda: keras.Model(x := keras.Input((4,)), L.Add(name="odd")([x, np.ones((1, 4))])),
+            "'odd'.*array",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(build, said):
+    """Whatever Keras or the user's own code would raise."""
+    with pytest.raises(UserError, match=said):
+        check_model(build())
+
+
+def test_a_constant_s_name_may_be_another_node_s():
+    """Names of layers become names of C++, in which they can be alike."""
+    x = keras.Input((4,), name="x")
+    h = L.Dense(4, name="a-b")(x)
+
+    assert first_difference(keras.Model(x, L.Dense(2)(L.Add()([h, Same(name="a_b")(h)])))) is None
+
+
+def test_large_scores_of_an_attention_round_as_far_as_their_softmax_tells():
+    """What rounding moves within a layer moves what comes out; a state that runs away from zero too."""
+    keras.utils.set_random_seed(1)
+    x = keras.Input((5, 4), name="x")
+    attention = keras.Model(x, L.MultiHeadAttention(2, 3)(x, x))
+    wild = on((40, 2), L.SimpleRNN(8, recurrent_initializer=keras.initializers.RandomNormal(0, 2)))
+
+    assert first_difference(attention, np.random.default_rng(0).normal(size=(50, 5, 4)) * 1e3) is None
+    assert first_difference(wild) is None
 
 
 def test_the_weights_come_back_after_the_second_look():

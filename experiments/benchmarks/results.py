@@ -77,7 +77,7 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
     bench = Workbench(store.open(config, study.folder, Progress()))
     members = {e.number for e in result.front}
     # a candidate that training made worse is its own ptq one: once is enough
-    different = {e.digest: e for e in reversed(result.evaluations) if e.status == "complete"}
+    different = {e.design: e for e in reversed(result.evaluations) if e.status == "complete"}
     rows = [
         row for e in reversed(different.values()) for row in _rows(bench, store, e, front=e.number in members)
     ]
@@ -113,7 +113,7 @@ def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[R
     from bitfront.search.objectives import resource_violations
     from bitfront.search.record import resources_of
 
-    weights = store.weights(evaluation.number)
+    weights = store.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
     test = bench.test_score(types, weights)
     uniform = evaluation.kind == "uniform"

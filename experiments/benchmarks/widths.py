@@ -91,7 +91,7 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
                 ebops.append((evaluation.resources["ebops"], width))
     costs, widths = zip(*sorted(ebops), strict=True)
     for member in result.front:
-        weights = store.weights(member.number)
+        weights = store.weights(member)
         test = bench.test_score(_types(member), weights)
         equal = float(np.interp(member.resources["ebops"], costs, widths))
         points.append(_point(seed, "front", equal, member, test, float_score))

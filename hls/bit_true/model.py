@@ -27,6 +27,7 @@ from .softmax import Softmax
 
 Arrays = Sequence[NDArray[np.floating]]
 FLOAT32_MANTISSA = 24
+"""Bits up to which a float32 holds every integer."""
 SAMPLES = 4096
 """Values a tensor keeps from calibration, for the choice of integer bits by least squared error."""
 
@@ -53,9 +54,9 @@ class BitTrue:
         accumulator may be narrower than lossless (slower). `batch_size`: samples a step of `predict`.
         """
         self.graph, self.mode, self.batch_size = graph, Mode(), batch_size
-        self.table_size = table_size
+        self.table_size, self.narrow_accumulators = table_size, narrow_accumulators
         self.layers: dict[str, BitTrueLayer] = {
-            node.name: _build(graph, node, self.mode, table_size, node.name in narrow_accumulators)
+            node.name: build_layer(graph, node, self.mode, table_size, node.name in narrow_accumulators)
             for node in graph
         }
         self._quantizers = [
@@ -281,8 +282,12 @@ def _assign_rows(variables: Sequence[Any]) -> Callable[..., Any]:
     return assign
 
 
-def _build(graph: Graph, node: Node, mode: Mode, table_size: int, narrow: bool) -> BitTrueLayer:
-    """Return the layer for `node`."""
+def build_layer(graph: Graph, node: Node, mode: Mode, table_size: int, narrow: bool) -> BitTrueLayer:
+    """Return the layer for `node` of `graph`; see `BitTrue` for `table_size` and `narrow`.
+
+    Raises:
+        UserError: when there is none for its operation.
+    """
     op = node.op
     if op in LINEAR:
         return Linear(graph, node, mode, narrow=narrow)

@@ -14,6 +14,9 @@ from qkeras.base_quantizer import BaseQuantizer
 
 from bitfront.spaces import FixedPoint
 
+# Sums of products are exact in float32 as far as its 24 bits go; NVIDIA's TF32, TensorFlow's default, keeps 11 of a factor.
+tf.config.experimental.enable_tensor_float_32_execution(False)
+
 
 @dataclass
 class Mode:

@@ -41,11 +41,13 @@ class Trainer:
         batch_size: int = 128,
         optimizer: str = "adam",
         loss: str = "auto",
+        weights: Sequence[NDArray[np.floating] | None] = (),
         keep_zeros: bool = False,
     ) -> None:
         """Hold the training data: `x` one array an input, `y` class numbers or targets and `tasks` a task an output.
 
-        The loss is the sum of the outputs' losses.
+        The loss is the sum of the outputs' losses. `weights` gives what each sample weighs in each of them, None where
+        all weigh alike.
 
         Raises:
             ValueError: when Keras knows no optimizer or loss of that name.
@@ -58,6 +60,10 @@ class Trainer:
         self._y = [
             tf.constant(labels, tf.int32 if task == "multiclass" else tf.float32)
             for labels, task in zip(y, tasks, strict=True)
+        ]
+        self._weights = [
+            None if one is None else tf.constant(one, tf.float32)
+            for one in (weights or (None,) * len(self._y))
         ]
         free = {key: variable for key, variable in model.variables.items() if key not in model.graph.frozen}
         self._free = list(free.values())
@@ -204,8 +210,17 @@ class Trainer:
         chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
         batch = [tf.gather(part, chosen) for part in self._x]
         outputs = self.model.forward(batch, stop_before=self._logits_of)
-        parts = zip(self._losses, self._y, outputs, strict=True)
-        return tf.add_n([tf.reduce_mean(one(tf.gather(y, chosen), output)) for one, y, output in parts])
+        parts = zip(self._losses, self._y, self._weights, outputs, strict=True)
+        found = []
+        for one, y, weights, output in parts:
+            losses = one(tf.gather(y, chosen), output)
+            if weights is not None:
+                axes = [1] * (
+                    losses.shape.rank - 1
+                )  # a loss an element, where the output has axes of its own
+                losses *= tf.reshape(tf.gather(weights, chosen), [-1, *axes])
+            found.append(tf.reduce_mean(losses))
+        return tf.add_n(found)
 
     def _apply(self, gradients: Sequence[Any]) -> None:
         if not self._free:
@@ -226,7 +241,10 @@ def _moving(graph: Graph, key: str) -> NDArray[np.float32]:
 def _loss(task: str, name: str) -> Any:
     """Return the loss of labels and outputs; a classifier's outputs are logits."""
     if name != "auto":
-        return keras.losses.get(name)
+        found = keras.losses.get(name)
+        if isinstance(found, keras.losses.Loss):
+            found.reduction = "none"  # a loss a sample, as the functions of that module give it
+        return found
     if task == "binary":
         return lambda y, z: tf.nn.sigmoid_cross_entropy_with_logits(
             labels=tf.reshape(y, tf.shape(z)), logits=z

@@ -83,10 +83,11 @@ def build(
     *,
     name: str = "bitfront",
     input_factory: Callable[[Node, Any], Any] | None = None,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Return a functional model made of the layers that `factory` gives for the nodes, with `values` as weights.
 
-    `input_factory` is applied to every input's tensor.
+    `input_factory` is applied to every input's tensor, of `dtype`.
     """
     import keras
 
@@ -94,7 +95,7 @@ def build(
     inputs = []
     for node in graph:
         if node.op == "input":
-            inputs.append(keras.Input(node.shape, name=node.name))
+            inputs.append(keras.Input(node.shape, name=node.name, dtype=dtype))
             tensors[node.name] = input_factory(node, inputs[-1]) if input_factory else inputs[-1]
             continue
         sources = [tensors[i] for i in node.inputs]
@@ -112,7 +113,9 @@ def build(
 
 def set_weights(layer: Any, node: Node, values: Rounded) -> None:
     """Give a layer the weights of its node, in Keras's order."""
-    if node.op == "batchnorm":
+    if hasattr(layer, "hold"):
+        layer.hold(values)
+    elif node.op == "batchnorm":
         ones = np.ones_like(values["scale"])
         layer.set_weights([values["scale"], values["bias"], np.zeros_like(ones), ones])
     elif node.op == "bidirectional":

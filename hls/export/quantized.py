@@ -1,18 +1,22 @@
-"""A candidate as a QKeras model with constant quantizers.
+"""A candidate as a Keras model that predicts what its firmware outputs, of QKeras layers as far as these are exact.
 
-Dense, convolutions, merges, ReLU and pooling predict what the firmware computes. Two things differ, since QKeras
-has no equivalent: sigmoid, tanh and softmax are computed, not looked up (a table of n entries over [-r, r) is off by
-at most 2 r / n times the slope, 1/64 for hls4ml's 1024 entries), and QLSTM and QGRU round a state when it is read,
-with gates in float. An average over a window that is no power of two is truncated by the firmware only.
+Dense, convolutions, merges, ReLU, maxima and moved values are QKeras's (or Keras's own) with constant quantizers: every sum
+is exact in float32 as far as 24 bits go. What QKeras computes otherwise is a `FirmwareLayer`: tables of sigmoid, tanh and
+softmax, QLSTM and QGRU, which round a state when it is read, averages over a window that is no power of two, narrow
+accumulators, normalizations. Where 24 bits don't hold every sum, all layers are such, in float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
+from bitfront.spaces.graph import LINEAR, MERGES
 
+from ..types import mantissa_bits
 from .plain import Rounded, build, make_layer, rounded_weights
 
 if TYPE_CHECKING:
@@ -37,28 +41,99 @@ def quantizer_of(kind: FixedPoint) -> Any:
     return VariableFixedPoint(kind.width, kind.integer, signed=kind.signed)
 
 
-def to_qkeras(graph: Graph, weights: Weights, types: Types) -> keras.Model:
-    """Return the candidate as a QKeras model; weights are values of their types already."""
+_EXACT = (
+    LINEAR
+    | MERGES
+    | {"relu", "linear", "batchnorm", "einsum_dense", "einsum", "add_constant", "max_pool", "global_max_pool"}
+    | {"reshape", "zero_padding", "concatenate"}
+)
+"""Operations that QKeras or Keras itself computes as the firmware does, given rounded inputs and weights."""
+
+
+def to_qkeras(
+    graph: Graph,
+    weights: Weights,
+    types: Types,
+    *,
+    table_size: int = 1024,
+    narrow_accumulators: frozenset[str] = frozenset(),
+) -> keras.Model:
+    """Return the candidate as a Keras model whose outputs are the firmware's; weights are values of their types already.
+
+    `bitfront.hls.keras_layers` lets Keras load it. `table_size` and `narrow_accumulators` are those of `BitTrue`.
+    """
+    from ..bit_true.model import FLOAT32_MANTISSA
+
+    wide = mantissa_bits(graph, types) > FLOAT32_MANTISSA
 
     def factory(node: Node, values: Rounded) -> Any:
         own = {key.rpartition("/")[2]: kind for key, kind in types.items() if key.startswith(f"{node.name}/")}
+        roles = {tensor.role for tensor in graph.tensors(node)}
+        if wide or node.name in narrow_accumulators or not _exact(graph, node):
+            kept = {role: str(kind) for role, kind in own.items() if role != "result" or role in roles}
+            narrow = node.name in narrow_accumulators
+            return _firmware_layer(node, values, kept, wide=wide, table_size=table_size, narrow=narrow)
         layer = _layer(node, values, own)
-        rounds = any(t.role == "result" for t in graph.tensors(node))
-        if not rounds or node.op == "relu":
+        if "result" not in roles or node.op == "relu":
             return layer
         return _Chain(layer, own["result"], f"{node.name}_result")
 
     values = rounded_weights(graph, weights, types)
-    return build(graph, values, factory, name="bitfront_qkeras", input_factory=_input_rounding(types))
+    return build(
+        graph,
+        values,
+        factory,
+        name="bitfront_qkeras",
+        input_factory=_input_rounding(types, wide),
+        dtype="float64" if wide else "float32",
+    )
 
 
-def _input_rounding(types: Types) -> Callable[[Node, Any], Any]:
+def _exact(graph: Graph, node: Node) -> bool:
+    """Return whether Keras computes `node` as the firmware does; an average is divided by a shift then."""
+    if node.op in {"avg_pool", "global_avg_pool"}:
+        shape = graph[node.inputs[0]].shape
+        window = prod(shape[:-1]) if node.op.startswith("global") else prod(node.attrs["pool_size"])
+        return window & (window - 1) == 0
+    return node.op in _EXACT
+
+
+def _firmware_layer(
+    node: Node,
+    values: Rounded,
+    types: dict[str, str],
+    *,
+    wide: bool,
+    table_size: int = 1024,
+    narrow: bool = False,
+) -> Any:
+    from ..keras_layers import FirmwareLayer
+
+    return FirmwareLayer(
+        node.op,
+        node.attrs,
+        node.shape,
+        types,
+        {role: value.shape for role, value in values.items()},
+        table_size,
+        narrow,
+        name=node.name,
+        dtype="float64" if wide else "float32",
+    )
+
+
+def _input_rounding(types: Types, wide: bool) -> Callable[[Node, Any], Any]:
     import qkeras
 
     def rounded(node: Node, tensor: Any) -> Any:
-        return qkeras.QActivation(quantizer_of(types[f"{node.name}/result"]), name=f"{node.name}_result")(
-            tensor
-        )
+        kind = types[f"{node.name}/result"]
+        if wide:
+            layer = _firmware_layer(
+                replace(node, name=f"{node.name}_result"), {}, {"result": str(kind)}, wide=True
+            )
+        else:
+            layer = qkeras.QActivation(quantizer_of(kind), name=f"{node.name}_result")
+        return layer(tensor)
 
     return rounded
 
@@ -99,22 +174,6 @@ def _layer(node: Node, values: Rounded, own: dict[str, FixedPoint]) -> Any:
         case "depthwise_conv2d":
             shape = {"strides": attrs["strides"], "padding": attrs["padding"], "name": name}
             return qkeras.QDepthwiseConv2D(attrs["kernel_size"], depthwise_quantizer=kernel, **shape, **bias)
-        case "lstm" | "gru" | "simple_rnn":
-            kind = {"lstm": qkeras.QLSTM, "gru": qkeras.QGRU, "simple_rnn": qkeras.QSimpleRNN}[node.op]
-            gates: dict[str, Any] = {} if node.op == "simple_rnn" else {"recurrent_activation": "sigmoid"}
-            if node.op == "gru":
-                gates["reset_after"] = True
-            return kind(
-                attrs["units"],
-                activation="tanh",
-                kernel_quantizer=kernel,
-                recurrent_quantizer=quantizer_of(own["recurrent_weight"]),
-                bias_quantizer=quantizer_of(own["bias"]),
-                state_quantizer=quantizer_of(own["result"]),
-                return_sequences=attrs["return_sequences"],
-                name=name,
-                **gates,
-            )
         case "relu":
             return qkeras.QActivation(quantizer_of(own["result"]), name=name)
         case _:

@@ -36,7 +36,7 @@ TEXT_FILE_SCRIPTS = frozenset(
     }
 )
 """SHA-256 of every verify.py in bundles whose emulation reads its weights from text files."""
-SCRIPTS = frozenset({"f7611358f1e22c9b9efe0c016ed78f469e9510c8a38d0fe949c3ae56806e06fe"})
+SCRIPTS = frozenset({"1b2541c053df0ec86905bc473e23367665201893ff2ed5c33946a44dda4e6642"})
 """SHA-256 of every verify.py in bundles whose emulation reads headers: `verify_script` of this and earlier versions."""
 
 

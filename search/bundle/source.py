@@ -29,7 +29,7 @@ class BundleSource:
     name: str
     """What the bundle is called, `top_tagging-00012` say."""
     quantized_model: keras.Model
-    """QKeras model with constant quantizers."""
+    """Keras model that predicts what the firmware outputs (`to_qkeras`)."""
     model: keras.Model
     """Plain Keras model with rounded weights: what hls4ml converts."""
     float_model: keras.Model
@@ -54,6 +54,10 @@ class BundleSource:
     """Name of the validation metric."""
     golden_origin: str = "the study's"
     """Which data the golden samples are from, as an adjective."""
+    golden_labels: Sequence[NDArray[Any]] | None = None
+    """Class numbers or targets of the golden samples, one array per model output; None where the study kept none."""
+    golden_score: Mapping[str, Any] = field(default_factory=dict)
+    """What they score and how that is computed (see `bundle.score`); empty where it isn't known."""
     backend: str = "Vitis"
     """hls4ml backend."""
     io_type: str = "io_parallel"

@@ -14,6 +14,7 @@ from typing import Any
 
 from bitfront.hls.patches import AppliedPatch
 
+from .score import score_lines
 from .script import script_digest
 from .source import BundleSource
 
@@ -129,29 +130,53 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "",
         *figures(source),
         "",
+        *score_lines(source),
         "## Files",
         "",
         "| file | what |",
         "|---|---|",
-        "| `model_qkeras.keras` | QKeras model with constant quantizers (load with bitfront and QKeras installed) |",
-        "| `model.keras` | Keras model with rounded weights: what hls4ml converted (attention and GELU load after "
-        "`import bitfront.hls.export.layers`) |",
+        "| `model_qkeras.keras` | Keras model that predicts what the firmware outputs, bit for bit |",
+        "| `model.keras` | Keras model with rounded weights, whose results aren't rounded: what hls4ml converted |",
         "| `float_model.keras` | the float model |",
         "| `MODEL_CARD.md` | what the model is for, was made from and measured on; some of it is yours to fill in |",
         "| `precision.json` | type of every tensor: width, integer bits (sign included), signed, rounding, overflow |",
         "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
-        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on them |",
+        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on "
+        "them; labels and what the outputs score, where the study kept them |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",
+        "",
+        "## Models",
+        "",
+        "```python",
+        "import bitfront.hls.keras_layers  # lets Keras load all models of this folder",
+        "import keras",
+        "",
+        'model = keras.models.load_model("model_qkeras.keras")',
+        "```",
+        "",
+        f"`model_qkeras.keras` is exact: its predictions are the firmware's outputs. {_layers(source.quantized_model)}",
         "",
         "## Corrections to hls4ml's files",
         "",
     ]
     lines += [f"- `{p.name}` in `project/{p.file}`: {p.reason}" for p in patches] or ["None."]
     return "\n".join(lines) + "\n"
+
+
+def _layers(model: Any) -> str:
+    """Return which of the layers are QKeras's."""
+    own = [layer.name for layer in model.layers if type(layer).__name__ == "FirmwareLayer"]
+    if not own:
+        return "Its layers are QKeras's and Keras's own."
+    computed = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    if len(own) == len(computed):
+        return "All its layers are bitfront's (`FirmwareLayer`), in float64, since float32 doesn't hold every sum."
+    names = ", ".join(f"`{name}`" for name in own[:8]) + (f" and {len(own) - 8} more" if len(own) > 8 else "")
+    return f"Its layers are QKeras's and Keras's own, and bitfront's (`FirmwareLayer`) where theirs aren't exact: {names}."
 
 
 def figures(source: BundleSource) -> list[str]:

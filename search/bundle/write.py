@@ -23,10 +23,12 @@ from bitfront.spaces import ToolMissing, UserError
 
 from .archive import save_model
 from .card import model_card
+from .score import write_score
 from .script import verify_script
 from .source import BundleSource
 from .texts import build_script, layers_csv, provenance, readme
 
+EXACT_MODEL = "model_qkeras.keras"
 FILES = Path(__file__).parent / "files"
 
 
@@ -58,7 +60,7 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
     """Write `source` as a bundle to `out`, which must be absent or empty; equal sources give equal files.
 
     The bundle appears at `out` only when it is complete and, with `check`, when its firmware was compiled and
-    gives the golden outputs bit for bit.
+    gives the golden outputs bit for bit, and its Keras model does too.
 
     Raises:
         UserError: when `out` is in use.
@@ -77,6 +79,7 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
         _write_checksums(bundle)
         if check:
             _require_identical(source.name, bundle)
+            _require_exact(source, bundle / EXACT_MODEL)
         if target.exists():
             target.rmdir()
         bundle.rename(target)
@@ -123,8 +126,24 @@ def _require_identical(name: str, bundle: Path) -> None:
         )
 
 
+def _require_exact(source: BundleSource, path: Path) -> None:
+    """Load the Keras model as whoever gets the bundle does, and compare its predictions."""
+    import keras
+
+    import bitfront.hls.keras_layers  # noqa: F401 - so that Keras can load it
+
+    found = keras.models.load_model(path, compile=False).predict(list(source.golden_inputs), verbose=0)
+    pairs = zip(found if isinstance(found, list) else [found], source.golden_outputs, strict=True)
+    wrong = sum(not np.array_equal(y, np.asarray(expected)) for y, expected in pairs)
+    if wrong:
+        raise BuildError(
+            f"{path.name} of {source.name!r} predicts something else than the firmware at {wrong} of "
+            f"{len(source.golden_outputs)} outputs, so no bundle was written: please report this."
+        )
+
+
 def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> None:
-    save_model(source.quantized_model, bundle / "model_qkeras.keras")
+    save_model(source.quantized_model, bundle / EXACT_MODEL)
     save_model(source.model, bundle / "model.keras")
     save_model(source.float_model, bundle / "float_model.keras")
     precision = {key: {"type": str(t), **t.to_json()} for key, t in source.precision.items()}
@@ -160,16 +179,14 @@ def _write_golden(bundle: Path, source: BundleSource, project: HlsProject) -> No
         "samples": len(source.golden_inputs[0]),
         "origin": source.golden_origin,
     }
-    for role, arrays, shapes in (
-        ("inputs", source.golden_inputs, project.input_shapes),
-        ("outputs", source.golden_outputs, project.output_shapes),
-    ):
+    for role, arrays in (("inputs", source.golden_inputs), ("outputs", source.golden_outputs)):
         entries = []
-        for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        for index, array in enumerate(arrays):
             file = f"{role}.npy" if len(arrays) == 1 else f"{role}_{index}.npy"
-            np.save(golden / file, np.ascontiguousarray(array, "<f8").reshape(-1, *shape))
-            entries.append({"file": file, "shape": list(shape)})
+            np.save(golden / file, np.ascontiguousarray(array, "<f8"))
+            entries.append({"file": file, "shape": list(np.shape(array)[1:])})
         listed[role] = entries
+    write_score(golden, source)
     # what the model holds, not what was written: whoever verifies compares the headers with it
     listed["constants"] = constant_digests(constants(project.graph))
     _json(bundle / GOLDEN, listed)

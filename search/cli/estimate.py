@@ -92,6 +92,8 @@ def command(
         found = [_model(source, precision, trust_model, options)]
         if not source.endswith((".keras", ".h5", ".hdf5")) and not as_json:
             typer.echo("Note: the weights are untrained; their values shape LUT and DSP.")
+        if not as_json:
+            _tell_moved(found[0], reuse_factor)
     kinds: tuple[Kind, ...] = (kind,) if kind else ("csynth", "implemented")
     if as_json or out:
         _write_json(found, kinds, out)
@@ -138,6 +140,14 @@ def _model(source: str, precision: str, trust: bool, options: dict[str, Any]) ->
 
     chosen = FixedPoint.parse(precision)  # before TensorFlow, which takes seconds to load
     return model_design(load_model(source, Path(), trust=trust), chosen, **options)
+
+
+def _tell_moved(design: DesignDescription, asked: int) -> None:
+    """Say which layers have another reuse factor than what is asked for."""
+    moved = [one for one in design.layers if one.strategy == "resource" and one.reuse_factor != asked]
+    if moved:
+        which = ", ".join(f"{one.name!r} gets {one.reuse_factor}" for one in moved)
+        typer.echo(f"Note: --reuse-factor {asked}: {which}, the nearest that its firmware is right with.")
 
 
 def _write_json(found: Iterable[DesignDescription], kinds: Iterable[Kind], out: Path | None) -> None:

@@ -67,6 +67,8 @@ def command(
         console.print(f"{tensor:{max(map(len, types))}s}  {text}", markup=False, soft_wrap=True)
     for key, text in _scores(chosen, reference).items():
         console.print(f"{key:16s} {text}", markup=False)
+    for text in _scored_by(chosen, reference):
+        console.print(text, markup=False)
     for key, value in chosen.resources.items():
         interval = chosen.intervals.get(key)
         note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
@@ -107,6 +109,26 @@ def _scores(e: Evaluation, reference: Reference) -> dict[str, str]:
     return found
 
 
+def _scored_by(chosen: Evaluation, reference: Reference) -> list[str]:
+    """Return what stands behind the score: undecided classes, and the recall of each class."""
+    from bitfront.search.score_warnings import percent, ties_range
+
+    lines = []
+    if "share" in chosen.ties:
+        told = ties_range(chosen.ties, reference.metric.label.lower())
+        lines.append(
+            f"{'ties':16s} {percent(chosen.ties['share'])} of the classes undecided{f': {told}' if told else ''}"
+        )
+    if "pairs" in chosen.ties:
+        lines.append(f"{'equal pairs':16s} {percent(chosen.ties['pairs'])}, each counted a half")
+    for name, row in chosen.recall.items():
+        cells = "  ".join(
+            f"{one}: {'-' if share is None else f'{share:.3f}'}" for one, share in enumerate(row)
+        )
+        lines.append(f"{'recall of ' + name:16s} {cells}")
+    return lines
+
+
 def _study(folder: Path, *, as_json: bool) -> None:
     """Print what the search teaches: the front on test data, gains over uniform widths, what mattered."""
     from rich.console import Console
@@ -124,6 +146,8 @@ def _study(folder: Path, *, as_json: bool) -> None:
     console.print(headline(view), markup=False)
     for line in _picked(view):
         console.print(line, markup=False)
+    for text in view.warnings:
+        console.print(f"Warning: {text}", markup=False)
     if found.last_gain is not None:
         console.print(
             f"The hypervolume last grew with trial {found.last_gain}, {found.last_gain_seconds:.1f} of {found.seconds:.1f} s "

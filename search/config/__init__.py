@@ -1,6 +1,7 @@
 """The study file: what can be set, what it means, and how it's read."""
 
 from .load import load_study, override, study_path
+from .metric import MetricConfig
 from .quantities import Limit, Widths
 from .running import ClusterConfig, TlsConfig, TrialConfig
 from .sections import (
@@ -8,7 +9,6 @@ from .sections import (
     ConstraintsConfig,
     DeviceConfig,
     HlsConfig,
-    MetricConfig,
     TrackingConfig,
     TrainingConfig,
 )

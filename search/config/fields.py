@@ -104,6 +104,9 @@ CountLimit = Annotated[
     Limit, PlainValidator(lambda value: quantities.plain_number(value, 0.0)), PlainSerializer(_plain)
 ]
 MetricLimit = Annotated[Limit, PlainValidator(quantities.plain_number), PlainSerializer(_plain)]
+ClassWeights = Annotated[
+    str | dict[int, float] | dict[str, str | dict[int, float]], PlainValidator(quantities.class_weights)
+]
 Duration = Annotated[
     float, PlainValidator(quantities.duration), PlainSerializer(quantities.plain_duration, return_type=str)
 ]

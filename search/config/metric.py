@@ -1,18 +1,94 @@
-"""Whether a study's metric fits its task, and the bounds on it can be met."""
+"""A study's metric: which there are, what each fits, and whether the bounds on it can be met."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from .base import at, nearest
-from .sections import ConstraintsConfig, MetricConfig
+from pydantic import Field, model_validator
 
-_TASKS_OF = {
-    "accuracy": ("binary", "multiclass"),
-    "roc_auc": ("binary", "multiclass"),
-    "background_rejection": ("binary",),
-    "mse": ("regression",),
+from .base import Section, at, nearest
+from .fields import Real
+from .sections import ConstraintsConfig
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A metric that bitfront computes itself."""
+
+    direction: Literal["maximize", "minimize"]
+    tasks: tuple[str, ...]
+    """Those that it fits."""
+    perfect: float | None = None
+    """The value that no model can pass; None where there is no bound."""
+    decides: bool = False
+    """Whether it compares decided classes with the right ones, so that ties between classes matter."""
+    ranks: bool = False
+    """Whether it ranks samples, of which those with equal scores count as half above each other."""
+
+
+_CLASSES = ("binary", "multiclass")
+BUILT_IN: Mapping[str, BuiltIn] = {
+    "accuracy": BuiltIn("maximize", _CLASSES, 1.0, decides=True),
+    "balanced_accuracy": BuiltIn("maximize", _CLASSES, 1.0, decides=True),
+    "roc_auc": BuiltIn("maximize", _CLASSES, 1.0, ranks=True),
+    "background_rejection": BuiltIn("maximize", ("binary",), ranks=True),
+    "mse": BuiltIn("minimize", ("regression",), 0.0),
 }
+
+
+class MetricConfig(Section):
+    """What ranks the candidates, computed on the validation split."""
+
+    shorthand: ClassVar[str | None] = "name"
+
+    name: str = Field(
+        description="accuracy, balanced_accuracy (mean of the classes' recalls, so that a rare class weighs as much as a "
+        "common one), roc_auc (several classes: mean of one-versus-rest; a pair of equal scores counts a half), "
+        "background_rejection (binary: 1 / false-positive rate at a fixed signal efficiency), mse, or your own as "
+        "file.py:function, called with (y_true, y_score) and returning a number",
+        examples=["background_rejection"],
+    )
+    signal_efficiency: Real = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="share of the signal that background_rejection keeps; a higher one keeps more background",
+        examples=[0.3],
+    )
+    output: str | None = Field(
+        default=None,
+        description="of a model with several outputs, the one whose metric ranks; without it, the mean over all outputs",
+        examples=["digit"],
+    )
+    direction: Literal["maximize", "minimize"] | None = Field(
+        default=None,
+        description="whether more or less is better; known for the built-in metrics, maximize for your own",
+        examples=["minimize"],
+    )
+
+    ties: Literal["expected", "lowest", "worst"] = Field(
+        default="expected",
+        description="how accuracy and balanced_accuracy count a sample whose largest output several classes share, as outputs "
+        "of few bits often do: expected, as if these classes drew lots, so that no class gains by its number; lowest, as an "
+        "argmax in hardware decides, the class with the lowest number (of one output: class 0 at the threshold); worst, as "
+        "wrong, which keeps the search from such outputs. What the score is by each is recorded with every candidate",
+        examples=["lowest"],
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> MetricConfig:
+        if self.name not in BUILT_IN and ":" not in self.name:
+            raise at(
+                "metric", f"= {self.name!r} isn't known: {nearest(self.name, BUILT_IN)} (or file.py:function)"
+            )
+        known = BUILT_IN.get(self.name)
+        natural = known.direction if known else self.direction or "maximize"
+        if self.direction not in (None, natural):
+            raise at("metric.direction", f"contradicts {self.name}, which {natural}s: leave it out")
+        object.__setattr__(self, "direction", natural)
+        return self
 
 
 def check_metric(
@@ -30,16 +106,17 @@ def check_metric(
     chosen = metric.output
     if isinstance(task, dict) and chosen is not None and chosen not in task:
         raise at("metric.output", f"= {chosen!r} isn't an output that task names: {nearest(chosen, task)}")
-    wrong = sorted(task for task in ranked if task not in _TASKS_OF.get(name, (task,)))
+    known = BUILT_IN.get(name)
+    wrong = sorted(task for task in ranked if known and task not in known.tasks)
     if wrong:
-        fitting = [one for one, fits in _TASKS_OF.items() if wrong[0] in fits]
+        fitting = [one for one, other in BUILT_IN.items() if wrong[0] in other.tasks]
         remedy = (
             "set metric.output to an output that it fits"
             if len(ranked) > 1
             else f"use {' or '.join(fitting)}, or file.py:function"
         )
         raise at("metric", f"= {name!r} doesn't fit task {wrong[0]}: {remedy}")
-    in_unit_interval = name in ("accuracy", "roc_auc")
+    in_unit_interval = known is not None and known.perfect == 1.0
     worst = bounds.metric.value if bounds.metric else None
     if worst is not None and in_unit_interval and not 0 <= worst < 1:
         hint = f": write {worst / 100:g}" if 1 < worst <= 100 else ""

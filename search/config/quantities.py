@@ -157,6 +157,56 @@ def plain_number(value: object, least: float = -math.inf) -> Limit:
     return Limit(parsed[0])
 
 
+def class_weights(value: object) -> str | dict[int, float] | dict[str, str | dict[int, float]]:
+    """Read `none`, `balanced`, a weight by class number, or one of these by the name of an output."""
+    if not isinstance(value, dict) or not value:
+        return _rule(value)
+    numbered = [_class(key) is not None for key in value]
+    if all(numbered):
+        return _by_class(value)
+    if any(numbered):
+        raise ValueError(
+            "has class numbers and names side by side: name classes by number, or outputs by name"
+        )
+    found: dict[str, str | dict[int, float]] = {}
+    for name, inner in value.items():
+        if isinstance(inner, int | float):
+            raise ValueError(f"names the class {name!r}: name classes by number, from 0, as the labels do")
+        if isinstance(inner, dict) and any(_class(key) is None for key in inner):
+            raise ValueError(f"has no class numbers for {name!r}: write {{{name}: {{0: 1, 1: 5}}}}, say")
+        found[str(name)] = _by_class(inner) if isinstance(inner, dict) and inner else _rule(inner)
+    return found
+
+
+def _rule(value: object) -> str:
+    if value is None or value in ("none", "balanced"):
+        return str(value or "none")
+    raise ValueError("isn't known: write none, balanced, or a weight by class number such as {0: 1, 1: 5}")
+
+
+def _by_class(value: dict[object, object]) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for key, weight in value.items():
+        one, parsed = _class(key), split(weight)
+        if parsed is None or parsed[1] or parsed[0] <= 0:
+            raise ValueError(f"gives class {key} the weight {weight!r}: write a number above 0")
+        if one is None or one in found:
+            raise ValueError(f"has class {key} twice: keep one")
+        found[one] = parsed[0]
+    return found
+
+
+def _class(key: object) -> int | None:
+    """Return the class that a key stands for: a whole number, however YAML or JSON wrote it; else None."""
+    if isinstance(key, bool | int):
+        return int(key)
+    if isinstance(key, float) and key.is_integer():
+        return int(key)
+    if isinstance(key, str) and key.strip().lstrip("-").isdigit():
+        return int(key)
+    return None
+
+
 def duration(value: object) -> float:
     """Read a wall-clock time such as `5m`, `1.5h` or `90` (seconds) and return seconds."""
     parsed = split(value)

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from bitfront.spaces.space import Hardware
 
-from .base import Section, at, nearest
+from .base import Section, at
 from .fields import (
+    ClassWeights,
     CountLimit,
     Duration,
     EnergyLimit,
@@ -24,50 +25,6 @@ from .fields import (
     TimeLimit,
 )
 from .secrets import restored
-
-
-class MetricConfig(Section):
-    """What ranks the candidates, computed on the validation split."""
-
-    shorthand: ClassVar[str | None] = "name"
-
-    name: str = Field(
-        description="accuracy, roc_auc (several classes: mean of one-versus-rest), background_rejection (binary: "
-        "1 / false-positive rate at a fixed signal efficiency), mse, or your own as file.py:function, called with "
-        "(y_true, y_score) and returning a number",
-        examples=["background_rejection"],
-    )
-    signal_efficiency: Real = Field(
-        default=0.5,
-        gt=0,
-        lt=1,
-        description="share of the signal that background_rejection keeps; a higher one keeps more background",
-        examples=[0.3],
-    )
-    output: str | None = Field(
-        default=None,
-        description="of a model with several outputs, the one whose metric ranks; without it, the mean over all outputs",
-        examples=["digit"],
-    )
-    direction: Literal["maximize", "minimize"] | None = Field(
-        default=None,
-        description="whether more or less is better; known for the built-in metrics, maximize for your own",
-        examples=["minimize"],
-    )
-
-    @model_validator(mode="after")
-    def _known(self) -> MetricConfig:
-        built_in = {"accuracy": "maximize", "roc_auc": "maximize", "background_rejection": "maximize"}
-        built_in["mse"] = "minimize"
-        if self.name not in built_in and ":" not in self.name:
-            raise at(
-                "metric", f"= {self.name!r} isn't known: {nearest(self.name, built_in)} (or file.py:function)"
-            )
-        natural = built_in.get(self.name, self.direction or "maximize")
-        if self.direction not in (None, natural):
-            raise at("metric.direction", f"contradicts {self.name}, which {natural}s: leave it out")
-        object.__setattr__(self, "direction", natural)
-        return self
 
 
 class DeviceConfig(Section):
@@ -124,8 +81,8 @@ class HlsConfig(Section):
     reuse_factor: ReuseFactors = Field(
         default=(1,),
         description="how many products share one multiplier; higher saves DSPs and LUTs and costs latency and II. "
-        "Lists and mappings as for strategy; values that are illegal for a layer are moved to its nearest legal one, "
-        "with a notice",
+        "Lists and mappings as for strategy; what a layer's firmware can't be right with becomes the nearest that it can, "
+        "which is said",
         examples=['{"lstm*": [1, 2, 4]}'],
     )
     recurrent_reuse_factor: ReuseFactors | None = Field(
@@ -273,6 +230,13 @@ class TrainingConfig(Section):
         default="auto",
         description="auto chooses by task (cross-entropy from logits or probabilities, or mse); else a Keras loss by name",
         examples=["auto"],
+    )
+    class_weights: ClassWeights = Field(
+        default="none",
+        description="what a sample weighs in the loss by its class, in float training and qat alike: none; balanced, the inverse "
+        "of its class's share of the training samples; or a weight by class number, 1 for those left out. Only the ratios "
+        "count. Of several outputs: balanced weighs each, a mapping from an output's name sets it for that one",
+        examples=["balanced"],
     )
     keep_zeros: bool = Field(
         default=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from .base import Section, at
 from .fields import Bytes, CountLimit, Integer, Real, tuple_of
-from .metric import check_metric
+from .metric import MetricConfig, check_metric
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
@@ -23,11 +22,11 @@ from .sections import (
     DeviceConfig,
     FidelityConfig,
     HlsConfig,
-    MetricConfig,
     SynthesisConfig,
     TrackingConfig,
     TrainingConfig,
 )
+from .settings import digest
 from .space import SpaceConfig, check_patterns
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -90,6 +89,12 @@ class StudyConfig(Section):
         description="where the data has no x_val: the share of the training samples (shuffled by `seed`) that ranks the "
         "candidates and trains nothing",
         examples=[0.2],
+    )
+    stratify: bool = Field(
+        default=True,
+        description="whether `validation_split` takes its share of every class, so that a rare one is in both parts; false "
+        "draws without regard to the classes",
+        examples=[False],
     )
     task: Task | dict[str, Task] = Field(
         description="what the model does: binary, multiclass or regression; of several outputs that differ, a mapping "
@@ -370,29 +375,9 @@ class StudyConfig(Section):
 
     @property
     def digest(self) -> str:
-        """Identify what shapes the results: 16 hex digits over all but the keys in `_WITHOUT_EFFECT`.
+        """Identify what shapes the results: 16 hex digits over all but the keys in `settings.WITHOUT_EFFECT`.
 
         A study that goes on with more trials keeps its digest. The contents of the model and data files are not
         part of it: see `Problem.digest`.
         """
-        shaping = {key: value for key, value in self.to_dict().items() if key not in _WITHOUT_EFFECT}
-        for section, key, default in _LATER:
-            if shaping[section][key] == default:
-                del shaping[section][key]
-        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
-
-
-_LATER = (("training", "keep_zeros", True),)
-"""Keys that came after the first release, with their defaults, which leave the digest of a study file without them."""
-_WITHOUT_EFFECT = (
-    "name",
-    "knee_drop",
-    "budget",
-    "output",
-    "storage",
-    "tracking",
-    "cluster",
-    "trial",
-    "max_fidelity",
-    "synthesis",
-)
+        return digest(self.to_dict())

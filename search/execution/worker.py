@@ -52,6 +52,8 @@ class Parcel:
     """Trained weights, where the worker reaches them."""
     threads: int | None = None
     """TensorFlow's CPU threads, its own choice where None."""
+    source: str | None = None
+    """The file and function that built the model, in which layers of the user's own are defined."""
 
     @classmethod
     def of(cls, key: str, bench: Workbench, study_dir: Path, *, threads: int | None) -> Parcel:
@@ -72,6 +74,7 @@ class Parcel:
             wall=config.trial.wall,
             cache=bench.cache,
             threads=threads,
+            source=source if isinstance(source := problem.config.model, str) else None,
         )
 
     def unpack(self) -> Problem:
@@ -85,11 +88,17 @@ class Parcel:
                 f"A worker on {socket.gethostname()} has bitfront {version('bitfront')}, the launcher {self.version}: "
                 "install the same version."
             )
+        from ..own_layers import with_own_layers
         from ..problem import Problem, load_model
 
         with tempfile.TemporaryDirectory(prefix="bitfront-") as place:
             (Path(place) / "float.keras").write_bytes(self.model)
-            model = load_model("float.keras", Path(place), trust=self.problem["config"].trust_model)
+            trust = self.problem["config"].trust_model
+            model = with_own_layers(
+                lambda: load_model("float.keras", Path(place), trust=trust),
+                self.source,
+                [self.problem["base_dir"]],
+            )
         for variable, trained in zip(model.weights, self.trained, strict=True):
             if not trained:  # a file knows this of layers alone
                 variable.trainable = False

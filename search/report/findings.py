@@ -13,7 +13,7 @@ from ..against_float import knee_warning
 from ..evaluation import Evaluation
 from ..objectives import SIGNS, Objective
 from ..uniform_comparison import baselines_of, best_no_dearer, cheapest_as_good, searched
-from .view import StudyView, uniform_label
+from .view import StudyView
 
 LEAST_TRIALS = 20
 """Scored trials below which importances are noise."""
@@ -191,7 +191,7 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
         found.append(
             Rival(
                 e.number,
-                f"{uniform_label(e)} {e.method.upper()}",
+                view.names[e.number],
                 e.score,
                 limit,
                 None if e.method == "qat" and not e.epochs else e.epochs,
@@ -225,7 +225,8 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
     limits: dict[str, float] = {}
     for e in view.scored:
         if e.kind == "uniform":  # trained and rounded ones differ a little in cost: the width has one budget
-            limits[uniform_label(e)] = max(cost.value(e), limits.get(uniform_label(e), 0.0))
+            name = view.width_names[e.number]
+            limits[name] = max(cost.value(e), limits.get(name, 0.0))
     found = []
     for name, limit in sorted(limits.items(), key=lambda item: -item[1]):
         sides = {method: [e for e in able if e.method == method] for method in ("ptq", "qat")}

@@ -11,10 +11,11 @@ from urllib.parse import quote
 from ..against_float import against_float, knee_note, knee_warning
 from ..evaluation import Evaluation, total_seconds
 from ..objectives import QUANTITIES, SIGNS, Objective
+from ..score_warnings import percent, tied, ties_note, ties_range
 from . import evidence, findings_page, markup, plots
 from .axes import Figure
 from .findings import Findings
-from .view import Standing, StudyView, advice, si, uniform_label
+from .view import Standing, StudyView, advice, si
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
@@ -63,14 +64,14 @@ def headline(view: StudyView) -> str:
     text += f"On {now.split} data the float model scores {now.float_score:.4f}"
     text += f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with {si(cost.value(knee))} {cost.label}."
     if knee.kind == "uniform":
-        text += f" It is the uniform {uniform_label(knee)} baseline: so far, no mixed precision is a better trade."
+        text += f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
     elif rival := nearest_uniform(view, knee):
         split = view.against(rival).split
         told = against_float(view.reference, rival, validation=split != now.split)
         aside = "" if split == now.split else " on validation data"
         only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
         text += (
-            f" The uniform baseline nearest in score, trial {rival.number} ({uniform_label(rival)} {rival.method.upper()}{only}), "
+            f" The uniform baseline nearest in score, trial {rival.number} ({view.names[rival.number]}{only}), "
             f"has {told.score:.4f}{aside} with {si(cost.value(rival))}"
             f"{f', the knee {knee.score:.4f} there' if aside else ''}."
         )
@@ -121,6 +122,9 @@ def _header(view: StudyView) -> str:
             f" Shown are those that break them least: trial {view.front[0].number}." if view.front else ""
         )
         notice = f'<p class="notice" role="alert">No candidate meets every limit.{nearest} Relax a limit or run more trials.</p>'
+    if view.warnings:
+        told = "".join(f"<li>{html.escape(text)}</li>" for text in view.warnings)
+        notice += f'<div class="notice" role="note">Scores to be read with care:<ul>{told}</ul></div>'
     return (
         f"<h1>{html.escape(view.reference.study)}</h1>\n<p class=lead>{html.escape(headline(view))}</p>\n"
         f"<p class=soft>Resources and latency are estimates{calibrated} with their 80 % intervals; what a vendor tool "
@@ -136,7 +140,12 @@ def _picks(view: StudyView) -> str:
 
 def _card(view: StudyView, how: str, e: Evaluation) -> str:
     rows = [("Method", f"{e.method.upper()}{' · uniform baseline' if e.kind == 'uniform' else ''}")]
-    now = view.against(e)
+    if tied(e):
+        told = ties_range(e.ties, view.metric_name.lower())
+        rows.append(
+            ("Undecided", f"{percent(e.ties['share'])} <small>({html.escape(told or 'classes')})</small>")
+        )
+    now, name = view.against(e), html.escape(view.metric_name)
     if now.split == "test":
         rows.append((f"{view.metric_name} on validation data", f"{e.score:.4f}"))
     if now.interval and view.test_scores:
@@ -295,7 +304,7 @@ def _trained(view: StudyView) -> bool:
 
 def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
     standing = view.standing(e)
-    method = f"{e.method.upper()}{', ' + uniform_label(e) if e.kind == 'uniform' else ''}"
+    method = view.names.get(e.number) or f"{e.method.upper()}{', training undone' if e.undone else ''}"
     cells = [
         markup.number_cell(float(e.number), str(e.number)),
         markup.text_cell(standing),
@@ -319,8 +328,9 @@ def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
         cells.append(markup.number_cell(before, "" if before is None else f"{before:.4f}"))
         cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
     cells.append(markup.number_cell(total_seconds([e]), f"{total_seconds([e]):.2f}"))
-    broken = ", ".join(f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0)
-    cells.append(f'<td class="text long">{html.escape(e.reason or broken)}</td>')
+    notes = [f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0]
+    notes += filter(None, [ties_note(e)])
+    cells.append(f'<td class="text long">{html.escape(e.reason or ", ".join(notes))}</td>')
     return f'<tr class="{standing}" data-standing="{standing}">{"".join(cells)}</tr>'
 
 

@@ -18,7 +18,6 @@ from .view import (
     mean_width,
     shared_tensors,
     si,
-    uniform_label,
     widths,
 )
 
@@ -181,7 +180,7 @@ def _uniform(view: StudyView, cost: Objective, chosen: list[tuple[Evaluation, bo
         "name": f"{method.upper()}, uniform precision",
         "x": [cost.value(e) for e, _ in chosen],
         "y": [e.score for e, _ in chosen],
-        "text": [uniform_label(e) if told else "" for e, told in chosen],
+        "text": [view.width_names[e.number] if told else "" for e, told in chosen],
         "textposition": "bottom right",
         "textfont": {"size": 12, "color": palette.INK},
         "customdata": [hover(view, e) for e, _ in chosen],
@@ -321,7 +320,7 @@ def heat_map(view: StudyView) -> Figure:
 
 def _row_name(view: StudyView, e: Evaluation) -> str:
     cost = view.costs[0]
-    kind = uniform_label(e) if e.kind == "uniform" else e.method.upper()
+    kind = view.width_names.get(e.number) or e.method.upper()
     return f"{e.number} · {kind} · {e.score:.3f} · {si(cost.value(e))}"
 
 

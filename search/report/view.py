@@ -16,9 +16,11 @@ from ..against_float import AgainstFloat, against_float
 from ..evaluation import Evaluation, read_evaluations, total_seconds
 from ..front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..latency import Timing, read_latency
+from ..names import uniform_names, width_names
 from ..objectives import QUANTITIES, Objective
 from ..reference import Reference
 from ..resampling import TestScores, read_test_scores
+from ..score_warnings import float_warnings, trial_warnings
 from ..sensitivity import Sensitivity, read_sensitivity
 from ..store import StudyStore
 from .measured import Measured, read_measured
@@ -33,9 +35,6 @@ ADVICE: Mapping[str, str] = {
     "worker_lost": "A worker died. Run the study again to fill the gap; if it repeats, use fewer workers.",
 }
 """What to do about a class of failure (the word before the colon in `Evaluation.reason`)."""
-
-NOT_UNIFORM = (".accumulators", ".tables", ".statistics", ".softmax_inputs", "reuse_factor")
-"""Ends of the names of parameters that a uniform baseline doesn't set to its width (`Space.uniform`)."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,21 @@ class StudyView:
         return tuple(sorted(members, key=lambda e: (self.costs[0].value(e), -e.number)))
 
     @cached_property
+    def warnings(self) -> list[str]:
+        """What makes the scores of the float model and of the front less sure than they look, a sentence each."""
+        return [*float_warnings(self.reference), *trial_warnings(self.reference, self.front)]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """What each uniform baseline is called, by trial: `8 bit QAT`, and what tells it from another one of that name."""
+        return uniform_names(e for e in self.evaluations if e.kind == "uniform")
+
+    @cached_property
+    def width_names(self) -> dict[int, str]:
+        """What the widths of each uniform baseline are called, by trial: `8 bit`, alike for each method."""
+        return width_names(e for e in self.evaluations if e.kind == "uniform")
+
+    @cached_property
     def any_feasible(self) -> bool:
         """Whether a candidate meets every constraint."""
         return any(e.feasible for e in self.evaluations)
@@ -218,19 +232,6 @@ def mean_width(evaluation: Evaluation) -> float | None:
     bits = widths(evaluation)
     chosen = [w for key, w in bits.items() if key.endswith("weight")] or list(bits.values())
     return sum(chosen) / len(chosen) if chosen else None
-
-
-def uniform_label(evaluation: Evaluation) -> str:
-    """Return `8 bit` for a uniform baseline whose params say so, else `uniform`."""
-    # a layer's range may hold the width back, and accumulators, tables and reuse factors are no part of it
-    bits = [
-        (name, value)
-        for name, value in evaluation.params.items()
-        if isinstance(value, int) and not name.endswith(NOT_UNIFORM)
-    ]
-    weights = [value for name, value in bits if "weight" in name.rpartition(".")[2]]
-    common = Counter(weights or [value for _, value in bits]).most_common(1)
-    return f"{common[0][0]} bit" if common else "uniform"
 
 
 def layer_widths(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, int]]]]:

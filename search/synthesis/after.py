@@ -71,8 +71,8 @@ def synthesise_study(
         else VendorFlow(study_dir, find_tool(config.hls.backend, fidelity), fidelity, limits)
     )
     chosen = choose_trials(study_dir, most)
-    measured = {e.digest: e.measured for e in read_evaluations(study_dir)}
-    waiting = [e for e in chosen if not all(stage in measured[e.digest] for stage in STAGES[fidelity])]
+    measured = {e.design: e.measured for e in read_evaluations(study_dir)}
+    waiting = [e for e in chosen if not all(stage in measured[e.design] for stage in STAGES[fidelity])]
     for evaluation in chosen:
         if evaluation not in waiting:
             say(f"Trial {evaluation.number} has its {fidelity} already.")
@@ -85,7 +85,7 @@ def synthesise_study(
         while waiting or runs.busy:
             while waiting and runs.free:
                 evaluation = waiting.pop(0)
-                runs.submit(evaluation.number, evaluation.digest, flow)
+                runs.submit(evaluation.number, evaluation.design, flow)
             for record in runs.finished(patient=True):
                 say(describe_record(record, known[record.number].resources))
                 records.append(record)

@@ -143,20 +143,20 @@ class Companion:
     def _submit(self, evaluation: Evaluation, fidelity: Fidelity) -> None:
         assert self._jobs is not None
         assert self._tool is not None
-        self._begun.add((evaluation.digest, fidelity))
+        self._begun.add((evaluation.design, fidelity))
         section = self.config.synthesis
         limits = Limits(section.timeout, section.memory_gib)
         flow = VendorFlow(self.study_dir, self._tool, fidelity, limits)
-        self._jobs.submit(evaluation.number, evaluation.digest, flow)
+        self._jobs.submit(evaluation.number, evaluation.design, flow)
 
     def _reached(self, evaluation: Evaluation, fidelity: Fidelity) -> bool:
         """Whether a candidate was followed so far, or is being, whatever came of it."""
         enough = FIDELITIES[FIDELITIES.index(fidelity) :]
-        if any((evaluation.digest, one) in self._begun for one in enough):
+        if any((evaluation.design, one) in self._begun for one in enough):
             return True
         stages = evaluation.measured
         return all(stage in stages for stage in STAGES[fidelity]) or any(
-            r.digest == evaluation.digest and r.outcome.fidelity in enough for r in self._records
+            r.digest == evaluation.design and r.outcome.fidelity in enough for r in self._records
         )
 
     def _collect(self, evaluations: Mapping[int, Evaluation], *, patient: bool) -> None:

@@ -26,7 +26,7 @@ def learn(evaluations: Iterable[Evaluation], records: Iterable[SynthesisRecord])
     known = {
         digest: stages["csynth"] for digest, stages in measured_of(records).items() if "csynth" in stages
     }
-    designs = {e.digest: e for e in evaluations if e.digest in known and e.resources}
+    designs = {e.design: e for e in evaluations if e.design in known and e.resources}
     return Correction.of_figures(
         ((e.resources, e.intervals), known[digest]) for digest, e in sorted(designs.items())
     )
@@ -54,7 +54,7 @@ def correct(
                 evaluation, resources=resources, intervals=intervals, constraints={**known, **anew},
                 calibrated_on=correction.n, raw=evaluation,
             )  # fmt: skip
-        stages = measured.get(evaluation.digest)
+        stages = measured.get(evaluation.design)
         found.append(replace(changed, measured=stages) if stages else changed)
     return found
 

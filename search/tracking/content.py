@@ -74,14 +74,16 @@ def run_params(evaluation: Evaluation) -> dict[str, str]:
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Return the grouped metrics of a trial; nothing is made up where a trial has none.
 
-    `score/final` (the one that counts), `score/qat`, `score/test`; `est/lut`, `est/lut_low`, ... (the prefix names the source
-    of the figure); `violation/lut`; `time/qat_s`. `score/ptq` of a trained candidate is the score of another design, whose
-    own costs are `ptq/lut`, ...; `score/gain` is there where training changed nothing of the design but its weights.
+    `score/final` (the one that counts), `score/qat`, `score/test`; `ties/share` and what the score is by how they fall;
+    `est/lut`, `est/lut_low`, ... (the prefix names the source of the figure); `violation/lut`; `time/qat_s`. `score/ptq` of a
+    trained candidate is the score of another design, whose own costs are `ptq/lut`, ...; `score/gain` is there where training
+    changed nothing of the design but its weights.
     """
     prefix = "est" if evaluation.source == "estimate" else evaluation.source
     metrics = {f"score/{'final' if k == 'score' else k}": v for k, v in evaluation.metrics.items()}
     if evaluation.gain is not None:
         metrics["score/gain"] = evaluation.gain
+    metrics |= {f"ties/{k}": v for k, v in evaluation.ties.items()}
     metrics |= {f"{prefix}/{k}": v for k, v in evaluation.resources.items()}
     metrics |= {f"ptq/{k}": v for k, v in evaluation.ptq_resources.items()}
     if evaluation.epochs:

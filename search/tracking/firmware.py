@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import FILE, trial_folder
+from ..evaluation import FILE, Evaluation, trial_folder
+from ..store import WEIGHTS
 
 LOADER = __name__
 NEEDED = ("study.yaml", "float.keras")
@@ -54,9 +55,9 @@ def gather(study_dir: Path, number: int, into: Path) -> None:
     target.mkdir(parents=True)
     for name in NEEDED:
         shutil.copyfile(study_dir / name, into / name)
-    for name in (FILE, "weights.npz"):
-        if (trial_folder(study_dir, number) / name).is_file():
-            shutil.copyfile(trial_folder(study_dir, number) / name, target / name)
+    evaluation = Evaluation.read(trial_folder(study_dir, number) / FILE)
+    for name in (FILE, WEIGHTS) if evaluation.has_weights else (FILE,):
+        shutil.copyfile(trial_folder(study_dir, number) / name, target / name)
 
 
 def _load_pyfunc(data_path: str) -> FirmwareModel:

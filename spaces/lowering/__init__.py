@@ -1,6 +1,7 @@
 """From a Keras 3 model to a `Graph`: what each layer becomes in the firmware, or why it can't be built."""
 
+from .arguments import is_own
 from .frozen import trained_variables, untrained_layers
 from .survey import Row, lower, lower_with_tensors, survey
 
-__all__ = ["Row", "lower", "lower_with_tensors", "survey", "trained_variables", "untrained_layers"]
+__all__ = ["Row", "is_own", "lower", "lower_with_tensors", "survey", "trained_variables", "untrained_layers"]

@@ -47,6 +47,9 @@ def call_fault(layer: Any, arguments: Any) -> str | None:
     extra = [name for name, value in list(given.items())[2:] if _holds(value, tensors)]
     if kind_of(layer) == "MultiHeadAttention":
         return None
+    first = next(iter(list(given.values())[1:]), None)
+    if isinstance(first, list | tuple) and any(id(one) not in tensors for one in first):
+        return "reads an array beside its tensors: a constant can only be added, as in `x + array`"
     if extra:
         return (
             f"is called with {extra[0]}: {_REASONS.get(extra[0], 'only its first argument can be a tensor')}"

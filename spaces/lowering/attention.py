@@ -186,11 +186,14 @@ def layer_normalization(work: Lowering, layer: Any, inputs: Names, shape: Shape)
 def add_constant(work: Lowering, layer: Any, source: str, constant: Any, shape: Shape) -> str:
     """Append the sum of a node and a constant that broadcasts to it: a positional encoding, say."""
     try:
-        value = np.broadcast_to(np.asarray(constant, np.float32), (1, *shape))[0]
+        with np.errstate(over="ignore"):
+            value = np.broadcast_to(np.asarray(constant, np.float32), (1, *shape))[0]
     except ValueError:
         raise Unsupported(
             f"a constant of shape {np.shape(constant)} can't be added to a tensor of shape {shape}"
         ) from None
+    if not np.isfinite(value).all():
+        raise Unsupported("it adds a constant that is NaN, infinite or beyond float32")
     return work.add(layer, "add_constant", (source,), shape, weights={"bias": value})
 
 
@@ -202,25 +205,25 @@ def positional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str |
     """
     if len(inputs) != 1 or work.shape(inputs[0]) != shape:
         return None
-    before = [np.array(variable) for variable in layer.trainable_variables]
+    before = [(variable, np.array(variable)) for variable in layer.variables]
     try:
         found = _probed(layer, shape)
         draw = np.random.default_rng(1)
-        for variable, value in zip(layer.trainable_variables, before, strict=True):
+        for variable in layer.trainable_variables:
+            value = np.array(variable)
             variable.assign(value + draw.normal(0, 0.5 + np.abs(value).max(initial=0.0), value.shape))
         trained = _probed(layer, shape)
     except Exception:  # the layer is the user's: whatever it raises, it can't be lowered
         return None
-    finally:
-        for variable, value in zip(layer.trainable_variables, before, strict=True):
+    finally:  # a call may change what a layer counts or draws from, too
+        for variable, value in before:
             variable.assign(value)
     if found is None or trained is None or found[0] != trained[0]:
         return None
     adds, constant = found
     if adds:
         return add_constant(work, layer, inputs[0], constant, shape)
-    work.constants[layer.name] = constant
-    return str(layer.name)
+    return work.constant(layer, constant)
 
 
 def _probed(layer: Any, shape: Shape) -> tuple[bool, NDArray[np.float32]] | None:

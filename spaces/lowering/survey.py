@@ -68,22 +68,14 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
     Raises:
         UserError: when the model's layers can't be read at all.
     """
+    functional = _functional(model)
     work = Lowering(trained_variables(model))
     rows: list[Row] = []
     tensor_of: dict[int, str] = {}
-    functional = getattr(model, "_functional", None) or model
-    if not hasattr(functional, "_nodes_by_depth"):
-        raise UserError(
-            f"Model {model.name!r} is a subclassed keras.Model, whose layers can't be read: "
-            "write it as a Sequential or functional model."
-        )
     for tensor in functional.inputs:
         layer = tensor._keras_history.operation
         shape = tuple(tensor.shape[1:])
-        if any(d is None for d in shape):
-            raise UserError(
-                f"Input {layer.name!r} has shape {shape}: firmware needs every axis but the batch fixed."
-            )
+        _check_input(layer.name, shape, str(tensor.dtype))
         tensor_of[id(tensor)] = work.add(layer, "input", (), shape)
         rows.append(Row(layer.name, "InputLayer", (tensor_of[id(tensor)],)))
     for layer, arguments, target, fault in _calls(functional):
@@ -101,7 +93,48 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
                 fault = str(error)
         rows.append(Row(layer.name, kind_of(layer), tuple(n.name for n in work.nodes[made:]), fault))
     work.outputs = tuple(tensor_of.get(id(t), "") for t in functional.outputs)
+    for name in work.constants.keys() & set(work.outputs):
+        place = next(i for i, row in enumerate(rows) if row.layer == work.givers[name].name)
+        rows[place] = replace(
+            rows[place], fault="is an output that is the same for every sample: leave it out"
+        )
     return rows, work
+
+
+def _functional(model: Any) -> Any:
+    """Return the functional model in `model`, whose calls of layers are on record.
+
+    Raises:
+        UserError: when there is none.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise UserError(f"A {type(model).__name__} isn't a keras.Model: build one from it.")
+    functional = getattr(model, "_functional", None) or model
+    if isinstance(functional, keras.Sequential):
+        raise UserError(
+            f"Model {model.name!r} has no known inputs or no layers: start it with keras.Input(shape), and add a layer."
+        )
+    if not hasattr(functional, "_nodes_by_depth"):
+        raise UserError(
+            f"Model {model.name!r} is a subclassed keras.Model, whose layers can't be read: "
+            "write it as a Sequential or functional model."
+        )
+    return functional
+
+
+def _check_input(name: str, shape: tuple[int | None, ...], kind: str) -> None:
+    """Refuse an input that the firmware can't have."""
+    if any(not d for d in shape):
+        raise UserError(
+            f"Input {name!r} has shape {shape}: firmware needs every axis but the batch fixed, and none empty."
+        )
+    if kind not in {"float32", "float64", "bool"} and not kind.startswith(("int", "uint")):
+        raise UserError(
+            f"Input {name!r} is of type {kind}, which Keras rounds its values to (or can't compute with): build it as "
+            "float32."
+        )
 
 
 def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:

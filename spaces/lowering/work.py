@@ -34,6 +34,8 @@ class Lowering:
         """Keras's `SymbolicArguments` of the call that is being lowered."""
         self.constants: dict[str, NDArray[np.float32]] = {}
         """Name -> what a layer gives whatever its input: no node, but the operand of a sum."""
+        self.givers: dict[str, Any] = {}
+        """Name of a constant -> the layer that gives it."""
         self.tensors: dict[str, Any] = {}
         """Node -> the Keras tensor that it computes."""
         self._names: set[str] = set()
@@ -79,8 +81,15 @@ class Lowering:
         """Return the layer whose variables a node's weights come from: of a bare sum, the one that gives its constant."""
         if hasattr(layer, "weights") or self.arguments is None:
             return layer
+        givers = list(self.givers.values())
         read = [tensor._keras_history.operation for tensor in self.arguments.keras_tensors]
-        return next((one for one in read if one.name in self.constants), layer)
+        return next((one for one in read if any(one is giver for giver in givers)), layer)
+
+    def constant(self, layer: keras.Layer, value: NDArray[np.float32]) -> str:
+        """Keep what a layer gives whatever its input, and return its name."""
+        name = self.name(layer.name)
+        self.constants[name], self.givers[name] = value, layer
+        return name
 
     def activation(self, layer: keras.Layer, function: Any, source: str, shape: tuple[int, ...]) -> str:
         """Append the activation `function` (a Keras function or quantizer) after node `source`."""

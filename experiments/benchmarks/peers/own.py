@@ -95,6 +95,6 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
         at = clock.at(written) - began
         if e.status == "complete" and at <= seconds:
             types = {key: FixedPoint.parse(text) for key, text in e.precision.items()}
-            test = task.bench.test_score(types, store.weights(e.number))
+            test = task.bench.test_score(types, store.weights(e))
             found.append(Found(at, spent, e.score, test, e.resources["ebops"], e.resources["lut"]))
     return found

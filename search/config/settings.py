@@ -1,0 +1,127 @@
+"""A study's settings as flat keys: what shapes its results, what keys meant before they existed, and how two studies differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .study import StudyConfig
+
+WITHOUT_EFFECT = (
+    "name",
+    "knee_drop",
+    "budget",
+    "output",
+    "storage",
+    "tracking",
+    "cluster",
+    "trial",
+    "max_fidelity",
+    "synthesis",
+)
+"""Top-level keys that shape no result: a study goes on under other ones."""
+BEFORE: Mapping[str, Any] = {
+    "metric.ties": "lowest",
+    "stratify": False,
+    "training.class_weights": "none",
+    "training.keep_zeros": True,
+}
+"""What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what it was.
+
+That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled.
+"""
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """Identify what shapes the results: 16 hex digits of a study's plain values."""
+    return hashlib.sha256(json.dumps(shaping(values), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values that shape the results, without keys that say what was done before they existed."""
+    found: dict[str, Any] = json.loads(
+        json.dumps({key: value for key, value in values.items() if key not in WITHOUT_EFFECT})
+    )
+    for path, value in BEFORE.items():
+        *sections, key = path.split(".")
+        place: Any = found
+        for section in sections:
+            place = place.get(section, {})
+        if place.get(key) == value:
+            del place[key]
+    return found
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values by their key paths, `space.weights` say; an empty mapping is a value."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{path}.")
+        else:
+            found[path] = value
+    return found
+
+
+def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyConfig, list[str]]:
+    """Return the study with what was done before keys existed that the recorded one lacks, and these keys that matter.
+
+    `recorded` are the plain values of the study file in a study's folder, which has every key of its time. What `config`
+    sets itself stays as it is.
+    """
+    known = flat(recorded)
+    missing = [
+        path for path in BEFORE if path not in known and not any(k.startswith(f"{path}.") for k in known)
+    ]
+    changed: list[str] = []
+    for path in missing:
+        section, _, key = path.rpartition(".")
+        place: Any = getattr(config, section) if section else config
+        if key in place.model_fields_set or getattr(place, key) == BEFORE[path]:
+            continue
+        update = {key: BEFORE[path]}
+        config = config.model_copy(update={section: place.model_copy(update=update)} if section else update)
+        changed.append(path)
+    return config, [path for path in changed if _matters(config, path)]
+
+
+def _matters(config: StudyConfig, path: str) -> bool:
+    from .metric import BUILT_IN
+
+    if path == "metric.ties":
+        known = BUILT_IN.get(config.metric.name)
+        return known is not None and known.decides
+    return path != "stratify" or config.validation_split is not None
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the keys that shape results and differ between two studies' plain values, with old and new value.
+
+    None stands for a key that isn't set.
+    """
+    one, other = (
+        {path: value for path, value in flat(values).items() if path.split(".")[0] not in WITHOUT_EFFECT}
+        for values in (old, new)
+    )
+    paths = list(dict.fromkeys([*one, *other]))
+    return {path: (one.get(path), other.get(path)) for path in paths if one.get(path) != other.get(path)}
+
+
+def told(found: Mapping[str, tuple[Any, Any]], most: int = 6) -> str:
+    """Return differences in words: `space.weights was 4..8, now 2..3; seed was 1, now 2`."""
+    lines = [f"{path} was {_shown(old)}, now {_shown(new)}" for path, (old, new) in found.items()]
+    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(lines[:most]) + more
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == {}:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
