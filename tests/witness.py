@@ -17,6 +17,20 @@ import numpy as np
 
 NUMBER = r"[+-]?(?:\d[\d,]*)(?:\.\d+)?(?:e[+-]?\d+)?(?: [kMG]\b)?"
 """A figure as people write it: `49.7 k`, `1,020`, `-0.0034`."""
+
+
+class Beginning(str):
+    """A text that may go on after a comma."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return str(other) == str(self) or str(other).startswith(f"{self}, ")
+
+    def __hash__(self):
+        return super().__hash__()
+
+
 MEMORY = {}
 """Of importances, which take seconds: a study that is made false elsewhere has the same."""
 SCALE = {" k": 1e3, " M": 1e6, " G": 1e9}
@@ -72,8 +86,12 @@ class Truth:
     def designs(self):
         first = {}
         for e in self.feasible:
-            first.setdefault(e["digest"], e)
+            first.setdefault(self.design(e), e)
         return list(first.values())
+
+    def design(self, e):
+        """What its firmware computes: the rounded candidate where training made it worse."""
+        return e.get("kept") or e["digest"]
 
     @cached_property
     def uniform(self):
@@ -81,7 +99,7 @@ class Truth:
         first = {}
         for e in self.scored:
             if e["kind"] == "uniform":
-                first.setdefault(e["digest"], e)
+                first.setdefault(self.design(e), e)
         return list(first.values())
 
     def score(self, e):
@@ -132,7 +150,25 @@ class Truth:
         return Counter(v for k, v in e["params"].items() if k.endswith(".weights")).most_common(1)[0][0]
 
     def name(self, e):
-        return f"{self.bits(e)} bit {self.method(e)}"
+        """How its name begins; where two would be alike, more tells them apart."""
+        return Beginning(f"{self.bits(e)} bit {self.method(e)}")
+
+    def width(self, e):
+        """How the name of its widths begins."""
+        return Beginning(f"{self.bits(e)} bit")
+
+    def called(self, e):
+        """What its method is called in a table: a uniform baseline by its width, a trained one by what became of it."""
+        if e["kind"] == "uniform":
+            return self.name(e)
+        return self.method(e) + (
+            ", training undone" if e["method"] == "ptq" and "qat" in e["metrics"] else ""
+        )
+
+    def tied(self, e):
+        """The share of samples whose class isn't decided, where that must be said."""
+        share = e.get("ties", {}).get("share", 0.0)
+        return share if share > 0.01 else None
 
     # -- the float model, on one split -------------------------------------------------------------------------
 
@@ -243,8 +279,8 @@ class Truth:
     def rivals(self):
         """Rows of what beats each uniform baseline, in the order of its trials."""
         rows = []
-        known = {e["digest"] for e in self.trials.values() if e["kind"] == "uniform"}
-        pool = [e for e in self.feasible if e["kind"] == "search" and e["digest"] not in known]
+        known = {self.design(e) for e in self.trials.values() if e["kind"] == "uniform"}
+        pool = [e for e in self.feasible if e["kind"] == "search" and self.design(e) not in known]
         for u in self.uniform:
             as_good = [e for e in pool if self.sign * (self.score(e) - self.score(u)) >= 0]
             cheaper = min(
@@ -277,7 +313,7 @@ class Truth:
             for e in self.scored
             if all(v <= 0 for k, v in e["constraints"].items() if not k.startswith("metric"))
         ]
-        limits = {}
+        limits = {}  # no two widths of these studies are called alike
         for e in self.scored:
             if e["kind"] == "uniform":
                 limits[self.bits(e)] = max(self.spent(e), limits.get(self.bits(e), 0))

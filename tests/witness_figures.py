@@ -92,7 +92,7 @@ def _cost(truth, name, figure):
             ):
                 yield f"{told}: what its points say"
             if uniform and not all(
-                t in {"", f"{truth.bits(e)} bit"} for t, e in zip(trace["text"], members, strict=True)
+                t == "" or truth.width(e) == t for t, e in zip(trace["text"], members, strict=True)
             ):
                 yield f"{told}: {trace['text']}"
             if "error_x" in trace:
@@ -159,10 +159,12 @@ def _precision(truth, name, figure):
     if trace["customdata"] != [[html.escape(e["precision"].get(t, "")) for t in tensors] for e in rows]:
         yield "types"
     for label, e in zip(trace["y"], rows, strict=True):
-        kind = f"{truth.bits(e)} bit" if e["kind"] == "uniform" else truth.method(e)
+        kind = truth.width(e) if e["kind"] == "uniform" else truth.method(e)
         number, told, score, cost = label.split(" · ")
-        if (number, told) != (str(e["number"]), kind) or not (
-            shows(score, truth.score(e)) and shows(cost, truth.spent(e))
+        if (
+            number != str(e["number"])
+            or kind != told
+            or not (shows(score, truth.score(e)) and shows(cost, truth.spent(e)))
         ):
             yield f"row {label}"
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from witness import NUMBER, shows
 from witness_figures import figure_faults
 from witness_tables import table_faults
-from witness_text import cell_holds, csv_faults
+from witness_text import cell_holds, csv_faults, ties_hold, warnings_fault
 
 BLOCKS = {
     "p",
@@ -33,6 +33,7 @@ BLOCKS = {
     "code",
     "option",
     "a",
+    "li",
 }
 QUIET = [
     "Resources and latency are estimates with their 80 % intervals",
@@ -92,8 +93,9 @@ def page_faults(truth, text):
     """Return what a page says that isn't so, or that nothing here knows how to recompute."""
     page, faults = Page(text), []
     faults += _card_faults(truth, page)
+    faults += warnings_fault(truth, [said for _, tag, said in page.blocks if tag == "li"])
     for section, tag, said in page.blocks:
-        if not _sentence(truth, section, tag, said):
+        if tag != "li" and not _sentence(truth, section, tag, said):
             faults.append(f"{section}: {said[:160]!r}")
     for section, tables in page.tables.items():
         for number, table in enumerate(tables):
@@ -132,11 +134,11 @@ def headline_holds(truth, said):
     values += [reference, knee["number"], score, truth.spent(knee)]
     rival = truth.nearest_uniform
     if knee["kind"] == "uniform":
-        pattern += " It is the uniform # bit baseline: so far, no mixed precision is a better trade\\."
+        pattern += " It is the uniform # bit.* baseline: so far, no mixed precision is a better trade\\."
         values.append(truth.bits(knee))
     elif rival:
         only = "" if truth.uniform_trained else ", rounded only: no uniform width was trained"
-        pattern += f" The uniform baseline nearest in score, trial # \\(# bit {truth.method(rival)}{only}\\), has # with #\\."
+        pattern += f" The uniform baseline nearest in score, trial # \\(# bit {truth.method(rival)}(?:, [^()]*)?{only}\\), has # with #\\."
         values += [rival["number"], truth.bits(rival), truth.beside(rival)[1], truth.spent(rival)]
     return _matches(pattern, said, *values)
 
@@ -313,6 +315,15 @@ def _row_faults(truth, e, split, told):
         yield "Method", told.get("Method")
     if split == "test" and not shows(rows.pop(f"{truth.metric} on validation data", ""), truth.score(e)):
         yield "validation", told
+    undecided, share = rows.pop("Undecided", None), truth.tied(e)
+    found = re.fullmatch(rf"({NUMBER}) % \((.*)\)", undecided or "")
+    if bool(found) != (share is not None) or (
+        found
+        and not (
+            shows(found[1], 100 * share) and (found[2] == "classes" or ties_hold(truth, found[2], e["ties"]))
+        )
+    ):
+        yield "Undecided", undecided
     ends = truth.interval(e["number"], "to_float")
     if split == "test" and ends:
         shown = rows.pop(f"To float, {100 * truth.tests['confidence']:g} %", "")

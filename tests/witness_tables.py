@@ -112,12 +112,11 @@ def _all_trials(truth):
     columns += ["Untrained (validation)", f"its {LABELS[truth.cost['key']]}"] if untrained else []
     rows = []
     for e in truth.trials.values():
-        label = f", {truth.bits(e)} bit" if e["kind"] == "uniform" else ""
         score, test = e["metrics"].get("score"), e["metrics"].get("test")
         cells = [
             e["number"],
             truth.standing(e),
-            truth.method(e) + label,
+            truth.called(e),
             score,
             _less(score, truth.float["val"]),
         ]
@@ -126,8 +125,14 @@ def _all_trials(truth):
         if untrained:
             spent = e.get("ptq_resources", {}).get(truth.cost["key"])
             cells += [None if spent is None else e["metrics"]["ptq"], spent]
-        over = ", ".join(f"{k} over by {100 * v:.3g} %" for k, v in e["constraints"].items() if v > 0)
-        rows.append([*cells, sum(e["seconds"].values()), e["reason"] or over])
+        notes = [f"{k} over by {100 * v:.3g} %" for k, v in e["constraints"].items() if v > 0]
+        share = truth.tied(e)
+        notes += (
+            []
+            if share is None
+            else [f"{100 * share:.0f} % tied" if share >= 0.1 else f"{100 * share:.1f} % tied"]
+        )
+        rows.append([*cells, sum(e["seconds"].values()), e["reason"] or ", ".join(notes)])
     return [*columns, "Seconds", "Note"], rows
 
 

@@ -8,7 +8,7 @@ import math
 import re
 import sqlite3
 
-from witness import NUMBER, shows
+from witness import NUMBER, Beginning, shows
 
 PICKED = (
     "{how:8s} trial {number:4d} {method}  {metric} # on {split} data \\(({gap})(?:, validation #)?\\)  (.*)"
@@ -21,6 +21,8 @@ def close(a, b):
         return set(a) == set(b) and all(close(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(close(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(b, Beginning):
+        return b == a
     if isinstance(a, float) and isinstance(b, int | float):
         return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
     return a == b
@@ -70,6 +72,13 @@ def run_faults(truth, text):
         so_far = truth.undominated([x for x in truth.designs if x["number"] <= e["number"]])
         labels = "  ".join(f"{re.escape(o['label'])} ({NUMBER})" for o in truth.objectives)
         shown = re.fullmatch(rf"{labels}(?:  hv ({NUMBER}))?(?:  \[(.*)\])?", found[4])
+        told = ((shown and shown.groups()[-1]) or "").split(", ")
+        tied = [one for one in told if one.endswith(" % tied")]
+        if bool(tied) != (truth.tied(e) is not None) or (
+            tied and not shows(tied[0][:-7], 100 * truth.tied(e))
+        ):
+            faults.append(line)
+        rest = ", ".join(one for one in told if one not in tied) or None
         values = [
             truth.score(e) if o["name"] == "metric" else truth.spent(e, o["key"]) for o in truth.objectives
         ]
@@ -78,7 +87,7 @@ def run_faults(truth, text):
             not shown
             or (found[2], bool(found[3])) != (e["method"], e["kind"] == "uniform")
             or not all(map(shows, shown.groups(), values))
-            or shown.groups()[-1] != note
+            or rest != note
             or (shown.groups()[-2] is not None and not shows(shown.groups()[-2], stages[e["number"]]))
         ):
             faults.append(line)
@@ -98,6 +107,9 @@ def run_faults(truth, text):
     first = next((line for line in lines if "(validation)." in line), "")
     if f"Float model: {truth.metric} {truth.float['val']:.4f} (validation)." not in first:
         faults.append(first)
+    faults += warnings_fault(
+        truth, [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
+    )
     return faults + list(picks_faults(truth, lines, truth.costs))
 
 
@@ -109,6 +121,9 @@ def show_faults(truth, text):
     faults = [] if headline_holds(truth, lines[0]) else [lines[0]]
     faults += picks_faults(
         truth, lines[: lines.index(next(line for line in lines if "━" in line))], [truth.cost]
+    )
+    faults += warnings_fault(
+        truth, [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
     )
     last = truth.last_gain
     told = re.search(rf"last grew with trial (\d+), ({NUMBER}) of ({NUMBER}) s of evaluation", text)
@@ -163,12 +178,58 @@ def show_faults(truth, text):
     return faults
 
 
+def warning_holds(truth, said):
+    """Whether a sentence on scores that are less sure than they look is so, by the ties and recalls that are recorded."""
+    trial = re.fullmatch(
+        rf"Trial (\d+): ({NUMBER}) % of the validation samples have no single largest output(; its .*)?\.",
+        said,
+    )
+    if trial:
+        e = truth.trials[int(trial[1])]
+        told = (trial[3] or "").removeprefix("; its ")
+        share = truth.tied(e)
+        return (
+            share is not None
+            and shows(trial[2], 100 * share)
+            and (told == "" or ties_hold(truth, told, e["ties"]))
+        )
+    more = re.fullmatch(r"(\d+) more trials leave over 1% of the classes undecided\.", said)
+    if more:
+        return int(more[1]) == sum(truth.tied(e) is not None for e in truth.front) - 3
+    never = re.fullmatch(r"Trials? ([\d, ]+)(?: and (\d+) more)? never finds? class (\d+)\.", said)
+    if never:
+        found = [
+            n for n, e in truth.trials.items() if e in truth.front
+            if any(row[int(never[3])] == 0.0 for row in e["recall"].values())
+        ]  # fmt: skip
+        named = [int(n) for n in never[1].split(", ")]
+        return named == found[: len(named)] and len(found) == len(named) + int(never[2] or 0)
+    return False
+
+
+def ties_hold(truth, said, ties):
+    """Whether what is said of a score by how its ties fall is so."""
+    pattern = (
+        f"{truth.metric.lower()} is # to # by how they fall: # where the tied classes draw lots, # by an argmax in hardware, "
+        "which takes the lowest"
+    )
+    return cell_holds(said, (pattern, *(ties[key] for key in ("worst", "best", "expected", "lowest"))))
+
+
+def warnings_fault(truth, lines):
+    """Return the warnings that are not so, and whether as many trials are named for their ties as must be."""
+    yield from (line for line in lines if not warning_holds(truth, line))
+    named = sum("no single largest output" in line for line in lines)
+    if named != min(3, sum(truth.tied(e) is not None for e in truth.front)):
+        yield f"{named} trials are named for their ties"
+
+
 def cell_holds(shown, value):
     """Whether a cell is a text, a figure, or a text with figures in it."""
     if isinstance(value, tuple):
         found = re.fullmatch(value[0].replace("#", f"({NUMBER})"), shown)
         return bool(found) and all(shows(a, b) for a, b in zip(found.groups(), value[1:], strict=True))
-    return shown == value if isinstance(value, str) else shows(shown, value)
+    return value == shown if isinstance(value, str) else shows(shown, value)
 
 
 def trial_faults(truth, number, text):
@@ -269,6 +330,7 @@ def _column_holds(truth, e, column, shown):
         "test": e["metrics"].get("test", ""),
     }
     plain |= {"untrained_score": e["metrics"]["ptq"] if trained else ""}
+    plain |= {f"ties_{key}": e["ties"].get(key, "") for key in ("share", "lowest")}
     if column in plain:
         return shown == str(plain[column])
     if column.startswith("param."):
@@ -319,6 +381,7 @@ def _run_faults(truth, e, tags, metrics, params):
         for end, v in zip(("low", "high"), pair, strict=True)
     }
     wanted |= {f"ptq/{k}": v for k, v in e.get("ptq_resources", {}).items()}
+    wanted |= {f"ties/{k}": v for k, v in e.get("ties", {}).items()}
     wanted |= {f"violation/{k}": v for k, v in e["constraints"].items()}
     wanted |= {f"time/{k}_s": v for k, v in e["seconds"].items()}
     wanted |= {"train/epochs": e["epochs"]} if e["epochs"] else {}

@@ -145,7 +145,7 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
         rows.append(
             ("Undecided", f"{percent(e.ties['share'])} <small>({html.escape(told or 'classes')})</small>")
         )
-    now, name = view.against(e), html.escape(view.metric_name)
+    now = view.against(e)
     if now.split == "test":
         rows.append((f"{view.metric_name} on validation data", f"{e.score:.4f}"))
     if now.interval and view.test_scores:
