@@ -17,8 +17,9 @@ import pytest
 import small_study
 from typer.testing import CliRunner
 from witness import Truth, shows
+from witness_mlflow import mlflow_faults
 from witness_page import page_faults
-from witness_text import csv_faults, json_faults, mlflow_faults, run_faults, show_faults, trial_faults
+from witness_text import csv_faults, json_faults, run_faults, show_faults, trial_faults
 
 from bitfront.search import read_evaluations
 from bitfront.search.cli.main import app

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from witness_sums import importance, volume_below
 
 NUMBER = r"[+-]?(?:\d[\d,]*)(?:\.\d+)?(?:e[+-]?\d+)?(?: [kMG]\b)?"
 """A figure as people write it: `49.7 k`, `1,020`, `-0.0034`."""
@@ -31,8 +32,6 @@ class Beginning(str):
         return super().__hash__()
 
 
-MEMORY = {}
-"""Of importances, which take seconds: a study that is made false elsewhere has the same."""
 SCALE = {" k": 1e3, " M": 1e6, " G": 1e9}
 LABELS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM (18 Kbit)", "latency_ns": "Latency (ns)"}
 
@@ -378,58 +377,8 @@ class Truth:
                 best, last = volume, number
         return last
 
-    def importance(self, objective):
-        """Shares by dimension: Optuna's fANOVA over the scored trials."""
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        at = self.objectives.index(objective)
-        rows = [(e["params"], self.scaled(e)[at]) for e in self.scored][-500:]
-        names = [n for n in rows[-1][0] if len({p[n] for p, _ in rows}) > 1]
-        if len(rows) < 20 or len({v for _, v in rows}) == 1:
-            return {}
-        kinds = {}
-        for name in names:
-            values = [p[name] for p, _ in rows]
-            whole = all(isinstance(v, int) for v in values)
-            kinds[name] = (
-                optuna.distributions.IntDistribution(min(values), max(values))
-                if whole
-                else optuna.distributions.CategoricalDistribution(tuple(dict.fromkeys(values)))
-            )
-        study = optuna.create_study()
-        for params, value in rows:
-            chosen = {name: params[name] for name in names}
-            study.add_trial(optuna.trial.create_trial(params=chosen, distributions=kinds, value=value))
-        forest = optuna.importance.FanovaImportanceEvaluator(n_trees=32, seed=0)
-        return optuna.importance.get_param_importances(study, evaluator=forest)
-
     @cached_property
     def importances(self):
-        at = {
-            o["name"]: tuple((e["number"], self.scaled(e)[i]) for e in self.scored)
-            for i, o in enumerate(self.objectives)
-        }
-        return {
-            o["name"]: MEMORY.setdefault(at[o["name"]], None) or self._kept(o, at[o["name"]])
-            for o in self.objectives
-        }
-
-    def _kept(self, objective, key):
-        MEMORY[key] = self.importance(objective)
-        return MEMORY[key]
-
-
-def volume_below(rows):
-    """Return the volume between points and the corner of ones, by slicing along the last axis."""
-    rows = sorted(set(rows), key=lambda r: r[-1])
-    if not rows:
-        return 0.0
-    if len(rows[0]) == 1:
-        return 1.0 - rows[0][0]
-    ends = [r[-1] for r in rows[1:]] + [1.0]
-    return sum(
-        (end - row[-1]) * volume_below([r[:-1] for r in rows[: i + 1]])
-        for i, (row, end) in enumerate(zip(rows, ends, strict=True))
-        if end > row[-1]
-    )
+        """Shares by objective and dimension, over the latest 500 scored trials."""
+        rows = [(e["params"], self.scaled(e)) for e in self.scored][-500:]
+        return {o["name"]: importance([(p, v[i]) for p, v in rows]) for i, o in enumerate(self.objectives)}
