@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bitfront.spaces import Graph, Node, Row, UserError, survey
-from bitfront.spaces.graph import RECURRENT
+from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
 
+from .reuse import DISTRIBUTED, built_strategy
 from .reuse import (
     built_reuse_factors as built_reuse_factors,  # asked for here before it had a module of its own
 )
@@ -120,6 +121,9 @@ def _row(row: Row, nodes: Mapping[str, Node]) -> LayerSupport:
         for s in STRATEGIES
         if (node.op, s.lower()) in REFUSED_STRATEGIES
     }
+    multiplied = [node for node in own if node.op in LINEAR | EINSUMS]
+    if multiplied and all(built_strategy(node, DISTRIBUTED) == "latency" for node in multiplied):
+        how[DISTRIBUTED] = "Latency is built where distributed arithmetic is asked for"
     return LayerSupport(
         row.layer,
         row.kind,

@@ -10,7 +10,15 @@ import pytest
 import zoo
 from typer.testing import CliRunner
 
-from bitfront.hls import check_hardware, convert, hls_config, legal_reuse_factor, node_reuse_factors, to_keras
+from bitfront.hls import (
+    check_hardware,
+    convert,
+    hls_config,
+    legal_reuse_factor,
+    node_reuse_factors,
+    support_table,
+    to_keras,
+)
 from bitfront.search import StudyConfig, Workbench, load_problem
 from bitfront.search.cli.main import app
 from bitfront.search.reference import Reference
@@ -65,7 +73,7 @@ def test_a_factor_is_moved_only_where_the_strategy_needs_it():
 
 
 @zoo.needs_compiler
-@pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize("io_type", ["io_parallel", pytest.param("io_stream", marks=pytest.mark.slow)])
 def test_the_firmware_of_a_factor_that_is_too_large_computes_what_the_bit_true_model_computes(
     tmp_path, io_type
 ):
@@ -138,6 +146,9 @@ def test_distributed_arithmetic_shares_nothing_and_is_not_there_for_depthwise_co
     assert (candidate.strategy["dw"], candidate.reuse_factor) == ("Latency", {"dw": 4, "out": 1})
     notices = hardware_notices(study.problem.config, study.graph, study.space)
     assert [n.split(" gets ")[0] for n in notices] == ["hls.strategy: 'dw'", "hls.reuse_factor: 'out'"]
+    rows = {row.layer: row.strategies for row in support_table(depthwise())}
+    assert rows["dw"] == ("Latency",)
+    assert "distributed_arithmetic" in rows["out"]
 
 
 def test_a_strategy_is_checked_for_the_layers_that_may_get_it():

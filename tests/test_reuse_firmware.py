@@ -57,7 +57,7 @@ def layers_of(kind: str, count: int):
     return model, data
 
 
-def differences(folder: Path, kind, factors, io_type, strategy, backend="Vitis"):
+def differences(folder: Path, kind, factors, io_type, strategy, backend="Vitis", *, static=True):
     """Return the factors, (kernel, recurrent) of recurrent layers, whose firmware differs from the bit-true model.
 
     The factors are written behind bitfront's back, which would move those that it doesn't take to be right.
@@ -70,6 +70,8 @@ def differences(folder: Path, kind, factors, io_type, strategy, backend="Vitis")
     for number, factor in enumerate(factors):
         layer = config["LayerName"][f"layer{number}"]
         layer["ReuseFactor"] = factor[0] if isinstance(factor, tuple) else factor
+        if not static:
+            layer["Static"] = False
         if isinstance(factor, tuple):
             layer["RecurrentReuseFactor"] = factor[1]
     project = convert(
@@ -129,6 +131,26 @@ def test_every_factor_that_is_offered_computes_what_the_bit_true_model_computes(
     for start in range(0, len(factors), A_BUILD):
         some = factors[start : start + A_BUILD]
         assert differences(tmp_path / str(start), kind, some, io_type, strategy) == ([], [])
+
+
+@zoo.needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["Latency", "Resource"])
+@pytest.mark.parametrize(
+    ("kind", "io_type"),
+    [
+        ("lstm", "io_parallel"),
+        ("lstm", "io_stream"),
+        ("gru", "io_parallel"),
+        ("gru", "io_stream"),
+        ("bi_lstm", "io_parallel"),
+        ("bi_gru", "io_parallel"),
+    ],
+)
+def test_a_cell_a_step_computes_the_same_with_every_factor(tmp_path, kind, io_type, strategy):
+    factors = offered(kind, io_type, strategy)[:A_BUILD]
+
+    assert differences(tmp_path, kind, factors, io_type, strategy, static=False) == ([], [])
 
 
 @zoo.needs_compiler
