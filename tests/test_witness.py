@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import keras
@@ -273,10 +274,8 @@ def test_nothing_that_a_model_keeps_is_left_changed(last):
     model = on((4,), L.Dense(4), L.Dropout(0.5), Counted(), last())
     before = {variable.path: np.array(variable) for variable in model.variables}
 
-    try:
+    with suppress(UserError):
         check_model(model)
-    except UserError:
-        pass
 
     changed = [v.path for v in model.variables if not np.array_equal(np.array(v), before[v.path])]
     assert not changed
