@@ -64,7 +64,7 @@ def _probes(model: keras.Model) -> list[NDArray[np.float32]]:
     """Return inputs, small and large, since a function of the user's may bear a known name and saturate far out."""
     draw = np.random.default_rng(0)
     shapes = [tuple(size or 4 for size in tensor.shape[1:]) for tensor in model.inputs]
-    scales = np.repeat(np.array([0.1, 1, 10, 100, 1e3], np.float32), 8)
+    scales = np.repeat(np.array([0.1, 1, 10, 100, 1e3]), 8)
     found = []
     for tensor, shape in zip(model.inputs, shapes, strict=True):
         values = draw.normal(size=(len(scales), *shape)) * scales.reshape(-1, *[1] * len(shape))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import suppress
 from functools import partial
 
 import keras
@@ -13,6 +13,7 @@ import zoo
 
 import bitfront.hls.witness as witness_module
 from bitfront.hls import BitTrue, check_model, convert, first_difference, hls_config, to_keras
+from bitfront.search.keras2 import from_keras2
 from bitfront.spaces import UserError, lower
 from bitfront.spaces.lowering.layers import LAYERS
 from bitfront.spaces.lowering.work import Lowering
@@ -274,7 +275,7 @@ def test_nothing_that_a_model_keeps_is_left_changed(last):
     model = on((4,), L.Dense(4), L.Dropout(0.5), Counted(), last())
     before = {variable.path: np.array(variable) for variable in model.variables}
 
-    with contextlib.suppress(UserError):
+    with suppress(UserError):
         check_model(model)
 
     changed = [v.path for v in model.variables if not np.array_equal(np.array(v), before[v.path])]
@@ -421,6 +422,25 @@ def test_without_the_witness_a_wrong_layer_would_pass(monkeypatch):
 
     monkeypatch.setattr(witness_module, "_compared", lambda *_: None)
     check_model(model)
+
+
+def test_a_keras_2_model_whose_function_saturates_under_a_known_name_is_refused():
+    """It is saved by its name alone, so that Keras 3 would read its own function of that name."""
+    keras2 = pytest.importorskip("tf_keras")
+    inputs = keras2.Input((4,))
+
+    with pytest.raises(UserError, match="computes otherwise"):
+        from_keras2(keras2.Model(inputs, keras2.layers.Dense(3, activation=relu)(inputs)), "model.py:build")
+
+
+def test_a_keras_2_model_may_name_its_inputs_and_outputs():
+    """They are compared by their names."""
+    keras2 = pytest.importorskip("tf_keras")
+    a, b = keras2.Input((3,), name="a"), keras2.Input((2,), name="b")
+    h = keras2.layers.Concatenate()([a, b])
+    model = keras2.Model({"b": b, "a": a}, {"z": keras2.layers.Dense(1)(h), "c": keras2.layers.Dense(2)(h)})
+
+    assert first_difference(from_keras2(model, "model.py:build")) is None
 
 
 # -- in the firmware --------------------------------------------------------------------------------------------
