@@ -9,7 +9,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -56,7 +55,7 @@ def run_case(folder: Path, *, limit_s: float = TIME_LIMIT_S) -> dict[str, Outcom
         made[name] = _bitfront(folder, name, [name, *words], limit_s)
         return made[name].ok
 
-    step("doctor", "--model", _text(settings["model"]))
+    step("doctor", "--model", str(settings["model"]), "--data", str(settings["data"]))
     step("validate", "study.yaml")
     if step("run", "study.yaml", "--quiet") and step("export", "study.yaml", "--out", "bundle"):
         step("verify", "bundle")
@@ -66,10 +65,6 @@ def run_case(folder: Path, *, limit_s: float = TIME_LIMIT_S) -> dict[str, Outcom
 def trained(folder: Path) -> bool:
     """Return whether a study in this folder has trained anything."""
     return any(folder.glob("**/float.keras")) or any(folder.glob("**/trials/*/weights.npz"))
-
-
-def _text(model: Any) -> str:
-    return str(model)
 
 
 def _bitfront(folder: Path, name: str, words: list[str], limit_s: float) -> Outcome:
