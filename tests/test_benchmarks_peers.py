@@ -86,8 +86,10 @@ def test_the_judge_computes_what_the_qkeras_model_computes(task, tmp_path, monke
     (judged,) = Judge(task).scored(tmp_path)
 
     outputs = model.predict(arrays["rounded_x_test"], verbose=0)
-    expected = float((outputs.argmax(1) == task.problem.data.y_test[0]).mean())
-    assert judged.test == expected
+    # classes that tie for the largest output count as if they drew lots
+    largest = outputs == outputs.max(1, keepdims=True)
+    hit = largest[np.arange(len(outputs)), task.problem.data.y_test[0]] / largest.sum(1)
+    assert judged.test == pytest.approx(hit.mean(), abs=1e-12)
     assert 0 < judged.ebops < rebuilt.bit_operations(facts, chosen, model)
 
     # a peer whose layers the bit-true model hasn't is scored by what it predicts, and costs what its types do

@@ -289,7 +289,11 @@ def test_provenance_states_versions_licences_and_the_corrections_to_hls4ml(origi
     assert told["candidate"]["number"] == 12
     assert told["versions"]["hls4ml"].startswith("1.3")
     assert "Apache-2.0" in told["licences"].values()
-    assert [patch["name"] for patch in told["patches"]] == ["lstm-accum-type", "weights-from-headers"]
+    assert [patch["name"] for patch in told["patches"]] == [
+        "lstm-accum-type",
+        "pooling-padding",
+        "weights-from-headers",
+    ]
     for patch in told["patches"]:
         patched = (original / "project" / patch["file"]).read_bytes()
         assert patch["sha256_after"] == hashlib.sha256(patched).hexdigest() != patch["sha256_before"]
