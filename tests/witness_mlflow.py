@@ -54,13 +54,19 @@ def _run_faults(truth, e, tags, metrics, params):
     for key, value in metrics.items():
         if key not in wanted or not math.isclose(value, wanted[key], rel_tol=1e-9, abs_tol=1e-12):
             yield f"{n}: {key} is {value}, not {wanted.get(key)}"
-    labels = {"method": e["method"], "status": e["status"], "kind": e["kind"], "bitfront.digest": e["digest"]}
+    labels = {
+        "start": e["start"],
+        "method": e["method"],
+        "status": e["status"],
+        "kind": e["kind"],
+        "bitfront.digest": e["digest"],
+    }
     labels |= {
         "feasible": str(e in truth.feasible).lower(),
         "pareto": str(truth.standing(e) == "front").lower(),
     }
     yield from (f"{n}: tag {k} is {tags.get(k)}" for k, v in labels.items() if tags.get(k) != v)
-    own = {"method": e["method"], "start": e["start"]}
+    own = {"method": e["method"]}
     for name, value in e["params"].items():
         if name != "method":
             bits = isinstance(value, int) and name.rsplit(".", 1)[-1] != "sparsity"

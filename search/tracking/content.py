@@ -62,7 +62,7 @@ def run_params(evaluation: Evaluation) -> dict[str, str]:
 
     `method` is what the candidate is, also where it was to be trained and training made it worse.
     """
-    params: dict[str, str] = {"method": evaluation.method, "start": evaluation.start}
+    params: dict[str, str] = {"method": evaluation.method}
     for name, value in evaluation.params.items():
         if name == "method":
             continue
@@ -137,6 +137,7 @@ def run_tags(evaluation: Evaluation, study_id: str) -> dict[str, str]:
         "bitfront.trial": str(evaluation.number),
         "bitfront.digest": evaluation.digest,
         "method": evaluation.method,
+        "start": evaluation.start,
         "status": evaluation.status,
         "kind": evaluation.kind,
         "source": evaluation.source,
