@@ -314,7 +314,17 @@ def _graph_values(
         change[node.name] = np.zeros_like(values[node.name])
         if "grid" not in node.attrs:
             np.abs(moved[node.name] - values[node.name], where=finite, out=change[node.name])
+        if node.op == "layernorm":
+            change[node.name] = np.maximum(change[node.name], _mean_rounding(graph, node, sources[0]))
     return values, change
+
+
+def _mean_rounding(graph: Graph, node: Node, x: NDArray[Any]) -> NDArray[Any]:
+    """Return how far a layer normalization moves where its mean is rounded, which counts where values hardly differ."""
+    spread = np.sqrt(x.var(-1, keepdims=True) + node.attrs["epsilon"])
+    scale = float(np.abs(graph.weights[node.name]["scale"]).max())
+    moved: NDArray[Any] = 1e-7 * scale * np.abs(x).max(-1, keepdims=True) / spread
+    return moved
 
 
 def _rounded(x: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -233,6 +233,8 @@ def test_a_qkeras_model_is_searched_with_the_values_that_its_quantizers_give(lay
         lambda: on((6,), L.Dense(4, activation=keras.ops.relu), L.Activation(keras.ops.sigmoid)),
         lambda: on((6,), L.Dense(4, activation=L.LeakyReLU(0.1)), L.Dense(4, activation=L.ReLU())),
         lambda: on((6,), L.Dense(4), Position()),
+        lambda: on((1, 1), L.Conv1D(2, 3, padding="causal")),
+        lambda: on((2, 1), L.LayerNormalization(beta_initializer="ones")),
         lambda: on((4, 3), L.Flatten(), L.Flatten(data_format="channels_first"), L.Dense(2)),
     ],
 )

@@ -67,7 +67,10 @@ class Linear(Layer):
                     kernel_quantizer=self.quantizers["weight"],
                     **common,
                 )
-        layer.build((None, *graph[node.inputs[0]].shape))
+        shape = graph[node.inputs[0]].shape
+        if node.attrs.get("padding") == "causal":  # padded before it is called
+            shape = (shape[0] + node.attrs["kernel_size"][0] - 1, *shape[1:])
+        layer.build((None, *shape))
         return layer
 
     @staticmethod
