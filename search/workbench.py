@@ -397,3 +397,15 @@ def require_buildable(config: StudyConfig, graph: Graph) -> None:
         strategies={layer: config.hls.choices("strategy", layer)[0] for layer in layers},
         reuse_factors={f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]},
     )
+    exact = [
+        repr(node.layer)
+        for node in graph
+        if node.op in {"dense", "conv1d", "conv2d"}
+        and "distributed_arithmetic" in config.hls.choices("strategy", node.layer)[0]
+        and config.space.of_layer(node.layer).accumulators != "exact"
+    ]
+    if exact:
+        raise UserError(
+            f"space.accumulators: {', '.join(exact)} may get distributed arithmetic, which sums exactly whatever its "
+            "accumulator: write accumulators: exact for it, or leave that strategy out."
+        )
