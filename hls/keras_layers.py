@@ -86,9 +86,11 @@ class FirmwareLayer(keras.layers.Layer):
         zeros = {role: np.zeros(shape, np.float32) for role, shape in settings["weight_shapes"].items()}
         graph = Graph(nodes=(*given, node), outputs=(node.name,), weights={node.name: zeros} if zeros else {})
         types = {role: FixedPoint.parse(text) for role, text in settings["types"].items()}
-        mode = Mode(dtype=tf.as_dtype(self.compute_dtype))
+        # QKeras's initializers, whose values are replaced, ask the quantizers for float32
+        mode = Mode(dtype=tf.float32)
         with tf.init_scope():
             computes: Any = build_layer(graph, node, mode, settings["table_size"], settings["narrow"])
+            mode.dtype = tf.as_dtype(self.compute_dtype)
             for role in list(computes.quantizers):
                 if role in types:
                     computes.quantizers[role].assign(types[role])

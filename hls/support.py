@@ -134,14 +134,21 @@ def _row(row: Row, nodes: Mapping[str, Node]) -> LayerSupport:
     )
 
 
+_SUMMED_BY_ADDERS = frozenset({"dense", "conv1d", "conv2d"})
+"""Operations that da4ml turns into adders where their strategy is distributed arithmetic."""
+
+
 def check_hardware(
     graph: Graph,
     *,
     io_type: str,
     strategies: Iterable[str] | Mapping[str, Iterable[str]] = ("Latency",),
     reuse_factors: Iterable[int] = (1,),
+    narrow_accumulators: Iterable[str] = (),
 ) -> None:
     """Refuse what hls4ml can't build for an interface and the strategies that may be chosen.
+
+    `narrow_accumulators` names the Keras layers whose accumulator may be narrower than lossless.
 
     `strategies` hold for all nodes, or by the Keras layer that a node comes from. Reuse factors that a layer can't be
     built with are no fault: it gets the nearest (`bitfront.hls.reuse`), but for distributed arithmetic alone, which
@@ -169,6 +176,15 @@ def check_hardware(
     ]
     if set().union(*chosen.values()) == {"distributed_arithmetic"} and max(reuse_factors) > 1:
         faults.append("distributed arithmetic needs reuse factor 1")
+    narrow = frozenset(narrow_accumulators)
+    faults += [
+        f"{node.name!r} ({node.op}): distributed arithmetic sums exactly whatever the accumulator, so set "
+        "accumulators: exact for it, or another strategy"
+        for node in graph
+        if node.op in _SUMMED_BY_ADDERS
+        and node.layer in narrow
+        and "distributed_arithmetic" in chosen.get(node.layer, ())
+    ]
     faults += _outputs_without_firmware(graph)
     if io_type == "io_stream":
         faults += [

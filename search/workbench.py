@@ -396,16 +396,5 @@ def require_buildable(config: StudyConfig, graph: Graph) -> None:
         io_type=config.hls.io_type,
         strategies={layer: config.hls.choices("strategy", layer)[0] for layer in layers},
         reuse_factors={f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]},
+        narrow_accumulators=(one for one in layers if config.space.of_layer(one).narrow_accumulators),
     )
-    exact = [
-        repr(node.layer)
-        for node in graph
-        if node.op in {"dense", "conv1d", "conv2d"}
-        and "distributed_arithmetic" in config.hls.choices("strategy", node.layer)[0]
-        and config.space.of_layer(node.layer).accumulators != "exact"
-    ]
-    if exact:
-        raise UserError(
-            f"space.accumulators: {', '.join(exact)} may get distributed arithmetic, which sums exactly whatever its "
-            "accumulator: write accumulators: exact for it, or leave that strategy out."
-        )

@@ -27,6 +27,19 @@ def test_a_stream_with_eight_readers_is_refused_by_name():
     check_hardware(lower(wide(8)), io_type="io_parallel")
 
 
+def test_narrow_accumulators_are_refused_where_distributed_arithmetic_sums_exactly():
+    """da4ml's adders have the bits that a sum needs, so the firmware would differ from the score."""
+    graph = lower(zoo.zoo("vector", 1, only=("mlp",)), head="keep")
+    layer = next(node.layer for node in graph if node.op == "dense")
+
+    with pytest.raises(UserError, match=f"'{layer}'.*sums exactly"):
+        check_hardware(
+            graph, io_type="io_parallel", strategies=["distributed_arithmetic"], narrow_accumulators=[layer]
+        )
+    check_hardware(graph, io_type="io_parallel", strategies=["distributed_arithmetic"])
+    check_hardware(graph, io_type="io_parallel", strategies=["Latency"], narrow_accumulators=[layer])
+
+
 def test_a_tensor_that_is_also_an_output_counts_as_read_once_more():
     """An output of the model takes a copy of the stream for itself."""
     x = keras.Input((4,), name="x")

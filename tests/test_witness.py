@@ -168,6 +168,7 @@ REFUSED = {
         (4,),
         qkeras.QDense(3, kernel_quantizer=qkeras.bernoulli(alpha=1), name="odd"),
     ),
+    "an einsum that leaves no axis": lambda: on((6,), L.EinsumDense("ab,b->a", 1, name="odd")),
     "half precision": lambda: on((4,), L.Dense(3, dtype="mixed_float16", name="odd")),
 }
 

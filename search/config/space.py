@@ -40,6 +40,11 @@ class LayerSpace(Section):
         examples=[16],
     )
 
+    @property
+    def narrow_accumulators(self) -> bool:
+        """Whether the accumulator may be narrower than lossless, in a layer's whole section (`SpaceConfig.of_layer`)."""
+        return self.keep is None and self.accumulators != "exact"
+
     @model_validator(mode="after")
     def _one_way(self) -> LayerSpace:
         if self.keep is not None:

@@ -47,6 +47,10 @@ def _check_equation(equation: str) -> None:
     data, other = operands.split(",")
     if data[0] != result[0] or data[0] in other:
         raise Unsupported(f"equation {equation!r} must leave the batch axis first, and out of the kernel")
+    if len(result) < 2:
+        raise Unsupported(
+            f"equation {equation!r} leaves one number without an axis: give the result an axis of 1"
+        )
     alone = (set(data) ^ set(other)) - set(result)
     if alone:
         raise Unsupported(

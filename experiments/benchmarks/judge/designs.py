@@ -100,7 +100,11 @@ def design(network: Network, graph: Graph, setting: Setting, io_type: str, prefi
         inputs = [np.abs(x) for x in inputs]
     graph = graph.with_data({name: float(x.min()) for name, x in zip(graph.inputs, inputs, strict=True)})
     check_hardware(
-        graph, io_type=io_type, strategies=(setting.strategy,), reuse_factors=(setting.reuse_factor,)
+        graph,
+        io_type=io_type,
+        strategies=(setting.strategy,),
+        reuse_factors=(setting.reuse_factor,),
+        narrow_accumulators={node.layer for node in graph} if setting.accumulators != (0, 0) else (),
     )
     graph = renamed(graph, prefix)
     return Design(network, setting, graph, _candidate(graph, setting), inputs)
