@@ -31,10 +31,10 @@ addEventListener("load", () => setTimeout(() => {
   const head = (name) => [...table.tHead.rows[0].cells].find((c) => c.textContent.trim() === name);
   head("LUT").querySelector("button").click();
   out.ascending = rows().map((r) => Number(r.cells[head("LUT").cellIndex].dataset.value));
-  head("Accuracy").querySelector("button").click();
-  head("Accuracy").querySelector("button").click();
-  out.sort = head("Accuracy").getAttribute("aria-sort");
-  out.descending = rows().map((r) => r.cells[head("Accuracy").cellIndex].dataset.value);
+  head("Accuracy (validation)").querySelector("button").click();
+  head("Accuracy (validation)").querySelector("button").click();
+  out.sort = head("Accuracy (validation)").getAttribute("aria-sort");
+  out.descending = rows().map((r) => r.cells[head("Accuracy (validation)").cellIndex].dataset.value);
   const pick = document.getElementById("filter-standing");
   pick.value = "front"; pick.dispatchEvent(new Event("change"));
   out.front = rows().filter((r) => !r.hidden).map((r) => Number(r.cells[0].dataset.value));
