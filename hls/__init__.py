@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         REFUSED,
         REFUSED_STRATEGIES,
         LayerSupport,
+        buildable_with,
         check_hardware,
         support_table,
     )
@@ -48,6 +49,7 @@ __all__ = [
     "Types",
     "VariableFixedPoint",
     "built_reuse_factors",
+    "buildable_with",
     "check_hardware",
     "check_model",
     "convert",
@@ -83,6 +85,7 @@ _HOMES = {
         "REFUSED",
         "REFUSED_STRATEGIES",
         "LayerSupport",
+        "buildable_with",
         "check_hardware",
         "support_table",
     ),

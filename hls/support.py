@@ -202,6 +202,29 @@ def check_hardware(
         raise UserError(f"hls4ml can't build this model with {io_type}: " + "; ".join(faults) + ".")
 
 
+def buildable_with(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """Return the strategies with which the whole model can be built, by interface; only interfaces that have any.
+
+    A layer may ask for a strategy of its own in a study, so that a strategy that is missing here can still be mixed.
+
+    Raises:
+        UserError: where there is none, with what stands in the way of each interface.
+    """
+    found: dict[str, list[str]] = {}
+    faults: dict[str, str] = {}
+    for io_type in IO_TYPES:
+        for strategy in STRATEGIES:
+            try:
+                check_hardware(graph, io_type=io_type, strategies=(strategy,))
+            except UserError as fault:
+                faults.setdefault(io_type, str(fault))
+            else:
+                found.setdefault(io_type, []).append(strategy)
+    if not found:
+        raise UserError(" ".join(faults.values()))
+    return {io_type: tuple(strategies) for io_type, strategies in found.items()}
+
+
 def _skips_rows_of_height_one(node: Node) -> bool:
     """Whether a 2-D convolution has a kernel 1 pixel high, more than 1 wide, and leaves out rows."""
     if node.op not in {"conv2d", "depthwise_conv2d"}:

@@ -6,7 +6,8 @@ import keras
 import pytest
 import zoo
 
-from bitfront.hls import check_hardware, support_table
+from bitfront.hls import buildable_with, check_hardware, support_table
+from bitfront.search.cli import doctor
 from bitfront.spaces import UserError, lower
 
 L = keras.layers
@@ -101,3 +102,26 @@ def test_what_hls4ml_lacks_is_refused_and_stands_in_the_table(group, only, io_ty
     assert rows
     assert all(words in row.reason for row in rows)
     assert all(io_type not in row.io_types or strategy not in row.strategies for row in rows)
+
+
+def test_a_model_whose_layers_pass_but_whose_whole_does_not_is_refused_by_doctor(tmp_path):
+    """One tensor given out twice: every layer is supported, yet hls4ml builds no such model, and a run would refuse it."""
+    x = keras.Input((4,), name="x")
+    y = L.Dense(2, name="once")(x)
+    model = keras.Model(x, [y, L.Dropout(0.1, name="again")(y)])
+    assert all(row.supported for row in support_table(model))
+
+    with pytest.raises(UserError, match=r"its outputs 'once', 'again' are one tensor"):
+        buildable_with(lower(model, head="keep"))
+
+    model.save(tmp_path / "two.keras")
+    with pytest.raises(UserError, match="one tensor"):
+        doctor.command(model=str(tmp_path / "two.keras"))
+
+
+def test_the_interfaces_and_strategies_that_build_a_whole_model_are_those_that_the_check_lets_pass():
+    graph = lower(zoo.zoo("recurrent", 1, only=("gru",)), head="keep")
+    ways = buildable_with(graph)
+    assert ways["io_parallel"] == ("Latency", "Resource")
+    for io_type, strategies in ways.items():
+        check_hardware(graph, io_type=io_type, strategies=strategies)

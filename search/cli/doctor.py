@@ -67,9 +67,10 @@ def command(
 
 
 def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
-    from bitfront.hls import check_model, support_table
+    from bitfront.hls import BitTrue, buildable_with, check_model, support_table
     from bitfront.search.preflight import samples_for
     from bitfront.search.problem import load_model
+    from bitfront.spaces import lower
 
     model = load_model(source, Path(), trust=trust)
     rows = support_table(model)
@@ -86,9 +87,14 @@ def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
     refused = [row.layer for row in rows if not row.supported]
     if refused:
         raise UserError(f"{len(refused)} of {len(rows)} layers can't be built: {', '.join(refused)}.")
+    graph = lower(model)
+    built = buildable_with(graph)
+    BitTrue(graph)
     check_model(model, samples_for(model, data, Path()) if data else None)
     if not as_json:
         where = f"the inputs of {data}" if data else "random inputs"
         typer.echo(
             f"The float model that would be searched gives what Keras gives, layer by layer, on {where} and stressed ones."
         )
+        ways = "; ".join(f"{io_type} ({', '.join(strategies)})" for io_type, strategies in built.items())
+        typer.echo(f"As a whole it can be built with {ways}.")
