@@ -522,3 +522,18 @@ def test_the_float_graph_of_a_qkeras_model_gives_its_classes():
     (outputs,) = BitTrue(lower(model)).predict_float([x])
 
     assert np.array_equal(outputs.argmax(1), np.asarray(model(x)).argmax(1))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_last_activation_that_another_layer_reads_stays_on_the_hardware(activation):
+    """It is an output and an input: left off, what reads it would read nothing (the random models found it)."""
+    x = keras.Input((3,), name="x")
+    y = L.Activation(activation, name="head")(L.Dense(3, name="d")(x))
+    z = L.Dense(2, name="after")(y)
+    model = keras.Model(x, [z, y])
+
+    graph = lower(model, head="logits")
+
+    assert graph.outputs == ("after", "head")
+    assert graph.dropped_head is None
+    check_model(model)

@@ -268,12 +268,13 @@ def _scaled(node: Node, own: Arrays, norm: Arrays) -> Arrays:
 
 
 def _decide_head(work: Lowering, head: str) -> Graph:
-    """Leave the last activation off where `head` says so."""
+    """Leave the last activation off where `head` says so, unless another layer reads what it gives."""
     if head not in {"auto", "keep", "logits"}:
         raise UserError(f"head: {head!r} is unknown; use auto, keep or logits.")
     drop = {"auto": {"softmax"}, "keep": set(), "logits": {"softmax", "sigmoid"}}[head]
     by_name = {n.name: n for n in work.nodes}
-    dropped = {o: by_name[o] for o in work.outputs if by_name[o].op in drop}
+    read = {name for n in work.nodes for name in n.inputs}
+    dropped = {o: by_name[o] for o in work.outputs if by_name[o].op in drop and o not in read}
     kinds = {n.op for n in dropped.values()}
     return Graph(
         nodes=tuple(n for n in work.nodes if n.name not in dropped),
