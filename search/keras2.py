@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -39,6 +42,7 @@ def from_keras2(model: Any, source: str) -> keras.Model:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # each says that the other's format is old
                 model.save(path, save_format="h5", include_optimizer=False)
+                _leave_out_defaults(path)
                 converted = keras.models.load_model(path, compile=False)
         except Exception as error:  # both raise whatever a layer's constructor does
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -60,6 +64,69 @@ def from_keras2(model: Any, source: str) -> keras.Model:
     return converted
 
 
+def _leave_out_defaults(path: Path) -> None:
+    """Take out of a saved model the arguments that Keras 3's layers no longer have, where they say what it does anyway.
+
+    An LSTM's `time_major=False` is one: Keras 3 stops at the name. Any other value stays, and stops it.
+    """
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        _without_defaults(config)
+        file.attrs["model_config"] = json.dumps(config)
+
+
+def _without_defaults(config: Any) -> None:
+    """Do so in the configuration of a layer and of all within it, in place."""
+    if isinstance(config, list):
+        for one in config:
+            _without_defaults(one)
+    elif isinstance(config, dict):
+        for one in config.values():
+            _without_defaults(one)
+        own = config.get("config")
+        if isinstance(own, dict) and isinstance(config.get("class_name"), str):
+            for key in _outdated(config["class_name"], own):
+                del own[key]
+
+
+def _outdated(kind: str, config: dict[str, Any]) -> list[str]:
+    """Return the keys of a layer's configuration that Keras 3 has no argument for and that hold Keras 2's default.
+
+    Initializers are among them whatever they are: the weights are read from the file.
+    """
+    import keras
+
+    new, old = (getattr(module.layers, kind, None) for module in (keras, sys.modules["tf_keras"]))
+    if new is None or old is None:
+        return []
+    known, defaults = _arguments(new), _arguments(old)
+    return [
+        key
+        for key, value in config.items()
+        if key not in known and (defaults.get(key, _NONE) == value or key.endswith("_initializer"))
+    ]
+
+
+_NONE = object()
+"""The default of an argument that isn't there or has none."""
+
+
+def _arguments(kind: type) -> dict[str, Any]:
+    """Return the named arguments of a class's constructor and of those that it passes more to, with their defaults."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        named = {p.name: p.default for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            found = {}  # it passes on only what it names itself
+        found |= named
+    return found
+
+
 def _probes(model: keras.Model) -> list[NDArray[np.float32]]:
     """Return inputs, small and large, since a function of the user's may bear a known name and saturate far out."""
     draw = np.random.default_rng(0)
@@ -77,7 +144,9 @@ def _outputs(model: Any, inputs: list[NDArray[np.float32]]) -> list[NDArray[np.f
     """Return what a model of either Keras gives, outputs by name in the order of their names."""
     import tensorflow as tf
 
-    given = tf.nest.pack_sequence_as(model.input, [tf.constant(x) for x in inputs])
+    # a Sequential of Keras 3 has no `input` before it is called
+    structure = model.inputs[0] if type(model).__name__ == "Sequential" else model.input
+    given = tf.nest.pack_sequence_as(structure, [tf.constant(x) for x in inputs])
     outputs = model(given, training=False)
     return [np.asarray(value, np.float64) for value in tf.nest.flatten(outputs)]
 

@@ -446,6 +446,28 @@ def test_a_keras_2_model_may_name_its_inputs_and_outputs():
     assert first_difference(from_keras2(model, "model.py:build")) is None
 
 
+@pytest.mark.parametrize("kind", ["recurrent", "convolutions", "rows"])
+def test_a_keras_2_model_may_name_arguments_that_keras_3_no_longer_has(kind):
+    """An LSTM's `time_major`, a convolution's `groups`: what they say by default is what Keras 3 does."""
+    keras2 = pytest.importorskip("tf_keras")
+    K = keras2.layers
+    layers = {
+        "recurrent": [K.Input((5, 4)), K.Bidirectional(K.LSTM(3, return_sequences=True)), K.GRU(2)],
+        "convolutions": [K.Input((5, 5, 2)), K.DepthwiseConv2D(2), K.SeparableConv2D(3, 2), K.Flatten()],
+        "rows": [K.Input((6, 2)), K.SeparableConv1D(3, 2), K.BatchNormalization(), K.SimpleRNN(2)],
+    }[kind]
+
+    assert first_difference(from_keras2(keras2.Sequential(layers), "model.py:build")) is None
+
+
+def test_a_keras_2_argument_that_keras_3_lacks_is_refused_where_it_says_something():
+    keras2 = pytest.importorskip("tf_keras")
+    model = keras2.Sequential([keras2.layers.Input((5, 4)), keras2.layers.LSTM(3, time_major=True)])
+
+    with pytest.raises(UserError, match="time_major"):
+        from_keras2(model, "model.py:build")
+
+
 # -- in the firmware --------------------------------------------------------------------------------------------
 
 
