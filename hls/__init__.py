@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned, zero_share
-    from .description import describe
-    from .design import DesignDescription, LayerDescription
+    from .design.layers import DesignDescription, LayerDescription
+    from .design.of_candidate import describe
+    from .design.reuse import built_reuse_factors, legal_reuse_factor, legal_reuse_factors, node_reuse_factors
     from .estimate import Estimate
     from .export import hls_config, to_keras, to_qkeras
+    from .hls4ml_project.project import HlsProject, Notice, convert
+    from .hls4ml_project.sandbox import BuildError
     from .parts import Part, part
-    from .project import HlsProject, Notice, convert
-    from .reuse import built_reuse_factors, legal_reuse_factor, legal_reuse_factors, node_reuse_factors
-    from .sandbox import BuildError
-    from .shrink import Removable, Shrunk, removable, shrunk
+    from .precision.resolve import Calibration, Types, resolve
     from .support import (
         REFUSED,
         REFUSED_STRATEGIES,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         check_hardware,
         support_table,
     )
-    from .types import Calibration, Types, resolve
     from .witness import Difference, check_model, first_difference
+    from .zeros.shrink import Removable, Shrunk, removable, shrunk
 
 __all__ = [
     "REFUSED",
@@ -72,15 +72,20 @@ __all__ = [
 
 _HOMES = {
     "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned", "zero_share"),
-    "description": ("describe",),
-    "design": ("DesignDescription", "LayerDescription"),
+    "design.of_candidate": ("describe",),
+    "design.layers": ("DesignDescription", "LayerDescription"),
     "estimate": ("Estimate",),
     "export": ("hls_config", "to_keras", "to_qkeras"),
     "parts": ("Part", "part"),
-    "project": ("HlsProject", "Notice", "convert"),
-    "reuse": ("built_reuse_factors", "legal_reuse_factor", "legal_reuse_factors", "node_reuse_factors"),
-    "sandbox": ("BuildError",),
-    "shrink": ("Removable", "Shrunk", "removable", "shrunk"),
+    "hls4ml_project.project": ("HlsProject", "Notice", "convert"),
+    "design.reuse": (
+        "built_reuse_factors",
+        "legal_reuse_factor",
+        "legal_reuse_factors",
+        "node_reuse_factors",
+    ),
+    "hls4ml_project.sandbox": ("BuildError",),
+    "zeros.shrink": ("Removable", "Shrunk", "removable", "shrunk"),
     "support": (
         "REFUSED",
         "REFUSED_STRATEGIES",
@@ -89,7 +94,7 @@ _HOMES = {
         "check_hardware",
         "support_table",
     ),
-    "types": ("Calibration", "Types", "resolve"),
+    "precision.resolve": ("Calibration", "Types", "resolve"),
     "witness": ("Difference", "check_model", "first_difference"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

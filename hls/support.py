@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from bitfront.spaces import Graph, Node, Row, UserError, survey
 from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
 
-from .reuse import DISTRIBUTED, built_strategy
-from .reuse import (
-    built_reuse_factors as built_reuse_factors,  # asked for here before it had a module of its own
-)
+from .design.reuse import DISTRIBUTED, built_strategy
+from .design.reuse import built_reuse_factors as built_reuse_factors
 
 if TYPE_CHECKING:
     import keras
@@ -151,7 +149,7 @@ def check_hardware(
     `narrow_accumulators` names the Keras layers whose accumulator may be narrower than lossless.
 
     `strategies` hold for all nodes, or by the Keras layer that a node comes from. Reuse factors that a layer can't be
-    built with are no fault: it gets the nearest (`bitfront.hls.reuse`), but for distributed arithmetic alone, which
+    built with are no fault: it gets the nearest (`bitfront.hls.design.reuse`), but for distributed arithmetic alone, which
     shares nothing.
 
     Raises:

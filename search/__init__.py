@@ -7,28 +7,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .artifacts import candidate_artifacts
     from .bundle import BundleSource, VerifyResult, export_bundle, verify_bundle, write_bundle
+    from .bundle.reload import candidate_artifacts
     from .config import StudyConfig, load_study
-    from .evaluation import Evaluation, read_evaluations
-    from .front import hypervolume, pareto, pick
-    from .launcher import StudyResult, run_study
-    from .problem import Problem, load_problem
+    from .evaluator.evaluator import Workbench
+    from .evaluator.space import space_of
+    from .problem.load import Problem, load_problem
     from .report import write_report
-    from .study_space import space_of
-    from .workbench import Workbench
+    from .run.launcher import StudyResult, run_study
+    from .trials.evaluation import Evaluation, read_evaluations
+    from .trials.front import hypervolume, pareto, pick
 
 _HOMES = {
-    "artifacts": ("candidate_artifacts",),
+    "bundle.reload": ("candidate_artifacts",),
     "bundle": ("BundleSource", "VerifyResult", "export_bundle", "verify_bundle", "write_bundle"),
     "config": ("StudyConfig", "load_study"),
-    "evaluation": ("Evaluation", "read_evaluations"),
-    "front": ("hypervolume", "pareto", "pick"),
-    "launcher": ("StudyResult", "run_study"),
-    "problem": ("Problem", "load_problem"),
+    "trials.evaluation": ("Evaluation", "read_evaluations"),
+    "trials.front": ("hypervolume", "pareto", "pick"),
+    "run.launcher": ("StudyResult", "run_study"),
+    "problem.load": ("Problem", "load_problem"),
     "report": ("write_report",),
-    "study_space": ("space_of",),
-    "workbench": ("Workbench",),
+    "evaluator.space": ("space_of",),
+    "evaluator.evaluator": ("Workbench",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -9,10 +9,11 @@ import pytest
 from plausible import plausible_study, write_study
 
 from bitfront.hls.synthesis import SynthesisOutcome
-from bitfront.search.latency import Timing
-from bitfront.search.report import StudyView, write_report
-from bitfront.search.sensitivity import RESOURCES, Sensitivity, write_sensitivity
-from bitfront.search.synthesis import write_record
+from bitfront.search.analysis.latency import Timing
+from bitfront.search.analysis.sensitivity import RESOURCES, Sensitivity, write_sensitivity
+from bitfront.search.analysis.view import StudyView
+from bitfront.search.measurements.record import write_record
+from bitfront.search.report import write_report
 
 STUDY = plausible_study(60)
 SCORED = [e for e in STUDY if e.status == "complete"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.front import Box
-from bitfront.search.objectives import (
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.front import Box
+from bitfront.search.trials.objectives import (
     Metric,
     broken,
     metric_violations,
@@ -20,7 +20,7 @@ from bitfront.search.objectives import (
     parse_objectives,
     resource_violations,
 )
-from bitfront.search.reference import Reference
+from bitfront.search.trials.reference import Reference
 
 METRIC = Metric("accuracy", "maximize", 1.0)
 FLOAT = {"val": 0.842, "test": 0.838}

@@ -10,10 +10,10 @@ import pytest
 from zoo import zoo
 
 from bitfront.hls import convert, describe, hls_config, to_keras
-from bitfront.hls.adder_graph import adder_graph
-from bitfront.hls.design import DesignDescription
+from bitfront.hls.design.adder_graph import adder_graph
+from bitfront.hls.design.layers import DesignDescription
 from bitfront.hls.estimate import estimate
-from bitfront.hls.uniform import uniform_types
+from bitfront.hls.precision.uniform import uniform_types
 from bitfront.spaces import FixedPoint, lower
 
 PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}

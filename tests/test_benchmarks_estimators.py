@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoo import zoo
 
 from bitfront.experiments.benchmarks.estimators import plain_layers, table
-from bitfront.search.designs import model_design
+from bitfront.search.bundle.designs import model_design
 from bitfront.spaces import FixedPoint
 
 PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}

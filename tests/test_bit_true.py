@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bitfront.hls import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, resolve, to_qkeras
 from bitfront.hls.bit_true import compiled
-from bitfront.hls.types import least_error
+from bitfront.hls.precision.resolve import least_error
 from bitfront.spaces import FixedPoint, UserError, integer_bits, lower
 
 VALUES = np.concatenate([np.linspace(-40, 40, 4001), np.arange(-64, 64) / 16.0, [0.0, 1e-9]]).astype("f4")

@@ -17,9 +17,9 @@ from browser import SHOTS, chromium, in_browser
 from pages import STUDY
 from plausible import OBJECTIVES, write_study
 
-from bitfront.search.front import pareto
 from bitfront.search.report import write_comparison, write_report
 from bitfront.search.tracking import MlflowTracker, StudyRecord, links
+from bitfront.search.trials.front import pareto
 
 PROBE = """
 <script>

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bitfront.hls.sandbox import BuildError
+from bitfront.hls.hls4ml_project.sandbox import BuildError
 from bitfront.search.bundle import BundleSource, verify_bundle, write_bundle
 from bitfront.search.bundle.texts import readme
 from bitfront.spaces import FixedPoint, UserError

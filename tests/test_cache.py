@@ -11,7 +11,7 @@ import pytest
 from small_study import results, run, write
 
 from bitfront.search import Workbench, load_problem, load_study
-from bitfront.search.cache import TrainingCache, content_digest, entry_key
+from bitfront.search.evaluator.cache import TrainingCache, content_digest, entry_key
 
 HISTORY = [{"epoch": 1, "loss": 0.25, "metric": 0.5}]
 
@@ -64,7 +64,7 @@ BUSY = """
 import sys
 from pathlib import Path
 import numpy as np
-from bitfront.search.cache import TrainingCache
+from bitfront.search.evaluator.cache import TrainingCache
 
 cache = TrainingCache(Path(sys.argv[1]), 60_000)
 for number in np.random.default_rng(int(sys.argv[2])).integers(0, 20, 80):

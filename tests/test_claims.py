@@ -22,9 +22,11 @@ from witness_page import page_faults
 from witness_text import csv_faults, json_faults, run_faults, show_faults, trial_faults
 
 from bitfront.search import read_evaluations
+from bitfront.search.analysis import findings
+from bitfront.search.analysis.findings import Budget, find
+from bitfront.search.analysis.view import StudyView
 from bitfront.search.cli.main import app
-from bitfront.search.report import StudyView, find, findings, page, write_report
-from bitfront.search.report.findings import Budget
+from bitfront.search.report import page, write_report
 
 SETTINGS = (
     "sampler=auto",

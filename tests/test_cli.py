@@ -221,7 +221,7 @@ def test_estimate_counts_what_it_refused(bitfront, tmp_path):
 
 
 def test_show_prints_each_type_whole_on_a_line_however_narrow_the_terminal(bitfront, tmp_path, monkeypatch):
-    from bitfront.search.evaluation import Evaluation
+    from bitfront.search.trials.evaluation import Evaluation
 
     monkeypatch.setenv("COLUMNS", "60")
     study, wide = tmp_path / "studies" / "narrow", "fixed<12,-3,RND_CONV,SAT>"
@@ -249,7 +249,7 @@ def test_show_prints_each_type_whole_on_a_line_however_narrow_the_terminal(bitfr
 
 def test_show_says_which_nodes_are_not_built(bitfront, tmp_path):
     """Those whose cost nobody estimated: what they would give is always zero."""
-    from bitfront.search.evaluation import Evaluation
+    from bitfront.search.trials.evaluation import Evaluation
 
     study = tmp_path / "studies" / "empty"
     study.mkdir(parents=True)
@@ -266,7 +266,7 @@ def test_show_says_which_nodes_are_not_built(bitfront, tmp_path):
 
 
 def test_a_trial_that_was_stopped_can_be_shown_though_not_picked(bitfront, tmp_path):
-    from bitfront.search.evaluation import Evaluation
+    from bitfront.search.trials.evaluation import Evaluation
 
     study = tmp_path / "studies" / "tried"
     study.mkdir(parents=True)

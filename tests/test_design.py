@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitfront.hls.design import DesignDescription, LayerDescription
-from bitfront.hls.weights import DesignError, WeightContent
+from bitfront.hls.design.layers import DesignDescription, LayerDescription
+from bitfront.hls.design.weights import DesignError, WeightContent
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
 

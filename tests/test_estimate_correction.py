@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitfront.hls.design import DesignDescription, LayerDescription
+from bitfront.hls.design.layers import DesignDescription, LayerDescription
 from bitfront.hls.estimate import Correction, estimate
 from bitfront.spaces.precision import FixedPoint
 

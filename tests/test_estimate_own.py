@@ -13,11 +13,11 @@ from zoo import GROUPS, zoo
 
 from bitfront.hls import describe, hls_config, to_keras, to_qkeras
 from bitfront.hls.estimate import estimate
-from bitfront.hls.uniform import uniform_types
+from bitfront.hls.precision.uniform import uniform_types
+from bitfront.search.bundle.designs import bundle_design, model_design
 from bitfront.search.bundle.source import BundleSource
 from bitfront.search.bundle.write import write_bundle
 from bitfront.search.cli import main as run_main
-from bitfront.search.designs import bundle_design, model_design
 from bitfront.spaces import FixedPoint, UserError, lower
 
 PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from plausible import plausible, plausible_study
 
-from bitfront.search.evaluation import Evaluation, read_evaluations, trial_folder, write_atomic
+from bitfront.search.trials.evaluation import Evaluation, read_evaluations, trial_folder, write_atomic
 from bitfront.spaces import UserError
 
 COMPLETE = Evaluation(

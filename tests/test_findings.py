@@ -14,11 +14,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from typer.testing import CliRunner
 
 from bitfront.search import Workbench, load_study
-from bitfront.search.cli.main import app
-from bitfront.search.progress import Progress
-from bitfront.search.report import StudyView, find, write_report
-from bitfront.search.report.findings import LEAST_TRIALS, budgets, importance, rivals
-from bitfront.search.resampling import (
+from bitfront.search.analysis.findings import LEAST_TRIALS, budgets, find, importance, rivals
+from bitfront.search.analysis.test_scores import (
     FILE,
     RESAMPLES,
     TestScores,
@@ -27,8 +24,12 @@ from bitfront.search.resampling import (
     rescore,
     score_on_test,
 )
-from bitfront.search.store import StudyStore
-from bitfront.search.uniform_comparison import compared
+from bitfront.search.analysis.uniform_comparison import compared
+from bitfront.search.analysis.view import StudyView
+from bitfront.search.cli.main import app
+from bitfront.search.report import write_report
+from bitfront.search.run.progress import Progress
+from bitfront.search.storage.study_folder import StudyStore
 from bitfront.spaces import UserError
 
 LUT = OBJECTIVES[1]

@@ -10,8 +10,8 @@ import zoo
 from bitfront.hls import Trainer, pruned, zero_share
 from bitfront.search import StudyConfig, Workbench, load_problem
 from bitfront.search.execution.worker import Parcel
-from bitfront.search.float_model import train_float
-from bitfront.search.removal import free_parts
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.warm_start.attention_pruning import free_parts
 from bitfront.spaces import lower
 
 L = keras.layers

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plausible import METRIC, OBJECTIVES, plausible_study, reference
 
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.front import (
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.front import (
     Box,
     hypervolume,
     hypervolume_history,
@@ -21,7 +21,7 @@ from bitfront.search.front import (
     pick,
     write_front_csv,
 )
-from bitfront.search.objectives import parse_objectives
+from bitfront.search.trials.objectives import parse_objectives
 from bitfront.spaces import NothingFeasible, UserError
 
 TWO = parse_objectives(["accuracy", "lut"], METRIC)

@@ -19,15 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_reports import COSIM, PARSERS, TIMING, UTILIZATION, VITIS_RPT, csynth_xml
 
-from bitfront.hls.emulation import Refusal
+from bitfront.hls.hls4ml_project.emulation import Refusal
+from bitfront.hls.hls4ml_project.verification import check_files, read_golden, read_npy
 from bitfront.hls.reports import diagnose_log, read_project
-from bitfront.hls.verification import check_files, read_golden, read_npy
 from bitfront.search import load_study
 from bitfront.search.config.base import key_paths
 from bitfront.search.config.study import StudyConfig
-from bitfront.search.data import read_npz
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.reference import Reference
+from bitfront.search.problem.data import read_npz
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.reference import Reference
 from bitfront.spaces import BitfrontError, FixedPoint
 
 TIERS = [pytest.param(60, id="few"), pytest.param(1700, id="many", marks=pytest.mark.slow)]

@@ -17,17 +17,17 @@ from rich.console import Console
 from test_ledger import OBJECTIVES, evaluated
 
 from bitfront.search import StudyConfig, load_study, read_evaluations
-from bitfront.search.evaluation import trial_folder
-from bitfront.search.identity import Identity, recorded_study
-from bitfront.search.journal import repair_journal
-from bitfront.search.ledger import Ledger
-from bitfront.search.locks import Presence, locked
-from bitfront.search.problem import load_problem
-from bitfront.search.progress import Progress
-from bitfront.search.samplers import baselines
-from bitfront.search.store import StudyStore
-from bitfront.search.study_space import space_of
-from bitfront.search.workbench import Workbench
+from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.evaluator.space import space_of
+from bitfront.search.problem.load import load_problem
+from bitfront.search.run.progress import Progress
+from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.storage.identity import Identity, recorded_study
+from bitfront.search.storage.journal import repair_journal
+from bitfront.search.storage.locks import Presence, locked
+from bitfront.search.storage.optuna_study import Ledger
+from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.trials.evaluation import trial_folder
 from bitfront.spaces import UserError, lower
 
 SPACE = "space={weights: 4..6, activations: 5..6, input: 4..5, method: [ptq, qat]}"

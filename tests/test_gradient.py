@@ -12,11 +12,14 @@ import small_study
 
 from bitfront.hls import BitTrue, Trainer
 from bitfront.search import Workbench, load_problem, load_study
-from bitfront.search.context import SearchContext
-from bitfront.search.descent import Descent
-from bitfront.search.float_model import train_float
-from bitfront.search.front import hypervolume
-from bitfront.search.gradient import (
+from bitfront.search.evaluator.training import Start
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.trials.front import hypervolume
+from bitfront.search.trials.objectives import parse_objectives
+from bitfront.search.warm_start.context import SearchContext
+from bitfront.search.warm_start.cost import Price
+from bitfront.search.warm_start.gradient_seeds import (
     FILE,
     FIRST_FILE,
     KEPT,
@@ -27,12 +30,9 @@ from bitfront.search.gradient import (
     gradient_seeds,
     narrower,
 )
-from bitfront.search.objectives import parse_objectives
-from bitfront.search.path import START, GradientPath
-from bitfront.search.price import Price
-from bitfront.search.samplers import baselines
-from bitfront.search.scouting import scout
-from bitfront.search.training import Start
+from bitfront.search.warm_start.gradient_widths import START, GradientPath
+from bitfront.search.warm_start.greedy_widths import Descent
+from bitfront.search.warm_start.screening import scout
 from bitfront.spaces import FixedPoint, UserError, lower
 
 EPOCHS = 12

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bitfront.hls import Trainer
 from bitfront.hls.bit_true.grains import BOLDNESS
-from bitfront.hls.weights import WeightContent
+from bitfront.hls.design.weights import WeightContent
 
 SAMPLES = 400
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from bitfront.search import StudyConfig
-from bitfront.search.class_weights import class_weights, sample_weights
-from bitfront.search.data import Shape, check
-from bitfront.search.float_model import train_float
-from bitfront.search.labels import Output
-from bitfront.search.problem import load_problem
-from bitfront.search.split import stratified
-from bitfront.search.workbench import Workbench
+from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.problem.class_weights import class_weights, sample_weights
+from bitfront.search.problem.data import Shape, check
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.problem.labels import Output
+from bitfront.search.problem.load import load_problem
+from bitfront.search.problem.split import stratified
 from bitfront.spaces import UserError
 
 BINARY, THREE, FREE = Output((1,), "binary"), Output((3,), "multiclass"), Output((2,), "regression")

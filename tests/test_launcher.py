@@ -13,15 +13,15 @@ import small_study
 from rich.console import Console
 
 from bitfront.search import export_bundle, load_study, read_evaluations, run_study, verify_bundle
-from bitfront.search.artifacts import golden_inputs
+from bitfront.search.analysis.view import StudyView
+from bitfront.search.bundle.reload import golden_inputs
 from bitfront.search.cli import main
-from bitfront.search.evaluation import trial_folder
-from bitfront.search.front import pick
-from bitfront.search.problem import load_problem
-from bitfront.search.reference import Reference
-from bitfront.search.report.view import StudyView
+from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.problem.load import load_problem
 from bitfront.search.tracking import register
-from bitfront.search.workbench import Workbench
+from bitfront.search.trials.evaluation import trial_folder
+from bitfront.search.trials.front import pick
+from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError
 
 MODEL = """

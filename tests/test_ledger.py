@@ -10,13 +10,13 @@ import pytest
 from optuna.trial import TrialState
 
 from bitfront.search import StudyConfig
-from bitfront.search.evaluation import Evaluation
 from bitfront.search.execution import Job
-from bitfront.search.journal import repair_journal
-from bitfront.search.ledger import Ledger, Stage
-from bitfront.search.objectives import Metric, parse_objectives
-from bitfront.search.samplers import baselines
-from bitfront.search.store import StudyStore
+from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.storage.journal import repair_journal
+from bitfront.search.storage.optuna_study import Ledger, Stage
+from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.objectives import Metric, parse_objectives
 from bitfront.spaces import Space, UserError
 from bitfront.spaces.space import Dimension
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from plausible import reference
 
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.names import uniform_names, width_label, width_names
-from bitfront.search.report.findings import find
+from bitfront.search.analysis.findings import find
+from bitfront.search.analysis.view import StudyView
 from bitfront.search.report.page import render
-from bitfront.search.report.view import StudyView
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.names import uniform_names, width_label, width_names
 
 METHODS = {"ptq": {"ptq": 0.7}, "qat": {"ptq": 0.7, "qat": 0.75}}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plausible import METRIC, plausible
 
-from bitfront.search.objectives import (
+from bitfront.search.trials.objectives import (
     QUANTITIES,
     Constraint,
     Metric,

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from bitfront.search.own_layers import check_registered
+from bitfront.search.problem.own_layers import check_registered
 from bitfront.spaces import UserError
 
 MODEL = """
@@ -76,7 +76,7 @@ def test_a_trial_with_an_own_layer_is_taken_up_by_a_fresh_process_elsewhere(tmp_
     run = [str(Path(sys.executable).with_name("bitfront")), "run", "study.yaml"]
     subprocess.run(run, cwd=home, check=True, capture_output=True)
     reload = (
-        "from pathlib import Path; from bitfront.search.artifacts import candidate_artifacts;"
+        "from pathlib import Path; from bitfront.search.bundle.reload import candidate_artifacts;"
         f"print(candidate_artifacts(Path({str(home / 'studies' / 'mine')!r}), 0).name)"
     )
 

@@ -12,10 +12,16 @@ import numpy as np
 import pytest
 
 from bitfront.search.config import StudyConfig
-from bitfront.search.data import Shape, check, read_npz
-from bitfront.search.labels import Output
-from bitfront.search.metrics import accuracy, background_rejection, build_ranking, probabilities, roc_auc
-from bitfront.search.user_code import UserFunction
+from bitfront.search.problem.data import Shape, check, read_npz
+from bitfront.search.problem.labels import Output
+from bitfront.search.problem.metrics import (
+    accuracy,
+    background_rejection,
+    build_ranking,
+    probabilities,
+    roc_auc,
+)
+from bitfront.search.problem.user_code import UserFunction
 from bitfront.spaces import UserError
 
 BINARY = Shape({"x": (3,)}, {"y": Output((1,), "binary")})
@@ -317,7 +323,7 @@ def dense(keras, units: int = 1, activation: str | None = "sigmoid"):
 
 class TestModel:
     def problem(self, model: object, **values: object):
-        from bitfront.search.problem import load_problem
+        from bitfront.search.problem.load import load_problem
 
         values = {"task": "binary", "data": arrays(samples=64), **values}
         return load_problem(StudyConfig(model=model, **values), Path())
@@ -349,7 +355,7 @@ class TestModel:
             self.problem(dense(keras, units), task=task)
 
     def test_a_lambda_is_refused_unless_trusted(self, keras, tmp_path):
-        from bitfront.search.problem import load_model
+        from bitfront.search.problem.load import load_model
 
         model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x), keras.layers.Dense(1)])
         model.save(tmp_path / "m.keras")
@@ -360,7 +366,7 @@ class TestModel:
 
     @pytest.mark.parametrize("content", [b"", b"not a zip"])
     def test_a_damaged_keras_file_is_refused(self, tmp_path, content):
-        from bitfront.search.problem import load_model
+        from bitfront.search.problem.load import load_model
 
         (tmp_path / "m.keras").write_bytes(content)
         with pytest.raises(UserError, match=r"isn't a sound \.keras file"):
@@ -368,7 +374,7 @@ class TestModel:
 
     def test_a_keras_file_that_claims_more_than_the_memory_is_refused(self, keras, tmp_path):
         """The size that the archive's directory gives for the weights is read before anything is unpacked."""
-        from bitfront.search.problem import load_model
+        from bitfront.search.problem.load import load_model
 
         path = tmp_path / "bomb.keras"
         keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
@@ -377,14 +383,14 @@ class TestModel:
         raw[entry + 24 : entry + 28] = b"\xfe\xff\xff\xff"
         path.write_bytes(raw)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("bitfront.search.problem.half_of_memory", lambda: 1 << 31)
+            patch.setattr("bitfront.search.problem.load.half_of_memory", lambda: 1 << 31)
             with pytest.raises(UserError, match="more than half of this machine's memory"):
                 load_model("bomb.keras", tmp_path)
 
     def test_a_saved_qkeras_model_loads_with_its_quantizers(self, keras, tmp_path):
         from qkeras import QActivation, QDense, quantized_bits, quantized_relu
 
-        from bitfront.search.problem import load_model
+        from bitfront.search.problem.load import load_model
 
         model = keras.Sequential(
             [
@@ -406,7 +412,7 @@ class TestModel:
         assert np.array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
 
     def test_a_functions_model_has_the_same_weights_each_time(self, keras, tmp_path):
-        from bitfront.search.problem import load_model
+        from bitfront.search.problem.load import load_model
 
         (tmp_path / "m.py").write_text(
             "import keras\ndef f(): return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])\n"
@@ -419,7 +425,7 @@ class TestModel:
         )
 
     def test_float_training_learns_and_is_seeded(self, keras):
-        from bitfront.search.float_model import float_outputs, train_float
+        from bitfront.search.problem.float_model import float_outputs, train_float
 
         rng = np.random.default_rng(0)
         data: dict[str, object] = {}
@@ -438,7 +444,7 @@ class TestModel:
         assert np.array_equal(scores[0], scores[1])
 
     def test_training_that_diverges_says_so(self, keras):
-        from bitfront.search.float_model import train_float
+        from bitfront.search.problem.float_model import train_float
 
         problem = self.problem(
             dense(keras, activation=None),
@@ -467,7 +473,7 @@ class TestModel:
             self.problem(model)
 
     def test_an_unknown_loss_is_refused(self, keras):
-        from bitfront.search.float_model import train_float
+        from bitfront.search.problem.float_model import train_float
 
         problem = self.problem(dense(keras), model_trained=False, training={"loss": "squared_hing"})
         with pytest.raises(UserError, match=r"training.loss = .* did you mean 'squared_hinge'\?"):

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitfront.hls.patches import PATCHES, Patch, apply_patches
-from bitfront.hls.project import HlsProject, convert
-from bitfront.hls.sandbox import BuildError, run_limited
+from bitfront.hls.hls4ml_project.patches import PATCHES, Patch, apply_patches
+from bitfront.hls.hls4ml_project.project import HlsProject, convert
+from bitfront.hls.hls4ml_project.sandbox import BuildError, run_limited
 from bitfront.spaces import FixedPoint, ToolMissing, UserError
 
 keras = pytest.importorskip("keras")

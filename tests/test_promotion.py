@@ -14,12 +14,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from bitfront.search import Workbench, load_problem, load_study
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.float_model import train_float
-from bitfront.search.front import Box, hypervolume
-from bitfront.search.objectives import Metric, parse_constraints, parse_objectives
-from bitfront.search.promotion import LEAST_TRAINED, Fit, Promotion
-from bitfront.search.training import nearest
+from bitfront.search.evaluator.promotion import LEAST_TRAINED, Fit, Promotion
+from bitfront.search.evaluator.training import nearest
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.front import Box, hypervolume
+from bitfront.search.trials.objectives import Metric, parse_constraints, parse_objectives
 
 METRIC = Metric("accuracy", "maximize", 1.0)
 OBJECTIVES = parse_objectives(["accuracy", "ebops"], METRIC)

@@ -15,11 +15,11 @@ from hypothesis.extra.numpy import arrays
 from bitfront.hls import pruned, zero_share
 from bitfront.hls.bit_true.pruning import kept, scores
 from bitfront.search import Workbench, load_study
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.float_model import train_float
-from bitfront.search.problem import load_problem
-from bitfront.search.scouting import ROUNDED_FILE
-from bitfront.search.training import Start, nearest, ramp
+from bitfront.search.evaluator.training import Start, nearest, ramp
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.problem.load import load_problem
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.warm_start.screening import ROUNDED_FILE
 from bitfront.spaces import lower
 
 SPARSE = (

@@ -10,10 +10,10 @@ from zoo import needs_compiler
 from bitfront.hls import removable, shrunk
 from bitfront.search import Workbench, load_problem, load_study
 from bitfront.search.bundle import export_bundle
-from bitfront.search.float_model import train_float
-from bitfront.search.objectives import parse_objectives
-from bitfront.search.path import GradientPath
-from bitfront.search.removal import Removal
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.trials.objectives import parse_objectives
+from bitfront.search.warm_start.attention_pruning import Removal
+from bitfront.search.warm_start.gradient_widths import GradientPath
 
 MODEL = """
 import keras

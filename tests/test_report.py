@@ -15,23 +15,15 @@ import pytest
 from pages import SCORED, STUDY
 from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
 
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.front import pareto, pick
-from bitfront.search.latency import read_latency, record_latency
-from bitfront.search.names import width_label
-from bitfront.search.objectives import Metric, parse_objectives
-from bitfront.search.report import (
-    Comparison,
-    StudyView,
-    evidence,
-    palette,
-    plots,
-    write_comparison,
-    write_report,
-)
+from bitfront.search.analysis.latency import read_latency, record_latency
+from bitfront.search.analysis.view import StudyView, layer_widths, mean_width, si
+from bitfront.search.report import Comparison, evidence, palette, plots, write_comparison, write_report
 from bitfront.search.report.axes import readable
 from bitfront.search.report.page import headline
-from bitfront.search.report.view import layer_widths, mean_width, si
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.front import pareto, pick
+from bitfront.search.trials.names import width_label
+from bitfront.search.trials.objectives import Metric, parse_objectives
 from bitfront.spaces import UserError
 
 

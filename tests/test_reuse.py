@@ -21,8 +21,8 @@ from bitfront.hls import (
 )
 from bitfront.search import StudyConfig, Workbench, load_problem
 from bitfront.search.cli.main import app
-from bitfront.search.reference import Reference
-from bitfront.search.study_hardware import hardware_notices
+from bitfront.search.evaluator.hardware import hardware_notices
+from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError, lower
 
 L = keras.layers

@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 import small_study
 
-from bitfront.search.samplers import chosen_sampler, make_sampler
+from bitfront.search.samplers.optuna_samplers import chosen_sampler, make_sampler
 from bitfront.spaces import UserError
 
 

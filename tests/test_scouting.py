@@ -13,13 +13,13 @@ import small_study
 from rich.console import Console
 
 from bitfront.search import Workbench, load_problem, load_study
-from bitfront.search.context import SearchContext
-from bitfront.search.descent import Descent
-from bitfront.search.float_model import train_float
-from bitfront.search.front import hypervolume, last_gain, losses, pareto
-from bitfront.search.objectives import parse_objectives
-from bitfront.search.samplers import baselines
-from bitfront.search.scouting import (
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.trials.front import hypervolume, last_gain, losses, pareto
+from bitfront.search.trials.objectives import parse_objectives
+from bitfront.search.warm_start.context import SearchContext
+from bitfront.search.warm_start.greedy_widths import Descent
+from bitfront.search.warm_start.screening import (
     AS_ROUNDED,
     DESCENT_FILE,
     FILE,
@@ -31,7 +31,7 @@ from bitfront.search.scouting import (
     scouted,
     way_down,
 )
-from bitfront.search.uniform_training import FIRST
+from bitfront.search.warm_start.uniform_training import FIRST
 from bitfront.spaces import UserError
 
 

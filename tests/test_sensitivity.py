@@ -10,9 +10,9 @@ import small_study
 import yaml
 
 from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search.analysis.sensitivity import measure_sensitivity, read_sensitivity, screen, study_lines
 from bitfront.search.cli import main
-from bitfront.search.float_model import train_float
-from bitfront.search.sensitivity import measure_sensitivity, read_sensitivity, screen, study_lines
+from bitfront.search.problem.float_model import train_float
 from bitfront.spaces import UserError
 
 

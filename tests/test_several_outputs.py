@@ -16,7 +16,7 @@ from bitfront.search import (
     run_study,
     verify_bundle,
 )
-from bitfront.search.workbench import Workbench
+from bitfront.search.evaluator.evaluator import Workbench
 from bitfront.spaces import UserError
 
 MODEL = """

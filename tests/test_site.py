@@ -11,10 +11,10 @@ from test_reports import UTILIZATION, csynth_xml
 from zoo import zoo
 
 from bitfront.hls import convert, describe, hls_config, to_keras
-from bitfront.hls.design_project import project_design
+from bitfront.hls.design.of_project import project_design
+from bitfront.hls.design.weights import DesignError
 from bitfront.hls.estimate import Site, SiteDesign, estimate, load_site, site_estimate
-from bitfront.hls.uniform import uniform_types
-from bitfront.hls.weights import DesignError
+from bitfront.hls.precision.uniform import uniform_types
 from bitfront.search.cli import main
 from bitfront.spaces import FixedPoint, UserError, lower
 

@@ -11,7 +11,7 @@ from small_study import results, run, start, write
 
 from bitfront.experiments.benchmarks.postgres import PostgresServer, postgres_folder
 from bitfront.search import load_study, read_evaluations
-from bitfront.search.locks import Presence, locked
+from bitfront.search.storage.locks import Presence, locked
 from bitfront.spaces import UserError
 
 needs_postgres = pytest.mark.skipif(
@@ -99,7 +99,7 @@ def test_a_launcher_that_is_gone_is_known_to_be(tmp_path):
     code = f"""
 import os, sys
 from pathlib import Path
-from bitfront.search.locks import Presence
+from bitfront.search.storage.locks import Presence
 other = Presence(Path({str(tmp_path)!r}))
 print(other.name, flush=True)
 sys.stdin.read()

@@ -10,13 +10,10 @@ import pytest
 import small_study
 from scipy.stats import norm
 
-from bitfront.search.encoding import Encoding
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.front import Box, dominated
-from bitfront.search.improvement import MANY, Improvement
-from bitfront.search.objectives import Metric, parse_constraints, parse_objectives
-from bitfront.search.regression import Process, fitted_lengths
-from bitfront.search.samplers import (
+from bitfront.search.samplers.encoding import Encoding
+from bitfront.search.samplers.expected_improvement import MANY, Improvement
+from bitfront.search.samplers.gaussian_process import Process, fitted_lengths
+from bitfront.search.samplers.optuna_samplers import (
     AT_ONCE,
     GROWTH,
     ONE_BY_ONE,
@@ -26,7 +23,10 @@ from bitfront.search.samplers import (
     seeded_sampler,
     suggest,
 )
-from bitfront.search.surrogate import LEAST, Surrogate
+from bitfront.search.samplers.surrogate import LEAST, Surrogate
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.front import Box, dominated
+from bitfront.search.trials.objectives import Metric, parse_constraints, parse_objectives
 from bitfront.spaces import Space
 from bitfront.spaces.space import Dimension
 

@@ -20,10 +20,10 @@ from stand_ins import StandIns
 from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.search import load_study, read_evaluations, run_study
 from bitfront.search.cli import main
-from bitfront.search.reference import Reference
-from bitfront.search.synthesis import read_records, write_record
-from bitfront.search.synthesis.companion import finalists
+from bitfront.search.measurements.record import read_records, write_record
+from bitfront.search.run.background_synthesis import finalists
 from bitfront.search.tracking import MlflowTracker, StudyRecord, default_uri, sync
+from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError
 
 MODEL = """

@@ -15,17 +15,17 @@ from plausible import plausible, reference
 from rich.console import Console
 
 from bitfront.search import StudyConfig, load_study, read_evaluations
-from bitfront.search.artifacts import candidate_artifacts
+from bitfront.search.bundle.reload import candidate_artifacts
 from bitfront.search.bundle.score import score_lines, write_score
 from bitfront.search.cli import main
 from bitfront.search.config.metric import BUILT_IN
-from bitfront.search.evaluation import Evaluation, trial_folder
-from bitfront.search.metrics import accuracy, balanced_accuracy, build_ranking, log_odds, roc_auc
-from bitfront.search.problem import load_problem
-from bitfront.search.reference import Reference
-from bitfront.search.score_warnings import float_warnings, trial_warnings
+from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.problem.load import load_problem
+from bitfront.search.problem.metrics import accuracy, balanced_accuracy, build_ranking, log_odds, roc_auc
+from bitfront.search.problem.score_warnings import float_warnings, trial_warnings
 from bitfront.search.tracking.content import run_metrics
-from bitfront.search.workbench import Workbench
+from bitfront.search.trials.evaluation import Evaluation, trial_folder
+from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError
 
 

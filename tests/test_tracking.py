@@ -16,8 +16,6 @@ from urllib.parse import unquote
 import pytest
 from plausible import OBJECTIVES, plausible_study, write_study
 
-from bitfront.search.front import pareto, write_front_csv
-from bitfront.search.reference import Reference
 from bitfront.search.tracking import (
     ApartTracker,
     MlflowTracker,
@@ -33,6 +31,8 @@ from bitfront.search.tracking import (
 )
 from bitfront.search.tracking.content import clean_name, run_curves, run_metrics, run_params
 from bitfront.search.tracking.sync import tracking_uri
+from bitfront.search.trials.front import pareto, write_front_csv
+from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError
 
 STUDY = plausible_study(24)

@@ -13,13 +13,13 @@ import pytest
 import small_study
 
 from bitfront.search import export_bundle, read_evaluations
-from bitfront.search.artifacts import reload_trial
+from bitfront.search.bundle.designs import study_designs
+from bitfront.search.bundle.reload import reload_trial
 from bitfront.search.cli import main as run_main
-from bitfront.search.designs import study_designs
-from bitfront.search.evaluation import Evaluation
-from bitfront.search.store import StudyStore
+from bitfront.search.storage.study_folder import StudyStore
 from bitfront.search.synthesis.flows import RtlFlow, VendorFlow
 from bitfront.search.tracking import register
+from bitfront.search.trials.evaluation import Evaluation
 from bitfront.spaces import UserError
 
 

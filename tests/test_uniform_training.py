@@ -9,12 +9,12 @@ import pytest
 import small_study
 
 from bitfront.search import Workbench, load_problem, load_study, read_evaluations
-from bitfront.search import uniform_training as training
-from bitfront.search.context import SearchContext
-from bitfront.search.float_model import train_float
-from bitfront.search.gradient import FILE as GRADIENT_FILE
-from bitfront.search.objectives import parse_objectives
-from bitfront.search.samplers import baselines
+from bitfront.search.problem.float_model import train_float
+from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.trials.objectives import parse_objectives
+from bitfront.search.warm_start import uniform_training as training
+from bitfront.search.warm_start.context import SearchContext
+from bitfront.search.warm_start.gradient_seeds import FILE as GRADIENT_FILE
 from bitfront.spaces import UserError
 
 EPOCHS = 11

@@ -18,7 +18,7 @@ import pytest
 from bundles import CHECKSUMS, both_say, said_by_bitfront, said_by_script, sign
 from test_bundle import OUTPUT, source
 
-from bitfront.hls.verification import NEEDED
+from bitfront.hls.hls4ml_project.verification import NEEDED
 from bitfront.search.bundle import write_bundle
 from bitfront.search.bundle.script import SCRIPTS, script_digest, verify_script
 
@@ -510,7 +510,7 @@ def test_without_a_compiler_both_say_so_with_their_own_exit_code(bundle, tmp_pat
 )
 def test_a_compiler_or_an_emulation_that_hangs_is_stopped(script, what, bundle, tmp_path, monkeypatch):
     """The script has the limit of `verify`, ten minutes; it runs the same function."""
-    from bitfront.hls.sandbox import BuildError
+    from bitfront.hls.hls4ml_project.sandbox import BuildError
     from bitfront.search import verify_bundle
 
     monkeypatch.setenv("PATH", compiler(tmp_path / "bin", script))

@@ -13,7 +13,7 @@ import zoo
 
 import bitfront.hls.witness as witness_module
 from bitfront.hls import BitTrue, check_model, convert, first_difference, hls_config, to_keras
-from bitfront.search.keras2 import from_keras2
+from bitfront.search.problem.keras2 import from_keras2
 from bitfront.spaces import UserError, lower
 from bitfront.spaces.lowering.layers import LAYERS
 from bitfront.spaces.lowering.work import Lowering

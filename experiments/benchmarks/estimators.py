@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bitfront.hls.design import DesignDescription
+from bitfront.hls.design.layers import DesignDescription
 from bitfront.hls.estimate.fit import cross_validate
 from bitfront.hls.estimate.samples import load_samples, measured, shared_folder
 from bitfront.hls.estimate.scores import scores

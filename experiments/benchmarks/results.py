@@ -66,8 +66,8 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
         UserError: the study's data are missing.
     """
     from bitfront.search import Workbench, load_study, run_study, write_report
-    from bitfront.search.progress import Progress
-    from bitfront.search.store import StudyStore
+    from bitfront.search.run.progress import Progress
+    from bitfront.search.storage.study_folder import StudyStore
 
     started = time.perf_counter()
     config = load_study(study.file, [f"output={studies}", "tracking.enabled=false"], preset=preset)
@@ -110,8 +110,8 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
 
 def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
     """Yield a candidate, a uniform one once for each choice of the hardware, where it keeps the limits."""
-    from bitfront.search.objectives import resource_violations
-    from bitfront.search.record import resources_of
+    from bitfront.search.evaluator.record import resources_of
+    from bitfront.search.trials.objectives import resource_violations
 
     weights = store.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
@@ -147,7 +147,7 @@ def _hardware(bench: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _least(bench: Any) -> dict[str, float]:
     """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
-    from bitfront.search.record import resources_of
+    from bitfront.search.evaluator.record import resources_of
 
     narrow = {
         **bench.space.uniform(0, "ptq"),

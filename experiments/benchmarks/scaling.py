@@ -24,13 +24,13 @@ from pathlib import Path
 import numpy as np
 
 from bitfront.search import load_study
-from bitfront.search.evaluation import Evaluation
+from bitfront.search.evaluator.evaluator import Workbench
 from bitfront.search.execution import Job, Outcome
-from bitfront.search.front import hypervolume, pareto
-from bitfront.search.ledger import Ledger
-from bitfront.search.objectives import parse_objectives
-from bitfront.search.store import StudyStore
-from bitfront.search.workbench import Workbench
+from bitfront.search.storage.optuna_study import Ledger
+from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.front import hypervolume, pareto
+from bitfront.search.trials.objectives import parse_objectives
 
 from .scene import Scene
 from .small_study import write_study
@@ -124,7 +124,7 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
 def _bench(config, base: Path, store: StudyStore):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     from rich.console import Console
 
-    from bitfront.search.progress import Progress
+    from bitfront.search.run.progress import Progress
 
     bench = Workbench(store.open(config, base, Progress(Console(quiet=True))))
     objectives = parse_objectives(config.objectives, bench.metric_record)

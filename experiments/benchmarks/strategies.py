@@ -71,8 +71,8 @@ def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
     """
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
-    from bitfront.search.front import hypervolume_history
-    from bitfront.search.reference import Reference
+    from bitfront.search.trials.front import hypervolume_history
+    from bitfront.search.trials.reference import Reference
 
     study = ready_study(name)
     epochs = load_study(study.file).training.epochs

@@ -60,10 +60,10 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
         UserError: there is no such ready study, or its data are missing.
     """
     from bitfront.search import Workbench, load_study, run_study
-    from bitfront.search.progress import Progress
-    from bitfront.search.store import StudyStore
-    from bitfront.search.training import Start
-    from bitfront.search.uniform_training import narrowed_together
+    from bitfront.search.evaluator.training import Start
+    from bitfront.search.run.progress import Progress
+    from bitfront.search.storage.study_folder import StudyStore
+    from bitfront.search.warm_start.uniform_training import narrowed_together
 
     study = ready_study(name)
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
 from bitfront.spaces.graph import LINEAR
 
-from ..types import FLOAT64_MANTISSA, Calibration, mantissa_bits
+from ..precision.resolve import FLOAT64_MANTISSA, Calibration, mantissa_bits
 from .attention import AddConstant, Einsum, EinsumDense
 from .base import BitTrueLayer
 from .compiled import Compiled

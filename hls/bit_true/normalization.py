@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
-from ..attention_types import NORM_ADDRESS_BITS, epsilon_steps, inverse_root_table, pairs, reciprocal
+from ..precision.attention import NORM_ADDRESS_BITS, epsilon_steps, inverse_root_table, pairs, reciprocal
 from .base import Layer
 from .quantizer import Mode
 

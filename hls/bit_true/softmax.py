@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
-from ..attention_types import SOFTMAX_ADDRESS_BITS, softmax_types
+from ..precision.attention import SOFTMAX_ADDRESS_BITS, softmax_types
 from .base import Layer
 from .quantizer import Mode
 

@@ -1,6 +1,6 @@
 """Estimates of resources, latency and energy: hls4ml's and the tools' rules, weighed by real reports."""
 
-from bitfront.hls.reuse import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
+from bitfront.hls.design.reuse import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
 
 from .batch import BatchResult, estimate_file, estimate_record
 from .correction import Correction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bitfront.hls.design import LayerDescription
+from bitfront.hls.design.layers import LayerDescription
 
 from .context import Context, LayerStructure
 from .lookup import table_memory

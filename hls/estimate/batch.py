@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitfront.hls.design import DesignDescription
+from bitfront.hls.design.layers import DesignDescription
 from bitfront.spaces.errors import BitfrontError, UserError
 
 from .estimator import QUANTITIES, Coefficients, Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bitfront.hls.design import DesignDescription, LayerDescription
+from bitfront.hls.design.layers import DesignDescription, LayerDescription
 from bitfront.hls.parts import Part, part
 
 from .timing import Delays, delays

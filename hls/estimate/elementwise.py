@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bitfront.hls.design import LayerDescription
+from bitfront.hls.design.layers import LayerDescription
 
 from .context import Context, LayerStructure
 from .lookup import table_features, table_memory

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from bitfront.hls.design import GATES, LayerDescription
+from bitfront.hls.design.layers import GATES, LayerDescription
 
 __all__ = ["layer_ebops", "layer_energy", "moons_energy"]
 

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from bitfront.hls.design import GATES, DesignDescription, LayerDescription
+from bitfront.hls.design.layers import GATES, DesignDescription, LayerDescription
 
 from .attention import attention_layer, einsum_layer, layernorm_layer
 from .context import Context, LayerStructure, context_of

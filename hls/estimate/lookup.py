@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bitfront.hls.design import LayerDescription
+from bitfront.hls.design.layers import LayerDescription
 
 __all__ = ["TABLE_DEFAULT_WIDTH", "table_features", "table_memory"]
 

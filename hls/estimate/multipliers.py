@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitfront.hls.design.weights import WeightContent
 from bitfront.hls.parts import Part
-from bitfront.hls.weights import WeightContent
 
 __all__ = ["ConstantProducts", "constant_products", "tiles", "variable_product"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bitfront.hls.adder_graph import AdderGraph
-from bitfront.hls.design import LayerDescription
-from bitfront.hls.weights import WeightContent
+from bitfront.hls.design.adder_graph import AdderGraph
+from bitfront.hls.design.layers import LayerDescription
+from bitfront.hls.design.weights import WeightContent
 
 from .context import Context, LayerStructure, merge
 from .multipliers import constant_products, variable_product

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bitfront.hls.design import GATES, LayerDescription
+from bitfront.hls.design.layers import GATES, LayerDescription
 
 from .context import Context, LayerStructure, merge
 from .lookup import table_features

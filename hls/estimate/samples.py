@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitfront.hls.design import DesignDescription
-from bitfront.hls.weights import DesignError
+from bitfront.hls.design.layers import DesignDescription
+from bitfront.hls.design.weights import DesignError
 from bitfront.spaces.errors import UserError
 
 from .context import merge

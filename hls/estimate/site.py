@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bitfront.hls.design import DesignDescription
+from bitfront.hls.design.layers import DesignDescription
 from bitfront.spaces.errors import UserError
 
 from .correction import Correction

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from bitfront.spaces import Graph
 from bitfront.spaces.graph import RECURRENT
 
-from ..extension import NORM_TYPES
-from ..reuse import built_reuse_factors, built_strategy
+from ..design.reuse import built_reuse_factors, built_strategy
+from ..hls4ml_project.extension import NORM_TYPES
 
 if TYPE_CHECKING:
     import keras
 
-    from ..types import Types
+    from ..precision.resolve import Types
 
 _RENAMED = {"slope": "param"}
 """Our role -> hls4ml's name of the type."""
@@ -39,12 +39,12 @@ def hls_config(
 
     `model` is what `to_keras` made. `strategy` and `reuse_factor` hold for all nodes, or by node name; the recurrent ones
     by node name (`Candidate`). Each layer gets the nearest reuse factor that it can be built with for `io_type`
-    (`bitfront.hls.reuse`): hls4ml's own choice is not always right. hls4ml itself ignores `RecurrentReuseFactor`:
+    (`bitfront.hls.design.reuse`): hls4ml's own choice is not always right. hls4ml itself ignores `RecurrentReuseFactor`:
     `recurrent_reuse` makes it count.
     """
     from hls4ml.utils import config_from_keras_model
 
-    from ..handlers import register_handlers
+    from ..hls4ml_project.handlers import register_handlers
 
     register_handlers()
 

@@ -18,7 +18,7 @@ from bitfront.spaces.graph import LOOKUPS
 if TYPE_CHECKING:
     import keras
 
-    from ..types import Types
+    from ..precision.resolve import Types
 
 Rounded = Mapping[str, NDArray[np.float64]]
 Factory = Callable[[Node, Rounded], "keras.Layer"]

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 from bitfront.spaces.graph import LINEAR, MERGES
 
-from ..types import mantissa_bits
+from ..precision.resolve import mantissa_bits
 from .plain import Rounded, build, make_layer, rounded_weights
 
 if TYPE_CHECKING:
     import keras
 
-    from ..types import Types
+    from ..precision.resolve import Types
 
 
 def quantizer_of(kind: FixedPoint) -> Any:

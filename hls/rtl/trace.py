@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls.adder_graph import HARD_DC
-from bitfront.hls.types import Types
+from bitfront.hls.design.adder_graph import HARD_DC
+from bitfront.hls.precision.resolve import Types
 from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
 from bitfront.spaces.graph import LINEAR
 

@@ -10,8 +10,8 @@ from typing import Literal
 from bitfront.hls.reports import Diagnosis, ProjectReports, ReportError, diagnose_log, read_project
 from bitfront.spaces.errors import UserError
 
+from ..processes import Ended, Limits, run_tree
 from .outcome import STAGES, Fidelity, SynthesisOutcome
-from .process_tree import Ended, Limits, run_tree
 from .tools import Tool
 
 __all__ = ["LOG", "synthesise"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..config.metric import BUILT_IN
-from ..metrics import build_ranking
-from ..score_warnings import MOST_TIES, percent, ties_range
+from ..problem.metrics import build_ranking
+from ..problem.score_warnings import MOST_TIES, percent, ties_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

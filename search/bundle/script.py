@@ -8,7 +8,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from bitfront.hls import emulation, verification
+from bitfront.hls.hls4ml_project import emulation, verification
 
 _HEAD = '''\
 #!/usr/bin/env python3

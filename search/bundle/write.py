@@ -14,11 +14,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from bitfront.hls.emulation import Refusal, emulator_source
-from bitfront.hls.project import HlsProject, convert
-from bitfront.hls.sandbox import BuildError
-from bitfront.hls.verification import CHECKSUMS, GOLDEN, PROGRAM, SCRIPT, verify
-from bitfront.hls.weight_headers import constant_digests, constants
+from bitfront.hls.hls4ml_project.emulation import Refusal, emulator_source
+from bitfront.hls.hls4ml_project.project import HlsProject, convert
+from bitfront.hls.hls4ml_project.sandbox import BuildError
+from bitfront.hls.hls4ml_project.verification import CHECKSUMS, GOLDEN, PROGRAM, SCRIPT, verify
+from bitfront.hls.hls4ml_project.weight_headers import constant_digests, constants
 from bitfront.spaces import ToolMissing, UserError
 
 from .archive import save_model
@@ -42,9 +42,9 @@ def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
     """
     from bitfront.search import candidate_artifacts
 
-    from ..evaluation import read_evaluations
-    from ..front import pick as choose
-    from ..reference import Reference
+    from ..trials.evaluation import read_evaluations
+    from ..trials.front import pick as choose
+    from ..trials.reference import Reference
 
     _require_free(Path(out))
     study = Path(study_dir)

@@ -37,7 +37,7 @@ def command(
     file = site or site_file()
     known = Site() if forget else load_site(file)
     if reports:
-        from bitfront.search.site_reports import site_designs
+        from bitfront.search.synthesis.site_reports import site_designs
 
         added = [design for path in reports for design in site_designs(path)]
         for one in added:

@@ -68,8 +68,8 @@ def command(
 
 def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
     from bitfront.hls import BitTrue, buildable_with, check_model, support_table
-    from bitfront.search.preflight import samples_for
-    from bitfront.search.problem import load_model
+    from bitfront.search.evaluator.preflight import samples_for
+    from bitfront.search.problem.load import load_model
     from bitfront.spaces import lower
 
     model = load_model(source, Path(), trust=trust)

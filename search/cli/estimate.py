@@ -118,7 +118,7 @@ def _study_or_bundle(source: str) -> list[DesignDescription] | None:
     given = Path(source)
     folder = find_study(source)
     if folder is None and given.is_dir():
-        from bitfront.search.designs import bundle_design, is_bundle
+        from bitfront.search.bundle.designs import bundle_design, is_bundle
 
         if not is_bundle(given):
             raise UserError(f"{source!r} is neither a bundle nor a study that has run: give one, or a model.")
@@ -126,16 +126,16 @@ def _study_or_bundle(source: str) -> list[DesignDescription] | None:
     if folder is None:
         return None
     from bitfront.search import pareto, read_evaluations
-    from bitfront.search.designs import study_designs
-    from bitfront.search.reference import Reference
+    from bitfront.search.bundle.designs import study_designs
+    from bitfront.search.trials.reference import Reference
 
     front = pareto(read_evaluations(folder), Reference.read(folder).objectives)
     return list(study_designs(folder, front).values())
 
 
 def _model(source: str, precision: str, trust: bool, options: dict[str, Any]) -> DesignDescription:
-    from bitfront.search.designs import model_design
-    from bitfront.search.problem import load_model
+    from bitfront.search.bundle.designs import model_design
+    from bitfront.search.problem.load import load_model
     from bitfront.spaces import FixedPoint
 
     chosen = FixedPoint.parse(precision)  # before TensorFlow, which takes seconds to load

@@ -30,8 +30,8 @@ def command(
     """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the way."""
     from bitfront.search import export_bundle, load_study, read_evaluations
     from bitfront.search import pick as choose
-    from bitfront.search.against_float import knee_warning
-    from bitfront.search.reference import Reference
+    from bitfront.search.analysis.against_float import knee_warning
+    from bitfront.search.trials.reference import Reference
 
     from .places import study_folder
 

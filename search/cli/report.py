@@ -59,7 +59,8 @@ def command(
 
 
 def _findings(folder: Path) -> dict[str, object]:
-    from bitfront.search.report import StudyView, find
+    from bitfront.search.analysis.findings import find
+    from bitfront.search.analysis.view import StudyView
 
     view = StudyView.read(folder)
     test = asdict(view.test_scores) if view.test_scores else None
@@ -67,9 +68,9 @@ def _findings(folder: Path) -> dict[str, object]:
 
 
 def _measure(folder: Path) -> None:
-    from bitfront.search.artifacts import golden_inputs, load_float_model
+    from bitfront.search.analysis.latency import record_latency
+    from bitfront.search.bundle.reload import golden_inputs, load_float_model
     from bitfront.search.config import load_study
-    from bitfront.search.latency import record_latency
 
     trust = load_study(folder / "study.yaml").trust_model
     record_latency(folder, load_float_model(folder, trust=trust), golden_inputs(folder))

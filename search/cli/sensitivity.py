@@ -42,12 +42,17 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
-    from bitfront.search.figures import write_sensitivity_figure
-    from bitfront.search.locks import locked
-    from bitfront.search.progress import Progress
-    from bitfront.search.sensitivity import measure_sensitivity, screen, study_lines, write_sensitivity
-    from bitfront.search.store import StudyStore
-    from bitfront.search.workbench import Workbench
+    from bitfront.search.analysis.sensitivity import (
+        measure_sensitivity,
+        screen,
+        study_lines,
+        write_sensitivity,
+    )
+    from bitfront.search.evaluator.evaluator import Workbench
+    from bitfront.search.report.figures import write_sensitivity_figure
+    from bitfront.search.run.progress import Progress
+    from bitfront.search.storage.locks import locked
+    from bitfront.search.storage.study_folder import StudyStore
     from bitfront.spaces.errors import UserError
 
     if drop is not None and not (math.isfinite(drop) and drop > 0):

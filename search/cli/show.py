@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bitfront.search.evaluation import Evaluation
-    from bitfront.search.objectives import Objective
-    from bitfront.search.reference import Reference
-    from bitfront.search.report import StudyView
-    from bitfront.search.report.findings import Rival
+    from bitfront.search.analysis.findings import Rival
+    from bitfront.search.analysis.view import StudyView
+    from bitfront.search.trials.evaluation import Evaluation
+    from bitfront.search.trials.objectives import Objective
+    from bitfront.search.trials.reference import Reference
 
 EXAMPLES = """\
 Examples: `bitfront show studies/top-tagging`; `bitfront show studies/top-tagging 12`; `bitfront show studies/top-tagging knee --json`.
@@ -36,8 +36,8 @@ def command(
     from rich.table import Table
 
     from bitfront.search import pareto, pick, read_evaluations
-    from bitfront.search.against_float import knee_warning
-    from bitfront.search.reference import Reference
+    from bitfront.search.analysis.against_float import knee_warning
+    from bitfront.search.trials.reference import Reference
 
     from .places import study_folder
 
@@ -111,7 +111,7 @@ def _scores(e: Evaluation, reference: Reference) -> dict[str, str]:
 
 def _scored_by(chosen: Evaluation, reference: Reference) -> list[str]:
     """Return what stands behind the score: undecided classes, and the recall of each class."""
-    from bitfront.search.score_warnings import percent, ties_range
+    from bitfront.search.problem.score_warnings import percent, ties_range
 
     lines = []
     if "share" in chosen.ties:
@@ -134,7 +134,8 @@ def _study(folder: Path, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bitfront.search.report import StudyView, find
+    from bitfront.search.analysis.findings import find
+    from bitfront.search.analysis.view import StudyView
     from bitfront.search.report.page import headline
 
     view = StudyView.read(folder)
@@ -213,7 +214,7 @@ def _study(folder: Path, *, as_json: bool) -> None:
 
 def _picked(view: StudyView) -> list[str]:
     """Return a line a pick: its score beside the float model's, on the split where both are known."""
-    from bitfront.search.against_float import knee_warning
+    from bitfront.search.analysis.against_float import knee_warning
 
     lines = []
     for how, e in view.picks.items():

@@ -75,7 +75,7 @@ def command(
         from bitfront.hls.synthesis import find_tool
 
         find_tool(config.hls.backend, asked)
-    from bitfront.search.synthesis import synthesise_study
+    from bitfront.search.run.synthesise import synthesise_study
 
     records = synthesise_study(
         folder,

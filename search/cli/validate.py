@@ -22,9 +22,9 @@ def command(
 ) -> None:
     """Check study file, model and data against each other, compare the model with what would be searched, count the space."""
     from bitfront.search import load_problem
-    from bitfront.search.preflight import preflight
-    from bitfront.search.samplers import baselines
-    from bitfront.search.study_hardware import hardware_notices
+    from bitfront.search.evaluator.hardware import hardware_notices
+    from bitfront.search.evaluator.preflight import preflight
+    from bitfront.search.samplers.optuna_samplers import baselines
 
     config, base = load(study, set_ or [], preset)
     problem = load_problem(config, base)

@@ -15,12 +15,12 @@ from bitfront.hls import BuildError
 from bitfront.hls.estimate import Correction
 from bitfront.spaces import BitfrontError, Candidate, Weights
 
-from ..evaluation import Evaluation, Kind
-from ..promotion import Promotion
+from ..evaluator.promotion import Promotion
+from ..trials.evaluation import Evaluation, Kind
 
 if TYPE_CHECKING:
-    from ..training import Start
-    from ..workbench import Workbench
+    from ..evaluator.evaluator import Workbench
+    from ..evaluator.training import Start
 
 LOG_LINES = 60
 """Lines of a log that a failed trial keeps: a traceback through Keras is some forty."""

@@ -18,7 +18,7 @@ from .job import Executor, InProcess
 
 if TYPE_CHECKING:
     from ..config import ClusterConfig
-    from ..workbench import Workbench
+    from ..evaluator.evaluator import Workbench
 
 _LEAST_MEMORY = 2 << 30
 """Bytes: TensorFlow with a small network takes some 700 MB."""

@@ -18,13 +18,13 @@ from distributed import WorkerPlugin, get_worker
 
 from bitfront.spaces import UserError, trained_variables
 
-from ..cache import TrainingCache
+from ..evaluator.cache import TrainingCache
 from .devices import bound_tensorflow
 from .job import Job, Outcome, evaluate
 
 if TYPE_CHECKING:
-    from ..problem import Problem
-    from ..workbench import Workbench
+    from ..evaluator.evaluator import Workbench
+    from ..problem.load import Problem
 
 GRACE = 60.0
 """Seconds after a candidate's time limit in which the launcher should have ended it; then the worker ends itself."""
@@ -88,8 +88,8 @@ class Parcel:
                 f"A worker on {socket.gethostname()} has bitfront {version('bitfront')}, the launcher {self.version}: "
                 "install the same version."
             )
-        from ..own_layers import with_own_layers
-        from ..problem import Problem, load_model
+        from ..problem.load import Problem, load_model
+        from ..problem.own_layers import with_own_layers
 
         with tempfile.TemporaryDirectory(prefix="bitfront-") as place:
             (Path(place) / "float.keras").write_bytes(self.model)
@@ -161,7 +161,7 @@ def _parcel(key: str, patience: float = 60.0) -> Parcel:
 def _build(parcel: Parcel) -> Workbench:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     bound_tensorflow(parcel.threads, str(get_worker().name))
-    from ..workbench import Workbench
+    from ..evaluator.evaluator import Workbench
 
     bench = Workbench(parcel.unpack())
     if parcel.cache is not None and parcel.cache.folder.parent.is_dir():

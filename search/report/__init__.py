@@ -1,8 +1,6 @@
 """The report of a study, or of several: offline pages, the front as a table, and every figure as PNG and PDF."""
 
 from .compare import Comparison, write_comparison
-from .findings import Findings, find
-from .view import StudyView
 from .write import write_report
 
-__all__ = ["Comparison", "Findings", "StudyView", "find", "write_comparison", "write_report"]
+__all__ = ["Comparison", "write_comparison", "write_report"]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..analysis.view import si
 from . import palette
-from .view import si
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]

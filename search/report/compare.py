@@ -11,13 +11,13 @@ from pathlib import Path
 
 from bitfront.spaces import UserError
 
-from ..evaluation import Evaluation, total_seconds, write_atomic
-from ..front import Box, hypervolume_history
-from ..objectives import QUANTITIES, SIGNS, Objective
+from ..analysis.view import StudyView, si
+from ..trials.evaluation import Evaluation, total_seconds, write_atomic
+from ..trials.front import Box, hypervolume_history
+from ..trials.objectives import QUANTITIES, SIGNS, Objective
 from . import markup, palette
 from .axes import Figure, Trace, guide, layout, log_axis, wants_log
 from .plots import hover, metric_range
-from .view import StudyView, si
 
 ALLOWED_DROPS = (0.005, 0.01, 0.02, 0.05)
 """Drops of the metric, in its own unit, for which the cheapest candidate of each study is listed."""
@@ -103,7 +103,7 @@ def write_comparison(study_dirs: Sequence[Path], out: Path | None = None, *, fig
     names = "-".join(Path(folder).name for folder in study_dirs)
     folder = out or Path(study_dirs[0]).parent / f"compare-{names}"
     if figures:
-        from ..figures import write_comparison_figures
+        from .figures import write_comparison_figures
 
         write_comparison_figures(comparison, folder / "figures")
     page = folder / "report.html"

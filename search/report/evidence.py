@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ..evaluation import Evaluation
-from ..latency import Timing
-from ..objectives import QUANTITIES
+from ..analysis.latency import Timing
+from ..analysis.view import StudyView, si
+from ..measurements.measured import STAGES
+from ..trials.evaluation import Evaluation
+from ..trials.objectives import QUANTITIES
 from . import markup, palette
 from .axes import Figure, Trace, heatmap, layout, log_axis
-from .measured import STAGES
-from .view import StudyView, si
 
 COMPARED = ("lut", "ff", "dsp", "latency_ns")
 """Figures of `Evaluation.resources` that are set against what a tool measured."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
+from ..analysis.findings import Budget, Findings, Rival
+from ..analysis.view import StudyView, si
 from . import markup
 from .axes import Figure, heatmap, layout
-from .findings import Budget, Findings, Rival
-from .view import StudyView, si
 
 SHOWN = 24
 """Dimensions that the picture of importances shows at most."""

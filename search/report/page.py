@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from statistics import median
 from urllib.parse import quote
 
-from ..against_float import against_float, knee_note, knee_warning
-from ..evaluation import Evaluation, total_seconds
-from ..objectives import QUANTITIES, SIGNS, Objective
-from ..score_warnings import percent, tied, ties_note, ties_range
+from ..analysis.against_float import against_float, knee_note, knee_warning
+from ..analysis.findings import Findings
+from ..analysis.view import Standing, StudyView, advice, si
+from ..problem.score_warnings import percent, tied, ties_note, ties_range
+from ..trials.evaluation import Evaluation, total_seconds
+from ..trials.objectives import QUANTITIES, SIGNS, Objective
 from . import evidence, findings_page, markup, plots
 from .axes import Figure
-from .findings import Findings
-from .view import Standing, StudyView, advice, si
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}

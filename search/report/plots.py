@@ -7,19 +7,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..evaluation import Evaluation
-from ..objectives import Objective
+from ..analysis.view import StudyView, layer_widths, mean_width, shared_tensors, si, widths
+from ..measurements.measured import STAGES
+from ..trials.evaluation import Evaluation
+from ..trials.objectives import Objective
 from . import palette
 from .axes import Figure, Trace, guide, heatmap, layout, log_axis, readable, wants_log
-from .measured import STAGES
-from .view import (
-    StudyView,
-    layer_widths,
-    mean_width,
-    shared_tensors,
-    si,
-    widths,
-)
 
 CELLS_WITH_TEXT = 40
 """Columns up to which the heat map writes each width into its cell."""

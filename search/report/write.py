@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..evaluation import write_atomic
-from ..front import write_front_csv
-from .findings import find
+from ..analysis.findings import find
+from ..analysis.view import StudyView
+from ..trials.evaluation import write_atomic
+from ..trials.front import write_front_csv
 from .page import render
-from .view import StudyView
 
 
 def write_report(study_dir: Path, *, figures: bool = True) -> Path:
@@ -30,7 +30,7 @@ def write_report(study_dir: Path, *, figures: bool = True) -> Path:
     csv_path = study_dir / "front.csv"
     write_front_csv(csv_path, view.front, view.objectives)
     if figures:
-        from ..figures import write_figures
+        from .figures import write_figures
 
         write_figures(view, found, study_dir)
     page = study_dir / "report.html"

@@ -13,8 +13,8 @@ import numpy as np
 from bitfront.hls.rtl import RtlTools, synthesise_rtl, trace_logic
 from bitfront.hls.synthesis import Fidelity, Limits, SynthesisOutcome, Tool, synthesise
 
-from ..artifacts import candidate_artifacts, golden_inputs, reload_trial
 from ..bundle import write_project
+from ..bundle.reload import candidate_artifacts, golden_inputs, reload_trial
 
 __all__ = ["Flow", "RtlFlow", "Run", "VendorFlow"]
 

@@ -13,8 +13,8 @@ from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.hls.synthesis.run import LOG
 from bitfront.spaces import UserError
 
+from ..measurements.record import SynthesisRecord, write_record
 from .flows import Flow
-from .record import SynthesisRecord, write_record
 
 __all__ = ["SynthesisJobs"]
 

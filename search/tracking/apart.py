@@ -20,12 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evaluation import Evaluation
+from ..trials.evaluation import Evaluation
 from .mlflow_tracker import MlflowTracker
 from .protocol import StudyRecord
 
 if TYPE_CHECKING:
-    from ..synthesis import SynthesisRecord
+    from ..measurements.record import SynthesisRecord
 
 _log = logging.getLogger("bitfront.tracking")
 

@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..evaluation import Evaluation, trial_folder
-from ..resampling import read_test_scores
-from ..synthesis.record import SynthesisRecord
+from ..analysis.test_scores import read_test_scores
+from ..measurements.record import SynthesisRecord
+from ..trials.evaluation import Evaluation, trial_folder
 
 # Seen in MLflow 3.17: the server refuses longer values, more params a call, and other characters in a name.
 MAX_VALUE = 6000

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import FILE, Evaluation, trial_folder
-from ..store import WEIGHTS
+from ..storage.study_folder import WEIGHTS
+from ..trials.evaluation import FILE, Evaluation, trial_folder
 
 LOADER = __name__
 NEEDED = ("study.yaml", "float.keras")
@@ -23,7 +23,7 @@ class FirmwareModel:
     """Predicts with the bit-true model of one trial; see `BitTrue.predict`."""
 
     def __init__(self, folder: Path) -> None:
-        from ..artifacts import reload_trial
+        from ..bundle.reload import reload_trial
 
         (trial,) = (folder / "trials").iterdir()
         found = reload_trial(folder, int(trial.name))

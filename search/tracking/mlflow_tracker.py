@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config.secrets import redact
-from ..evaluation import Evaluation
-from ..synthesis.record import SynthesisRecord
+from ..measurements.record import SynthesisRecord
+from ..trials.evaluation import Evaluation
 from . import content
 from .protocol import StudyRecord
 

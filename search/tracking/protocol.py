@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ..evaluation import Evaluation
-from ..reference import Reference
-from ..synthesis.record import SynthesisRecord
+from ..measurements.record import SynthesisRecord
+from ..trials.evaluation import Evaluation
+from ..trials.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)

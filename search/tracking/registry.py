@@ -17,8 +17,8 @@ from typing import Any
 from bitfront.spaces import UserError
 
 from ..config.secrets import redact
-from ..evaluation import Evaluation, write_atomic
-from ..reference import Reference
+from ..trials.evaluation import Evaluation, write_atomic
+from ..trials.reference import Reference
 from . import content, firmware
 from .mlflow_tracker import client_class, first_line, quiet
 from .sync import sync, tracking_uri
@@ -150,7 +150,7 @@ def _log_model(client: Any, run_id: str, study_dir: Path, number: int) -> None:
     import mlflow.pyfunc
     from mlflow.models import infer_signature
 
-    from ..artifacts import golden_inputs, reload_trial
+    from ..bundle.reload import golden_inputs, reload_trial
 
     trial = reload_trial(study_dir, number)
     samples = [x[:2] for x in golden_inputs(study_dir)]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bitfront.spaces import UserError
 
-from ..evaluation import read_evaluations
-from ..front import pareto
-from ..reference import Reference
-from ..synthesis.record import read_records
+from ..measurements.record import read_records
+from ..trials.evaluation import read_evaluations
+from ..trials.front import pareto
+from ..trials.reference import Reference
 from .mlflow_tracker import MlflowTracker, default_uri
 from .protocol import StudyRecord
 

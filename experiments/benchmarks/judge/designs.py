@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bitfront.hls import BitTrue, Calibration, Types, check_hardware, resolve
-from bitfront.hls.types import FLOAT64_MANTISSA, mantissa_bits
+from bitfront.hls.precision.resolve import FLOAT64_MANTISSA, mantissa_bits
 from bitfront.spaces import Candidate, Graph, LayerRule, UserError, build_space
 from bitfront.spaces.space import Hardware
 

@@ -57,8 +57,8 @@ class Task:
             UserError: there is no such ready study.
         """
         from bitfront.search import Workbench
-        from bitfront.search.progress import Progress
-        from bitfront.search.store import StudyStore
+        from bitfront.search.run.progress import Progress
+        from bitfront.search.storage.study_folder import StudyStore
 
         store = StudyStore(self.folder / "float")
         store.folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,260 @@
+"""A design without what the zeros of its weights leave without effect.
+
+A product with a constant zero costs nothing as it is. But units that nothing reads, the keys, values and heads of an
+attention that come from zeros or lead to them, or a whole branch that adds nothing, would still be built, and cost most where two
+variables are multiplied: hls4ml writes each layer as a process of its own, and no tool looks for zeros across them. What is left
+computes the same outputs, bit for bit, with the same types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitfront.spaces import FixedPoint, Graph, Node, Weights
+from bitfront.spaces.graph import LINEAR
+
+from ..precision.attention import product_sum
+from ..precision.resolve import Types, einsum_terms
+from .liveness import Axis, Masks, Ties, einsum_letters, needed, nonzero, reach
+
+Arrays = dict[str, dict[str, NDArray[np.floating]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Shrunk:
+    """What is left of a design: a graph, which holds the float weights of what is left, weights and types."""
+
+    graph: Graph
+    weights: Weights
+    types: Types
+
+
+def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
+    """Return a design without what has no effect, given these weights rounded to their types; inputs and outputs stay.
+
+    Every kept axis keeps one entry at least.
+    """
+    if not _has_gaps(graph, weights, types):
+        return Shrunk(graph, weights, types)
+    values: Arrays = {
+        name: {role: types[f"{name}/{role}"].quantize(a) for role, a in roles.items()}
+        for name, roles in weights.items()
+    }
+    kept: Arrays = {name: {r: np.asarray(a) for r, a in roles.items()} for name, roles in weights.items()}
+    kinds = dict(types)
+    graph = _reached(_without_empty_branches(graph, values, kept, kinds))
+    live = nonzero(graph, values)
+    used = needed(graph, values, live)
+    entries = _entries(graph, {name: live[name] & used[name] for name in live})
+    return _taken(graph, kept, kinds, entries)
+
+
+def _has_gaps(graph: Graph, weights: Weights, types: Types) -> bool:
+    """Whether any row or column of a kernel is zero: without one, everything has an effect."""
+    for name, roles in weights.items():
+        if "weight" not in roles or graph[name].op not in LINEAR | {"einsum_dense"}:
+            continue
+        array = np.asarray(roles["weight"])
+        there = np.abs(array) > types[f"{name}/weight"].step / 2
+        if there.all():
+            continue
+        for axis in range(array.ndim):
+            if not there.any(tuple(a for a in range(array.ndim) if a != axis)).all():
+                return True
+    return False
+
+
+@dataclass(frozen=True)
+class Removable:
+    """Entries of axes of an attention that a design is built without once the weights that lead to them are zero."""
+
+    arrays: tuple[tuple[str, str, int], ...]
+    """Node, role and axis of each array that leads to them."""
+    entries: tuple[int, ...]
+    whole: bool = False
+    """Whether these are all entries."""
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Tensor keys of the kernels among the arrays."""
+        return tuple(f"{name}/{role}" for name, role, _ in self.arrays if role == "weight")
+
+    def left(self, weights: Weights) -> bool:
+        """Whether any of these weights isn't zero."""
+        return any(np.take(weights[n][r], self.entries, axis).any() for n, r, axis in self.arrays)
+
+    def erased(self, weights: Weights) -> Weights:
+        """Return the weights with these zero."""
+        found = {name: dict(roles) for name, roles in weights.items()}
+        for name, role, axis in self.arrays:
+            array = np.moveaxis(np.array(found[name][role], np.float32), axis, 0)
+            array[list(self.entries)] = 0.0
+            found[name][role] = np.moveaxis(array, 0, axis)
+        return found
+
+
+def removable(graph: Graph) -> tuple[Removable, ...]:
+    """Return the keys, values and heads of all attentions, each by itself, and all of a kind together."""
+    multiplied = {name for node in graph if node.op == "einsum" for name in (node.name, *node.inputs)}
+    found = []
+    for axes in Ties(graph).groups(graph):
+        if not any(name in multiplied for name, _ in axes):
+            continue
+        arrays = tuple(
+            (name, role, position)
+            for name, axis in axes
+            if graph[name].op in LINEAR | {"einsum_dense"}
+            for role, array in graph.weights[name].items()
+            for position, of in enumerate(_axes(graph, graph[name], role, np.ndim(array)))
+            if of == (name, axis)
+        )
+        size = graph[axes[0][0]].shape[axes[0][1]]
+        found += [Removable(arrays, (entry,), size == 1) for entry in range(size)]
+        found += [Removable(arrays, tuple(range(size)), True)] if size > 1 else []
+    return tuple(found)
+
+
+# -- branches ------------------------------------------------------------------------------------------------------
+
+
+def _without_empty_branches(
+    graph: Graph, values: Arrays, kept: Arrays, kinds: dict[str, FixedPoint]
+) -> Graph:
+    """Return the graph where a sum with what is always zero is its other operand, and with a constant adds that one.
+
+    Weights and types of what is new are added to the dictionaries.
+    """
+    live = nonzero(graph, values)
+    nodes = []
+    for node in graph:
+        if node.op != "add":
+            nodes.append(node)
+            continue
+        for this, other in zip(node.inputs, reversed(node.inputs), strict=True):
+            constant = _constant(graph, this, values, live, kinds)
+            if constant is None or graph[other].shape != node.shape:
+                continue
+            if constant.any():
+                bias = np.broadcast_to(constant, node.shape).astype(np.float32)
+                kept[node.name] = {"bias": bias}
+                values[node.name] = {"bias": bias}
+                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"]
+            kind = "add_constant" if constant.any() else "linear"
+            node = replace(node, op=kind, inputs=(other,), attrs={})
+            break
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _constant(
+    graph: Graph, name: str, values: Arrays, live: Masks, kinds: Mapping[str, FixedPoint]
+) -> NDArray[np.floating] | None:
+    """Return what a node gives whatever the data, where that is seen: zeros, or a bias alone."""
+    if not live[name].any():
+        return np.zeros(graph[name].shape, np.float32)
+    node = graph[name]
+    if node.op not in {"dense", "einsum_dense"} or graph.fused(node):
+        return None
+    if reach(node, [live[i] for i in node.inputs], {"weight": values[name]["weight"]}).any():
+        return None
+    bias = kinds[f"{name}/result"].quantize(values[name]["bias"])
+    return np.broadcast_to(bias, node.shape)
+
+
+def _reached(graph: Graph) -> Graph:
+    """Return the graph without nodes that no output depends on; inputs stay."""
+    wanted = {*graph.outputs, *graph.inputs}
+    for node in reversed(graph.nodes):
+        if node.name in wanted:
+            wanted |= set(node.inputs)
+    weights = {name: roles for name, roles in graph.weights.items() if name in wanted}
+    return replace(graph, nodes=tuple(n for n in graph if n.name in wanted), weights=weights)
+
+
+# -- entries of axes -------------------------------------------------------------------------------------------------
+
+
+def _entries(graph: Graph, alive: Masks) -> dict[Axis, NDArray[np.intp]]:
+    """Return the entries that stay of the axes that lose some."""
+    ties = Ties(graph)
+    found: dict[Axis, NDArray[np.intp]] = {}
+    for axes in ties.groups(graph):
+        stays = np.zeros(graph[axes[0][0]].shape[axes[0][1]], bool)
+        for name, axis in axes:
+            stays |= np.moveaxis(alive[name], axis, 0).reshape(len(stays), -1).any(1)
+        if not stays.all():
+            left = np.flatnonzero(stays) if stays.any() else np.zeros(1, np.intp)
+            found |= dict.fromkeys(axes, left)
+    for (name, axis), flat in ties.flattened(graph):
+        if (name, axis) in found:
+            channels = graph[name].shape[axis]
+            entries = np.arange(np.prod(graph[name].shape)).reshape(-1, channels)[:, found[name, axis]]
+            found |= dict.fromkeys(flat, entries.ravel())
+    return found
+
+
+def _taken(
+    graph: Graph, weights: Arrays, kinds: dict[str, FixedPoint], entries: Mapping[Axis, NDArray[np.intp]]
+) -> Shrunk:
+    """Return the design with these entries alone."""
+    nodes, kept = [], {}
+    for node in graph:
+        if node.name in weights:
+            kept[node.name] = _sliced(graph, node, weights[node.name], entries)
+        shape = tuple(
+            len(entries.get((node.name, axis), range(size))) for axis, size in enumerate(node.shape)
+        )
+        nodes.append(replace(node, shape=shape, attrs=_attributes(node, shape)))
+    made = replace(graph, nodes=tuple(nodes), weights=kept)
+    for node in made:
+        if node.op == "einsum":  # fewer products need a narrower sum
+            x = [kinds[f"{name}/result"] for name in node.inputs]
+            kinds[f"{node.name}/accum"] = product_sum(x[0], x[1], einsum_terms(made, node))
+    names = {node.name for node in made}
+    return Shrunk(made, kept, {key: kind for key, kind in kinds.items() if key.rpartition("/")[0] in names})
+
+
+def _attributes(node: Node, shape: tuple[int, ...]) -> Mapping[str, Any]:
+    sizes = {"units": shape[-1], "filters": shape[-1]}
+    return (
+        {key: sizes.get(key, value) for key, value in node.attrs.items()} if node.op in LINEAR else node.attrs
+    )
+
+
+def _sliced(
+    graph: Graph,
+    node: Node,
+    arrays: Mapping[str, NDArray[np.floating]],
+    entries: Mapping[Axis, NDArray[np.intp]],
+) -> dict[str, NDArray[np.float32]]:
+    found = {}
+    for role, array in arrays.items():
+        value = np.asarray(array, np.float32)
+        for axis, of in enumerate(_axes(graph, node, role, value.ndim)):
+            if (
+                of is not None and of in entries and value.shape[axis] > 1
+            ):  # a bias of one entry along an axis is added to all
+                value = np.take(value, entries[of], axis)
+        found[role] = value
+    return found
+
+
+def _axes(graph: Graph, node: Node, role: str, count: int) -> list[Axis | None]:
+    """Return the axis of a node's output that each axis of a weight array belongs to; None for those of a window."""
+    own: list[Axis | None] = [(node.name, axis) for axis in range(len(node.shape))]
+    if role != "weight":  # aligned at the end, as a bias is added
+        return own[len(own) - count :]
+    source = node.inputs[0]
+    read: list[Axis | None] = [(source, axis) for axis in range(len(graph[source].shape))]
+    if node.op == "einsum_dense":
+        first, second, result = einsum_letters(node)
+        of = dict(zip(first, read, strict=True)) | dict(zip(result, own, strict=True))
+        return [of[letter] for letter in second]
+    if node.op in LINEAR:
+        return [None] * (count - 2) + [read[-1], own[-1]]
+    return [None] * count

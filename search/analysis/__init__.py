@@ -1,0 +1,3 @@
+"""What a finished study says: findings, test scores, sensitivity, latency."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""A candidate evaluated: its cost, its rounding, its training, its score."""
+
+__all__: list[str] = []

@@ -1,0 +1,54 @@
+"""Everything that can refuse a study, asked before anything is trained: what passes here is searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bitfront.hls import BitTrue, check_model, part
+from bitfront.spaces import Graph, Space, lower
+
+from ..problem.data import checked_inputs, gather
+from ..problem.own_layers import check_registered
+from ..trials.objectives import parse_constraints
+from .evaluator import metric_of, narrow_nodes, require_buildable
+from .space import space_of
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..problem.data import Inputs
+    from ..problem.load import Problem
+
+
+def preflight(problem: Problem) -> tuple[Graph, Space]:
+    """Return the graph and the space of a study, both found fit to be searched and built.
+
+    Compares the graph with Keras, layer by layer, on the study's own data and on stressed inputs.
+
+    Raises:
+        UserError: in one sentence: a layer that can't be computed or built as the study wants it, or that computes
+            something else than in Keras; a pattern, tie or limit that fits nothing.
+    """
+    config, data = problem.config, problem.data
+    graph = lower(problem.model, head=config.space.head)
+    graph = graph.with_data({n: float(x.min()) for n, x in zip(graph.inputs, data.x_train, strict=True)})
+    require_buildable(config, graph)
+    space = space_of(config, graph)
+    BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
+    parse_constraints(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
+    check_registered(problem.model)
+    check_model(problem.model, data.x_train)
+    return graph, space
+
+
+def samples_for(model: keras.Model, source: Any, base_dir: Path) -> Inputs:
+    """Return the training inputs that a data source holds for `model`, one array per input.
+
+    Raises:
+        UserError: when the source can't be read, or its inputs don't fit the model.
+    """
+    from ..problem.load import input_shapes, load_data
+
+    raw = gather(load_data(source, base_dir), str(source))
+    return checked_inputs(raw["x_train"], input_shapes(model), f"{source}: x_train")

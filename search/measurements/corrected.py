@@ -1,0 +1,78 @@
+"""A study's estimates as its own finished syntheses correct them.
+
+Files keep every estimate as it was made. What readers see is a function of the files alone: all candidates corrected
+by what is known now, so that they compare on one scale, with limits checked anew. One factor holds for all of a
+study's candidates, so no order changes and what Optuna was told stays true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bitfront.hls.estimate import Correction
+
+from ..trials.evaluation import Evaluation
+from ..trials.objectives import Constraint, resource_violations
+from ..trials.reference import Reference
+from .record import SynthesisRecord, measured_of, read_records
+
+__all__ = ["correct", "corrected_study", "learn"]
+
+
+def learn(evaluations: Iterable[Evaluation], records: Iterable[SynthesisRecord]) -> Correction:
+    """Return the correction that the finished C-syntheses of these uncorrected evaluations give, one a design."""
+    known = {
+        digest: stages["csynth"] for digest, stages in measured_of(records).items() if "csynth" in stages
+    }
+    designs = {e.design: e for e in evaluations if e.design in known and e.resources}
+    return Correction.of_figures(
+        ((e.resources, e.intervals), known[digest]) for digest, e in sorted(designs.items())
+    )
+
+
+def correct(
+    evaluations: Iterable[Evaluation],
+    correction: Correction,
+    measured: Mapping[str, Mapping[str, Mapping[str, float]]],
+    constraints: Iterable[Constraint],
+    clock_ns: float,
+) -> list[Evaluation]:
+    """Return the evaluations corrected, with their limits checked anew and what was measured of each beside it."""
+    limits = tuple(constraints)
+    found = []
+    for evaluation in evaluations:
+        changed = evaluation
+        if correction.quantities and evaluation.resources:
+            resources, intervals = correction.apply_figures(
+                evaluation.resources, evaluation.intervals, clock_ns
+            )
+            known = evaluation.constraints
+            anew = {k: v for k, v in resource_violations(limits, resources).items() if k in known}
+            changed = replace(
+                evaluation, resources=resources, intervals=intervals, constraints={**known, **anew},
+                calibrated_on=correction.n, raw=evaluation,
+            )  # fmt: skip
+        stages = measured.get(evaluation.design)
+        found.append(replace(changed, measured=stages) if stages else changed)
+    return found
+
+
+def corrected_study(study_dir: Path, evaluations: list[Evaluation]) -> list[Evaluation]:
+    """Return a study's evaluations, as its files have them, corrected by its finished syntheses.
+
+    Raises:
+        UserError: when the study's reference or a record can't be read.
+    """
+    records = read_records(study_dir)
+    if not records:
+        return evaluations
+    reference = Reference.read(study_dir)
+    return correct(
+        evaluations,
+        learn(evaluations, records),
+        measured_of(records),
+        reference.constraints,
+        reference.clock_ns,
+    )

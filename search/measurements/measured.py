@@ -1,0 +1,65 @@
+"""What synthesis tools found of a study's trials, read beside their estimates.
+
+See `bitfront.search.measurements.record`; of several runs the newest counts, and `evaluation.json` keeps the estimate
+whatever was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bitfront.hls.synthesis import SynthesisOutcome
+
+from .record import read_records
+
+STAGES = {
+    "csynth": "C-synthesis",
+    "vsynth": "logic synthesis",
+    "cosim": "co-simulation",
+    "rtl": "open-source RTL flow",
+}
+"""Stages in the order in which a figure is looked for, with the names that readers see."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that tools measured of one trial."""
+
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By stage, then by the keys of `Evaluation.resources`."""
+    failures: tuple[tuple[str, str, str], ...] = ()
+    """Of runs that failed: cause, the tool's telling line, advice."""
+
+    def value(self, key: str) -> tuple[str, float] | None:
+        """Return (stage, value) of a resource, from the first stage that has it; None where none has."""
+        for stage in STAGES:
+            if key in self.figures.get(stage, {}):
+                return stage, self.figures[stage][key]
+        return None
+
+
+def read_measured(study_dir: Path, clock_ns: float) -> dict[int, Measured]:
+    """Return what was measured, by trial; times in ns follow from the cycles and the study's clock.
+
+    Raises:
+        UserError: when a record is damaged.
+    """
+    runs: dict[int, list[SynthesisOutcome]] = {}
+    for record in read_records(study_dir):
+        runs.setdefault(record.number, []).append(record.outcome)
+    return {number: _measured(outcomes, clock_ns) for number, outcomes in runs.items()}
+
+
+def _measured(outcomes: list[SynthesisOutcome], clock_ns: float) -> Measured:
+    figures: dict[str, dict[str, float]] = {}
+    for outcome in outcomes:
+        for stage, values in outcome.measured.items():
+            known = figures.setdefault(stage, {})
+            known |= values
+            for cycles in ("latency", "ii"):
+                if f"{cycles}_cycles" in known:
+                    known[f"{cycles}_ns"] = known[f"{cycles}_cycles"] * clock_ns
+    failures = [(one.cause, one.line, one.advice) for one in outcomes if one.cause]
+    return Measured(figures, tuple(failures))

@@ -1,0 +1,40 @@
+"""What the stages of a study's beginning work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..trials.front import Box
+from ..trials.objectives import Objective
+from .gradient_widths import GradientPath
+
+if TYPE_CHECKING:
+    from ..evaluator.evaluator import Workbench
+
+
+@dataclass(frozen=True, eq=False)
+class SearchContext:
+    """A study's bench and scale, its folder, and its user.
+
+    Args:
+        bench: of the study; it holds another candidate after each stage.
+        objectives: the study's.
+        box: scale of the hypervolume.
+        folder: the study's, which keeps what takes long to find.
+        say: takes sentences for the user.
+    """
+
+    bench: Workbench
+    objectives: Sequence[Objective]
+    box: Box
+    folder: Path
+    say: Callable[[str], None]
+
+    @cached_property
+    def path(self) -> GradientPath:
+        """The study's gradient path, one for its parts: where it begins takes some fifty roundings to find."""
+        return GradientPath(self.bench, self.objectives, self.bench.problem.config.gradient)

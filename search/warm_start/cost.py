@@ -1,0 +1,46 @@
+"""One number for what a design costs, of the resources that its study wants to be few."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bitfront.hls import part
+
+from ..trials.objectives import Objective
+
+if TYPE_CHECKING:
+    from ..evaluator.evaluator import Workbench
+
+_EITHER = {"lut", "dsp"}
+"""A product takes one or the other: where a study names one alone, wider products would seem to cost nothing."""
+_EBOPS_WEIGHT = 0.1
+"""Of the EBOPs' logarithm beside that of the resources, which may stand still over several bits."""
+
+
+class Price:
+    """The logarithm of a design's share of the device, summed over the resources among the objectives.
+
+    That of its EBOPs where these are an objective or no objective is a resource that the device has a stock of.
+
+    Args:
+        bench: of the study.
+        objectives: the study's.
+    """
+
+    def __init__(self, bench: Workbench, objectives: Sequence[Objective]) -> None:
+        stock = part(bench.problem.config.device.part).capacity()
+        keys = {o.key for o in objectives if not o.is_metric}
+        keys |= _EITHER if keys & _EITHER else set()
+        self._stock = {} if "ebops" in keys else {key: stock[key] for key in sorted(keys) if stock.get(key)}
+
+    def counts_bits(self, strategy: str) -> bool:
+        """Whether a single weight costs less with fewer bits: not where the strategy gives all of them one multiplier."""
+        return not self._stock or strategy.lower() != "resource"
+
+    def __call__(self, figures: Mapping[str, float]) -> float:
+        """Return the price of resources, named as `Evaluation.resources` names them: less is cheaper."""
+        ebops = math.log(max(1.0, figures["ebops"]))
+        share = sum(figures[key] / stock for key, stock in self._stock.items())
+        return math.log(share) + _EBOPS_WEIGHT * ebops if share else ebops

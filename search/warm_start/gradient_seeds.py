@@ -1,0 +1,165 @@
+"""Seeds from one training that moves the widths themselves, against a price that grows on its way.
+
+What the path passes (see `GradientPath`) are candidates with weights trained for them; from the best of them ways lead
+further down by rounding alone (see `Descent`). Those that dominate most enter the search as ordinary trials: first of the part
+that looks how far down the network can go, so that a search that ends during the rest has something of it, then of all.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bitfront.spaces import UserError
+
+from ..trials.evaluation import Evaluation, save_atomic
+from ..trials.front import Box, dominating, pareto
+from ..trials.objectives import Objective
+from ..trials.weight_arrays import as_arrays, from_arrays
+from .context import SearchContext
+from .gradient_widths import Passed, Scored
+from .greedy_widths import Descent
+
+if TYPE_CHECKING:
+    from ..evaluator.evaluator import Workbench
+
+FIRST_FILE, FILE = "gradient_first.npz", "gradient.npz"
+KEPT = 32
+"""Candidates that enter the search, at most."""
+KEPT_FIRST = 6
+"""Of these, candidates of the first part that enter before the rest is walked, at most."""
+WAYS = 8
+"""Candidates of the path from which ways lead further down."""
+_WAY_LOST = 0.02
+"""Share of the lead that such a way may cost: what a short training can regain."""
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+
+
+def first_seeds(context: SearchContext) -> list[Passed]:
+    """Return the candidates that the first part of a study's path proposes; found once, then read from its folder.
+
+    There are none where the study asks for no path, its space has no `qat`, or single weights don't move on it.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    if not _wanted(context.bench):
+        return []
+    found, _ = _first(context)
+    return chosen(found, context.objectives, context.box, KEPT_FIRST)
+
+
+def gradient_seeds(context: SearchContext) -> list[Passed]:
+    """Return the candidates that a study's whole path proposes, without those of `first_seeds`; found once, then read from its folder.
+
+    There are none where the study asks for none, or its space has no `qat`.
+
+    Raises:
+        UserError: when a file can't be read.
+    """
+    bench, objectives, box, path = context.bench, context.objectives, context.box, context.folder / FILE
+    if not _wanted(bench):
+        return []
+    if not path.exists():
+        found, least = _first(context)
+        before = [one.params for one in chosen(found, objectives, box, KEPT_FIRST)]
+        pool = found + context.path.rest(least)
+        pool += narrower(bench, chosen(pool, objectives, box, WAYS), objectives, bench.problem.config.scout)
+        later = [one for one in chosen(pool, objectives, box) if one.params not in before]
+        later = later[: KEPT - len(before)]
+        write_passed(path, [dict(one.params) for one in later], later)
+    told, kept = read_passed(path)
+    return [replace(one, params=params) for params, one in zip(told["candidates"], kept, strict=True)]
+
+
+def _wanted(bench: Workbench) -> bool:
+    config = bench.problem.config
+    return bool(config.gradient) and "qat" in config.space.method
+
+
+def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
+    """Return the front of what the first part of the path passed, and the least cost of all that is of use in it."""
+    path = context.folder / FIRST_FILE
+    if not path.exists():
+        walk = context.path
+        context.say(f"Gradient: the widths move along a training of {walk.epochs} epochs")
+        passed = walk.first()
+        front = _front(passed, context.objectives)  # nothing else can be on that of the whole path
+        rows = [e.to_json() for e, _ in front]
+        write_passed(path, rows, [one for _, one in front], least=walk.least(passed))
+    told, own = read_passed(path)
+    evaluations = [Evaluation.from_json(row) for row in told["candidates"]]
+    found = [(e, replace(one, params=e.params)) for e, one in zip(evaluations, own, strict=True)]
+    return found, told.get("least")
+
+
+def chosen(
+    pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT
+) -> list[Passed]:
+    """Return what dominates most of some candidates, those that add most first; of equal ones with other weights, one."""
+    front = _front(pool, objectives)
+    found: dict[str, Passed] = {}
+    numbered = [replace(e, number=number) for number, (e, _) in enumerate(front)]
+    for e in dominating(numbered, objectives, box, len(front)):
+        _, one = front[e.number]
+        found.setdefault(json.dumps(dict(one.params), sort_keys=True), one)
+    return list(found.values())[:most]
+
+
+def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scored]:
+    """Return what no other one beats; those of equal types are designs of their own, with other weights."""
+    own = [
+        replace(e, number=number, digest=f"{e.design}-{number}", kept="")
+        for number, (e, _) in enumerate(pool)
+        if e.feasible
+    ]
+    return [pool[e.number] for e in pareto(own, objectives)]
+
+
+def narrower(
+    bench: Workbench, found: Sequence[Passed], objectives: Sequence[Objective], most: int
+) -> list[Scored]:
+    """Return candidates on ways down from what a path found, with the same weights; so many are rounded in all."""
+    descent = Descent(bench, objectives)
+    return [
+        (e, replace(one, params=e.params))
+        for one in found
+        for e in descent.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
+    ]
+
+
+def write_passed(
+    path: Path, candidates: Sequence[Mapping[str, Any]], passed: Sequence[Passed], **more: Any
+) -> None:
+    """Write candidates as plain values, with the weights of each and their epochs; `more` is told beside them."""
+    arrays = {f"{i}/{name}": a for i, one in enumerate(passed) for name, a in as_arrays(one.weights).items()}
+    told = {"candidates": candidates, "epochs": [one.epochs for one in passed], **more}
+    arrays["told"] = np.array(json.dumps(told))
+    save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
+
+
+def read_passed(path: Path) -> tuple[dict[str, Any], list[Passed]]:
+    """Return what `write_passed` told, and the weights of each candidate with their epochs; no parameters yet.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            told = json.loads(str(arrays["told"]))
+            own: list[dict[str, Any]] = [{} for _ in told["candidates"]]
+            for key in arrays.files:
+                if key != "told":
+                    number, name = key.split("/", 1)
+                    own[int(number)][name] = arrays[key]
+        epochs = told.get("epochs", [0.0] * len(own))
+        found = [Passed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
+        return told, found
+    except _UNREADABLE as error:
+        raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error

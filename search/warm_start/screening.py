@@ -1,0 +1,295 @@
+"""Where a search should begin: many candidates are rounded without training, the best of them enter as trials.
+
+A candidate without training costs milliseconds here, one with training seconds. What rounding alone says is no verdict
+on a trained candidate, so the chosen ones are proposed, not believed: they enter as ordinary trials. Those that dominate
+most enter as they were rounded too, at once, so that a search has something to show before anything is trained.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bitfront.hls.precision.resolve import mantissa_bits
+from bitfront.spaces import Params, UserError
+
+from ..evaluator.record import resources_of
+from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
+from ..trials.evaluation import Evaluation, write_atomic
+from ..trials.front import Box, dominating, pareto
+from ..trials.objectives import Objective, resource_violations
+from .context import SearchContext
+from .greedy_widths import Descent
+
+if TYPE_CHECKING:
+    from ..evaluator.evaluator import Workbench
+
+FILE = "scouted.json"
+DESCENT_FILE = "descended.json"
+"""What was rounded on the way down, from which the rest of scouting goes on."""
+ROUNDED_FILE = "rounded.json"
+"""All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
+_UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
+"""What is chosen of a candidate's training, as it is without any."""
+KEPT = 12
+"""Candidates that enter the search to be trained, at most; half of them before NSGA-II goes on from the way down."""
+AS_ROUNDED = 4
+"""Candidates that enter as they were rounded, at most, of the way down and of the whole: these have nearly all that the
+front of the roundings dominates."""
+
+
+def scouts(bench: Workbench) -> bool:
+    """Whether a study scouts: not where it says so, nor where its space has no `ptq`."""
+    config = bench.problem.config
+    return bool(config.scout) and "ptq" in config.space.method
+
+
+def descended(context: SearchContext) -> list[Params]:
+    """Return the candidates of the way down that dominate most, as they were rounded; walked once, then read from its folder.
+
+    There are none where nothing is scouted.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    return [e.params for e in _of_descent(context)[:AS_ROUNDED]]
+
+
+def descended_to_train(context: SearchContext) -> list[Params]:
+    """Return the candidates of the way down that dominate most, as they are to be trained; none where the space has no `qat`.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    return _to_train(context.bench, _of_descent(context)[: KEPT // 2])
+
+
+def _of_descent(context: SearchContext) -> list[Evaluation]:
+    if not scouts(context.bench):
+        return []
+    return best(context.bench, _descended(context), context.objectives, context.box)
+
+
+def scouted(context: SearchContext) -> list[Params]:
+    """Return what scouting as a whole proposes for a study: rounded ones, then ones to train, without those of the way down.
+
+    Found once, then read from the study's folder.
+
+    Raises:
+        UserError: when a file can't be read.
+    """
+    bench, objectives, box, path = context.bench, context.objectives, context.box, context.folder / FILE
+    if not scouts(bench):
+        return []
+    if path.exists():
+        try:
+            return [dict(params) for params in json.loads(path.read_text())]
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+    way = _descended(context)
+    before = [*descended(context), *descended_to_train(context)]
+    evaluations = further(bench, objectives, box, way, bench.problem.config.scout)
+    pairs = zip_longest(evaluations, sparse(bench, evaluations))  # the sampler looks at the latest
+    _write(context.folder / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
+    found = best(bench, evaluations, objectives, box)
+    as_rounded = found[:AS_ROUNDED] if _trains(bench) else found
+    proposed: list[Params] = [e.params for e in as_rounded if e.params not in before]
+    if _trains(bench):
+        known = [_key(params) for params in before if params.get("method") != "ptq"]
+        new = [e for e in found if _key(e.params) not in known]
+        proposed += _to_train(bench, new[: KEPT - len(known)], len(known))
+    write_atomic(path, json.dumps([dict(one) for one in proposed]) + "\n")
+    return proposed
+
+
+def _trains(bench: Workbench) -> bool:
+    return "qat" in bench.problem.config.space.method
+
+
+def _to_train(bench: Workbench, found: Sequence[Evaluation], first: int = 0) -> list[Params]:
+    """Return candidates as they are to be trained, in turn with every sparsity; none where the space has no `qat`.
+
+    `first` is how many there were before.
+    """
+    if not _trains(bench):
+        return []
+    zeros = bench.space.sparsities
+    trained: list[Params] = []
+    for number, e in enumerate(found, first):
+        params = dict(e.params)
+        for name, value in (("method", "qat"), ("sparsity", zeros[number % len(zeros)])):
+            params |= {name: value} if name in params else {}
+        trained.append(params)
+    return trained
+
+
+def _descended(context: SearchContext) -> list[Evaluation]:
+    path, count = context.folder / DESCENT_FILE, context.bench.problem.config.scout
+    if not path.exists():
+        context.say(f"Scouting: {count} candidates are rounded without training")
+        _write(path, way_down(context.bench, context.objectives, count // 2))
+    return _read(path)
+
+
+def _write(path: Path, evaluations: Sequence[Evaluation]) -> None:
+    slim = [replace(e, layers=(), precision={}, intervals={}, seconds={}).to_json() for e in evaluations]
+    write_atomic(path, json.dumps(slim) + "\n")
+
+
+def _read(path: Path) -> list[Evaluation]:
+    try:
+        return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise UserError(
+            f"{path} can't be read ({error}): delete it and {FILE}, and both are made again."
+        ) from error
+
+
+def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return each candidate with some of its weights zero, priced but not scored; none where the space has no sparsity."""
+    zeros = bench.space.sparsities[1:]
+    if not zeros:
+        return []
+    found: list[Evaluation] = []
+    for e in evaluations:
+        if e.status == "failed":
+            continue
+        params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(found) % len(zeros)]}
+        params = {name: value for name, value in params.items() if name in e.params}
+        candidate = bench.space.candidate(params)
+        resources = resources_of(bench.priced(candidate, bench.types(candidate)))
+        found.append(
+            replace(
+                e,
+                number=len(evaluations) + len(found),
+                digest=candidate.digest,
+                kept="",
+                method="qat",
+                status="infeasible",
+                reason="priced alone",
+                params=params,
+                metrics={},
+                ties={},
+                recall={},
+                resources=resources,
+                constraints={**e.constraints, **resource_violations(bench.constraints, resources)},
+            )
+        )
+    return found
+
+
+def read_rounded(study_dir: Path) -> list[Evaluation]:
+    """Return the candidates that a study's scouting rounded; none where it did not scout.
+
+    Raises:
+        UserError: when the file can't be read.
+    """
+    path = study_dir / ROUNDED_FILE
+    return _read(path) if path.exists() else []
+
+
+def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
+    """Return the part of the front of `count` candidates, rounded without training, that dominates most.
+
+    Uniform candidates are left out: a search begins with them anyway.
+    """
+    return best(bench, rounded(bench, objectives, box, count), objectives, box)
+
+
+def best(
+    bench: Workbench, evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box
+) -> list[Evaluation]:
+    """Return the part of the evaluations' front that dominates most, without the uniform ones."""
+    uniform = [_key(params) for params in baselines(bench.space)]
+    front = [e for e in _front(evaluations, objectives) if _key(e.params) not in uniform]
+    return dominating(front, objectives, box, KEPT)
+
+
+def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
+    return tuple(sorted((name, value) for name, value in params.items() if name not in _UNTRAINED))
+
+
+def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
+    """Search `count` candidates without training, after the uniform ones; return them all.
+
+    Up to half of them are on the way down from a wide uniform candidate, one width at a time (`Descent`); NSGA-II goes
+    on from the front of these.
+    """
+    return further(bench, objectives, box, way_down(bench, objectives, count // 2), count)
+
+
+def openers(bench: Workbench) -> list[Params]:
+    """Return the uniform candidates that scouting begins with: those that are computed in float32, if any are.
+
+    To trace the model in float64 too takes as long as a hundred roundings of a recurrent one.
+    """
+    uniform: list[Params] = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "ptq"]
+    return [p for p in uniform if in_float32(bench, p)] or uniform
+
+
+def in_float32(bench: Workbench, params: Params) -> bool:
+    """Whether a candidate is computed exactly in float32, for which the model is traced anyway."""
+    from bitfront.hls.bit_true.model import FLOAT32_MANTISSA
+
+    types = bench.types(bench.space.candidate(params))
+    return mantissa_bits(bench.graph, types) <= FLOAT32_MANTISSA
+
+
+def way_down(bench: Workbench, objectives: Sequence[Objective], most: int) -> list[Evaluation]:
+    """Return the uniform candidates that scouting begins with, and at most so many on the way down from one of them."""
+    uniform = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(openers(bench))]
+    way = Descent(bench, objectives).from_uniform(uniform, _untrained(bench), most)
+    return uniform + [replace(e, number=number) for number, e in enumerate(way, len(uniform))]
+
+
+def _untrained(bench: Workbench) -> Params:
+    return {d.name: _UNTRAINED[d.kind] for d in bench.space.dimensions if d.kind in _UNTRAINED}
+
+
+def further(
+    bench: Workbench,
+    objectives: Sequence[Objective],
+    box: Box,
+    evaluations: Sequence[Evaluation],
+    count: int,
+) -> list[Evaluation]:
+    """Go on from rounded candidates by NSGA-II until `count` are rounded, beyond those of the front that it begins with."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    kept = tuple(d for d in bench.space.dimensions if d.kind not in _UNTRAINED)
+    space, method = replace(bench.space, dimensions=kept), _untrained(bench)
+    evaluations = list(evaluations)
+    known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
+    before = {_key(e.params): e for e in evaluations}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = optuna.create_study(
+            directions=["minimize"] * len(objectives),
+            sampler=make_sampler("nsga2", bench.problem.config.seed, 0, startup=0),
+        )
+        for evaluation in known:
+            study.enqueue_trial(as_optuna(space, evaluation.params))
+        for number in range(len(evaluations), len(known) + count):
+            trial = study.ask()
+            params = {**suggest(trial, space), **method}
+            evaluation = before.get(_key(params)) or bench.evaluate(number, params)[0]
+            if _key(params) not in before:
+                before[_key(params)] = evaluation
+                evaluations.append(evaluation)
+            if evaluation.status == "complete":
+                for name, violation in evaluation.constraints.items():
+                    trial.set_constraint(name, violation)
+                study.tell(trial, [o.loss(evaluation) for o in objectives])
+            else:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    return evaluations
+
+
+def _front(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> list[Evaluation]:
+    return [e for e in pareto(evaluations, objectives) if e.feasible]

@@ -1,0 +1,84 @@
+"""What a study tries before its sampler's own candidates, in the order in which most is gained for the time.
+
+What is rounded without training costs milliseconds, so that the uniform candidates and the best of a way down from them are
+there in the first seconds. Then come the uniform widths that count, trained, so that whatever follows has them to beat; then
+trainings of what was scouted, and last the gradient path, which takes as long as hundreds of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bitfront.spaces import Params
+
+from ..evaluator.training import Start
+from ..samplers.optuna_samplers import baselines
+from ..storage.optuna_study import Stage
+from ..trials.evaluation import Evaluation, Kind
+from .context import SearchContext
+from .gradient_seeds import first_seeds, gradient_seeds
+from .gradient_widths import Passed
+from .screening import descended, descended_to_train, openers, read_rounded, scouted
+from .uniform_training import first_uniform, other_uniform
+
+
+@dataclass(eq=False)
+class Opening:
+    """The stages of one study, and what is found in them.
+
+    Args:
+        context: of the study.
+        learn: takes all that scouting rounded.
+    """
+
+    context: SearchContext
+    learn: Callable[[Sequence[Evaluation]], None]
+    seeds: dict[Kind, list[Passed]] = field(default_factory=lambda: {"uniform": [], "search": []})
+    """What the trainings of uniform widths and along the gradient path gave, with the weights to begin with."""
+
+    def stages(self) -> list[Stage]:
+        """Return the stages; only the uniform ones where these alone are to be tried."""
+        rounded = openers(self.context.bench)
+        uniform = [
+            Stage(lambda: rounded, "uniform"),
+            Stage(lambda: self._passed(first_uniform(self.context), "uniform"), "uniform"),
+            Stage(self._other_uniform, "uniform"),
+        ]
+        if self.context.bench.problem.config.sampler == "grid-uniform":
+            return uniform
+        return [
+            uniform[0],
+            Stage(lambda: descended(self.context)),
+            uniform[1],
+            Stage(lambda: descended_to_train(self.context)),
+            Stage(self._scouted),
+            uniform[2],
+            Stage(lambda: self._passed(first_seeds(self.context), "search")),
+            Stage(lambda: self._passed(gradient_seeds(self.context), "search")),
+        ]
+
+    def start(self, params: Params, kind: Kind) -> Start | None:
+        """Return the weights that a candidate of these stages begins with; None where it has none of its own."""
+        seed = next((one for one in self.seeds[kind] if dict(one.params) == dict(params)), None)
+        if seed is None or not seed.weights:
+            return None
+        if kind == "uniform":
+            return Start("uniform", seed.weights, epochs=seed.epochs)
+        sparse = bool(params.get("sparsity", 0))
+        return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
+
+    def _other_uniform(self) -> Sequence[Params]:
+        """Return the uniform candidates that are left: trained ones, and rounded ones that need more than float32."""
+        self._passed(other_uniform(self.context), "uniform")
+        before = [*openers(self.context.bench), *(one.params for one in first_uniform(self.context))]
+        return [params for params in baselines(self.context.bench.space) if params not in before]
+
+    def _scouted(self) -> Sequence[Params]:
+        found = scouted(self.context)
+        self.learn(read_rounded(self.context.folder))
+        return found
+
+    def _passed(self, found: Sequence[Passed], kind: Kind) -> Sequence[Params]:
+        self.seeds[kind] += found
+        return [one.params for one in found]
