@@ -124,8 +124,19 @@ def ensure_environment() -> None:
         install_packages(installer)
     if found != wanted:
         install(installer, ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)], "bitfront itself")
+    link_for_types()
     STAMP.write_text(json.dumps(wanted, indent=2) + "\n")
     say(f"ready: {VENV}")
+
+
+def link_for_types() -> None:
+    """Let mypy see the four folders as one package, which an editable install shows to Python alone."""
+    package = VENV / "typing" / "bitfront"
+    package.mkdir(parents=True, exist_ok=True)
+    for name in ("spaces", "hls", "search", "experiments"):
+        link = package / name
+        if not link.is_symlink():
+            link.symlink_to(Path("..", "..", "..", name), target_is_directory=True)
 
 
 def digest(path: Path) -> str:

@@ -3,20 +3,29 @@
 Names load on first use: TensorFlow takes seconds to import, and a parts catalogue doesn't need it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
     from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned, zero_share
-    from .design.layers import DesignDescription, LayerDescription
-    from .design.of_candidate import describe
-    from .design.reuse import built_reuse_factors, legal_reuse_factor, legal_reuse_factors, node_reuse_factors
+    from .design import (
+        DISTRIBUTED,
+        DesignDescription,
+        LayerDescription,
+        WeightContent,
+        built_reuse_factors,
+        built_strategy,
+        describe,
+        legal_reuse_factor,
+        legal_reuse_factors,
+        node_reuse_factors,
+    )
     from .estimate import Estimate
     from .export import hls_config, to_keras, to_qkeras
-    from .hls4ml_project.project import HlsProject, Notice, convert
-    from .hls4ml_project.sandbox import BuildError
-    from .parts import Part, part
-    from .precision.resolve import Calibration, Types, resolve
+    from .hls4ml_project import BuildError, HlsProject, Notice, convert
+    from .parts import Part, catalogue, part
+    from .precision import Calibration, Types, resolve
     from .support import (
         REFUSED,
         REFUSED_STRATEGIES,
@@ -26,9 +35,10 @@ if TYPE_CHECKING:
         support_table,
     )
     from .witness import Difference, check_model, first_difference
-    from .zeros.shrink import Removable, Shrunk, removable, shrunk
+    from .zeros import Removable, Shrunk, removable, shrunk
 
 __all__ = [
+    "DISTRIBUTED",
     "REFUSED",
     "REFUSED_STRATEGIES",
     "BitTrue",
@@ -48,8 +58,11 @@ __all__ = [
     "Trainer",
     "Types",
     "VariableFixedPoint",
+    "WeightContent",
     "buildable_with",
     "built_reuse_factors",
+    "built_strategy",
+    "catalogue",
     "check_hardware",
     "check_model",
     "convert",
@@ -70,39 +83,36 @@ __all__ = [
     "zero_share",
 ]
 
-_HOMES = {
-    "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned", "zero_share"),
-    "design.of_candidate": ("describe",),
-    "design.layers": ("DesignDescription", "LayerDescription"),
-    "estimate": ("Estimate",),
-    "export": ("hls_config", "to_keras", "to_qkeras"),
-    "parts": ("Part", "part"),
-    "hls4ml_project.project": ("HlsProject", "Notice", "convert"),
-    "design.reuse": (
-        "built_reuse_factors",
-        "legal_reuse_factor",
-        "legal_reuse_factors",
-        "node_reuse_factors",
-    ),
-    "hls4ml_project.sandbox": ("BuildError",),
-    "zeros.shrink": ("Removable", "Shrunk", "removable", "shrunk"),
-    "support": (
-        "REFUSED",
-        "REFUSED_STRATEGIES",
-        "LayerSupport",
-        "buildable_with",
-        "check_hardware",
-        "support_table",
-    ),
-    "precision.resolve": ("Calibration", "Types", "resolve"),
-    "witness": ("Difference", "check_model", "first_difference"),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_door(
+    __name__,
+    {
+        "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned", "zero_share"),
+        "design": (
+            "DISTRIBUTED",
+            "DesignDescription",
+            "LayerDescription",
+            "WeightContent",
+            "built_reuse_factors",
+            "built_strategy",
+            "describe",
+            "legal_reuse_factor",
+            "legal_reuse_factors",
+            "node_reuse_factors",
+        ),
+        "estimate": ("Estimate",),
+        "export": ("hls_config", "to_keras", "to_qkeras"),
+        "hls4ml_project": ("BuildError", "HlsProject", "Notice", "convert"),
+        "parts": ("Part", "catalogue", "part"),
+        "precision": ("Calibration", "Types", "resolve"),
+        "support": (
+            "LayerSupport",
+            "REFUSED",
+            "REFUSED_STRATEGIES",
+            "buildable_with",
+            "check_hardware",
+            "support_table",
+        ),
+        "witness": ("Difference", "check_model", "first_difference"),
+        "zeros": ("Removable", "Shrunk", "removable", "shrunk"),
+    },
+)

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 __all__ = ["Part", "catalogue", "part"]
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bitfront.spaces import Graph, Node, Row, UserError, survey
-from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
+from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, Graph, Node, Row, UserError, survey
 
 from .design.reuse import DISTRIBUTED, built_strategy
-from .design.reuse import built_reuse_factors as built_reuse_factors
 
 if TYPE_CHECKING:
     import keras

@@ -1,18 +1,29 @@
 """What may be chosen: precisions, the tensors of a model that carry them, and the space of candidates."""
 
-from .candidate import Candidate
-from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
-from .graph import Graph, Node, Tensor, Weights
-from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
-from .precision import FixedPoint, Overflow, Rounding, integer_bits
-from .space import Dimension, LayerRule, Moved, Params, Space, build_space
+from typing import TYPE_CHECKING
+
+from .doors import lazy_door
+
+if TYPE_CHECKING:
+    from .candidate import Candidate
+    from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
+    from .graph import EINSUMS, LINEAR, LOOKUPS, MERGES, RECURRENT, Graph, Node, Tensor, Weights
+    from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
+    from .precision import FixedPoint, Overflow, Rounding, integer_bits
+    from .space import Dimension, Hardware, LayerRule, Moved, Params, Space, Value, build_space
 
 __all__ = [
+    "EINSUMS",
+    "LINEAR",
+    "LOOKUPS",
+    "MERGES",
+    "RECURRENT",
     "BitfrontError",
     "Candidate",
     "Dimension",
     "FixedPoint",
     "Graph",
+    "Hardware",
     "LayerRule",
     "Moved",
     "Node",
@@ -25,13 +36,45 @@ __all__ = [
     "Tensor",
     "ToolMissing",
     "UserError",
+    "Value",
     "Weights",
     "build_space",
     "integer_bits",
     "is_own",
+    "lazy_door",
     "lower",
     "lower_with_tensors",
     "survey",
     "trained_variables",
     "untrained_layers",
 ]
+
+__getattr__ = lazy_door(
+    __name__,
+    {
+        "candidate": ("Candidate",),
+        "errors": ("BitfrontError", "NothingFeasible", "ToolMissing", "UserError"),
+        "graph": (
+            "EINSUMS",
+            "Graph",
+            "LINEAR",
+            "LOOKUPS",
+            "MERGES",
+            "Node",
+            "RECURRENT",
+            "Tensor",
+            "Weights",
+        ),
+        "lowering": (
+            "Row",
+            "is_own",
+            "lower",
+            "lower_with_tensors",
+            "survey",
+            "trained_variables",
+            "untrained_layers",
+        ),
+        "precision": ("FixedPoint", "Overflow", "Rounding", "integer_bits"),
+        "space": ("Dimension", "Hardware", "LayerRule", "Moved", "Params", "Space", "Value", "build_space"),
+    },
+)

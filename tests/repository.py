@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,19 +12,23 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("spaces", "hls", "search", "experiments")
 
 
+def ignored(path: Path) -> bool:
+    """Whether .gitignore leaves a file out; git's own metadata counts as left out."""
+    return any(fnmatch(part, one) for part in path.relative_to(ROOT).parts for one in _patterns())
+
+
+@functools.cache
+def _patterns() -> tuple[str, ...]:
+    return (*(line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split() if line), ".git")
+
+
 def files() -> list[Path]:
     """Return every file that .gitignore does not leave out, with or without git's own metadata."""
-    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split() if line]
-    ignored += [".git"]
-
-    def kept(path: Path) -> bool:
-        return not any(fnmatch(part, pattern) for part in path.relative_to(ROOT).parts for pattern in ignored)
-
     found = []
     folders = [ROOT]
     while folders:
         for path in sorted(folders.pop().iterdir()):
-            if path.is_symlink() or not kept(path):
+            if path.is_symlink() or ignored(path):
                 continue
             if path.is_dir():
                 folders.append(path)

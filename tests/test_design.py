@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitfront.hls.design.layers import DesignDescription, LayerDescription
+from bitfront.hls.design.of_record import from_record
 from bitfront.hls.design.weights import DesignError, WeightContent
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
@@ -162,7 +163,7 @@ def record(**changed):
 
 
 def test_a_record_becomes_a_design_with_its_types_sizes_and_weights():
-    read = DesignDescription.from_record(record())
+    read = from_record(record())
     (layer,) = read.layers
     assert (read.name, read.clock_ns, read.tool_version, read.backend) == ("r1", 4.0, "2019.2", "Vivado")
     assert (read.io_type, read.style) == ("io_stream", "dataflow")
@@ -180,26 +181,24 @@ def test_a_separable_convolution_becomes_its_two_steps():
     after = {**conv, "in_height": 6, "in_width": 6, "filt_height": 1, "filt_width": 1, "n_filt": 5}
     plain = record(fn="separable_conv_2d_cl", w={"d2": {"n": 27, "nz": 27}, "p2": {"n": 15, "nz": 9}})
     plain["structure"]["subcfg"] = {"config2_depthwise": {"v": conv}, "config2_pointwise": {"v": after}}
-    depthwise, pointwise = DesignDescription.from_record(plain).layers
+    depthwise, pointwise = from_record(plain).layers
     assert (depthwise.op, depthwise.matrix, depthwise.positions) == ("depthwise_conv2d", (9, 3), 36)
     assert (pointwise.op, pointwise.matrix, pointwise.positions) == ("conv2d", (3, 5), 36)
 
 
 def test_what_a_record_measured_is_not_looked_at():
     plain = record()
-    assert DesignDescription.from_record(plain) == DesignDescription.from_record(
-        {**plain, "csynth": {"lut": 9**9}}
-    )
+    assert from_record(plain) == from_record({**plain, "csynth": {"lut": 9**9}})
 
 
 def test_a_record_with_an_unknown_function_is_refused_with_its_name():
     with pytest.raises(DesignError, match="warp_drive"):
-        DesignDescription.from_record(record(fn="warp_drive"))
+        from_record(record(fn="warp_drive"))
 
 
 def test_a_record_without_layers_is_refused():
     with pytest.raises(DesignError, match="no layers"):
-        DesignDescription.from_record({"id": "empty"})
+        from_record({"id": "empty"})
 
 
 def test_every_published_record_becomes_a_design_or_is_refused_with_a_reason(shared):
@@ -207,7 +206,7 @@ def test_every_published_record_becomes_a_design_or_is_refused_with_a_reason(sha
     read, reasons = 0, []
     for line in lines:
         try:
-            described = DesignDescription.from_record(json.loads(line))
+            described = from_record(json.loads(line))
         except DesignError as error:
             reasons.append(str(error))
             continue

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitfront.experiments.calibration.fit import cross_validate, fit, intervals, main, refit
+from bitfront.experiments.calibration.samples import Sample, load_samples, measured, shared_folder
+from bitfront.experiments.calibration.scores import error_table, format_table, scores, spearman
 from bitfront.hls.estimate import estimate_file, estimate_record, load_coefficients
-from bitfront.hls.estimate.fit import cross_validate, fit, intervals, main, refit
-from bitfront.hls.estimate.samples import Sample, load_samples, measured, shared_folder
-from bitfront.hls.estimate.scores import error_table, format_table, scores, spearman
 from bitfront.spaces.errors import UserError
 
 

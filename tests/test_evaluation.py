@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from plausible import plausible, plausible_study
 
-from bitfront.search.trials.evaluation import Evaluation, read_evaluations, trial_folder, write_atomic
+from bitfront.search.measurements.corrected import read_evaluations
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.files import trial_folder, write_atomic
 from bitfront.spaces import UserError
 
 COMPLETE = Evaluation(

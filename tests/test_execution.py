@@ -16,7 +16,7 @@ from small_study import results, run, write
 from bitfront.search import read_evaluations
 from bitfront.search.config import ClusterConfig
 from bitfront.search.execution.open import job_options, start_cluster
-from bitfront.search.trials.evaluation import trial_folder
+from bitfront.search.trials.files import trial_folder
 from bitfront.spaces import ToolMissing, UserError
 
 

@@ -111,7 +111,7 @@ def test_the_front_is_rescored_only_once(finished):
     file, folder = finished
     config = load_study(file, [f"output={folder.parent}"])
     store = StudyStore(folder)
-    bench = Workbench(store.open(config, file.parent, Progress()))
+    bench = Workbench(store.open(config, file.parent, Progress().say))
     before = (folder / FILE).stat().st_mtime_ns
     view = StudyView.read(folder)
     front = sorted(view.front, key=lambda e: e.number)

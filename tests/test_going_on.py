@@ -27,7 +27,7 @@ from bitfront.search.storage.journal import repair_journal
 from bitfront.search.storage.locks import Presence, locked
 from bitfront.search.storage.optuna_study import Ledger
 from bitfront.search.storage.study_folder import StudyStore
-from bitfront.search.trials.evaluation import trial_folder
+from bitfront.search.trials.files import trial_folder
 from bitfront.spaces import UserError, lower
 
 SPACE = "space={weights: 4..6, activations: 5..6, input: 4..5, method: [ptq, qat]}"
@@ -53,7 +53,7 @@ def opened(file: Path, *overrides: str):
     said = io.StringIO()
     with locked(folder_of(file)):
         store = StudyStore(folder_of(file))
-        problem = store.open(config, file.parent, Progress(Console(file=said, width=2000)))
+        problem = store.open(config, file.parent, Progress(Console(file=said, width=2000)).say)
     return problem, said.getvalue()
 
 

@@ -15,13 +15,12 @@ from bitfront.search import Workbench, load_problem, load_study
 from bitfront.search.evaluator.training import Start
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
 from bitfront.search.trials.front import hypervolume
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SearchContext
 from bitfront.search.warm_start.cost import Price
 from bitfront.search.warm_start.gradient_seeds import (
-    FILE,
-    FIRST_FILE,
     KEPT,
     KEPT_FIRST,
     _front,
@@ -267,8 +266,8 @@ def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
         for node, roles in one.weights.items():
             for role, value in roles.items():
                 np.testing.assert_array_equal(value, other.weights[node][role])
-    (tmp_path / FILE).write_bytes(b"PK")
-    with pytest.raises(UserError, match=FILE):
+    (tmp_path / GRADIENT_FILE).write_bytes(b"PK")
+    with pytest.raises(UserError, match=GRADIENT_FILE):
         gradient_seeds(context)
 
 
@@ -364,7 +363,7 @@ def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
     settings = (f"gradient={EPOCHS}", "training.float_epochs=20", "scout=60")
     file = small_study.write(tmp_path / "cut")
     small_study.run(file, *settings, trials=12)
-    assert not (tmp_path / "cut" / "studies" / "small" / FILE).exists()
+    assert not (tmp_path / "cut" / "studies" / "small" / GRADIENT_FILE).exists()
     small_study.run(file, *settings, trials=31)
     again = small_study.run(file, *settings, trials=36)
     whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=36)
@@ -382,7 +381,7 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp
     context = SearchContext(sparse, objectives, box, tmp_path, said.append)
     first = first_seeds(context)
     assert (tmp_path / FIRST_FILE).exists()
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / GRADIENT_FILE).exists()
     sparse.evaluate(0, first[0].params, start=Start("gradient", first[0].weights, sparse=True, grained=True))
     rest = gradient_seeds(context)
     again = first_seeds(context), gradient_seeds(context)
@@ -397,7 +396,7 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp
     ]
     assert [one.params for one in at_once] == [one.params for one in rest]
     assert len(said) == 2
-    for name, seeds in ((FIRST_FILE, first_seeds), (FILE, gradient_seeds)):
+    for name, seeds in ((FIRST_FILE, first_seeds), (GRADIENT_FILE, gradient_seeds)):
         (tmp_path / name).write_bytes(b"PK")
         with pytest.raises(UserError, match=name):
             seeds(context)
@@ -424,9 +423,9 @@ def test_a_study_cut_off_between_the_parts_of_a_path_goes_on_as_if_it_had_not_st
     uniform = len(baselines(Workbench(load_problem(load_study(file, list(settings)), file.parent)).space))
     small_study.run(file, *settings, trials=uniform + 1)
     assert (folder / FIRST_FILE).exists()
-    assert not (folder / FILE).exists()
+    assert not (folder / GRADIENT_FILE).exists()
     again = small_study.run(file, *settings, trials=uniform + 12)
-    assert (folder / FILE).exists()
+    assert (folder / GRADIENT_FILE).exists()
     whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=uniform + 12)
 
     assert [dict(again[n].params) for n in sorted(again)] == [dict(whole[n].params) for n in sorted(whole)]

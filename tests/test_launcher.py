@@ -19,7 +19,7 @@ from bitfront.search.cli import main
 from bitfront.search.evaluator.evaluator import Workbench
 from bitfront.search.problem.load import load_problem
 from bitfront.search.tracking import register
-from bitfront.search.trials.evaluation import trial_folder
+from bitfront.search.trials.files import trial_folder
 from bitfront.search.trials.front import pick
 from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError

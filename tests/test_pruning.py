@@ -18,8 +18,8 @@ from bitfront.search import Workbench, load_study
 from bitfront.search.evaluator.training import Start, nearest, ramp
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.problem.load import load_problem
+from bitfront.search.storage.warm_start_files import ROUNDED_FILE
 from bitfront.search.trials.evaluation import Evaluation
-from bitfront.search.warm_start.screening import ROUNDED_FILE
 from bitfront.spaces import lower
 
 SPARSE = (

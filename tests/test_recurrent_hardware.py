@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import zoo
 
-from bitfront.hls import convert, hls_config, to_keras
-from bitfront.hls.support import built_reuse_factors
+from bitfront.hls import built_reuse_factors, convert, hls_config, to_keras
 from bitfront.search import StudyConfig, Workbench, load_problem
 from bitfront.spaces import Candidate, UserError, lower
 

@@ -15,14 +15,13 @@ from rich.console import Console
 from bitfront.search import Workbench, load_problem, load_study
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.storage.warm_start_files import DESCENT_FILE, SCOUTED_FILE
 from bitfront.search.trials.front import hypervolume, last_gain, losses, pareto
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SearchContext
 from bitfront.search.warm_start.greedy_widths import Descent
 from bitfront.search.warm_start.screening import (
     AS_ROUNDED,
-    DESCENT_FILE,
-    FILE,
     KEPT,
     descended,
     descended_to_train,
@@ -137,7 +136,7 @@ def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path
     again = descended(context), descended_to_train(context), scouted(context)
 
     assert again == (shown, to_train, found)
-    assert found == json.loads((tmp_path / FILE).read_text())
+    assert found == json.loads((tmp_path / SCOUTED_FILE).read_text())
     assert {params["method"] for params in shown} <= {"ptq"}
     assert {params["method"] for params in to_train} <= {"qat"}
     methods = [params["method"] for params in found]
@@ -146,10 +145,10 @@ def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path
     assert 0 < len(to_train) + methods.count("qat") <= KEPT
     assert not [params for params in found if params in shown + to_train]
     assert len(said) == 1
-    for name in (FILE, DESCENT_FILE):
+    for name in (SCOUTED_FILE, DESCENT_FILE):
         (tmp_path / name).write_text("[")
         with pytest.raises(UserError, match=name):
-            (scouted if name == FILE else descended)(context)
+            (scouted if name == SCOUTED_FILE else descended)(context)
 
 
 def test_scouting_that_was_cut_off_on_its_way_down_goes_on_from_there(bench, objectives, tmp_path):
@@ -186,7 +185,7 @@ def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
     """Uniform candidates, then the best of the way down; then the trained uniform ones, before what was found is trained."""
     file = small_study.write(tmp_path)
     found = small_study.run(file, "scout=150", "training.float_epochs=60", trials=44)
-    proposed = json.loads((tmp_path / "studies" / "small" / FILE).read_text())
+    proposed = json.loads((tmp_path / "studies" / "small" / SCOUTED_FILE).read_text())
     trials = [found[n] for n in sorted(found)]
     kinds = [(e.kind, e.params["method"]) for e in trials]
     uniform = kinds.count(("uniform", "ptq"))

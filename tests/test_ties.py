@@ -24,7 +24,8 @@ from bitfront.search.problem.load import load_problem
 from bitfront.search.problem.metrics import accuracy, balanced_accuracy, build_ranking, log_odds, roc_auc
 from bitfront.search.problem.score_warnings import float_warnings, trial_warnings
 from bitfront.search.tracking.content import run_metrics
-from bitfront.search.trials.evaluation import Evaluation, trial_folder
+from bitfront.search.trials.evaluation import Evaluation
+from bitfront.search.trials.files import trial_folder
 from bitfront.search.trials.reference import Reference
 from bitfront.spaces import UserError
 

@@ -11,10 +11,10 @@ import small_study
 from bitfront.search import Workbench, load_problem, load_study, read_evaluations
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.storage.warm_start_files import GRADIENT_FILE
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start import uniform_training as training
 from bitfront.search.warm_start.context import SearchContext
-from bitfront.search.warm_start.gradient_seeds import FILE as GRADIENT_FILE
 from bitfront.spaces import UserError
 
 EPOCHS = 11

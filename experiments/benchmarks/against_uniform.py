@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from ..command import returns_exit_code
 
 if TYPE_CHECKING:
-    from bitfront.search.trials.evaluation import Evaluation
-    from bitfront.search.trials.reference import Reference
+    from bitfront.search import Evaluation
+    from bitfront.search.trials import Reference
 
 DROPS = (0.0, 0.002, 0.005, 0.01, 0.02)
 """Below the float model, in the metric's unit."""
@@ -35,9 +35,8 @@ def pairs(
         UserError: the folder is no study.
     """
     from bitfront.search import read_evaluations
-    from bitfront.search.analysis.uniform_comparison import baselines_of, searched
-    from bitfront.search.trials.objectives import QUANTITIES, SIGNS, Objective
-    from bitfront.search.trials.reference import Reference
+    from bitfront.search.analysis import baselines_of, searched
+    from bitfront.search.trials import QUANTITIES, SIGNS, Objective, Reference
 
     reference, known = Reference.read(study), read_evaluations(study)
     quantity = QUANTITIES[cost]
@@ -57,7 +56,7 @@ def pairs(
 
 def lines(studies: Sequence[Path], cost: str) -> Iterator[str]:
     """Yield the lines of a Markdown table; one number a study."""
-    from bitfront.search.trials.objectives import QUANTITIES
+    from bitfront.search.trials import QUANTITIES
 
     label, key = QUANTITIES[cost].label, QUANTITIES[cost].key
     yield f"| chosen on | drop | searched {label} | uniform {label} | uniform | fewer | mean | test, to float: searched | uniform |"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bitfront.search.tracking.ui import command
+from bitfront.search.tracking import ui_command
 
 from .postgres import PostgresServer, postgres_folder
 from .scene import Scene
@@ -128,7 +128,7 @@ def mlflow_restart(scene: Scene) -> str:
 @contextlib.contextmanager
 def _server(output: Path, port: int) -> Iterator[None]:
     """Run MLflow's server for a folder of studies; its end is a SIGKILL of all its processes."""
-    words, environment = command(output, port)
+    words, environment = ui_command(output, port)
     server = subprocess.Popen(
         [*words, "--serve-artifacts"],
         env=environment,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bitfront.search import read_evaluations
-from bitfront.search.storage.optuna_storage import JOURNAL, open_storage
+from bitfront.search.storage import JOURNAL, open_storage
 from bitfront.search.tracking import default_uri
 
 SCORE_TOLERANCE = 0.02

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from bitfront.hls.design.layers import DesignDescription
-from bitfront.hls.estimate.fit import cross_validate
-from bitfront.hls.estimate.samples import load_samples, measured, shared_folder
-from bitfront.hls.estimate.scores import scores
+from bitfront.experiments.calibration.fit import cross_validate
+from bitfront.experiments.calibration.samples import load_samples, measured, shared_folder
+from bitfront.experiments.calibration.scores import scores
+from bitfront.hls import DesignDescription
+from bitfront.hls.design import from_record
 
 from ..command import returns_exit_code
 
@@ -59,7 +60,7 @@ def published(data: str | None) -> list[dict[str, Any]]:
         truth = measured(record, "csynth")
         if record["family"] != "mlp" or "lut" not in truth or record["id"] not in held:
             continue
-        design = DesignDescription.from_record(record)
+        design = from_record(record)
         layers = plain_layers(design)
         dense = [layer for layer in design.layers if layer.op == "dense"]
         if layers is None or not dense:

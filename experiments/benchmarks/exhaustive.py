@@ -34,9 +34,8 @@ from .small_study import write_study
 from .speed import environment
 
 if TYPE_CHECKING:
-    from bitfront.search import Workbench
-    from bitfront.search.trials.evaluation import Evaluation
-    from bitfront.search.trials.objectives import Objective
+    from bitfront.search import Evaluation, Workbench
+    from bitfront.search.trials import Objective
     from bitfront.spaces import Space
 
 Truth = Mapping[str, tuple[float, float, float]]
@@ -79,8 +78,7 @@ space:
 def open_bench(folder: Path) -> Workbench:
     """Return the workbench of the small study; its float model is trained once."""
     from bitfront.search import Workbench, load_study
-    from bitfront.search.run.progress import Progress
-    from bitfront.search.storage.study_folder import StudyStore
+    from bitfront.search.storage import StudyStore
 
     file = write_study(folder)
     (folder / "model.py").write_text(_MODEL)
@@ -94,7 +92,7 @@ def open_bench(folder: Path) -> Workbench:
     config = load_study(file, [f"output={folder / 'studies'}", "tracking.enabled=false"])
     store = StudyStore(folder / "studies" / "float")
     store.folder.mkdir(parents=True, exist_ok=True)
-    return Workbench(store.open(config, folder, Progress()))
+    return Workbench(store.open(config, folder, print))
 
 
 def searched(bench: Workbench) -> Space:
@@ -114,8 +112,8 @@ class Opening:
 
 def opening(bench: Workbench, how: str) -> Opening:
     """Return nothing, the uniform candidates, or these and what scouting proposes."""
-    from bitfront.search.samplers.optuna_samplers import baselines
-    from bitfront.search.warm_start.screening import best, rounded
+    from bitfront.search.samplers import baselines
+    from bitfront.search.warm_start import best, rounded
 
     if how == OPENINGS[0]:
         return Opening()
@@ -131,7 +129,7 @@ def opening(bench: Workbench, how: str) -> Opening:
 
 
 def _objectives(bench: Workbench) -> tuple[Objective, ...]:
-    from bitfront.search.trials.objectives import parse_objectives
+    from bitfront.search.trials import parse_objectives
 
     return parse_objectives(bench.problem.config.objectives, bench.metric_record)
 
@@ -159,7 +157,7 @@ def _key(params: Mapping[str, Any]) -> str:
 
 def volume(points: Iterable[tuple[float, float]], reference: tuple[float, float]) -> float:
     """Return the hypervolume of (score, EBOPs) above a score and below log2 of EBOPs."""
-    from bitfront.search.trials.front import dominated
+    from bitfront.search.trials import dominated
 
     losses = np.array([(-score, np.log2(1 + ebops)) for score, ebops in points])
     return dominated(losses, np.array([-reference[0], reference[1]]))
@@ -169,9 +167,8 @@ def trainings(bench: Workbench, known: Truth, name: str, seed: int, start: Openi
     """Return the trainings after which a sampler had each of `SHARES` of the true hypervolume; inf where it had not."""
     import optuna
 
-    from bitfront.search.samplers.optuna_samplers import Proposals, as_optuna, seeded_sampler, suggest
-    from bitfront.search.samplers.surrogate import Surrogate
-    from bitfront.search.trials.evaluation import Evaluation
+    from bitfront.search import Evaluation
+    from bitfront.search.samplers import Proposals, Surrogate, as_optuna, seeded_sampler, suggest
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     points = [(score, ebops) for score, ebops, _ in known.values()]
@@ -241,7 +238,7 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
-    from bitfront.search.storage.optuna_study import Ledger
+    from bitfront.search.storage import Ledger
 
     study = ready_study(name)
     spent = {"ask": 0.0, "tell": 0.0, "stages": 0.0}

@@ -61,9 +61,9 @@ def measure(study: Study, seed: int, integers: Sequence[int], fractions: Sequenc
     Raises:
         UserError: the study's data are missing.
     """
-    from bitfront.hls.precision.uniform import uniform_types
+    from bitfront.hls.precision import uniform_types
     from bitfront.search import Workbench, load_problem, load_study
-    from bitfront.search.problem.float_model import train_float
+    from bitfront.search.problem import train_float
 
     problem = load_problem(load_study(study.file, [f"seed={seed}"], preset="quick"), study.folder)
     train_float(problem)

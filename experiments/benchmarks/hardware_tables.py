@@ -109,7 +109,7 @@ def latency_table(samples: Any) -> str:
         samples: drawings of shape (n, 100, 3).
     """
     from bitfront.experiments import models
-    from bitfront.search.analysis.latency import measure
+    from bitfront.search.analysis import measure
 
     lines = ["| | GRU (us) | LSTM (us) |", "|---|---:|---:|"]
     nets = [getattr(models, f"quickdraw_{cell}")() for cell in CELLS]
@@ -186,7 +186,7 @@ def _estimated(
     model: Any, part: str, reuse: int, *, precision: str = PRECISION, strategy: str = "Resource"
 ) -> tuple[Any, Any]:
     from bitfront.hls.estimate import estimate
-    from bitfront.search.bundle.designs import model_design
+    from bitfront.search.bundle import model_design
 
     design = model_design(
         model,

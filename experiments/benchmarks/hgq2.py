@@ -23,7 +23,7 @@ WIDTHS = (2, 8)
 
 def write(path: str) -> None:
     """Write the data of the transformer study on jets."""
-    from bitfront.experiments import load_top_tagging
+    from ..jets import load_top_tagging
 
     np.savez(path, **load_top_tagging())  # type: ignore[arg-type]
 

@@ -25,7 +25,7 @@ CANDIDATES = (("ptq", 3), ("ptq", 4), ("ptq", 6), ("ptq", 8), ("qat", 3), ("qat"
 def scores(study: Study) -> Iterator[tuple[str, list[float]]]:
     """Train the float model, then yield (row of the table, float score and score of each candidate) for each rule."""
     from bitfront.search import Workbench, load_problem, load_study
-    from bitfront.search.problem.float_model import train_float
+    from bitfront.search.problem import train_float
 
     widths = ["space.weights=2..12", "space.activations=2..12", "space.input=2..12", "constraints={}"]
     problem: Any = load_problem(load_study(study.file, widths), study.folder)

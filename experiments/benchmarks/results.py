@@ -66,15 +66,14 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
         UserError: the study's data are missing.
     """
     from bitfront.search import Workbench, load_study, run_study, write_report
-    from bitfront.search.run.progress import Progress
-    from bitfront.search.storage.study_folder import StudyStore
+    from bitfront.search.storage import StudyStore
 
     started = time.perf_counter()
     config = load_study(study.file, [f"output={studies}", "tracking.enabled=false"], preset=preset)
     result = run_study(config, study.folder)
     total = time.perf_counter() - started
     store = StudyStore(result.folder)
-    bench = Workbench(store.open(config, study.folder, Progress()))
+    bench = Workbench(store.open(config, study.folder, print))
     members = {e.number for e in result.front}
     # a candidate that training made worse is its own ptq one: once is enough
     different = {e.design: e for e in reversed(result.evaluations) if e.status == "complete"}
@@ -110,8 +109,8 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
 
 def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
     """Yield a candidate, a uniform one once for each choice of the hardware, where it keeps the limits."""
-    from bitfront.search.evaluator.record import resources_of
-    from bitfront.search.trials.objectives import resource_violations
+    from bitfront.search.evaluator import resources_of
+    from bitfront.search.trials import resource_violations
 
     weights = store.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
@@ -147,7 +146,7 @@ def _hardware(bench: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _least(bench: Any) -> dict[str, float]:
     """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
-    from bitfront.search.evaluator.record import resources_of
+    from bitfront.search.evaluator import resources_of
 
     narrow = {
         **bench.space.uniform(0, "ptq"),

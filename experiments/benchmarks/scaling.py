@@ -23,14 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bitfront.search import load_study
-from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search import Evaluation, Workbench, hypervolume, load_study, pareto
 from bitfront.search.execution import Job, Outcome
-from bitfront.search.storage.optuna_study import Ledger
-from bitfront.search.storage.study_folder import StudyStore
-from bitfront.search.trials.evaluation import Evaluation
-from bitfront.search.trials.front import hypervolume, pareto
-from bitfront.search.trials.objectives import parse_objectives
+from bitfront.search.storage import Ledger, StudyStore
+from bitfront.search.trials import parse_objectives
 
 from .scene import Scene
 from .small_study import write_study
@@ -122,11 +118,7 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
 
 
 def _bench(config, base: Path, store: StudyStore):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    from rich.console import Console
-
-    from bitfront.search.run.progress import Progress
-
-    bench = Workbench(store.open(config, base, Progress(Console(quiet=True))))
+    bench = Workbench(store.open(config, base, lambda _: None))
     objectives = parse_objectives(config.objectives, bench.metric_record)
     return bench, objectives, bench.box(objectives)
 

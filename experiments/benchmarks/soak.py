@@ -20,7 +20,6 @@ from unittest.mock import patch
 import psutil
 from rich.console import Console
 
-from bitfront.hls.bit_true import compiled
 from bitfront.search import load_study, run_study
 
 from .small_study import write_study
@@ -46,7 +45,7 @@ def soak(trials: int) -> list[int]:
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
-        with patch.object(compiled, "COMPILE_AFTER", 0.0):
+        with patch("bitfront.hls.bit_true.compiled.COMPILE_AFTER", 0.0):
             run_study(config, Path(place), trials=trials, console=Console(quiet=True))
         time.sleep(1)
         over.set()

@@ -71,8 +71,7 @@ def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
     """
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
-    from bitfront.search.trials.front import hypervolume_history
-    from bitfront.search.trials.reference import Reference
+    from bitfront.search.trials import Reference, hypervolume_history
 
     study = ready_study(name)
     epochs = load_study(study.file).training.epochs

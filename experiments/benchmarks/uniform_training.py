@@ -32,11 +32,10 @@ def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[fl
         UserError: the study's data are missing.
     """
     from bitfront.search import Workbench, load_problem, load_study
-    from bitfront.search.evaluator.training import Start
-    from bitfront.search.problem.float_model import train_float
-    from bitfront.search.samplers.optuna_samplers import baselines
-    from bitfront.search.warm_start.gradient_widths import FIRST
-    from bitfront.search.warm_start.uniform_training import narrowed_together, widest_that_counts
+    from bitfront.search.evaluator import Start
+    from bitfront.search.problem import train_float
+    from bitfront.search.samplers import baselines
+    from bitfront.search.warm_start import FIRST, narrowed_together, widest_that_counts
 
     problem: Any = load_problem(load_study(study.file, [f"seed={seed}"]), study.folder)
     train_float(problem)

@@ -60,10 +60,9 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
         UserError: there is no such ready study, or its data are missing.
     """
     from bitfront.search import Workbench, load_study, run_study
-    from bitfront.search.evaluator.training import Start
-    from bitfront.search.run.progress import Progress
-    from bitfront.search.storage.study_folder import StudyStore
-    from bitfront.search.warm_start.uniform_training import narrowed_together
+    from bitfront.search.evaluator import Start
+    from bitfront.search.storage import StudyStore
+    from bitfront.search.warm_start import narrowed_together
 
     study = ready_study(name)
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]
@@ -71,7 +70,7 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     config = load_study(study.file, asked)
     result = run_study(config, study.folder)
     store = StudyStore(result.folder)
-    bench = Workbench(store.open(config, study.folder, Progress()))
+    bench = Workbench(store.open(config, study.folder, print))
     float_score = bench.float_test_score()
     points, ebops = [], []
     trained = [bench.space.uniform(width, "qat") for width in reversed(WIDTHS)]

@@ -2,13 +2,14 @@
 
 from .base import BitTrueLayer
 from .compiled import COMPILE_AFTER
-from .model import BitTrue
+from .model import FLOAT32_MANTISSA, BitTrue
 from .pruning import pruned, zero_share
 from .quantizer import VariableFixedPoint
 from .training import Trainer
 
 __all__ = [
     "COMPILE_AFTER",
+    "FLOAT32_MANTISSA",
     "BitTrue",
     "BitTrueLayer",
     "Trainer",

@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
-from bitfront.spaces.graph import LINEAR
+from bitfront.spaces import LINEAR, FixedPoint, Graph, Node, UserError, Weights
 
 from ..precision.resolve import FLOAT64_MANTISSA, Calibration, mantissa_bits
 from .attention import AddConstant, Einsum, EinsumDense

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bitfront.spaces.precision import FixedPoint
+from bitfront.spaces import FixedPoint
 
 from .adder_graph import AdderGraph
 from .weights import DesignError, WeightContent, typical_content
@@ -323,14 +323,3 @@ class DesignDescription:
             return cls(layers=tuple(layers), **rest)
         except (KeyError, TypeError) as error:
             raise DesignError(f"Design '{plain.get('name')}' can't be read from JSON: {error}.") from None
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> DesignDescription:
-        """Describe a published design, a line of `designs.jsonl` say; its measured figures are not looked at.
-
-        Raises:
-            DesignError: with the reason, where the record doesn't hold enough.
-        """
-        from .of_record import from_record
-
-        return from_record(record)

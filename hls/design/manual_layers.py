@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bitfront.spaces.precision import FixedPoint
+from bitfront.spaces import FixedPoint
 
 from .layers import DesignError, LayerDescription
 

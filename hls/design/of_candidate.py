@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from bitfront.spaces import FixedPoint, Graph, Node, Weights
-from bitfront.spaces.graph import LINEAR, LOOKUPS, RECURRENT
+from bitfront.spaces import LINEAR, LOOKUPS, RECURRENT, FixedPoint, Graph, Node, Weights
 
 from ..precision.attention import NORM_ADDRESS_BITS
 from ..precision.resolve import Types

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ..hls4ml_project.weight_headers import read_header
+from .headers import read_header
 from .layers import DesignDescription, DesignError, WeightContent
 from .of_record import DEFAULT, from_record, read_type
 

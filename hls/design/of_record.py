@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bitfront.spaces.errors import UserError
-from bitfront.spaces.precision import FixedPoint
+from bitfront.spaces import FixedPoint, UserError
 
 from .layers import OPERATIONS, DesignDescription, DesignError, LayerDescription, WeightContent
+from .manual_layers import manual_layers
 
 __all__ = ["from_record"]
 
@@ -369,8 +369,6 @@ def from_record(record: Json) -> DesignDescription:
                 layers.append(layer)
                 last, size = layer.result, _size_out(layer)
     elif manual.get("layers") or manual.get("keras"):
-        from .manual_layers import manual_layers
-
         layers = manual_layers(manual, {**settings, **_path_hints(record, settings)}, precision)
     if not layers:
         raise DesignError(f"Record '{name}' lists no layers, so nothing can be estimated from it.")

@@ -20,8 +20,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from math import prod
 
-from bitfront.spaces import Graph, Node
-from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
+from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, Graph, Node
 
 __all__ = [
     "built_reuse_factors",

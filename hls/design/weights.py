@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces.errors import UserError
-from bitfront.spaces.precision import FixedPoint
+from bitfront.spaces import FixedPoint, UserError
 
 __all__ = ["DesignError", "WeightContent", "typical_content"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bitfront.hls.design.layers import DesignDescription
-from bitfront.spaces.errors import BitfrontError, UserError
+from bitfront.hls.design.of_record import from_record
+from bitfront.spaces import BitfrontError, UserError
 
 from .estimator import QUANTITIES, Coefficients, Kind
 from .site import site_estimate
@@ -40,7 +41,7 @@ def estimate_record(
     """
     name = record.get("id", record.get("name"))
     try:
-        read = DesignDescription.from_json if "version" in record else DesignDescription.from_record
+        read = DesignDescription.from_json if "version" in record else from_record
         found = site_estimate(read(record), kind=kind, coefficients=coefficients).to_json()
     except BitfrontError as error:
         return _refused(name, kind, str(error))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bitfront.hls.design.layers import DesignDescription
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 from .correction import Correction
 from .estimator import Coefficients, Estimate, Kind, estimate, family_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import Graph
-from bitfront.spaces.graph import RECURRENT
+from bitfront.spaces import RECURRENT, Graph
 
 from ..design.reuse import built_reuse_factors, built_strategy
 from ..hls4ml_project.extension import NORM_TYPES

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import Graph, Node, Weights
-from bitfront.spaces.graph import LOOKUPS
+from bitfront.spaces import LOOKUPS, Graph, Node, Weights
 
 if TYPE_CHECKING:
     import keras

@@ -13,8 +13,7 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import FixedPoint, Graph, Node, Weights
-from bitfront.spaces.graph import LINEAR, MERGES
+from bitfront.spaces import LINEAR, MERGES, FixedPoint, Graph, Node, Weights
 
 from ..precision.resolve import mantissa_bits
 from .plain import Rounded, build, make_layer, rounded_weights
@@ -107,7 +106,7 @@ def _firmware_layer(
     table_size: int = 1024,
     narrow: bool = False,
 ) -> Any:
-    from ..keras_layers import FirmwareLayer
+    from .firmware_layer import FirmwareLayer
 
     return FirmwareLayer(
         node.op,

@@ -34,7 +34,6 @@ static const double {name}_values[{size}] =
 #endif
 {list}
 """
-_ANY_LIST = re.compile(r"(?P<name>\w+)(?:_values)?\[\d+\] =\s*(?:#else[^{]*)?\{(?P<list>[^{}]*)\};")
 _LOAD = re.compile(r'nnet::load_weights_from_txt<\w+, (?P<size>\d+)>\((?P<name>\w+), "(?P=name)\.txt"\);')
 _COPY = r"for (unsigned i = 0; i < \g<size>; i++) \g<name>[i] = \g<name>_values[i];"
 
@@ -97,15 +96,3 @@ def constant_digests(arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, str
         name: hashlib.sha256((values + 0.0).astype("<f8").tobytes()).hexdigest()
         for name, values in arrays.items()
     }
-
-
-def read_header(path: Path) -> NDArray[np.float64]:
-    """Return the numbers in a header of weights, hls4ml's own or as `use_headers` leaves it: shape (values,).
-
-    Raises:
-        ValueError: when it holds no list of numbers.
-    """
-    found = _ANY_LIST.search(path.read_text(encoding="utf-8", errors="replace"))
-    if found is None:
-        raise ValueError(f"{path.name} holds no list of numbers")
-    return np.array([float(one) for one in found["list"].split(",")], np.float64)

@@ -1,3 +1,15 @@
 """The types of a design's tensors: what is chosen, what calibration gives and what is exact."""
 
-__all__: list[str] = []
+from .attention import SOFTMAX_ADDRESS_BITS
+from .resolve import FLOAT64_MANTISSA, Calibration, Types, mantissa_bits, resolve
+from .uniform import uniform_types
+
+__all__ = [
+    "FLOAT64_MANTISSA",
+    "SOFTMAX_ADDRESS_BITS",
+    "Calibration",
+    "Types",
+    "mantissa_bits",
+    "resolve",
+    "uniform_types",
+]

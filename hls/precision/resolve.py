@@ -9,8 +9,18 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Graph, Node, Tensor, UserError, Weights, integer_bits
-from bitfront.spaces.graph import LINEAR, MERGES, RECURRENT
+from bitfront.spaces import (
+    LINEAR,
+    MERGES,
+    RECURRENT,
+    FixedPoint,
+    Graph,
+    Node,
+    Tensor,
+    UserError,
+    Weights,
+    integer_bits,
+)
 
 from . import exact
 from .attention import NormTypes, norm_mantissa_bits, product_sum, softmax_types

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 __all__ = ["EmptyReport", "FailedRun", "ReportError", "TruncatedReport", "WrongReport", "last_error"]
 

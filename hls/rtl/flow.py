@@ -23,7 +23,7 @@ from bitfront.hls.estimate.timing import delays
 from bitfront.hls.parts import Part, part
 from bitfront.hls.synthesis import Limits, SynthesisOutcome, run_tree
 from bitfront.hls.synthesis.run import LOG
-from bitfront.spaces.errors import ToolMissing
+from bitfront.spaces import ToolMissing
 
 __all__ = ["RtlTools", "find_rtl_tools", "synthesise_rtl"]
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from bitfront.hls.design.adder_graph import HARD_DC
 from bitfront.hls.precision.resolve import Types
-from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
-from bitfront.spaces.graph import LINEAR
+from bitfront.spaces import LINEAR, FixedPoint, Graph, Node, UserError, Weights
 
 __all__ = ["trace_logic"]
 

@@ -2,11 +2,12 @@
 
 from ..processes import Ended, Limits, run_tree
 from .outcome import FIDELITIES, STAGES, Fidelity, SynthesisOutcome
-from .run import synthesise
+from .run import LOG, synthesise
 from .tools import Tool, find_tool
 
 __all__ = [
     "FIDELITIES",
+    "LOG",
     "STAGES",
     "Ended",
     "Fidelity",

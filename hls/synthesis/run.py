@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from bitfront.hls.reports import Diagnosis, ProjectReports, ReportError, diagnose_log, read_project
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 from ..processes import Ended, Limits, run_tree
 from .outcome import STAGES, Fidelity, SynthesisOutcome

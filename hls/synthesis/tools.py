@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitfront.spaces.errors import ToolMissing
+from bitfront.spaces import ToolMissing
 
 from .outcome import STAGES, Fidelity
 

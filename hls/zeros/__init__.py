@@ -1,3 +1,10 @@
 """What the zeros of the weights leave without effect, and the design without it."""
 
-__all__: list[str] = []
+from .shrink import Removable, Shrunk, removable, shrunk
+
+__all__ = [
+    "Removable",
+    "Shrunk",
+    "removable",
+    "shrunk",
+]

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import Graph, Node
-from bitfront.spaces.graph import MERGES
+from bitfront.spaces import MERGES, Graph, Node
 
 Mask = NDArray[np.bool_]
 Masks = dict[str, Mask]

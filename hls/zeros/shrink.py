@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Graph, Node, Weights
-from bitfront.spaces.graph import LINEAR
+from bitfront.spaces import LINEAR, FixedPoint, Graph, Node, Weights
 
 from ..precision.attention import product_sum
 from ..precision.resolve import Types, einsum_terms

@@ -21,7 +21,7 @@ import numpy as np
 
 from bitfront.spaces import UserError
 
-from ..trials.evaluation import write_atomic
+from ..trials.files import write_atomic
 
 FILE = "latency.json"
 CALLS = 400

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bitfront.spaces import Dimension, Params, UserError
 
-from ..trials.evaluation import write_atomic
+from ..trials.files import write_atomic
 from ..trials.objectives import metric_violations
 
 if TYPE_CHECKING:

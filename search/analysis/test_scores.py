@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, UserError
 
-from ..trials.evaluation import Evaluation, write_atomic
+from ..trials.evaluation import Evaluation
+from ..trials.files import write_atomic
 from ..trials.objectives import SIGNS
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from typing import Literal
 
 from bitfront.spaces import FixedPoint, UserError
 
+from ..measurements.corrected import read_evaluations
 from ..measurements.measured import Measured, read_measured
 from ..problem.score_warnings import float_warnings, trial_warnings
 from ..storage.study_folder import StudyStore
-from ..trials.evaluation import Evaluation, read_evaluations, total_seconds
+from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..trials.names import uniform_names, width_names
 from ..trials.objectives import QUANTITIES, Objective

@@ -10,9 +10,8 @@ from typing import Any
 import yaml
 
 from bitfront.hls import DesignDescription, check_hardware, describe
-from bitfront.hls.precision.uniform import uniform_types
-from bitfront.spaces import FixedPoint, UserError, lower
-from bitfront.spaces.graph import EINSUMS, LINEAR, RECURRENT
+from bitfront.hls.precision import uniform_types
+from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, FixedPoint, UserError, lower
 
 from ..config import StudyConfig, load_study
 from ..evaluator.design import candidate_design
@@ -71,7 +70,7 @@ def bundle_design(folder: Path) -> DesignDescription:
     """
     import keras
 
-    import bitfront.hls.export.layers  # noqa: F401 - so that Keras can load them
+    import bitfront.hls.keras_layers  # noqa: F401 - so that Keras can load them
 
     try:
         config: Mapping[str, Any] = yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8"))

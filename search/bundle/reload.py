@@ -20,7 +20,8 @@ from ..problem.load import output_names
 from ..problem.own_layers import with_own_layers
 from ..storage.identity import recorded_study
 from ..storage.study_folder import StudyStore
-from ..trials.evaluation import FILE, Evaluation, trial_folder
+from ..trials.evaluation import FILE, Evaluation
+from ..trials.files import trial_folder
 from ..trials.reference import Reference
 from .score import golden_score
 from .source import BundleSource

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, UserError
 
+from ..problem.data import MIN_SAMPLES
+
 if TYPE_CHECKING:
     import keras
-
-MIN_SAMPLES = 200
-"""Fewest golden samples: one draw of 200 meets nearly every table entry and saturation of a small network."""
 
 
 @dataclass(frozen=True, kw_only=True)

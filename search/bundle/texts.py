@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitfront.hls.hls4ml_project.patches import AppliedPatch
+from bitfront.hls.hls4ml_project import AppliedPatch
 
 from .score import score_lines
 from .script import script_digest

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitfront.hls import BuildError
-from bitfront.hls.hls4ml_project.emulation import Refusal
-from bitfront.hls.hls4ml_project.verification import verify
+from bitfront.hls.hls4ml_project import Refusal, verify
 from bitfront.spaces import BitfrontError, ToolMissing, UserError
 
 from .script import SCRIPTS, TEXT_FILE_SCRIPTS, script_digest

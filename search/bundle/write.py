@@ -14,11 +14,18 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from bitfront.hls.hls4ml_project.emulation import Refusal, emulator_source
-from bitfront.hls.hls4ml_project.project import HlsProject, convert
-from bitfront.hls.hls4ml_project.sandbox import BuildError
-from bitfront.hls.hls4ml_project.verification import CHECKSUMS, GOLDEN, PROGRAM, SCRIPT, verify
-from bitfront.hls.hls4ml_project.weight_headers import constant_digests, constants
+from bitfront.hls import BuildError, HlsProject, convert
+from bitfront.hls.hls4ml_project import (
+    CHECKSUMS,
+    GOLDEN,
+    PROGRAM,
+    SCRIPT,
+    Refusal,
+    constant_digests,
+    constants,
+    emulator_source,
+    verify,
+)
 from bitfront.spaces import ToolMissing, UserError
 
 from .archive import save_model
@@ -30,30 +37,6 @@ from .texts import build_script, layers_csv, provenance, readme
 
 EXACT_MODEL = "model_qkeras.keras"
 FILES = Path(__file__).parent / "files"
-
-
-def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
-    """Write the bundle of the candidate that `pick` names (knee, best, smallest, a trial, `lut<5000`) to `out`.
-
-    Raises:
-        UserError: when the study can't be read, nothing fits `pick`, or `out` is in use.
-        BuildError: when hls4ml or g++ fails, or the firmware differs from the bit-true model.
-        ToolMissing: when g++ is not installed.
-    """
-    from bitfront.search import candidate_artifacts
-
-    from ..trials.evaluation import read_evaluations
-    from ..trials.front import pick as choose
-    from ..trials.reference import Reference
-
-    _require_free(Path(out))
-    study = Path(study_dir)
-    reference = Reference.read(study)
-    chosen = choose(
-        read_evaluations(study), reference.objectives, pick, reference.metric, floor=reference.knee_floor
-    )
-    source: BundleSource = candidate_artifacts(study, chosen.number)
-    return write_bundle(source, out)
 
 
 def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -> Path:
@@ -68,7 +51,7 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
         ToolMissing: when g++ is not installed and `check` is set.
     """
     target = Path(out).absolute()
-    _require_free(target)
+    require_free(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as place:
         bundle = Path(place) / "bundle"
@@ -107,7 +90,12 @@ def write_project(source: BundleSource, folder: Path) -> HlsProject:
     return project
 
 
-def _require_free(out: Path) -> None:
+def require_free(out: Path) -> None:
+    """Refuse a folder that holds something.
+
+    Raises:
+        UserError: when `out` exists and is not an empty folder.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{str(out)!r} is in use: give --out a folder that is empty or not there yet.")
 

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Add reports of one's own tools to the site's file, which corrects the estimates of their families."""
     from bitfront.hls.estimate import Site, load_site, site_file
-    from bitfront.spaces.errors import UserError
+    from bitfront.spaces import UserError
 
     if not reports and not list_ and not forget:
         raise UserError("Give reports to add, or --list, or --forget.")
@@ -69,8 +69,7 @@ def _line(one: object) -> str:
 
 
 def _print_factors(known: object) -> None:
-    from bitfront.hls.estimate import QUANTITIES, Site
-    from bitfront.hls.estimate.estimator import family_of
+    from bitfront.hls.estimate import QUANTITIES, Site, family_of
 
     assert isinstance(known, Site)
     for family in sorted({family_of(one.design) for one in known.designs}):

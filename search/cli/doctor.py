@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 EXAMPLES = """\
 Examples: `bitfront doctor`; `bitfront doctor --model model.py:build --data data.py:load`;

@@ -74,7 +74,7 @@ def command(
     ] = None,
 ) -> None:
     """Estimate LUT, FF, DSP, BRAM, latency and interval, each with its 80 % interval."""
-    from bitfront.spaces.errors import UserError
+    from bitfront.spaces import UserError
 
     if (source is None) == (designs is None):
         raise UserError("Give either a model, a bundle or a study, or --designs with a file of designs.")
@@ -111,7 +111,7 @@ def _file(designs: Path, out: Path, kind: Kind) -> None:
 
 
 def _study_or_bundle(source: str) -> list[DesignDescription] | None:
-    from bitfront.spaces.errors import UserError
+    from bitfront.spaces import UserError
 
     from .places import find_study
 
@@ -125,8 +125,9 @@ def _study_or_bundle(source: str) -> list[DesignDescription] | None:
         return [bundle_design(given)]
     if folder is None:
         return None
-    from bitfront.search import pareto, read_evaluations
     from bitfront.search.bundle.designs import study_designs
+    from bitfront.search.measurements.corrected import read_evaluations
+    from bitfront.search.trials.front import pareto
     from bitfront.search.trials.reference import Reference
 
     front = pareto(read_evaluations(folder), Reference.read(folder).objectives)

@@ -28,9 +28,11 @@ def command(
     ] = True,
 ) -> None:
     """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the way."""
-    from bitfront.search import export_bundle, load_study, read_evaluations
-    from bitfront.search import pick as choose
     from bitfront.search.analysis.against_float import knee_warning
+    from bitfront.search.bundle import export_bundle
+    from bitfront.search.config import load_study
+    from bitfront.search.measurements.corrected import read_evaluations
+    from bitfront.search.trials.front import pick as choose
     from bitfront.search.trials.reference import Reference
 
     from .places import study_folder
@@ -54,7 +56,7 @@ def command(
 def _register(folder: Path, number: int) -> None:
     """Register the trial, or warn: the bundle is written, whatever becomes of MLflow."""
     from bitfront.search.tracking import choose, register
-    from bitfront.spaces.errors import UserError
+    from bitfront.spaces import UserError
 
     choose(folder, number)
     try:

@@ -23,16 +23,17 @@ def command(
     """Copy a ready study's files to a new folder and print the next three commands."""
     import difflib
 
-    from bitfront.experiments import gallery
-    from bitfront.spaces.errors import UserError
+    from bitfront.search.config.ready import ready_studies
+    from bitfront.spaces import UserError
 
-    ready = gallery()
+    installed = ready_studies()
+    ready = installed.studies
     chosen = next((s for s in ready if name in (s.name, s.family)), None)
     if chosen is None:
         names = [s.name for s in ready] + [s.family for s in ready]
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(s.name for s in ready)}."
-        raise UserError(f"There is no ready study {name!r}: {hint}")
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(installed.names) or 'none'}."
+        raise UserError(f"There is no ready study {name!r}: {hint}{installed.hint}")
     target = folder or Path(chosen.name)
     if target.exists():
         raise UserError(f"{str(target)!r} exists already: name another folder.")

@@ -32,17 +32,20 @@ def command(
 
 
 def _parts() -> list[dict[str, object]]:
-    from bitfront.hls.parts import catalogue
+    from bitfront.hls import catalogue
 
     return [{"part": one.name, **one.capacity(), "aliases": ", ".join(one.aliases)} for one in catalogue()]
 
 
 def _studies(output: Path) -> list[dict[str, object]]:
-    from bitfront.experiments import gallery
+    from bitfront.search.config.ready import ready_studies
 
+    ready = ready_studies()
+    for fault in ready.faults:
+        typer.echo(f"Note: {fault}", err=True)
     rows: list[dict[str, object]] = [
         {"name": entry.name, "kind": "ready", "about": entry.title, "family": entry.family}
-        for entry in gallery()
+        for entry in ready.studies
     ]
     for file in sorted(output.glob("*/reference.json")):
         trials = len(list(file.parent.glob("trials/*/evaluation.json")))

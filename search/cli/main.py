@@ -74,9 +74,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:  # the one place where the unexpected becomes a sentence
-        from bitfront.spaces.errors import (
-            BitfrontError,
-        )  # here, since it loads NumPy, which --help doesn't need
+        from bitfront.spaces import BitfrontError  # here, since it loads NumPy, which --help doesn't need
 
         if isinstance(error, BitfrontError):
             typer.echo(f"bitfront: {error}", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 
 def find_study(study: str) -> Path | None:

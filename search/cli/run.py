@@ -46,7 +46,7 @@ def command(
     from rich.console import Console
 
     from bitfront.search.config.quantities import duration
-    from bitfront.spaces.errors import NothingFeasible, UserError
+    from bitfront.spaces import NothingFeasible, UserError
 
     overrides = list(set_ or [])
     if workers is not None:
@@ -60,7 +60,7 @@ def command(
         raise UserError(f"--budget {budget!r} {error}.") from None
     # a batch system that takes its machine back sends this first: end like Ctrl-C, workers too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from bitfront.search import run_study  # after the checks: TensorFlow takes seconds to import
+    from bitfront.search.run.launcher import run_study  # after the checks: TensorFlow takes seconds to import
 
     console = Console(highlight=False, quiet=quiet, soft_wrap=True)
     result = run_study(config, base, trials=trials, wall=wall, fresh=fresh, console=console)

@@ -53,7 +53,7 @@ def command(
     from bitfront.search.run.progress import Progress
     from bitfront.search.storage.locks import locked
     from bitfront.search.storage.study_folder import StudyStore
-    from bitfront.spaces.errors import UserError
+    from bitfront.spaces import UserError
 
     if drop is not None and not (math.isfinite(drop) and drop > 0):
         raise UserError(f"--drop {drop} must be a loss of the metric above 0, such as 0.01.")
@@ -61,7 +61,7 @@ def command(
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
     store = StudyStore(Path(config.output) / config.name)
     with locked(store.folder):
-        bench = Workbench(store.open(config, base, Progress(console)))
+        bench = Workbench(store.open(config, base, Progress(console).say))
         rows = list(measure_sensitivity(bench))
         path = write_sensitivity(store.folder, rows)
         write_sensitivity_figure(rows, bench.metric_record, store.folder)

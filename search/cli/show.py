@@ -35,8 +35,9 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
-    from bitfront.search import pareto, pick, read_evaluations
     from bitfront.search.analysis.against_float import knee_warning
+    from bitfront.search.measurements.corrected import read_evaluations
+    from bitfront.search.trials.front import pareto, pick
     from bitfront.search.trials.reference import Reference
 
     from .places import study_folder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bitfront.search import StudyConfig
+    from bitfront.search.config import StudyConfig
 
 
 Preset = Annotated[
@@ -31,10 +31,13 @@ def load(study: str, overrides: Sequence[str] = (), preset: str | None = None) -
     from bitfront.search.config.load import study_path
 
     if not Path(study).exists():
-        from bitfront.experiments import gallery
+        from bitfront.search.config.ready import ready_studies
 
-        ready = {entry.name: entry for entry in gallery()}
+        installed = ready_studies()
+        ready = {entry.name: entry for entry in installed.studies}
         if study in ready:
             return load_study(ready[study].file, overrides, preset=preset), ready[study].folder
+        for fault in installed.faults:
+            typer.echo(f"Note: {fault}", err=True)
     path = study_path(study)
     return load_study(path, overrides, preset=preset), path.parent

@@ -51,7 +51,7 @@ def command(
     """Synthesise a study's front with AMD's tools, and record what they report beside the estimates."""
     from bitfront.search.config import load_study
     from bitfront.search.config.quantities import duration
-    from bitfront.spaces.errors import UserError
+    from bitfront.spaces import UserError
 
     from .places import study_folder
 

@@ -21,9 +21,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
 ) -> None:
     """Check study file, model and data against each other, compare the model with what would be searched, count the space."""
-    from bitfront.search import load_problem
     from bitfront.search.evaluator.hardware import hardware_notices
     from bitfront.search.evaluator.preflight import preflight
+    from bitfront.search.problem.load import load_problem
     from bitfront.search.samplers.optuna_samplers import baselines
 
     config, base = load(study, set_ or [], preset)

@@ -15,7 +15,7 @@ Exit codes: 0 identical; 1 not, or the firmware can't be compiled or run; 2 file
 
 def command(bundle: Annotated[Path, typer.Argument(help="Folder that bitfront export wrote.")]) -> None:
     """Rebuild the emulation of a bundle's project and compare it with the golden outputs, bit for bit."""
-    from bitfront.search import verify_bundle
+    from bitfront.search.bundle import verify_bundle
 
     result = verify_bundle(bundle)
     typer.echo(str(result))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 from .secrets import redact
 

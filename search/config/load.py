@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 from .base import Section, explain, nearest, no_such_key, section_at
 from .study import StudyConfig

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from bitfront.spaces.space import Hardware
+from bitfront.spaces import Hardware
 
 from .base import Section, at
 from .fields import (
@@ -49,8 +49,8 @@ class DeviceConfig(Section):
     @field_validator("part")
     @classmethod
     def _known(cls, value: str) -> str:
-        from bitfront.hls.parts import part
-        from bitfront.spaces.errors import UserError
+        from bitfront.hls import part
+        from bitfront.spaces import UserError
 
         try:
             return part(value).name

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 from .base import Section, nearest
 from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths, WidthRange

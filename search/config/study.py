@@ -284,7 +284,7 @@ class StudyConfig(Section):
         return self
 
     def _check_limits(self) -> None:
-        from bitfront.hls.parts import part
+        from bitfront.hls import part
 
         chosen = part(self.device.part)
         capacity = chosen.capacity()
@@ -328,7 +328,7 @@ class StudyConfig(Section):
         What was not given is absent, but a design must always fit the device, so that lut, ff, dsp and bram are
         bounded by it at least.
         """
-        from bitfront.hls.parts import part
+        from bitfront.hls import part
 
         capacity = part(self.device.part).capacity()
         found = {key: float(capacity[field]) for key, field in _RESOURCE_FIELDS.items()}

@@ -1,3 +1,41 @@
 """A candidate evaluated: its cost, its rounding, its training, its score."""
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from bitfront.spaces import lazy_door
+
+if TYPE_CHECKING:
+    from .cache import TrainingCache
+    from .design import candidate_design
+    from .evaluator import Workbench
+    from .hardware import hardware_notices
+    from .promotion import Promotion
+    from .record import Record, resources_of
+    from .space import space_of
+    from .training import Start
+
+__all__ = [
+    "Promotion",
+    "Record",
+    "Start",
+    "TrainingCache",
+    "Workbench",
+    "candidate_design",
+    "hardware_notices",
+    "resources_of",
+    "space_of",
+]
+
+__getattr__ = lazy_door(
+    __name__,
+    {
+        "cache": ("TrainingCache",),
+        "design": ("candidate_design",),
+        "evaluator": ("Workbench",),
+        "hardware": ("hardware_notices",),
+        "promotion": ("Promotion",),
+        "record": ("Record", "resources_of"),
+        "space": ("space_of",),
+        "training": ("Start",),
+    },
+)

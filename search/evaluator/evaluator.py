@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import BitTrue, Calibration, Types, check_hardware, part, pruned, resolve
-from bitfront.hls.estimate import Correction, Estimate, site_estimate
-from bitfront.spaces import Candidate, Graph, Params, Space, UserError, Weights, lower
-from bitfront.spaces.space import Hardware
+from bitfront.hls import BitTrue, Calibration, Estimate, Types, check_hardware, part, pruned, resolve
+from bitfront.hls.estimate import Correction, site_estimate
+from bitfront.spaces import Candidate, Graph, Hardware, Params, Space, UserError, Weights, lower
 
 from ..config.metric import BUILT_IN
 from ..problem.metrics import Outcome

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bitfront.hls import legal_reuse_factor, node_reuse_factors
-from bitfront.hls.design.reuse import DISTRIBUTED, built_strategy
-from bitfront.spaces import Graph, Moved, Space
-from bitfront.spaces.graph import RECURRENT
-from bitfront.spaces.space import Hardware, Value
+from bitfront.hls import DISTRIBUTED, built_strategy, legal_reuse_factor, node_reuse_factors
+from bitfront.spaces import RECURRENT, Graph, Hardware, Moved, Space, Value
 
 if TYPE_CHECKING:
     from ..config import StudyConfig

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from bitfront.hls import Types
-from bitfront.hls.estimate import Estimate
+from bitfront.hls import Estimate, Types
 from bitfront.spaces import Candidate, Graph
 
 from ..problem.metrics import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bitfront.hls.precision.attention import SOFTMAX_ADDRESS_BITS
+from bitfront.hls.precision import SOFTMAX_ADDRESS_BITS
 from bitfront.spaces import Graph, LayerRule, Space, build_space
 
 from .hardware import nearest_built

@@ -1,4 +1,4 @@
-"""A study's estimates as its own finished syntheses correct them.
+"""The finished trials of a study, their estimates as its own finished syntheses correct them.
 
 Files keep every estimate as it was made. What readers see is a function of the files alone: all candidates corrected
 by what is known now, so that they compare on one scale, with limits checked anew. One factor holds for all of a
@@ -12,13 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from bitfront.hls.estimate import Correction
+from bitfront.spaces import UserError
 
-from ..trials.evaluation import Evaluation
+from ..trials.evaluation import FILE, Evaluation
+from ..trials.files import trial_folder
 from ..trials.objectives import Constraint, resource_violations
 from ..trials.reference import Reference
 from .record import SynthesisRecord, measured_of, read_records
 
-__all__ = ["correct", "corrected_study", "learn"]
+__all__ = ["correct", "corrected_study", "learn", "read_evaluations"]
 
 
 def learn(evaluations: Iterable[Evaluation], records: Iterable[SynthesisRecord]) -> Correction:
@@ -76,3 +78,26 @@ def corrected_study(study_dir: Path, evaluations: list[Evaluation]) -> list[Eval
         reference.constraints,
         reference.clock_ns,
     )
+
+
+def read_evaluations(study_dir: Path, *, corrected: bool = True) -> list[Evaluation]:
+    """Every finished trial of a study, by number (empty where none has finished).
+
+    A folder without `evaluation.json` belongs to a trial that was cut off, and is passed over. Where syntheses have
+    finished, the estimates are as these correct them, unless `corrected` is false: then as the files have them.
+
+    Raises:
+        UserError: when a file can't be read, or the number in it isn't its folder's.
+    """
+    found = []
+    for path in sorted((Path(study_dir) / "trials").glob(f"*/{FILE}")):
+        evaluation = Evaluation.read(path)
+        if trial_folder(study_dir, evaluation.number).name != path.parent.name:
+            raise UserError(
+                f"{path} holds trial {evaluation.number}: the folder was renamed or copied by hand."
+            )
+        found.append(evaluation)
+    found.sort(key=lambda evaluation: evaluation.number)
+    if not corrected:
+        return found
+    return corrected_study(study_dir, found)

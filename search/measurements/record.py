@@ -15,7 +15,7 @@ from pathlib import Path
 from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.spaces import UserError
 
-from ..trials.evaluation import trial_folder, write_atomic
+from ..trials.files import trial_folder, write_atomic
 
 __all__ = ["SynthesisRecord", "measured_of", "read_records", "write_record"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 
 def parts(value: Any, names: Sequence[str], where: str, what: str) -> list[Any]:

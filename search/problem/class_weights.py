@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bitfront.search.config.base import nearest
 from bitfront.search.problem.labels import Output, Targets
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 KEY = "training.class_weights"
 ClassWeights = tuple[NDArray[np.float32] | None, ...]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -119,7 +119,7 @@ def _arguments(kind: type) -> dict[str, Any]:
     for base in reversed(kind.__mro__):
         if "__init__" not in vars(base) or base is object:
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
         named = {p.name: p.default for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             found = {}  # it passes on only what it names itself

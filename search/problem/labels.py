@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.search.problem.arrays import numbers, parts
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 Targets = tuple[NDArray[Any], ...]
 """One array an output of the model, in its order, samples first."""

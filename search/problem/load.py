@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
+from bitfront.search.config.ready import ready_studies
 from bitfront.search.problem.class_weights import ClassWeights, class_weights
 from bitfront.search.problem.data import Dataset, Shape, check, half_of_memory, read_npz
 from bitfront.search.problem.keras2 import from_keras2, is_keras2
 from bitfront.search.problem.labels import Output
 from bitfront.search.problem.metrics import Ranking, build_ranking
 from bitfront.search.problem.user_code import UserFunction
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -170,17 +171,16 @@ def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.
 
 def _ready(name: str, key: str) -> tuple[str, Path]:
     """Return what a ready study has for `key`, and its folder."""
-    from bitfront.experiments import gallery
-
-    studies = {one.name.replace("_", "-"): one for one in gallery()}
-    study = studies.get(name.replace("_", "-"))
+    ready = ready_studies()
+    study = ready.find(name)
     if study is None:
-        hint = nearest(name, [one.name for one in studies.values()])
+        hint = nearest(name, ready.names)
         kinds = "a .keras file" if key == "model" else "an .npz"
         raise UserError(
             f"{key} = {name!r} is neither file.py:function nor {kinds} nor a ready study: {hint}.".replace(
                 "?.", "?"
             )
+            + ready.hint
         )
     inner = read_yaml(study.file).get(key)
     if not isinstance(inner, str) or (":" not in inner and not inner.endswith((".keras", ".npz"))):

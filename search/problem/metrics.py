@@ -15,7 +15,7 @@ from bitfront.search.config.base import nearest
 from bitfront.search.config.metric import BUILT_IN
 from bitfront.search.problem.decisions import FALLS, Decisions, Fall, Ties, decisions
 from bitfront.search.problem.user_code import UserFunction
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 Scores = NDArray[np.floating[Any]]
 Labels = NDArray[Any]

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import is_own
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError, is_own
 
 from .user_code import UserFunction
 

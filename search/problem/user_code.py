@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bitfront.search.config.base import nearest
-from bitfront.spaces.errors import BitfrontError, UserError
+from bitfront.spaces import BitfrontError, UserError
 
 
 class UserFunction:

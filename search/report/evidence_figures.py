@@ -11,7 +11,7 @@ from ..measurements.measured import STAGES
 from ..trials.objectives import Metric, Objective
 from . import palette
 from .axes import log_ticks, tick_label, wants_log
-from .compare import Comparison, score_range
+from .comparison import Comparison, score_range
 from .evidence import COMPARED, Bar, Pair, label
 from .findings_page import importance_rows
 

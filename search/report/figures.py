@@ -14,7 +14,7 @@ from ..analysis.view import StudyView, mean_width, shared_tensors, si, widths
 from ..trials.objectives import Metric, Objective
 from . import palette
 from .axes import readable, tick_label, wants_log
-from .compare import Comparison
+from .comparison import Comparison
 from .evidence import bars, pairs
 from .evidence_figures import (
     draw_calibration,

@@ -1,13 +1,16 @@
-"""Writes the report into a study's folder, from that folder alone."""
+"""Writes the report of a study into its folder, from that folder alone, and the page that compares several."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..analysis.findings import find
 from ..analysis.view import StudyView
-from ..trials.evaluation import write_atomic
+from ..trials.files import write_atomic
 from ..trials.front import write_front_csv
+from . import compare
+from .comparison import Comparison
 from .page import render
 
 
@@ -35,4 +38,27 @@ def write_report(study_dir: Path, *, figures: bool = True) -> Path:
         write_figures(view, found, study_dir)
     page = study_dir / "report.html"
     write_atomic(page, render(view, found, csv_path.read_text(encoding="utf-8")))
+    return page
+
+
+def write_comparison(study_dirs: Sequence[Path], out: Path | None = None, *, figures: bool = True) -> Path:
+    """Write the page that overlays studies, and its figures as PNG and PDF; return the page's path.
+
+    Args:
+        study_dirs: two or more study folders.
+        out: folder to write; `compare-A-B` beside the first study by default.
+        figures: whether to draw the PNG and PDF files too.
+
+    Raises:
+        UserError: when a folder is no study, or the studies don't compare.
+    """
+    comparison = Comparison(tuple(StudyView.read(folder) for folder in study_dirs))
+    names = "-".join(Path(folder).name for folder in study_dirs)
+    folder = out or Path(study_dirs[0]).parent / f"compare-{names}"
+    if figures:
+        from .figures import write_comparison_figures
+
+        write_comparison_figures(comparison, folder / "figures")
+    page = folder / "report.html"
+    write_atomic(page, compare.render(comparison))
     return page

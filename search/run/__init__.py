@@ -1,3 +1,29 @@
 """A study run from its beginning to its report."""
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from bitfront.spaces import lazy_door
+
+if TYPE_CHECKING:
+    from .background_synthesis import Companion
+    from .launcher import StudyResult, run_study
+    from .progress import Progress
+    from .synthesise import synthesise_study
+
+__all__ = [
+    "Companion",
+    "Progress",
+    "StudyResult",
+    "run_study",
+    "synthesise_study",
+]
+
+__getattr__ = lazy_door(
+    __name__,
+    {
+        "background_synthesis": ("Companion",),
+        "launcher": ("StudyResult", "run_study"),
+        "progress": ("Progress",),
+        "synthesise": ("synthesise_study",),
+    },
+)

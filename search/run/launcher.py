@@ -22,6 +22,7 @@ from ..evaluator.evaluator import Workbench
 from ..evaluator.promotion import Promotion
 from ..evaluator.training import Start, nearest
 from ..execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
+from ..measurements.corrected import read_evaluations
 from ..samplers.optuna_samplers import Proposals, chosen_sampler
 from ..samplers.surrogate import Surrogate
 from ..storage.locks import alone, locked
@@ -29,7 +30,8 @@ from ..storage.optuna_storage import JOURNAL
 from ..storage.optuna_study import Ledger
 from ..storage.study_folder import StudyStore
 from ..tracking import ApartTracker, MlflowTracker, NullTracker, StudyRecord, Tracker
-from ..trials.evaluation import FILE, Evaluation, read_evaluations, trial_folder
+from ..trials.evaluation import FILE, Evaluation
+from ..trials.files import trial_folder
 from ..trials.front import hypervolume, hypervolume_history, last_gain, pareto
 from ..trials.objectives import Objective
 from ..trials.reference import Reference
@@ -113,7 +115,7 @@ class _Launcher:
         self.progress.say(f"Study {config.name} in {store.folder}")
         bound_tensorflow()
         with alone(store.folder):
-            problem = store.open(config, self.base_dir, self.progress)
+            problem = store.open(config, self.base_dir, self.progress.say)
             self.bench = bench = Workbench(problem)
             if config.cache:
                 bench.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)

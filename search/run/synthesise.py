@@ -11,12 +11,13 @@ from bitfront.hls.synthesis import STAGES, Fidelity, Limits, find_tool
 from bitfront.spaces import NothingFeasible
 
 from ..config import StudyConfig, load_study
+from ..measurements.corrected import read_evaluations
 from ..measurements.record import SynthesisRecord
 from ..synthesis.flows import Flow, RtlFlow, VendorFlow
 from ..synthesis.jobs import SynthesisJobs
 from ..tracking import MlflowTracker, NullTracker, StudyRecord, Tracker
 from ..tracking.sync import ARTIFACTS, tracking_uri
-from ..trials.evaluation import Evaluation, read_evaluations
+from ..trials.evaluation import Evaluation
 from ..trials.reference import Reference
 from .background_synthesis import describe_record, finalists
 

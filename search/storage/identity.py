@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from bitfront.spaces import UserError
-from bitfront.spaces.space import Hardware
+from bitfront.spaces import Hardware, UserError
 
 from ..config import PYTHON_OBJECT, StudyConfig, load_study
 from ..config.load import STUDY_FILE, read_yaml
 from ..config.settings import as_begun, differences, told
 from ..problem.load import Problem, problem_digest
-from ..trials.evaluation import write_atomic
+from ..trials.files import write_atomic
 
 FILE = "identity.json"
 _OF_THE_SPACE = tuple(

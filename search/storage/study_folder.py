@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,8 @@ from bitfront.spaces import FixedPoint, UserError, Weights
 from ..config.settings import BEFORE, as_begun
 from ..evaluator.hardware import hardware_notices, moved_hardware
 from ..problem.labels import class_counts
-from ..trials.evaluation import Evaluation, save_atomic, trial_folder, write_atomic
+from ..trials.evaluation import Evaluation
+from ..trials.files import save_atomic, trial_folder, write_atomic
 from ..trials.objectives import parse_objectives
 from ..trials.reference import FILE, Reference
 from ..trials.weight_arrays import packed, unpacked
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from ..config import StudyConfig
     from ..evaluator.evaluator import Workbench
     from ..problem.load import Problem
-    from ..run.progress import Progress
 
 WEIGHTS = "weights.npz"
 """In a trial's folder: the weights that training gave it."""
@@ -74,8 +74,8 @@ class StudyStore:
         with locked(self.folder):
             self.folder.rename(aside)
 
-    def open(self, config: StudyConfig, base_dir: Path, progress: Progress) -> Problem:
-        """Load model and data and train the float model, or take up what an earlier run left.
+    def open(self, config: StudyConfig, base_dir: Path, say: Callable[[str], None]) -> Problem:
+        """Load model and data and train the float model, or take up what an earlier run left; `say` takes sentences.
 
         Raises:
             UserError: when the folder holds a study with other settings, model or data.
@@ -88,21 +88,19 @@ class StudyStore:
             config, older = as_begun(config, recorded_values(self.folder))
             if older:
                 values = ", ".join(f"{path}: {str(BEFORE[path]).lower()}" for path in older)
-                progress.say(
-                    f"This study began before {' and '.join(older)} existed, and goes on with {values}."
-                )
+                say(f"This study began before {' and '.join(older)} existed, and goes on with {values}.")
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
-            progress.say(f"Note: {notice}")
+            say(f"Note: {notice}")
         changed = self._changed(known, problem) if known else {}
         graph, space = preflight(problem)
         for notice in hardware_notices(config, graph, space):
-            progress.say(f"Note: {notice}")
+            say(f"Note: {notice}")
         if known and changed:
             from .widening import widen
 
-            widen(self.folder, known, problem, changed, progress.say)
-        self._float_model(problem, progress)
+            widen(self.folder, known, problem, changed, say)
+        self._float_model(problem, say)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
         if not known:
@@ -143,7 +141,7 @@ class StudyStore:
         known = Identity.read(self.folder)
         return (*([self.folder / known.folder] if known and known.folder else []), Path())
 
-    def _float_model(self, problem: Problem, progress: Progress) -> None:
+    def _float_model(self, problem: Problem, say: Callable[[str], None]) -> None:
         from ..problem.float_model import train_float
 
         saved = self.folder / "float_weights.npz"
@@ -152,7 +150,7 @@ class StudyStore:
                 problem.model.set_weights([arrays[f"w{i}"] for i in range(len(arrays.files))])
             return
         if problem.needs_training:
-            progress.say(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
+            say(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
             train_float(problem)
         save_atomic(self.folder / "float.keras", problem.model.save)
         weights: dict[str, Any] = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}

@@ -19,25 +19,22 @@ from ..config import StudyConfig
 from ..config.load import STUDY_FILE
 from ..config.settings import told
 from ..evaluator.space import space_of
+from ..measurements.corrected import read_evaluations
 from ..problem.load import Problem
-from ..trials.evaluation import read_evaluations
-from ..warm_start.gradient_seeds import FILE as GRADIENT
-from ..warm_start.gradient_seeds import FIRST_FILE
-from ..warm_start.screening import DESCENT_FILE, ROUNDED_FILE
-from ..warm_start.screening import FILE as SCOUTED
 from .identity import Identity, as_recorded, other_settings
 from .locks import someone_lives
 from .optuna_storage import JOURNAL, JOURNAL_FILE
+from .warm_start_files import DESCENT_FILE, FIRST_FILE, GRADIENT_FILE, ROUNDED_FILE, SCOUTED_FILE
 
 _BEGUN_WITH = (
     STUDY_FILE,
     JOURNAL_FILE,
     f"{JOURNAL_FILE}.torn",
-    SCOUTED,
+    SCOUTED_FILE,
     DESCENT_FILE,
     ROUNDED_FILE,
     FIRST_FILE,
-    GRADIENT,
+    GRADIENT_FILE,
 )
 """Files of a study that belong to its space."""
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitfront.hls import BuildError
-from bitfront.hls.synthesis import SynthesisOutcome
-from bitfront.hls.synthesis.run import LOG
+from bitfront.hls.synthesis import LOG, SynthesisOutcome
 from bitfront.spaces import UserError
 
 from ..measurements.record import SynthesisRecord, write_record

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitfront.hls import DesignDescription
-from bitfront.hls.design.of_project import is_project, project_design
+from bitfront.hls.design import is_project, project_design
 from bitfront.hls.estimate import SiteDesign
 from bitfront.hls.reports import parse_csynth, read_project
 from bitfront.spaces import UserError
 
+from ..measurements.corrected import read_evaluations
 from ..measurements.record import measured_of, read_records
-from ..trials.evaluation import read_evaluations
 
 __all__ = ["site_designs"]
 

@@ -7,6 +7,7 @@ from .protocol import NullTracker, StudyRecord, Tracker
 from .registry import ALIAS, Registered, choose, chosen, register
 from .sync import sync
 from .ui import StudyLinks, links, ui
+from .ui import command as ui_command
 
 __all__ = [
     "ALIAS",
@@ -25,4 +26,5 @@ __all__ = [
     "register",
     "sync",
     "ui",
+    "ui_command",
 ]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..analysis.test_scores import read_test_scores
 from ..measurements.record import SynthesisRecord
-from ..trials.evaluation import Evaluation, trial_folder
+from ..trials.evaluation import Evaluation
+from ..trials.files import trial_folder
 
 # Seen in MLflow 3.17: the server refuses longer values, more params a call, and other characters in a name.
 MAX_VALUE = 6000

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..storage.study_folder import WEIGHTS
-from ..trials.evaluation import FILE, Evaluation, trial_folder
+from ..trials.evaluation import FILE, Evaluation
+from ..trials.files import trial_folder
 
 LOADER = __name__
 NEEDED = ("study.yaml", "float.keras")

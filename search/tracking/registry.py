@@ -17,7 +17,8 @@ from typing import Any
 from bitfront.spaces import UserError
 
 from ..config.secrets import redact
-from ..trials.evaluation import Evaluation, write_atomic
+from ..trials.evaluation import Evaluation
+from ..trials.files import write_atomic
 from ..trials.reference import Reference
 from . import content, firmware
 from .mlflow_tracker import client_class, first_line, quiet

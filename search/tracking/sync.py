@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bitfront.spaces import UserError
 
+from ..measurements.corrected import read_evaluations
 from ..measurements.record import read_records
-from ..trials.evaluation import read_evaluations
 from ..trials.front import pareto
 from ..trials.reference import Reference
 from .mlflow_tracker import MlflowTracker, default_uri

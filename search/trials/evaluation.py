@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bitfront.spaces import UserError
+
+from .files import trial_folder, write_atomic
 
 Status = Literal["complete", "infeasible", "failed"]
 Kind = Literal["search", "uniform"]
@@ -299,67 +299,6 @@ class Evaluation:
             return cls.from_json(data)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-
-
-def trial_folder(study_dir: Path, number: int) -> Path:
-    """Return the folder of a finished trial, `STUDY_DIR/trials/00012`."""
-    return Path(study_dir) / "trials" / f"{number:05d}"
-
-
-def read_evaluations(study_dir: Path, *, corrected: bool = True) -> list[Evaluation]:
-    """Every finished trial of a study, by number (empty where none has finished).
-
-    A folder without `evaluation.json` belongs to a trial that was cut off, and is passed over. Where syntheses have
-    finished, the estimates are as these correct them, unless `corrected` is false: then as the files have them.
-
-    Raises:
-        UserError: when a file can't be read, or the number in it isn't its folder's.
-    """
-    found = []
-    for path in sorted((Path(study_dir) / "trials").glob(f"*/{FILE}")):
-        evaluation = Evaluation.read(path)
-        if trial_folder(study_dir, evaluation.number).name != path.parent.name:
-            raise UserError(
-                f"{path} holds trial {evaluation.number}: the folder was renamed or copied by hand."
-            )
-        found.append(evaluation)
-    found.sort(key=lambda evaluation: evaluation.number)
-    if not corrected:
-        return found
-    from ..measurements.corrected import corrected_study
-
-    return corrected_study(study_dir, found)
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Replace `path` with `text` (UTF-8) in one step, so that a reader or a crash never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a study from the group that shares it
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def save_atomic(path: Path, save: Callable[[str], object]) -> None:
-    """Let `save` write a file of the same kind beside `path`, then put it in place in one step, as `write_atomic` does."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        save(str(temporary))
-        temporary.chmod(0o644)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # before a record that relies on it can survive a power loss
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def total_seconds(evaluations: Iterable[Evaluation]) -> float:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import NothingFeasible, UserError
 
-from .evaluation import Evaluation, write_atomic
+from .evaluation import Evaluation
+from .files import write_atomic
 from .objectives import ALIASES, QUANTITIES, Metric, Objective, parse_limit
 
 Losses = NDArray[np.float64]

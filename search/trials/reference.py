@@ -14,7 +14,7 @@ from typing import Any
 
 from bitfront.spaces import UserError
 
-from .evaluation import write_atomic
+from .files import write_atomic
 from .front import Box
 from .objectives import SIGNS, Constraint, Metric, Objective
 

@@ -18,7 +18,9 @@ import numpy as np
 
 from bitfront.spaces import UserError
 
-from ..trials.evaluation import Evaluation, save_atomic
+from ..storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
+from ..trials.evaluation import Evaluation
+from ..trials.files import save_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective
 from ..trials.weight_arrays import as_arrays, from_arrays
@@ -29,7 +31,6 @@ from .greedy_widths import Descent
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Workbench
 
-FIRST_FILE, FILE = "gradient_first.npz", "gradient.npz"
 KEPT = 32
 """Candidates that enter the search, at most."""
 KEPT_FIRST = 6
@@ -63,7 +64,12 @@ def gradient_seeds(context: SearchContext) -> list[Passed]:
     Raises:
         UserError: when a file can't be read.
     """
-    bench, objectives, box, path = context.bench, context.objectives, context.box, context.folder / FILE
+    bench, objectives, box, path = (
+        context.bench,
+        context.objectives,
+        context.box,
+        context.folder / GRADIENT_FILE,
+    )
     if not _wanted(bench):
         return []
     if not path.exists():

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.hls import Types, pruned, zero_share
-from bitfront.hls.design.weights import WeightContent
+from bitfront.hls import Types, WeightContent, pruned, zero_share
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
 from ..evaluator.record import resources_of

@@ -15,12 +15,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitfront.hls.precision.resolve import mantissa_bits
+from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
 from ..evaluator.record import resources_of
 from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
-from ..trials.evaluation import Evaluation, write_atomic
+from ..storage.warm_start_files import DESCENT_FILE, ROUNDED_FILE, SCOUTED_FILE
+from ..trials.evaluation import Evaluation
+from ..trials.files import write_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective, resource_violations
 from .context import SearchContext
@@ -29,11 +31,6 @@ from .greedy_widths import Descent
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Workbench
 
-FILE = "scouted.json"
-DESCENT_FILE = "descended.json"
-"""What was rounded on the way down, from which the rest of scouting goes on."""
-ROUNDED_FILE = "rounded.json"
-"""All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
 KEPT = 12
@@ -83,7 +80,12 @@ def scouted(context: SearchContext) -> list[Params]:
     Raises:
         UserError: when a file can't be read.
     """
-    bench, objectives, box, path = context.bench, context.objectives, context.box, context.folder / FILE
+    bench, objectives, box, path = (
+        context.bench,
+        context.objectives,
+        context.box,
+        context.folder / SCOUTED_FILE,
+    )
     if not scouts(bench):
         return []
     if path.exists():
@@ -146,7 +148,7 @@ def _read(path: Path) -> list[Evaluation]:
         return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
     except (OSError, ValueError, TypeError, UserError) as error:
         raise UserError(
-            f"{path} can't be read ({error}): delete it and {FILE}, and both are made again."
+            f"{path} can't be read ({error}): delete it and {SCOUTED_FILE}, and both are made again."
         ) from error
 
 
@@ -234,7 +236,7 @@ def openers(bench: Workbench) -> list[Params]:
 
 def in_float32(bench: Workbench, params: Params) -> bool:
     """Whether a candidate is computed exactly in float32, for which the model is traced anyway."""
-    from bitfront.hls.bit_true.model import FLOAT32_MANTISSA
+    from bitfront.hls.bit_true import FLOAT32_MANTISSA
 
     types = bench.types(bench.space.candidate(params))
     return mantissa_bits(bench.graph, types) <= FLOAT32_MANTISSA

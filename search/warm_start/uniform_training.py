@@ -22,9 +22,9 @@ import numpy as np
 from bitfront.spaces import Params, UserError
 
 from ..samplers.optuna_samplers import baselines
+from ..storage.warm_start_files import GRADIENT_FILE
 from ..trials.objectives import SIGNS
 from .context import SearchContext
-from .gradient_seeds import FILE as GRADIENT_FILE
 from .gradient_seeds import read_passed, write_passed
 from .gradient_widths import Passed
 from .greedy_widths import KEPT_LEAD

@@ -23,9 +23,8 @@ from bitfront.hls import (
     to_keras,
     to_qkeras,
 )
-from bitfront.search.bundle.source import BundleSource
-from bitfront.search.bundle.verify import verify_bundle
-from bitfront.search.bundle.write import EXACT_MODEL, write_bundle
+from bitfront.search import BundleSource, verify_bundle, write_bundle
+from bitfront.search.bundle import EXACT_MODEL
 from bitfront.spaces import BitfrontError, Graph, UserError
 
 from .designs import Design, bit_true, side_by_side, types_of

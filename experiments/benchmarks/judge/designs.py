@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bitfront.hls import BitTrue, Calibration, Types, check_hardware, resolve
-from bitfront.hls.precision.resolve import FLOAT64_MANTISSA, mantissa_bits
-from bitfront.spaces import Candidate, Graph, LayerRule, UserError, build_space
-from bitfront.spaces.space import Hardware
+from bitfront.hls.precision import FLOAT64_MANTISSA, mantissa_bits
+from bitfront.spaces import Candidate, Graph, Hardware, LayerRule, UserError, build_space
 
 from .inputs import SETS, input_sets
 from .kinds import Draw

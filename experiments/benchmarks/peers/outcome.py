@@ -43,7 +43,7 @@ class Box:
 
     def volume(self, members: Sequence[Found]) -> float:
         """Return the share of the box that the test scores of these candidates dominate."""
-        from bitfront.search.trials.front import dominated
+        from bitfront.search.trials import dominated
 
         points = [(-f.test, np.log2(1 + f.ebops)) for f in members if f.test > self.worst and f.ebops >= 0]
         losses = np.array([(loss, max(cost, self.least)) for loss, cost in points if cost <= self.most])

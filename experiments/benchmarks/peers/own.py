@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from bitfront.search import run_study
-from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.storage import StudyStore
 from bitfront.spaces import FixedPoint
 
 from ..spent import trainings_spent

@@ -57,12 +57,11 @@ class Task:
             UserError: there is no such ready study.
         """
         from bitfront.search import Workbench
-        from bitfront.search.run.progress import Progress
-        from bitfront.search.storage.study_folder import StudyStore
+        from bitfront.search.storage import StudyStore
 
         store = StudyStore(self.folder / "float")
         store.folder.mkdir(parents=True, exist_ok=True)
-        return Workbench(store.open(self.config("name=float"), self.study_folder, Progress()))
+        return Workbench(store.open(self.config("name=float"), self.study_folder, print))
 
     def config(self, *more: str) -> Any:
         """Return the study's configuration with these overrides."""

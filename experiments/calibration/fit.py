@@ -1,4 +1,4 @@
-"""Refit the coefficients: `python -m bitfront.hls.estimate.fit --data DIR --out FILE`.
+"""Refit the coefficients: `python -m bitfront.experiments.calibration.fit --data DIR --out FILE`.
 
 Each quantity (LUT, FF, RAMB18) is a sum of features, each with a positive weight, times a factor of the tool era. The
 weights start at hand-set priors and move only as far as the reports ask: a maximum a posteriori fit of the logarithm
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces.errors import UserError
+from bitfront.spaces import UserError
 
 from .priors import PRIORS, SPREAD
 from .samples import Sample, load_samples, shared_folder
@@ -208,7 +208,7 @@ def refit(
         "era": {kind: {name: dict(one.era) for name, one in by.items()} for kind, by in fitted.items()},
         "intervals": intervals(held),
         "provenance": {
-            "command": "python -m bitfront.hls.estimate.fit",
+            "command": "python -m bitfront.experiments.calibration.fit",
             "designs": sum(not sample.module for sample in samples),
             "functions": sum(sample.module for sample in samples),
             "repositories": len({sample.repo for sample in samples}),
@@ -222,7 +222,7 @@ def refit(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
-        prog="bitfront.hls.estimate.fit", description=__doc__.split("\n\n")[0] if __doc__ else ""
+        prog="bitfront.experiments.calibration.fit", description=__doc__.split("\n\n")[0] if __doc__ else ""
     )
     parser.add_argument(
         "--data", help="folder with designs.jsonl and modules.jsonl (default: csynth in BITFRONT_SHARED)"

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitfront.hls.design.layers import DesignDescription
-from bitfront.hls.design.weights import DesignError
-from bitfront.spaces.errors import UserError
-
-from .context import merge
-from .estimator import family_of, structure_of, timing_of
+from bitfront.hls import DesignDescription
+from bitfront.hls.design import DesignError, from_record
+from bitfront.hls.estimate import family_of, merge, structure_of, timing_of
+from bitfront.spaces import UserError
 
 __all__ = ["Sample", "load_samples", "measured", "shared_folder"]
 
@@ -101,7 +99,7 @@ def load_samples(folder: Path) -> list[Sample]:
     for line in (folder / "designs.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         try:
-            design = DesignDescription.from_record(record)
+            design = from_record(record)
             samples += _samples(record, design, modules.get(record["id"], []))
         except DesignError:
             continue
