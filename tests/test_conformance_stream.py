@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import keras
+import numpy as np
 import pytest
 import zoo
 
-from bitfront.hls import REFUSED
+from bitfront.hls import REFUSED, convert, hls_config, to_keras
 
 STREAMING = [g for g in zoo.GROUPS if (g, "io_stream") not in REFUSED and g != "attention"]
 
@@ -20,3 +22,37 @@ def test_every_layer_streams_what_the_bit_true_model_computes(tmp_path, group, s
     found = zoo.differences(tmp_path, group, "io_stream", strategy, seed=seed)
 
     assert found == dict.fromkeys(found, 0.0)
+
+
+@zoo.needs_compiler
+@pytest.mark.parametrize("tail", ["elementwise", "merged", "shared"])
+def test_a_flattened_stream_is_read_right_by_any_layer(tmp_path, tail):
+    """hls4ml leaves many short words in the stream, which only a dense layer can read (the random models found it)."""
+    L = keras.layers
+    x = keras.Input((3, 2), name="x")
+    y = L.Flatten()(L.Conv1D(2, 2, name="conv")(x))
+    if tail == "elementwise":
+        outputs = [L.BatchNormalization()(L.ReLU()(y))]
+    elif tail == "merged":
+        outputs = [L.Add()([y, L.Dense(4)(L.Flatten()(x))])]
+    else:  # a dense layer and two others read the same stream
+        outputs = [L.Dense(3)(y), L.Concatenate()([L.Activation("tanh")(y), L.LeakyReLU()(y)])]
+    model = keras.Model(x, outputs)
+    zoo.randomize(model, 4)
+    samples = np.random.default_rng(0).normal(size=(100, 3, 2)).astype(np.float32)
+    graph, bit_true, types = zoo.prepared(model, samples, 1)
+    plain = to_keras(graph, bit_true.weights(), types)
+
+    project = convert(
+        plain,
+        hls_config(graph, types, plain, io_type="io_stream"),
+        tmp_path / "p",
+        io_type="io_stream",
+        part=zoo.PART,
+        clock_ns=5,
+    )
+    given = project.compile().predict(samples)
+
+    given = given if isinstance(given, list) else [given]
+    for wanted, got in zip(bit_true.predict([samples]), given, strict=True):
+        assert np.array_equal(wanted.ravel(), got.ravel())

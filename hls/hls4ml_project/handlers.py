@@ -21,13 +21,14 @@ def register_handlers() -> None:
     the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
     code that hls4ml's AMD backends lack (see `simple_rnn`), and so do attention's products, layer normalization,
     sums with a constant and activations by table (see `extension`). `RecurrentReuseFactor` of LSTM and GRU counts. Padding of a streamed Conv1D goes into its own
-    branch.
+    branch. A flattened stream is repacked for all readers but dense layers.
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
     register_simple_rnn()
     register_recurrent_reuse()
     _pad_the_right_branch()
+    _repack_what_is_flattened()
     register_layers()
 
     class CheckedBidirectionalHandler(BidirectionalHandler):
@@ -71,6 +72,39 @@ def _pad_the_right_branch() -> None:
             return bool(super().transform(PadBefore(model, node), node))
 
     optimizer_map["vivado:insert_zero_padding_before_conv1d"] = InsertZeroPadding()
+
+
+def _repack_what_is_flattened() -> None:
+    """Replace hls4ml 1.3's two passes that decide what becomes of a flattening in a stream.
+
+    They leave the words of the stream as they are, many of a few values, which only a dense layer can read: any other
+    (an activation, a normalization, a merge) takes one word of all values, so that words are left over or lacking.
+    """
+    from hls4ml.backends.fpga.passes.inplace_stream_flatten import InplaceStreamFlatten
+    from hls4ml.backends.fpga.passes.repack_stream import ReshapeStream
+    from hls4ml.model.layers import Reshape
+    from hls4ml.model.optimizer.optimizer import optimizer_map
+
+    def needs_words(node: Any) -> bool:
+        """Whether `node` flattens a stream of several words for a layer that reads one word of all values."""
+        if not isinstance(node, Reshape) or len(node.get_output_variable().shape) != 1:
+            return False
+        if node.model.config.get_config_value("IOType") != "io_stream":
+            return False
+        before, after = node.get_input_variable().shape, node.get_output_variable().shape
+        readers = {one.class_name for one in node.get_output_nodes()}
+        return before[-1] != after[-1] and bool(readers - {"Dense"})
+
+    class Flatten(InplaceStreamFlatten):
+        def match(self, node: Any) -> bool:
+            return bool(super().match(node)) and not needs_words(node)
+
+    class Repack(ReshapeStream):
+        def match(self, node: Any) -> bool:
+            return bool(super().match(node)) or needs_words(node)
+
+    optimizer_map["vivado:inplace_stream_flatten"] = Flatten()
+    optimizer_map["vivado:reshape_stream"] = Repack()
 
 
 def _require_supported(layer: Any) -> None:
