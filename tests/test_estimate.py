@@ -9,14 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bitfront.hls.design import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
 from bitfront.hls.design.layers import OPERATIONS, DesignDescription, LayerDescription
 from bitfront.hls.design.weights import WeightContent
-from bitfront.hls.estimate import (
-    closest_reuse_factor,
-    estimate,
-    legal_reuse_factors,
-    settle_reuse_factors,
-)
+from bitfront.hls.estimate import estimate
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
 
