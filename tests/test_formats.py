@@ -21,22 +21,22 @@ from bundles import exact_in_a_fresh_process, said_by_bitfront, said_by_script
 
 from bitfront.hls import DesignDescription
 from bitfront.search import Evaluation, export_bundle, load_study, read_evaluations
-from bitfront.search.cache import TrainingCache
+from bitfront.search.analysis.latency import read_latency
+from bitfront.search.analysis.sensitivity import read_sensitivity
+from bitfront.search.analysis.test_scores import read_test_scores
+from bitfront.search.bundle.designs import study_designs
 from bitfront.search.cli import main
 from bitfront.search.config.settings import flat
-from bitfront.search.designs import study_designs
-from bitfront.search.evaluation import FILE
-from bitfront.search.gradient import read_passed
-from bitfront.search.identity import Identity
-from bitfront.search.latency import read_latency
-from bitfront.search.reference import Reference
-from bitfront.search.resampling import read_test_scores
-from bitfront.search.scouting import read_rounded
-from bitfront.search.sensitivity import read_sensitivity
-from bitfront.search.store import StudyStore
-from bitfront.search.synthesis import read_records
+from bitfront.search.evaluator.cache import TrainingCache
+from bitfront.search.measurements import read_records
+from bitfront.search.storage.identity import Identity
+from bitfront.search.storage.study_folder import StudyStore
 from bitfront.search.tracking.content import run_metrics, run_params
 from bitfront.search.tracking.registry import chosen
+from bitfront.search.trials.evaluation import FILE
+from bitfront.search.trials.reference import Reference
+from bitfront.search.warm_start.gradient_seeds import read_passed
+from bitfront.search.warm_start.screening import read_rounded
 
 OLD = Path(__file__).parent / "formats" / "1"
 MADE = "0201565bd92ce39386954e88c6adc49f98292a20771007b2ace1e52347146846"
