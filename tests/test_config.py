@@ -347,3 +347,16 @@ class TestReference:
             if len(field.description or "") < 15
         ]
         assert undescribed == []
+
+
+@pytest.mark.parametrize("written", [0, [0]])
+def test_a_share_of_zeros_may_stand_alone(written):
+    """The reference gives `0` as the default, so that is what people write."""
+    assert study(space={"sparsity": written}).space.sparsity == (0,)
+
+
+@pytest.mark.parametrize("weights", ["balanced", {0: 1, 1: 5}, {"a": {0: 1, 1: 2}}])
+def test_class_weights_are_written_back_without_a_warning(recwarn, weights):
+    config = study(training={"class_weights": weights})
+    assert StudyConfig(**config.to_dict()) == config
+    assert [str(one.message) for one in recwarn if "serializ" in str(one.message).lower()] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -16,12 +17,14 @@ from optuna.trial import TrialState
 from rich.console import Console
 from test_ledger import OBJECTIVES, evaluated
 
+from bitfront import search
 from bitfront.search import StudyConfig, load_study, read_evaluations
 from bitfront.search.evaluator.evaluator import Workbench
 from bitfront.search.evaluator.space import space_of
 from bitfront.search.problem.load import load_problem
 from bitfront.search.run.progress import Progress
 from bitfront.search.samplers.optuna_samplers import baselines
+from bitfront.search.storage import warm_start_files
 from bitfront.search.storage.identity import Identity, recorded_study
 from bitfront.search.storage.journal import repair_journal
 from bitfront.search.storage.locks import Presence, locked
@@ -451,3 +454,23 @@ def test_a_candidate_that_training_made_worse_is_no_second_one(tmp_path):
         twins = [other for other in undone if other.design == e.digest]
         assert all(other.number > e.number for other in twins), "the rounded one was tried after it"
     assert max(designs.values()) <= 2
+
+
+def test_what_a_search_begins_with_is_put_aside_with_a_space_that_grew():
+    """A file that stayed held candidates of the old space, without the new dimensions: uniform.npz did."""
+    rooms = Path(search.__file__).parent / "warm_start"
+    named = re.findall(r"\"([\w.]+\.(?:npz|json|csv))\"", "".join(p.read_text() for p in rooms.glob("*.py")))
+    assert named == [], "name the file in search/storage/warm_start_files.py, whose FILES are put aside"
+    names = {value for name, value in vars(warm_start_files).items() if name.endswith("_FILE")}
+    assert names == set(warm_start_files.FILES)
+
+
+def test_a_widened_study_forgets_the_trained_uniform_widths_of_its_narrower_space(tmp_path):
+    file = begun(small_study.write(tmp_path), SPACE)
+    trained = folder_of(file) / warm_start_files.UNIFORM_FILE
+    trained.write_bytes(b"of the narrower space")
+
+    opened(file, WIDER)
+
+    assert not trained.exists()
+    assert (folder_of(file) / "narrower-1" / trained.name).read_bytes() == b"of the narrower space"

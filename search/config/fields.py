@@ -105,7 +105,9 @@ CountLimit = Annotated[
 ]
 MetricLimit = Annotated[Limit, PlainValidator(quantities.plain_number), PlainSerializer(_plain)]
 ClassWeights = Annotated[
-    str | dict[int, float] | dict[str, str | dict[int, float]], PlainValidator(quantities.class_weights)
+    str | dict[int, float] | dict[str, str | dict[int, float]],
+    PlainValidator(quantities.class_weights),
+    PlainSerializer(_plain),
 ]
 Duration = Annotated[
     float, PlainValidator(quantities.duration), PlainSerializer(quantities.plain_duration, return_type=str)

@@ -165,6 +165,11 @@ class SpaceConfig(Section):
             raise ValueError("isn't a power of two: choose 512, 1024, 2048 or 4096, say")
         return value
 
+    @field_validator("sparsity", mode="before")
+    @classmethod
+    def _one_share(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @field_validator("sparsity")
     @classmethod
     def _from_zero(cls, value: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,3 +10,7 @@ FIRST_FILE = "gradient_first.npz"
 """Candidates of the gradient path's first part, with their weights."""
 GRADIENT_FILE = "gradient.npz"
 """Candidates of the whole gradient path, with their weights."""
+UNIFORM_FILE = "uniform.npz"
+"""Trained uniform candidates, with their weights."""
+FILES = (SCOUTED_FILE, DESCENT_FILE, ROUNDED_FILE, FIRST_FILE, GRADIENT_FILE, UNIFORM_FILE)
+"""All of them."""

@@ -24,17 +24,13 @@ from ..problem.load import Problem
 from .identity import Identity, as_recorded, other_settings
 from .locks import someone_lives
 from .optuna_storage import JOURNAL, JOURNAL_FILE
-from .warm_start_files import DESCENT_FILE, FIRST_FILE, GRADIENT_FILE, ROUNDED_FILE, SCOUTED_FILE
+from .warm_start_files import FILES
 
 _BEGUN_WITH = (
     STUDY_FILE,
     JOURNAL_FILE,
     f"{JOURNAL_FILE}.torn",
-    SCOUTED_FILE,
-    DESCENT_FILE,
-    ROUNDED_FILE,
-    FIRST_FILE,
-    GRADIENT_FILE,
+    *FILES,
 )
 """Files of a study that belong to its space."""
 

@@ -22,7 +22,7 @@ import numpy as np
 from bitfront.spaces import Params, UserError
 
 from ..samplers.optuna_samplers import baselines
-from ..storage.warm_start_files import GRADIENT_FILE
+from ..storage.warm_start_files import GRADIENT_FILE, UNIFORM_FILE
 from ..trials.objectives import SIGNS
 from .context import SearchContext
 from .gradient_seeds import read_passed, write_passed
@@ -33,7 +33,6 @@ from .screening import in_float32
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Workbench
 
-FILE = "uniform.npz"
 FIRST = 6
 """Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the way down
 these are twenty trials or fewer."""
@@ -63,7 +62,7 @@ def other_uniform(context: SearchContext) -> list[Passed]:
 
 def _found(context: SearchContext) -> tuple[list[Passed], int]:
     """Return every uniform candidate that is to be trained, widest first, and the position of the first to enter."""
-    bench, path = context.bench, context.folder / FILE
+    bench, path = context.bench, context.folder / UNIFORM_FILE
     uniform: list[Params] = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "qat"]
     if not uniform:
         return [], 0
