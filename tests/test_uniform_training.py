@@ -11,7 +11,7 @@ import small_study
 from bitfront.search import Workbench, load_problem, load_study, read_evaluations
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
-from bitfront.search.storage.warm_start_files import GRADIENT_FILE
+from bitfront.search.storage.warm_start_files import GRADIENT_FILE, UNIFORM_FILE
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start import uniform_training as training
 from bitfront.search.warm_start.context import SearchContext
@@ -82,8 +82,8 @@ def test_it_is_done_once_and_a_damaged_file_is_named(context):
     for one, same in zip(first, again, strict=True):
         assert (one.params, one.epochs) == (same.params, same.epochs)
         assert np.array_equal(one.weights["out"]["weight"], same.weights["out"]["weight"])
-    (made.folder / training.FILE).write_text("[")
-    with pytest.raises(UserError, match=training.FILE):
+    (made.folder / UNIFORM_FILE).write_text("[")
+    with pytest.raises(UserError, match=UNIFORM_FILE):
         training.first_uniform(made)
 
 
