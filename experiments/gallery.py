@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from bitfront.search.config import ReadyStudy
 from bitfront.spaces import UserError
 
 HERE = Path(__file__).resolve().parent
 
+Study = ReadyStudy
+
 
 PRESETS = ("quick", "paper")
-"""What every study also has as a YAML file of changes, for `--preset`: minutes on one core, hours."""
-
-
-@dataclass(frozen=True)
-class Study:
-    """One ready study: a folder with study.yaml, model.py, data.py and README.md, and the two `PRESETS`.
-
-    Attributes:
-        name: the folder's name.
-        title: one line on what is searched.
-        family: the kind of network: "lstm", "gru", "mlp", "cnn" or "transformer".
-        folder: where it lies, absolute.
-    """
-
-    name: str
-    title: str
-    family: str
-    folder: Path
-
-    @property
-    def file(self) -> Path:
-        """The study file, ready for `bitfront run`."""
-        return self.folder / "study.yaml"
+"""What every study here also has as a YAML file of changes, for `--preset`: minutes on one core, hours."""
 
 
 _STUDIES = (

@@ -12,7 +12,7 @@ import qkeras
 import zoo
 
 import bitfront.hls.witness as witness_module
-from bitfront.hls import BitTrue, check_model, convert, first_difference, hls_config, to_keras
+from bitfront.hls import BitTrue, check_model, first_difference, hls_config, to_keras
 from bitfront.search.problem.keras2 import from_keras2
 from bitfront.spaces import UserError, lower
 from bitfront.spaces.lowering.layers import LAYERS
@@ -516,15 +516,7 @@ def test_padded_pooling_and_a_model_s_own_roundings_are_built_bit_for_bit(tmp_pa
 
     expected = bit_true.predict([x])
     plain = to_keras(graph, bit_true.weights(), types)
-    project = convert(
-        plain,
-        hls_config(graph, types, plain),
-        tmp_path / "p",
-        io_type="io_parallel",
-        part=zoo.PART,
-        clock_ns=5,
-    )
-    given = project.compile().predict(x)
+    given = zoo.emulated(tmp_path / "p", plain, hls_config(graph, types, plain), x)
 
     for want, got in zip(expected, given, strict=True):
         assert np.array_equal(want.ravel(), got.ravel())

@@ -286,10 +286,17 @@ def differences(
     config = hls_config(
         graph, types, plain, strategy=strategy, reuse_factor=reuse if strategy == "Resource" else 1
     )
-    project = convert(plain, config, folder / "project", io_type=io_type, part=PART, clock_ns=5)
-    found = project.compile().predict(x)
-    found = found if isinstance(found, list) else [found]
+    found = emulated(folder / "project", plain, config, x, io_type)
     return {
         name: float(np.abs(a - b.reshape(a.shape)).max())
         for name, a, b in zip(graph.outputs, expected, found, strict=True)
     }
+
+
+def emulated(
+    folder: Path, plain: keras.Model, config: dict[str, Any], x: np.ndarray, io_type: str = "io_parallel"
+) -> list[np.ndarray]:
+    """Return what the compiled firmware of a model gives for samples, an array per output."""
+    project = convert(plain, config, folder, io_type=io_type, part=PART, clock_ns=5)
+    found = project.compile().predict(x)
+    return found if isinstance(found, list) else [found]

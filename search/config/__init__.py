@@ -3,6 +3,7 @@
 from .load import load_study, override, study_path
 from .metric import MetricConfig
 from .quantities import Limit, Widths
+from .ready import ReadyStudy
 from .running import ClusterConfig, TlsConfig, TrialConfig
 from .sections import (
     BudgetConfig,
@@ -25,6 +26,7 @@ __all__ = [
     "LayerSpace",
     "Limit",
     "MetricConfig",
+    "ReadyStudy",
     "SpaceConfig",
     "StudyConfig",
     "TlsConfig",

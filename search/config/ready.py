@@ -41,7 +41,14 @@ class Offered(Protocol):
 
 @dataclass(frozen=True)
 class ReadyStudy:
-    """One ready study: its attributes are those of `Offered`, checked."""
+    """One ready study: a folder with `study.yaml`; bitfront's own hold model.py, data.py and README.md too.
+
+    Attributes:
+        name: what users call it.
+        title: one line on what is searched.
+        family: the kind of network: "lstm", "gru", "mlp", "cnn" or "transformer", say.
+        folder: where it lies, absolute.
+    """
 
     name: str
     title: str
@@ -50,7 +57,7 @@ class ReadyStudy:
 
     @property
     def file(self) -> Path:
-        """The study file."""
+        """The study file, ready for `bitfront run`."""
         return self.folder / STUDY_FILE
 
 
@@ -79,11 +86,8 @@ class ReadyStudies:
     @property
     def hint(self) -> str:
         """What to say after a name that isn't there, with a space before: empty where nothing is wrong with a package."""
-        if not self.studies:
-            return (
-                "".join(f" {fault}" for fault in self.faults) or " None is installed: install bitfront again."
-            )
-        return "".join(f" {fault}" for fault in self.faults)
+        faults = "".join(f" {fault}" for fault in self.faults)
+        return faults if faults or self.studies else " None is installed: install bitfront again."
 
 
 @functools.cache
@@ -101,9 +105,8 @@ def ready_studies() -> ReadyStudies:
                     faults.append(
                         f"{_who(point)} has a study {one.name!r}, which another package has too: rename it."
                     )
-        except (
-            Exception
-        ) as error:  # code of another package: whatever it raises, its studies are missing, no more
+        except Exception as error:
+            # code of another package: whatever it raises, its studies are missing, no more
             reason = " ".join(str(error).split())[:200]
             faults.append(
                 f"{_who(point)} can't be used ({type(error).__name__}: {reason}): mend or uninstall it."
