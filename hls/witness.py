@@ -294,8 +294,8 @@ def _graph_values(
 
     from .bit_true import BitTrue
 
-    twin = BitTrue(graph)
-    twin.mode.exact, twin.mode.training, twin.mode.dtype = False, False, tf.float32
+    bit_true = BitTrue(graph)
+    bit_true.mode.exact, bit_true.mode.training, bit_true.mode.dtype = False, False, tf.float32
     rng = np.random.default_rng(2)
     given = iter(inputs)
     values: dict[str, NDArray[Any]] = {}
@@ -307,7 +307,7 @@ def _graph_values(
         others = first or [keras_values.get(i, moved[i]) for i in node.inputs]
         if not first:  # what goes in is exact
             others = [_rounded(x, rng) for x in others]
-        layer = twin.layers[node.name]
+        layer = bit_true.layers[node.name]
         values[node.name] = np.asarray(layer([tf.constant(x) for x in sources]))
         moved[node.name] = np.asarray(layer([tf.constant(x) for x in others]))
         finite = np.isfinite(moved[node.name]) & np.isfinite(values[node.name])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         write_bundle,
     )
     from .config import StudyConfig, load_study
-    from .evaluator import Workbench, space_of
+    from .evaluator import Evaluator, space_of
     from .measurements import read_evaluations
     from .problem import Problem, load_problem
     from .report import write_report
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "BundleSource",
     "Evaluation",
+    "Evaluator",
     "Problem",
     "StudyConfig",
     "StudyResult",
     "VerifyResult",
-    "Workbench",
     "candidate_artifacts",
     "export_bundle",
     "hypervolume",
@@ -59,7 +59,7 @@ __getattr__ = lazy_door(
             "write_bundle",
         ),
         "config": ("StudyConfig", "load_study"),
-        "evaluator": ("Workbench", "space_of"),
+        "evaluator": ("Evaluator", "space_of"),
         "measurements": ("read_evaluations",),
         "problem": ("Problem", "load_problem"),
         "report": ("write_report",),

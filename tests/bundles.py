@@ -80,18 +80,18 @@ def family(
     model, x = zoo.zoo(group, 1, seed=seed, only=only), zoo.data(group, 200)
     graph = lower(model, head="keep")
     places = frozenset(n.name for n in graph if n.op in LINEAR | RECURRENT) if narrow else frozenset()
-    twin = BitTrue(graph, narrow_accumulators=places)
+    bit_true = BitTrue(graph, narrow_accumulators=places)
     widths = zoo.random_widths(graph, seed, low, high) | {f"{name}/accum": 12 for name in places}
-    types = resolve(graph, widths, twin.calibrate([x[:100]], rule="mse"))
-    twin.assign(types)
-    return of_candidate(graph, twin, types, [x], io_type=io_type, strategy=strategy)
+    types = resolve(graph, widths, bit_true.calibrate([x[:100]], rule="mse"))
+    bit_true.assign(types)
+    return of_candidate(graph, bit_true, types, [x], io_type=io_type, strategy=strategy)
 
 
 def of_candidate(
-    graph: Graph, twin: BitTrue, types: Types, inputs: list[Any], *, io_type: str, strategy: str
+    graph: Graph, bit_true: BitTrue, types: Types, inputs: list[Any], *, io_type: str, strategy: str
 ) -> BundleSource:
     """Return a bundle's source for a candidate that its bit-true model holds."""
-    plain = to_keras(graph, twin.weights(), types)
+    plain = to_keras(graph, bit_true.weights(), types)
     reuse = {
         n.name: legal_reuse_factor(graph, n.name, zoo.REUSE_FACTOR)
         for n in graph
@@ -99,7 +99,9 @@ def of_candidate(
     }
     return BundleSource(
         name="family",
-        quantized_model=to_qkeras(graph, twin.weights(), types, narrow_accumulators=twin.narrow_accumulators),
+        quantized_model=to_qkeras(
+            graph, bit_true.weights(), types, narrow_accumulators=bit_true.narrow_accumulators
+        ),
         model=plain,
         float_model=plain,
         precision=types,
@@ -107,7 +109,7 @@ def of_candidate(
         part=zoo.PART,
         clock_ns=5,
         golden_inputs=inputs,
-        golden_outputs=twin.predict(inputs),
+        golden_outputs=bit_true.predict(inputs),
         evaluation={},
         io_type=io_type,
     )

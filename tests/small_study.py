@@ -34,7 +34,7 @@ objectives: [metric, lut]
 space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat]}
 training: {float_epochs: 2, epochs: 1}
 sampler: random
-scout: 0
+screening: 0
 tracking: {enabled: false}
 """
 

@@ -38,11 +38,11 @@ def assigned():
     """One block at 12 bits: graph, bit-true model, types."""
     model, x = block(), zoo.data("attention", 300)
     graph = lower(model)
-    twin = BitTrue(graph)
+    bit_true = BitTrue(graph)
     widths = {t.key: 0 if t.role == "accum" else 12 for t in graph.all_tensors()}
-    types = resolve(graph, widths, twin.calibrate([x]))
-    twin.assign(types)
-    return model, graph, twin, types, x
+    types = resolve(graph, widths, bit_true.calibrate([x]))
+    bit_true.assign(types)
+    return model, graph, bit_true, types, x
 
 
 @pytest.mark.parametrize("positions", ["none", "constant", "layer"])
@@ -130,12 +130,12 @@ def test_a_normalization_is_as_exact_for_small_variances_as_for_large_ones(sprea
     model = keras.Model(inputs, L.LayerNormalization(epsilon=1e-7)(inputs))
     x = (np.random.default_rng(0).normal(size=(200, 4, 8)) * spread).astype("f4")
     graph = lower(model)
-    twin = BitTrue(graph)
+    bit_true = BitTrue(graph)
     widths = {t.key: 16 for t in graph.all_tensors()}
-    twin.assign(resolve(graph, widths, twin.calibrate([x])))
+    bit_true.assign(resolve(graph, widths, bit_true.calibrate([x])))
 
     expected = np.asarray(model(x))
-    assert np.abs(twin.predict([x])[0] - expected).mean() < 0.005 * expected.std()
+    assert np.abs(bit_true.predict([x])[0] - expected).mean() < 0.005 * expected.std()
 
 
 def test_training_moves_every_weight_of_a_transformer():
@@ -144,34 +144,34 @@ def test_training_moves_every_weight_of_a_transformer():
 
     model, x = block(positions="layer"), zoo.data("attention", 256)
     graph = lower(model)
-    twin = BitTrue(graph)
+    bit_true = BitTrue(graph)
     widths = {t.key: 0 if t.role == "accum" else 10 for t in graph.all_tensors()}
-    twin.assign(resolve(graph, widths, twin.calibrate([x])))
-    before = twin.weights()
-    trainer = Trainer(twin, [x], [(x.sum((1, 2)) > 0).astype(int)], tasks=["binary"], batch_size=64)
+    bit_true.assign(resolve(graph, widths, bit_true.calibrate([x])))
+    before = bit_true.weights()
+    trainer = Trainer(bit_true, [x], [(x.sum((1, 2)) > 0).astype(int)], tasks=["binary"], batch_size=64)
 
     first = trainer.epoch(np.arange(256), 0.01)
     losses = [trainer.epoch(np.arange(256), 0.01) for _ in range(8)]
     assert min(losses) < 0.8 * first
     still = [
         f"{n}/{r}"
-        for n, roles in twin.weights().items()
+        for n, roles in bit_true.weights().items()
         for r, v in roles.items()
         if np.array_equal(v, before[n][r])
     ]
     # a bias of the key adds the same to all scores of a query, which the softmax takes off again
     assert set(still) <= {"mha_key/bias"}
-    assert set(twin.traces.values()) == {1}
+    assert set(bit_true.traces.values()) == {1}
 
 
 def test_the_exported_models_load_and_predict_what_the_firmware_computes_up_to_their_tables(
     assigned, tmp_path
 ):
     """The Keras and QKeras exports survive a file and differ by less than the softmax' and the norm's tables do."""
-    _, graph, twin, types, x = assigned
-    expected = twin.predict([x])[0]
+    _, graph, bit_true, types, x = assigned
+    expected = bit_true.predict([x])[0]
     for export in (to_keras, to_qkeras):
-        made = export(graph, twin.weights(), types)
+        made = export(graph, bit_true.weights(), types)
         made.save(tmp_path / "model.keras")
         loaded = keras.saving.load_model(tmp_path / "model.keras")
         assert np.abs(np.asarray(loaded(x)) - expected).max() < 0.05
@@ -179,8 +179,8 @@ def test_the_exported_models_load_and_predict_what_the_firmware_computes_up_to_t
 
 def test_an_exported_model_lowers_to_the_same_nodes_and_weights(assigned):
     """What a bundle holds can be described again, without the study: names, operations and weights are the same."""
-    _, graph, twin, types, _ = assigned
-    again = lower(to_keras(graph, twin.weights(), types), head="keep")
+    _, graph, bit_true, types, _ = assigned
+    again = lower(to_keras(graph, bit_true.weights(), types), head="keep")
 
     assert sorted((n.name, n.op, n.shape) for n in again) == sorted((n.name, n.op, n.shape) for n in graph)
     assert {f"{n}/{r}" for n, roles in again.weights.items() for r in roles} == {
@@ -191,8 +191,8 @@ def test_an_exported_model_lowers_to_the_same_nodes_and_weights(assigned):
 def test_a_table_and_an_added_constant_lower_again_to_the_same_nodes():
     """GELU's and SiLU's tables and a positional encoding can be described again from what is exported."""
     model, x = zoo.zoo("norms", 1, only=("gelu", "own_positions")), zoo.data("norms", 60)
-    graph, twin, types = zoo.prepared(model, x, 3)
-    exported = to_keras(graph, twin.weights(), types)
+    graph, bit_true, types = zoo.prepared(model, x, 3)
+    exported = to_keras(graph, bit_true.weights(), types)
     again = lower(keras.models.model_from_json(exported.to_json()), head="keep")
 
     assert sorted((n.name, n.op) for n in again) == sorted((n.name, n.op) for n in graph)
@@ -201,11 +201,11 @@ def test_a_table_and_an_added_constant_lower_again_to_the_same_nodes():
 
 def test_an_estimate_prices_every_node(assigned):
     """Scores and context cost products of two variables, tables memory, normalizations logic."""
-    _, graph, twin, types, _ = assigned
+    _, graph, bit_true, types, _ = assigned
     design = describe(
         graph,
         types,
-        twin.weights(),
+        bit_true.weights(),
         name="block",
         part="xcvu13p-flga2577-2-e",
         clock_ns=5,

@@ -13,10 +13,10 @@ import small_study
 from optuna._hypervolume import compute_hypervolume
 
 from bitfront.experiments.benchmarks.exhaustive import volume
-from bitfront.experiments.benchmarks.peers import Course, Found, Judge, Task, hypervolumes
+from bitfront.experiments.benchmarks.peers import Found, Judge, RunLog, Task, hypervolumes
 from bitfront.experiments.benchmarks.peers import tasks as peers_tasks
 from bitfront.experiments.benchmarks.peers.outcome import Box, at, front, reached, table
-from bitfront.experiments.benchmarks.spent import trainings_spent
+from bitfront.experiments.benchmarks.training_count import trainings_spent
 from bitfront.search import Evaluation, load_study
 
 SCRIPTS = Path(peers_tasks.__file__).parent
@@ -46,13 +46,13 @@ def test_the_volume_is_that_of_test_scores_as_optuna_computes_it():
 
 
 def test_the_course_tells_when_what_was_reached():
-    course = Course("t", "bitfront", 1, tuple(SEEN))
-    rival = Course("t", "other", 1, tuple(SEEN[:1]))
-    history = hypervolumes(course, BOX)
+    run_log = RunLog("t", "bitfront", 1, tuple(SEEN))
+    rival = RunLog("t", "other", 1, tuple(SEEN[:1]))
+    history = hypervolumes(run_log, BOX)
     assert at(history, 0.5) == 0.0
     assert at(history, 1.5) == BOX.volume(SEEN[:1])
-    assert "bitfront has what other has after 5 s after 1.0 s" in reached([course, rival], {"t": BOX}, 5.0)
-    assert "| other |" in table([course, rival], {"t": BOX}, 5.0)
+    assert "bitfront has what other has after 5 s after 1.0 s" in reached([run_log, rival], {"t": BOX}, 5.0)
+    assert "| other |" in table([run_log, rival], {"t": BOX}, 5.0)
 
 
 class SmallTask(Task):
@@ -142,6 +142,9 @@ def test_a_gradient_path_is_spent_where_it_was_walked(tmp_path):
     trials = [evaluated(0, ()), evaluated(1, (1, 2)), evaluated(2, (0, 1, 2), "gradient")]
     trials += [evaluated(3, (0, 1), "gradient"), evaluated(4, (1, 2))]
     file = small_study.write(tmp_path)
-    walked = load_study(file, ["training.epochs=2", "gradient=20"])
-    assert trainings_spent(trials, walked) == [0.0, 1.0, 12.0, 12.5, 13.5]
-    assert trainings_spent(trials[:2], load_study(file, ["training.epochs=2", "gradient=0"])) == [0.0, 1.0]
+    searched = load_study(file, ["training.epochs=2", "gradient_epochs=20"])
+    assert trainings_spent(trials, searched) == [0.0, 1.0, 12.0, 12.5, 13.5]
+    assert trainings_spent(trials[:2], load_study(file, ["training.epochs=2", "gradient_epochs=0"])) == [
+        0.0,
+        1.0,
+    ]

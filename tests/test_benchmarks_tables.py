@@ -53,8 +53,8 @@ def test_a_study_where_nothing_is_good_enough_says_none():
 
 def test_what_holds_on_validation_data_alone_is_told_apart():
     """A candidate that is lost on the test data counts in one ratio and not in the other."""
-    lucky = {**row("search", "trial 22", 0.9, 100, 0), "test": 0.8}
-    run = {**RUN, "candidates": [*RUN["candidates"], lucky]}
+    optimistic = {**row("search", "trial 22", 0.9, 100, 0), "test": 0.8}
+    run = {**RUN, "candidates": [*RUN["candidates"], optimistic]}
     line = tables.gallery_table({"one": run}).splitlines()[2]
     assert line.endswith("trial 22 qat, test 0.8000 | 8.00 | 2.00 | 3.20 |")
     assert tables.summary({"one": run}, target=3).endswith("on validation data: 1 of 1 studies: one.")

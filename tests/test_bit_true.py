@@ -60,14 +60,14 @@ def test_one_trace_serves_every_precision():
     """Twenty candidates are assigned and scored; each function is traced once."""
     model, x = zoo.zoo("vector", 1), zoo.data("vector", 100)
     graph = lower(model)
-    twin = BitTrue(graph)
-    calibration = twin.calibrate([x])
+    bit_true = BitTrue(graph)
+    calibration = bit_true.calibrate([x])
     for seed in range(20):
-        twin.assign(resolve(graph, zoo.random_widths(graph, seed), calibration))
-        twin.predict([x])
-        twin.restore(graph.weights)
+        bit_true.assign(resolve(graph, zoo.random_widths(graph, seed), calibration))
+        bit_true.predict([x])
+        bit_true.restore(graph.weights)
 
-    assert set(twin.traces.values()) == {1}
+    assert set(bit_true.traces.values()) == {1}
 
 
 @pytest.mark.parametrize("group", zoo.GROUPS)
@@ -75,18 +75,18 @@ def test_a_compiled_model_answers_the_same_in_every_bit(group, monkeypatch):
     """What XLA compiles once a study has run for a while changes no score; a set of another size is answered too."""
     monkeypatch.setattr(compiled, "COMPILE_AFTER", 0.0)
     model, x = zoo.zoo(group, 1), zoo.data(group, 300)
-    _, twin, _ = zoo.prepared(model, x, 7)
-    twin.batch_size = 110
-    (name,) = {"predict_float32", "predict_float64"} & set((twin.predict([x]), twin.traces)[1])
+    _, bit_true, _ = zoo.prepared(model, x, 7)
+    bit_true.batch_size = 110
+    (name,) = {"predict_float32", "predict_float64"} & set((bit_true.predict([x]), bit_true.traces)[1])
     signature = [[tf.TensorSpec((None, *x.shape[1:]), name.removeprefix("predict_"))]]
-    alone = twin.traced(name, twin.forward, signature)
-    xla = twin.traced(f"{name}_compiled", twin.forward, signature, jit_compile=True)
+    alone = bit_true.traced(name, bit_true.forward, signature)
+    xla = bit_true.traced(f"{name}_compiled", bit_true.forward, signature, jit_compile=True)
 
     for a, b in zip(alone([x]), xla([x]), strict=True):
         assert np.array_equal(a, b)
-    for a, b in zip(twin.predict([x[:7]]), twin.predict([x]), strict=True):
+    for a, b in zip(bit_true.predict([x[:7]]), bit_true.predict([x]), strict=True):
         assert np.array_equal(a, b[:7])
-    assert set(twin.traces.values()) == {1}
+    assert set(bit_true.traces.values()) == {1}
 
 
 def test_without_rounding_the_model_is_the_keras_model():
@@ -103,9 +103,9 @@ def test_without_rounding_the_model_is_the_keras_model():
 def test_every_layer_meets_the_protocol():
     """Each layer of the zoo offers what `BitTrueLayer` asks for."""
     for group in zoo.GROUPS:
-        twin = BitTrue(lower(zoo.zoo(group, 1)))
+        bit_true = BitTrue(lower(zoo.zoo(group, 1)))
 
-        assert all(isinstance(layer, BitTrueLayer) for layer in twin.layers.values())
+        assert all(isinstance(layer, BitTrueLayer) for layer in bit_true.layers.values())
 
 
 def test_feed_forward_candidates_are_the_same_in_qkeras():
@@ -116,11 +116,11 @@ def test_feed_forward_candidates_are_the_same_in_qkeras():
         ("image", ("conv2d", "separable2d")),
     ):
         model, x = zoo.zoo(group, 1, only=names), zoo.data(group, 100)
-        graph, twin, types = zoo.prepared(model, x, 5, low=3, high=10)
-        found = to_qkeras(graph, twin.weights(), types).predict(x, verbose=0)
+        graph, bit_true, types = zoo.prepared(model, x, 5, low=3, high=10)
+        found = to_qkeras(graph, bit_true.weights(), types).predict(x, verbose=0)
         found = found if isinstance(found, list) else [found]
 
-        for name, a, b in zip(graph.outputs, twin.predict([x]), found, strict=True):
+        for name, a, b in zip(graph.outputs, bit_true.predict([x]), found, strict=True):
             assert np.array_equal(a, b), name
 
 
@@ -131,17 +131,17 @@ def test_training_with_rounding_learns_and_is_traced_once():
     model = keras.Sequential([keras.Input((7, 4)), L.GRU(6), L.Dense(1, activation="sigmoid")])
     x = zoo.data("recurrent", 600)
     y = (x.sum((1, 2)) > 0).astype("int32")
-    graph, twin, _ = zoo.prepared(model, x, 1, low=5, high=8)
-    trainer = Trainer(twin, [x], [y], tasks=["binary"], batch_size=50)
-    calibration = twin.calibrate([x])
+    graph, bit_true, _ = zoo.prepared(model, x, 1, low=5, high=8)
+    trainer = Trainer(bit_true, [x], [y], tasks=["binary"], batch_size=50)
+    calibration = bit_true.calibrate([x])
     for seed in (1, 2):
-        twin.restore(graph.weights)
-        twin.assign(resolve(graph, zoo.random_widths(graph, seed, 5, 8), calibration))
+        bit_true.restore(graph.weights)
+        bit_true.assign(resolve(graph, zoo.random_widths(graph, seed, 5, 8), calibration))
         trainer.reset()
         losses = [trainer.epoch(np.arange(600), 1e-2) for _ in range(5)]
 
         assert losses[-1] < losses[0]
-    assert twin.traces["train_epoch"] == 1
+    assert bit_true.traces["train_epoch"] == 1
 
 
 def test_weights_that_are_made_zero_stay_so_and_the_others_train():
@@ -152,17 +152,17 @@ def test_weights_that_are_made_zero_stay_so_and_the_others_train():
     )
     x = zoo.data("vector", 400)[:, :6]
     y = x[:, :1]
-    graph, twin, _ = zoo.prepared(model, x, 1, low=5, high=8)
-    trainer = Trainer(twin, [x], [y], tasks=["regression"], batch_size=50)
+    graph, bit_true, _ = zoo.prepared(model, x, 1, low=5, high=8)
+    trainer = Trainer(bit_true, [x], [y], tasks=["regression"], batch_size=50)
     trained = []
     for share in (0.0, 0.5, 0.9, 0.0):
-        twin.restore(graph.weights)
+        bit_true.restore(graph.weights)
         trainer.reset()
         trainer.prune(share)
-        before = twin.weights()
+        before = bit_true.weights()
         for _ in range(4):
             trainer.epoch(np.arange(400), 1e-3)
-        trained.append(after := twin.weights())
+        trained.append(after := bit_true.weights())
         kernels = {node: roles["weight"] for node, roles in after.items() if "weight" in roles}
         total = sum(kernel.size for kernel in kernels.values())
         assert sum(int((kernel == 0).sum()) for kernel in kernels.values()) == int(share * total)
@@ -175,7 +175,7 @@ def test_weights_that_are_made_zero_stay_so_and_the_others_train():
     for node, roles in trained[0].items():
         for role, array in roles.items():
             assert np.array_equal(array, trained[3][node][role])
-    assert twin.traces["train_epoch"] == 1
+    assert bit_true.traces["train_epoch"] == 1
 
 
 def test_what_the_firmware_cannot_compute_is_refused_by_name():
@@ -197,10 +197,10 @@ def test_a_narrow_accumulator_wraps_as_ap_fixed_does():
     zoo.randomize(model, 0)
     x = zoo.data("vector", 50)
     graph = lower(model)
-    twin = BitTrue(graph, narrow_accumulators=frozenset({"d"}))
+    bit_true = BitTrue(graph, narrow_accumulators=frozenset({"d"}))
     widths = zoo.random_widths(graph, 2, 6, 8) | {"d/accum": 9}
-    types = resolve(graph, widths, twin.calibrate([x]))
-    twin.assign(types)
+    types = resolve(graph, widths, bit_true.calibrate([x]))
+    bit_true.assign(types)
     accum = types["d/accum"]
     inputs = types["x/result"].quantize(x)
     weights = types["d/weight"].quantize(graph.weights["d"]["weight"])
@@ -208,21 +208,21 @@ def test_a_narrow_accumulator_wraps_as_ap_fixed_does():
     for i in range(12):
         total = accum.quantize(total + accum.quantize(inputs[:, i, None] * weights[None, i]))
 
-    assert np.array_equal(types["d/result"].quantize(total), twin.predict([x])[0])
+    assert np.array_equal(types["d/result"].quantize(total), bit_true.predict([x])[0])
 
 
 @pytest.mark.parametrize("names", [("lstm",), ("gru",)])
 def test_backpropagation_of_all_steps_at_once_is_automatic_differentiation(names, monkeypatch):
     """Outputs agree in every bit and gradients to float32's accuracy with those of the step-by-step cells."""
     model, x = zoo.zoo("recurrent", 1, only=names), zoo.data("recurrent", 60)
-    _, twin, _ = zoo.prepared(model, x, 2, low=6, high=9)
+    _, bit_true, _ = zoo.prepared(model, x, 2, low=6, high=9)
 
     def outputs_and_gradients():
-        twin.mode.exact, twin.mode.training, twin.mode.dtype = True, True, tf.float32
+        bit_true.mode.exact, bit_true.mode.training, bit_true.mode.dtype = True, True, tf.float32
         with tf.GradientTape() as tape:
-            (output,) = twin.forward([tf.constant(x)])
+            (output,) = bit_true.forward([tf.constant(x)])
             loss = tf.reduce_sum(tf.square(output - 0.1))
-        return output.numpy(), [g.numpy() for g in tape.gradient(loss, twin.trainable)]
+        return output.numpy(), [g.numpy() for g in tape.gradient(loss, bit_true.trainable)]
 
     found, gradients = outputs_and_gradients()
     monkeypatch.setattr("bitfront.hls.bit_true.backprop.LIMIT", 0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_study import results, run, write
 
-from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.evaluator.cache import TrainingCache, content_digest, entry_key
 
 HISTORY = [{"epoch": 1, "loss": 0.25, "metric": 0.5}]
@@ -94,7 +94,7 @@ def test_what_shapes_a_training_shapes_its_key(tmp_path):
 
     def content(*overrides: str) -> str:
         problem = load_problem(load_study(tmp_path / "study.yaml", overrides), tmp_path)
-        return content_digest(problem, Workbench(problem).graph)
+        return content_digest(problem, Evaluator(problem).graph)
 
     write(tmp_path)
     usual = content()

@@ -41,8 +41,8 @@ data: data.py:load
 task: regression
 space: {weights: 6..14, activations: 8..14}
 budget: {trials: 3}
-scout: 0
-gradient: 0
+screening: 0
+gradient_epochs: 0
 model_trained: true
 tracking: {enabled: false}
 """

@@ -30,8 +30,8 @@ from bitfront.search.report import page, write_report
 
 SETTINGS = (
     "sampler=auto",
-    "gradient=24",
-    "scout=30",
+    "gradient_epochs=24",
+    "screening=30",
     "training={float_epochs: 80, float_learning_rate: 0.01, learning_rate: 0.004, epochs: 2}",
     "objectives=[metric, lut, latency]",
     "constraints={metric_drop: 0.4, lut: 2100}",
@@ -227,11 +227,11 @@ def test_of_equally_near_uniform_widths_a_dearer_one_is_caught(study, monkeypatc
     knee, u = truth.picks["knee"], truth.nearest_uniform
     if knee["kind"] == "uniform":
         pytest.skip("the knee is a uniform width: there is nothing beside it")
-    twin = json.loads(json.dumps(u)) | {"number": max(truth.trials) + 1, "digest": "dearer"}
-    twin["resources"] = {key: 1.5 * value for key, value in u["resources"].items()}
-    folder = study / "trials" / f"{twin['number']:05d}"
+    bit_true = json.loads(json.dumps(u)) | {"number": max(truth.trials) + 1, "digest": "dearer"}
+    bit_true["resources"] = {key: 1.5 * value for key, value in u["resources"].items()}
+    folder = study / "trials" / f"{bit_true['number']:05d}"
     folder.mkdir()
-    (folder / "evaluation.json").write_text(json.dumps(twin))
+    (folder / "evaluation.json").write_text(json.dumps(bit_true))
     truth = Truth(study)
     assert truth.nearest_uniform["number"] == u["number"]
     assert not [fault for fault in page_faults(truth, rewritten(study)) if fault.startswith("p:")]

@@ -360,3 +360,21 @@ def test_class_weights_are_written_back_without_a_warning(recwarn, weights):
     config = study(training={"class_weights": weights})
     assert StudyConfig(**config.to_dict()) == config
     assert [str(one.message) for one in recwarn if "serializ" in str(one.message).lower()] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value"), [("scout", "screening", 7), ("gradient", "gradient_epochs", 9)]
+)
+def test_an_older_name_of_a_key_says_what_the_present_one_says_and_both_at_once_are_refused(
+    tmp_path, old, new, value
+):
+    text = "task: binary\nmodel: model.py:build\ndata: data.npz\n"
+    older, present, both = (tmp_path / f"{name}.yaml" for name in ("older", "present", "both"))
+    older.write_text(f"{text}name: one\n{old}: {value}\n")
+    present.write_text(f"{text}name: one\n{new}: {value}\n")
+    both.write_text(f"{text}{old}: {value}\n{new}: {value}\n")
+    assert getattr(load_study(older), new) == value
+    assert getattr(load_study(present, [f"{old}={value + 1}"]), new) == value + 1
+    assert load_study(older).digest == load_study(present).digest
+    with pytest.raises(UserError, match=f"there's no key {old!r}"):
+        load_study(both)

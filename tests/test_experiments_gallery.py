@@ -122,7 +122,7 @@ def test_every_study_runs_under_its_quick_preset(study, tmp_path):
     asked = [
         "training.float_epochs=1",
         "training.epochs=1",
-        "scout=0",
+        "screening=0",
         "space.method=[qat]",
         "budget.trials=1",
         "tracking.enabled=false",

@@ -66,8 +66,8 @@ def test_a_transformer_s_and_an_lstm_s_keras_models_predict_the_golden_outputs_i
 def test_what_qkeras_computes_exactly_stays_qkeras_s_and_the_files_are_the_same_twice(tmp_path):
     """Dense and ReLU are QKeras layers; saving anew in another process state gives the same bytes."""
     model, x = zoo.zoo("vector", 1, only=("mlp", "curves")), zoo.data("vector", 50)
-    graph, twin, types = zoo.prepared(model, x, 5, low=3, high=8)
-    made = [to_qkeras(graph, twin.weights(), types) for _ in range(2)]
+    graph, bit_true, types = zoo.prepared(model, x, 5, low=3, high=8)
+    made = [to_qkeras(graph, bit_true.weights(), types) for _ in range(2)]
     kinds = {layer.name: type(layer).__name__ for layer in made[0].layers}
 
     assert {kinds[n.name] for n in graph if n.op == "dense"} == {"QDense"}

@@ -36,7 +36,7 @@ assert np.array_equal(model.predict(inputs), np.load(golden / "outputs.npy"))
 def test_a_study_s_bundle_and_its_champion_predict_the_golden_outputs_in_a_fresh_process(name, tmp_path):
     """A trained trial and a rounded one of each family: firmware, Keras model and MLflow's model agree in every bit."""
     file = ready_study(name).file
-    settings = ["training.float_epochs=2", "training.epochs=2", "scout=0", "gradient=0", "cache=0"]
+    settings = ["training.float_epochs=2", "training.epochs=2", "screening=0", "gradient_epochs=0", "cache=0"]
     config = load_study(file, [f"output={tmp_path}", *settings])
     run_study(config, file.parent, trials=8)
     study = tmp_path / config.name

@@ -13,8 +13,8 @@ from scipy.stats import binomtest, spearmanr
 from sklearn.metrics import accuracy_score, roc_auc_score
 from typer.testing import CliRunner
 
-from bitfront.search import Workbench, load_study
-from bitfront.search.analysis.findings import LEAST_TRIALS, budgets, find, importance, rivals
+from bitfront.search import Evaluator, load_study
+from bitfront.search.analysis.findings import LEAST_TRIALS, budgets, find, importance, uniform_matches
 from bitfront.search.analysis.test_scores import (
     FILE,
     RESAMPLES,
@@ -29,7 +29,7 @@ from bitfront.search.analysis.view import StudyView
 from bitfront.search.cli.main import app
 from bitfront.search.report import write_report
 from bitfront.search.run.progress import Progress
-from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.storage.study_folder import StudyFolder
 from bitfront.spaces import UserError
 
 LUT = OBJECTIVES[1]
@@ -97,7 +97,7 @@ def test_a_finished_study_has_its_front_on_test_data(finished):
     assert found.rows[0].score == view.reference.float_scores["test"]
     trials = [row.trial for row in found.rows[1:]]
     assert trials[: len(view.front)] == sorted(e.number for e in view.front)
-    told = [one for r in rivals(view, view.costs[0]) for one in (r.trial, r.cheaper, r.better)]
+    told = [one for r in uniform_matches(view, view.costs[0]) for one in (r.trial, r.cheaper, r.better)]
     assert set(trials[len(view.front) :]) == set(told) - {None, *(e.number for e in view.front)}
     assert (found.samples, found.resamples) == (200, RESAMPLES)
     for e in (e for e in view.scored if e.number in trials):
@@ -110,22 +110,22 @@ def test_the_front_is_rescored_only_once(finished):
     """A study that is run again keeps the file; a damaged one is named."""
     file, folder = finished
     config = load_study(file, [f"output={folder.parent}"])
-    store = StudyStore(folder)
-    bench = Workbench(store.open(config, file.parent, Progress().say))
+    study_folder = StudyFolder(folder)
+    evaluator = Evaluator(study_folder.open(config, file.parent, Progress().say))
     before = (folder / FILE).stat().st_mtime_ns
     view = StudyView.read(folder)
     front = sorted(view.front, key=lambda e: e.number)
-    score_on_test(bench, store, front, compared(view.evaluations, view.objectives))
+    score_on_test(evaluator, study_folder, front, compared(view.evaluations, view.objectives))
     assert (folder / FILE).stat().st_mtime_ns == before
 
-    shorter = rescore(bench, store, front[:1])
+    shorter = rescore(evaluator, study_folder, front[:1])
     assert [row.trial for row in shorter.rows] == [None, front[0].number]
     (folder / FILE).write_text("{")
     with pytest.raises(UserError, match=FILE):
         read_test_scores(folder)
     rescore_again = folder / FILE
     rescore_again.unlink()
-    rescore(bench, store, front)
+    rescore(evaluator, study_folder, front)
 
 
 def test_the_width_that_an_objective_hangs_on_is_the_most_important():
@@ -171,20 +171,20 @@ def view(tmp_path):
 
 def test_each_uniform_baseline_meets_what_beats_it(view):
     """The cheapest as good and the best no dearer, found by hand."""
-    found = {r.trial: r for r in rivals(view, LUT)}
+    found = {r.trial: r for r in uniform_matches(view, LUT)}
     searched = [e for e in view.scored if e.kind == "search" and e.feasible]
     for e in (e for e in view.scored if e.kind == "uniform"):
         as_good = sorted((s.resources["lut"], -s.score, s.number) for s in searched if s.score >= e.score)
-        no_dearer = sorted(
+        at_no_more_cost = sorted(
             (-s.score, s.resources["lut"], s.number)
             for s in searched
             if s.resources["lut"] <= e.resources["lut"]
         )
-        rival = found[e.number]
-        assert rival.cheaper == (as_good[0][2] if as_good else None)
-        assert rival.ratio == (as_good[0][0] / e.resources["lut"] if as_good else None)
-        assert rival.better == (no_dearer[0][2] if no_dearer else None)
-        assert rival.gain == (-no_dearer[0][0] - e.score if no_dearer else None)
+        uniform_match = found[e.number]
+        assert uniform_match.cheaper == (as_good[0][2] if as_good else None)
+        assert uniform_match.ratio == (as_good[0][0] / e.resources["lut"] if as_good else None)
+        assert uniform_match.better == (at_no_more_cost[0][2] if at_no_more_cost else None)
+        assert uniform_match.gain == (-at_no_more_cost[0][0] - e.score if at_no_more_cost else None)
     assert len(found) == sum(e.kind == "uniform" for e in view.scored)
 
 
@@ -207,7 +207,7 @@ def test_training_is_weighed_against_rounding_at_every_budget(view):
 
 def test_a_validation_score_above_the_whole_interval_is_called_luck(view, tmp_path):
     """The page, the terminal and the JSON say so."""
-    lucky, fair = view.front[0], view.front[-1]
+    optimistic, fair = view.front[0], view.front[-1]
     rows = [
         {
             "trial": None,
@@ -217,7 +217,7 @@ def test_a_validation_score_above_the_whole_interval_is_called_luck(view, tmp_pa
             "to_best": [0, 0],
         }
     ]
-    for e, end in ((lucky, e_below(lucky)), (fair, fair.score + 0.01)):
+    for e, end in ((optimistic, e_below(optimistic)), (fair, fair.score + 0.01)):
         rows.append(
             {
                 "trial": e.number,
@@ -235,11 +235,11 @@ def test_a_validation_score_above_the_whole_interval_is_called_luck(view, tmp_pa
     shown = CliRunner().invoke(app, ["show", str(folder)], env={"COLUMNS": "160"}).output
     told = json.loads(CliRunner().invoke(app, ["report", str(folder), "--json"]).output)[0]
 
-    assert find(StudyView.read(folder)).lucky == (lucky.number,)
-    assert told["lucky"] == [lucky.number]
-    assert told["test"]["rows"][1]["trial"] == lucky.number
+    assert find(StudyView.read(folder)).optimistic == (optimistic.number,)
+    assert told["optimistic"] == [optimistic.number]
+    assert told["test"]["rows"][1]["trial"] == optimistic.number
     assert page.count("validation score above the interval") == 1
-    assert f"{lucky.score:.4f}*" in shown
+    assert f"{optimistic.score:.4f}*" in shown
     assert f"{fair.score:.4f}*" not in shown
 
 
@@ -265,8 +265,8 @@ def test_a_smaller_error_is_a_gain_too(view):
         for e in view.evaluations
     ]
     other = StudyView(lower, tuple(flipped), "toy-lstm", "")
-    ups = {r.trial: r for r in rivals(view, LUT)}
-    for r in rivals(other, LUT):
+    ups = {r.trial: r for r in uniform_matches(view, LUT)}
+    for r in uniform_matches(other, LUT):
         assert (r.cheaper, r.better) == (ups[r.trial].cheaper, ups[r.trial].better)
         assert r.gain == pytest.approx(ups[r.trial].gain)
 

@@ -8,7 +8,7 @@ import pytest
 import zoo
 
 from bitfront.hls import Trainer, pruned, zero_share
-from bitfront.search import StudyConfig, Workbench, load_problem
+from bitfront.search import Evaluator, StudyConfig, load_problem
 from bitfront.search.execution.worker import Parcel
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.warm_start.attention_pruning import free_parts
@@ -105,9 +105,9 @@ def network():
 
 def trainer_of(model, keep_zeros, optimizer="adamw"):
     x = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
-    graph, twin, _ = zoo.prepared(model, x, 1, low=8, high=10)
+    graph, bit_true, _ = zoo.prepared(model, x, 1, low=8, high=10)
     trainer = Trainer(
-        twin,
+        bit_true,
         [x],
         [x[:, :1] - x[:, 1:2]],
         tasks=["regression"],
@@ -115,7 +115,7 @@ def trainer_of(model, keep_zeros, optimizer="adamw"):
         optimizer=optimizer,
         keep_zeros=keep_zeros,
     )
-    return graph, twin, trainer
+    return graph, bit_true, trainer
 
 
 def assert_fixed(graph, weights, *, zeros=True):
@@ -133,37 +133,37 @@ def assert_fixed(graph, weights, *, zeros=True):
 
 def test_no_way_of_training_moves_frozen_weights_or_fills_zeros():
     """Weight decay, widths that move, steps of single weights and pruning among it; biases of zeros learn."""
-    graph, twin, trainer = trainer_of(network(), keep_zeros=True)
+    graph, bit_true, trainer = trainer_of(network(), keep_zeros=True)
     order = np.arange(200)
     assert graph.frozen == {"held/weight", "held/bias", "norm/scale", "norm/bias"}
-    assert set(trainer.grains) == {"pruned/weight", "out/weight"}
+    assert set(trainer.per_weight_steps) == {"pruned/weight", "out/weight"}
 
     trainer.reset()
     trainer.epoch(order, 0.02)
-    assert_fixed(graph, twin.weights())
+    assert_fixed(graph, bit_true.weights())
     for _ in range(3):
         trainer.explore(order, 0.02)
-        trainer.grains.move(dict.fromkeys(trainer.grains, 1e-3), 50)
+        trainer.per_weight_steps.move(dict.fromkeys(trainer.per_weight_steps, 1e-3), 50)
     assert_fixed(graph, trainer.weights())
-    trainer.hold(twin.types)
+    trainer.hold(bit_true.types)
     trainer.epoch(order, 0.02)
     assert_fixed(graph, trainer.weights())
     trainer.reset()
     for share in (0.3, 0.6, 0.0):
         trainer.prune(share)
         trainer.epoch(order, 0.02)
-    assert_fixed(graph, twin.weights())
-    assert twin.traces["train_epoch"] == 1
+    assert_fixed(graph, bit_true.weights())
+    assert bit_true.traces["train_epoch"] == 1
 
 
 def test_zeros_are_filled_where_they_are_not_to_be_kept():
-    graph, twin, trainer = trainer_of(network(), keep_zeros=False)
+    graph, bit_true, trainer = trainer_of(network(), keep_zeros=False)
 
     trainer.epoch(np.arange(200), 0.02)
 
-    assert_fixed(graph, twin.weights(), zeros=False)
+    assert_fixed(graph, bit_true.weights(), zeros=False)
     assert (
-        zero_share({"pruned": twin.weights()["pruned"]})
+        zero_share({"pruned": bit_true.weights()["pruned"]})
         < 0.3
         < zero_share({"pruned": graph.weights["pruned"]})
     )
@@ -186,12 +186,12 @@ def test_pruning_takes_no_weight_of_a_frozen_kernel():
 def test_a_model_of_which_nothing_is_trained_stays_as_it_is():
     model = network()
     model.trainable = False
-    graph, twin, trainer = trainer_of(model, keep_zeros=True)
+    graph, bit_true, trainer = trainer_of(model, keep_zeros=True)
 
     assert np.isfinite(trainer.epoch(np.arange(200), 0.02))
     trainer.explore(np.arange(200), 0.02)
 
-    for node, roles in twin.weights().items():
+    for node, roles in bit_true.weights().items():
         for role, value in roles.items():
             assert np.array_equal(value, graph.weights[node][role])
 
@@ -225,9 +225,9 @@ def problem(model, **training):
 
 def evaluated(one):
     """Return the graph of a study, and what it trains a candidate's weights to."""
-    bench = Workbench(one)
-    _, weights = bench.evaluate(0, bench.space.uniform(8, "qat"), "uniform")
-    return bench.graph, weights or bench.graph.weights
+    evaluator = Evaluator(one)
+    _, weights = evaluator.evaluate(0, evaluator.space.uniform(8, "qat"), "uniform")
+    return evaluator.graph, weights or evaluator.graph.weights
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -290,12 +290,12 @@ def test_a_worker_knows_what_is_not_trained_though_a_file_does_not(tmp_path):
     model = network()
     model.get_layer("out").bias.trainable = False
     model.save(tmp_path / "float.keras")
-    bench = Workbench(problem(model))
+    evaluator = Evaluator(problem(model))
 
-    unpacked = Parcel.of("key", bench, tmp_path, threads=None).unpack()
+    unpacked = Parcel.of("key", evaluator, tmp_path, threads=None).unpack()
 
-    assert "out/bias" in bench.graph.frozen
-    assert lower(unpacked.model).frozen == bench.graph.frozen
+    assert "out/bias" in evaluator.graph.frozen
+    assert lower(unpacked.model).frozen == evaluator.graph.frozen
 
 
 def test_a_study_file_without_the_key_keeps_its_digest():

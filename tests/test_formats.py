@@ -32,12 +32,12 @@ from bitfront.search.config.settings import flat
 from bitfront.search.evaluator.cache import TrainingCache
 from bitfront.search.measurements import read_records
 from bitfront.search.storage.identity import Identity
-from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.storage.study_folder import StudyFolder
 from bitfront.search.tracking.content import run_metrics, run_params
 from bitfront.search.tracking.registry import chosen
 from bitfront.search.trials.evaluation import FILE
 from bitfront.search.trials.reference import Reference
-from bitfront.search.warm_start.gradient_seeds import read_passed
+from bitfront.search.warm_start.gradient_seeds import read_seeds
 from bitfront.search.warm_start.screening import read_rounded
 
 OLD = Path(__file__).parent / "formats" / "1"
@@ -46,8 +46,12 @@ MADE = "0201565bd92ce39386954e88c6adc49f98292a20771007b2ace1e52347146846"
 MADE_WITH = {"bitfront": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"}
 STUDIES = ("mlp", "gru")
 MEANING = json.loads((OLD / "study_files" / "meaning.json").read_text())
-RENAMED: dict[str, str] = {}
-"""Key paths that have another name since, in files (`evaluation.json: kept`), study files (`study: scout`) and MLflow
+RENAMED: dict[str, str] = {
+    f"{kind}: {old}": new
+    for kind in ("study", "study.yaml")
+    for old, new in (("scout", "screening"), ("gradient", "gradient_epochs"))
+}
+"""Key paths that have another name since, in files (`evaluation.json: kept`), study files (`study: screening`) and MLflow
 (`mlflow: est/lut`), with the new one. An entry needs an alias in the code, so that the old files below are still read."""
 
 ADDED: frozenset[str] = frozenset()
@@ -224,7 +228,7 @@ def test_every_trial_reads_back_as_its_file_says(name):
         np.testing.assert_equal([dict(row) for row in e.history], rows)
         weights = folder / "trials" / f"{number:05d}" / "weights.npz"
         assert e.has_weights == weights.exists() == bool(told["weights_sha256"])
-        own = StudyStore(folder).weights(e) or {}
+        own = StudyFolder(folder).weights(e) or {}
         assert sorted(f"{node}/{role}" for node in own for role in own[node]) == sorted(
             array_names(weights) if weights.exists() else ()
         )
@@ -265,14 +269,14 @@ def test_what_stands_beside_the_trials_reads_back_too(name):
     assert [r.outcome.to_json() for r in records] == [row["outcome"] for row in told]
     assert [(r.number, r.digest) for r in records] == [(row["number"], row["digest"]) for row in told]
     assert chosen(folder) == plain(folder / "champion.json")["trial"]
-    assert StudyStore(folder).spent_seconds() == float((folder / "spent_seconds").read_text()) > 0
+    assert StudyFolder(folder).spent_seconds() == float((folder / "spent_seconds").read_text()) > 0
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_what_a_search_began_with_reads_back(name):
     folder = ran(name)
     for path in (*folder.glob("gradient*.npz"), folder / "uniform.npz"):
-        told, found = read_passed(path)
+        told, found = read_seeds(path)
         assert len(found) == len(told["candidates"]) == len(told["epochs"]) > 0
         own = {
             f"{i}/{node}/{role}"

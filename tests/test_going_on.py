@@ -15,11 +15,11 @@ import small_study
 import yaml
 from optuna.trial import TrialState
 from rich.console import Console
-from test_ledger import OBJECTIVES, evaluated
+from test_optuna_study import OBJECTIVES, evaluated
 
 from bitfront import search
 from bitfront.search import StudyConfig, load_study, read_evaluations
-from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.evaluator.space import space_of
 from bitfront.search.problem.load import load_problem
 from bitfront.search.run.progress import Progress
@@ -28,8 +28,8 @@ from bitfront.search.storage import warm_start_files
 from bitfront.search.storage.identity import Identity, recorded_study
 from bitfront.search.storage.journal import repair_journal
 from bitfront.search.storage.locks import Presence, locked
-from bitfront.search.storage.optuna_study import Ledger
-from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.storage.optuna_study import OptunaStudy
+from bitfront.search.storage.study_folder import StudyFolder
 from bitfront.search.trials.files import trial_folder
 from bitfront.spaces import UserError, lower
 
@@ -55,21 +55,25 @@ def opened(file: Path, *overrides: str):
     config = load_study(file, [f"output={file.parent / 'studies'}", *overrides])
     said = io.StringIO()
     with locked(folder_of(file)):
-        store = StudyStore(folder_of(file))
-        problem = store.open(config, file.parent, Progress(Console(file=said, width=2000)).say)
+        study_folder = StudyFolder(folder_of(file))
+        problem = study_folder.open(config, file.parent, Progress(Console(file=said, width=2000)).say)
     return problem, said.getvalue()
 
 
 def begun(file: Path, *overrides: str, trials: int = 4) -> Path:
     """Begin a study: its float model and the first candidates of its space that aren't trained; return the file."""
     problem, _ = opened(file, *overrides)
-    bench, store = Workbench(problem), StudyStore(folder_of(file))
+    evaluator, study_folder = Evaluator(problem), StudyFolder(folder_of(file))
     values = {
-        d.name: d.choices or range(d.low, d.high + 1) for d in bench.space.dimensions if d.kind != "method"
+        d.name: d.choices or range(d.low, d.high + 1)
+        for d in evaluator.space.dimensions
+        if d.kind != "method"
     }
-    method = {d.name: "ptq" for d in bench.space.dimensions if d.kind == "method"}
+    method = {d.name: "ptq" for d in evaluator.space.dimensions if d.kind == "method"}
     for number, row in enumerate(itertools.islice(itertools.product(*values.values()), trials)):
-        store.write_trial(*bench.evaluate(number, {**dict(zip(values, row, strict=True)), **method}))
+        study_folder.write_trial(
+            *evaluator.evaluate(number, {**dict(zip(values, row, strict=True)), **method})
+        )
     return file
 
 
@@ -176,7 +180,7 @@ def test_a_study_of_an_earlier_version_goes_on_as_it_began(tmp_path):
         "began before metric.ties and stratify existed, and goes on with metric.ties: lowest, stratify: false"
         in said
     )
-    assert Workbench(problem).metric_record.ties == "lowest"
+    assert Evaluator(problem).metric_record.ties == "lowest"
     assert problem.digest == identity["problem"]
     assert "ties: lowest" in (folder / "study.yaml").read_text()
     with pytest.raises(UserError, match=r"metric\.ties was lowest, now expected"):
@@ -220,10 +224,10 @@ def test_the_digest_of_a_study_without_the_new_keys_is_what_it_was():
 def test_ranges_can_be_widened_and_trials_added(tmp_path):
     """What was tried stays as it was, the new uniform widths are tried, and the search goes on in all of the space."""
     file = small_study.write(tmp_path)
-    before, _ = run(file, SPACE, "scout=20", trials=9)
+    before, _ = run(file, SPACE, "screening=20", trials=9)
     folder = folder_of(file)
     kept = {n: trial_folder(folder, n).joinpath("evaluation.json").read_bytes() for n in before}
-    found, said = run(file, WIDER, "scout=20", trials=25)
+    found, said = run(file, WIDER, "screening=20", trials=25)
 
     assert "The space is wider than it was (space.weights was 4..6, now 3..8" in said
     assert f"{len(before)} finished trials stay" in said
@@ -231,7 +235,7 @@ def test_ranges_can_be_widened_and_trials_added(tmp_path):
         assert trial_folder(folder, number).joinpath("evaluation.json").read_bytes() == content
     assert len(found) == 25
     assert len({e.digest for e in found.values()}) == 25
-    space = Workbench(load_problem(load_study(file, [WIDER]), tmp_path)).space
+    space = Evaluator(load_problem(load_study(file, [WIDER]), tmp_path)).space
     assert all(space.candidate(e.params) for e in found.values())
     uniform = [dict(e.params) for e in found.values() if e.kind == "uniform"]
     assert all(params in uniform for params in baselines(space) if params["method"] == "ptq")
@@ -240,10 +244,10 @@ def test_ranges_can_be_widened_and_trials_added(tmp_path):
     assert Identity.read(folder).carried == 9
     assert max(max(v for v in e.params.values() if isinstance(v, int)) for e in found.values()) == 8
 
-    _, said = opened(file, WIDER, "scout=20")
+    _, said = opened(file, WIDER, "screening=20")
     assert "wider" not in said
     with pytest.raises(UserError, match="lacks"):
-        opened(file, SPACE, "scout=20")
+        opened(file, SPACE, "screening=20")
 
 
 @pytest.mark.slow
@@ -348,33 +352,35 @@ def test_an_identity_that_cannot_be_read_is_named(tmp_path):
 # -- nothing twice ---------------------------------------------------------------------------------------------
 
 
-def go(ledger: Ledger, most: int = 60) -> list[tuple[int, str]]:
+def go(optuna_study: OptunaStudy, most: int = 60) -> list[tuple[int, str]]:
     """Return number and candidate of all trials of a study that is told at once."""
     drawn = []
-    while (job := ledger.ask(most)) is not None:
+    while (job := optuna_study.ask(most)) is not None:
         drawn.append((job.number, job.candidate.digest))
-        ledger.tell(evaluated(job))
+        optuna_study.tell(evaluated(job))
     return drawn
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "grid-uniform"])
 def test_a_space_without_a_choice_ends_after_its_one_candidate(tmp_path, sampler):
     said: list[str] = []
-    ledger = ledger_of(tmp_path, "{weights: 4, activations: 5, input: 4, method: ptq}", said, sampler=sampler)
+    optuna_study = optuna_study_of(
+        tmp_path, "{weights: 4, activations: 5, input: 4, method: ptq}", said, sampler=sampler
+    )
 
-    assert len(go(ledger)) == 1
-    assert ledger.ask(None) is None
+    assert len(go(optuna_study)) == 1
+    assert optuna_study.ask(None) is None
     assert said == ["The space has a single candidate, which has been tried: the search ends here."]
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
 def test_a_small_space_is_tried_whole_each_candidate_once(tmp_path, sampler):
     text, said = "{weights: 4..5, activations: 5..6, input: 4, method: ptq}", []
-    drawn = go(ledger_of(tmp_path, text, said, sampler=sampler))
+    drawn = go(optuna_study_of(tmp_path, text, said, sampler=sampler))
 
     assert len(drawn) == len({digest for _, digest in drawn}) == 16
     assert said == ["The space has 16 candidates, all of which have been tried: the search ends here."]
-    assert go(ledger_of(tmp_path, text, said, sampler=sampler)) == []
+    assert go(optuna_study_of(tmp_path, text, said, sampler=sampler)) == []
 
 
 def small_space(text: str):
@@ -404,18 +410,18 @@ def test_candidates_are_counted_as_what_they_are(text, different):
     assert space.different == len(seen) == different
 
 
-def ledger_of(folder: Path, text: str, said: list[str] | None = None, **values) -> Ledger:
+def optuna_study_of(folder: Path, text: str, said: list[str] | None = None, **values) -> OptunaStudy:
     config, space = small_space(text)
     folder.mkdir(exist_ok=True)
-    store = StudyStore(folder)
+    study_folder = StudyFolder(folder)
     config = config.model_copy(update=values)
-    return Ledger(config, store, space, OBJECTIVES, (), (said if said is not None else []).append)
+    return OptunaStudy(config, study_folder, space, OBJECTIVES, (), (said if said is not None else []).append)
 
 
 def test_a_trial_that_repeats_another_uses_up_none_of_the_budget(tmp_path):
     """Nor does one of which a cut left the drawing: the sequence is the same."""
     text = "{weights: 4..5, activations: 5, input: 4..5, method: [ptq, qat], sparsity: [0, 50]}"
-    whole = ledger_of(tmp_path / "whole", text, sampler="random")
+    whole = optuna_study_of(tmp_path / "whole", text, sampler="random")
     drawn = go(whole, 20)
     repeats = [t for t in whole._study.trials if "repeats" in t.user_attrs]
 
@@ -424,13 +430,13 @@ def test_a_trial_that_repeats_another_uses_up_none_of_the_budget(tmp_path):
     assert all(t.state == TrialState.FAIL for t in repeats)
     again = []
     while len(again) < 20:
-        ledger = ledger_of(tmp_path / "cut", text, sampler="random")
-        jobs = ledger.interrupted() or [ledger.ask(20)]
+        optuna_study = optuna_study_of(tmp_path / "cut", text, sampler="random")
+        jobs = optuna_study.interrupted() or [optuna_study.ask(20)]
         for job in jobs:
             again.append((job.number, job.candidate.digest))
-            ledger.tell(evaluated(job))
+            optuna_study.tell(evaluated(job))
         repair_journal(tmp_path / "cut" / "journal.log")
-        ledger.ask(20)  # and the launcher is gone
+        optuna_study.ask(20)  # and the launcher is gone
     assert again == drawn
 
 
@@ -451,8 +457,8 @@ def test_a_candidate_that_training_made_worse_is_no_second_one(tmp_path):
     designs = Counter(e.design for e in found.values())
     searched = [e for e in found.values() if e.kind == "search" and e.params["method"] == "ptq"]
     for e in searched:
-        twins = [other for other in undone if other.design == e.digest]
-        assert all(other.number > e.number for other in twins), "the rounded one was tried after it"
+        bit_true_models = [other for other in undone if other.design == e.digest]
+        assert all(other.number > e.number for other in bit_true_models), "the rounded one was tried after it"
     assert max(designs.values()) <= 2
 
 

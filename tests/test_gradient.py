@@ -11,7 +11,7 @@ import pytest
 import small_study
 
 from bitfront.hls import BitTrue, Trainer
-from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.evaluator.training import Start
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
@@ -19,7 +19,7 @@ from bitfront.search.storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
 from bitfront.search.trials.front import hypervolume
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SearchContext
-from bitfront.search.warm_start.cost import Price
+from bitfront.search.warm_start.cost import WeightedCost
 from bitfront.search.warm_start.gradient_seeds import (
     KEPT,
     KEPT_FIRST,
@@ -29,26 +29,28 @@ from bitfront.search.warm_start.gradient_seeds import (
     gradient_seeds,
     narrower,
 )
-from bitfront.search.warm_start.gradient_widths import START, GradientPath
-from bitfront.search.warm_start.greedy_widths import Descent
-from bitfront.search.warm_start.screening import scout
+from bitfront.search.warm_start.gradient_widths import START, GradientWidths
+from bitfront.search.warm_start.greedy_widths import GreedyWidths
+from bitfront.search.warm_start.screening import screening
 from bitfront.spaces import FixedPoint, UserError, lower
 
 EPOCHS = 12
 
 
-def axes(bench):
+def axes(evaluator):
     """Return the objectives that the path is steered by here."""
-    return parse_objectives(["accuracy", "ebops"], bench.metric_record)
+    return parse_objectives(["accuracy", "ebops"], evaluator.metric_record)
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def evaluator(tmp_path_factory):
     """The workbench of a small study, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("gradient"))
-    problem = load_problem(load_study(file, [f"gradient={EPOCHS}", "training.float_epochs=10"]), file.parent)
+    problem = load_problem(
+        load_study(file, [f"gradient_epochs={EPOCHS}", "training.float_epochs=10"]), file.parent
+    )
     train_float(problem)
-    return Workbench(problem)
+    return Evaluator(problem)
 
 
 def rounded(x, width, integer):
@@ -64,7 +66,7 @@ def test_the_slope_of_a_width_is_what_its_rounding_error_does_to_the_loss():
     x = rounded(rng.uniform(-1, 1, (8, 3)), 8, 1).astype("float32")
     y = rng.normal(size=(8, 1)).astype("float32")
     graph = lower(model)
-    twin = BitTrue(graph)
+    bit_true = BitTrue(graph)
     types = {
         "x/result": FixedPoint(8, 1),
         "out/weight": FixedPoint(4, 2),
@@ -72,9 +74,9 @@ def test_the_slope_of_a_width_is_what_its_rounding_error_does_to_the_loss():
         "out/result": FixedPoint(24, 8),
         "out/accum": FixedPoint(24, 8),
     }
-    twin.assign({key: types[key] for key in types if key in types})
+    bit_true.assign({key: types[key] for key in types if key in types})
     weights = np.asarray(model.get_weights()[0])
-    trainer = Trainer(twin, [x], [y], tasks=["regression"], batch_size=8, optimizer="sgd")
+    trainer = Trainer(bit_true, [x], [y], tasks=["regression"], batch_size=8, optimizer="sgd")
     loss, slopes = trainer.explore(np.arange(8), 0.0)
 
     seen = rounded(weights, 4, 2)
@@ -87,22 +89,22 @@ def test_the_slope_of_a_width_is_what_its_rounding_error_does_to_the_loss():
     assert slopes["x/result"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_exploring_leaves_ordinary_training_as_it_was(bench):
+def test_exploring_leaves_ordinary_training_as_it_was(evaluator):
     """The same candidate trains to the same weights before and after, and nothing is traced again."""
-    params = bench.space.uniform(4, "qat")
-    first, before = bench.evaluate(0, params)
-    GradientPath(bench, axes(bench), 1).walked()
-    traces = dict(bench.twin.traces)
-    again, after = bench.evaluate(0, params)
+    params = evaluator.space.uniform(4, "qat")
+    first, before = evaluator.evaluate(0, params)
+    GradientWidths(evaluator, axes(evaluator), 1).searched()
+    traces = dict(evaluator.bit_true.traces)
+    again, after = evaluator.evaluate(0, params)
 
     assert again.metrics == first.metrics
     assert (before is None) == (after is None)
-    assert bench.twin.traces == traces
+    assert evaluator.bit_true.traces == traces
 
 
 @pytest.fixture(scope="module")
-def pool(bench):
-    return GradientPath(bench, axes(bench), EPOCHS).walked()
+def pool(evaluator):
+    return GradientWidths(evaluator, axes(evaluator), EPOCHS).searched()
 
 
 @pytest.fixture(scope="module")
@@ -110,78 +112,82 @@ def passed(pool):
     return [one for _, one in pool]
 
 
-def ebops(bench, params):
-    candidate = bench.space.candidate(params)
-    return bench.cost(candidate, bench.types(candidate)).ebops
+def ebops(evaluator, params):
+    candidate = evaluator.space.candidate(params)
+    return evaluator.cost(candidate, evaluator.types(candidate)).ebops
 
 
-def test_the_path_leads_from_wide_types_to_narrow_ones(bench, passed):
+def test_the_path_leads_from_wide_types_to_narrow_ones(evaluator, passed):
     """It ends near the least EBOPs of the space, and every step is a candidate of the space."""
-    least = ebops(bench, bench.space.uniform(3, "qat"))
-    costs = [ebops(bench, one.params) for one in passed]
-    assert costs[0] == ebops(bench, bench.space.uniform(START, "qat"))
+    least = ebops(evaluator, evaluator.space.uniform(3, "qat"))
+    costs = [ebops(evaluator, one.params) for one in passed]
+    assert costs[0] == ebops(evaluator, evaluator.space.uniform(START, "qat"))
     assert min(costs) < 2 * least
     assert len({tuple(one.params.values()) for one in passed}) > len(passed) / 2
 
 
-def test_a_path_is_the_same_when_it_is_walked_again(bench, passed):
+def test_a_path_is_the_same_when_it_is_walked_again(evaluator, passed):
     """The seed decides."""
-    again = GradientPath(bench, axes(bench), EPOCHS).walked()
+    again = GradientWidths(evaluator, axes(evaluator), EPOCHS).searched()
     assert [one.params for _, one in again] == [one.params for one in passed]
 
 
-def test_what_the_path_passes_is_told_with_what_its_weights_make_of_it(bench, pool):
+def test_what_the_path_passes_is_told_with_what_its_weights_make_of_it(evaluator, pool):
     """As they are evaluated alone, while the training goes on."""
     for evaluation, one in pool[:: len(pool) // 3]:
-        alone = bench.inherited(0, one.params, one.weights)
+        alone = evaluator.inherited(0, one.params, one.weights)
         assert alone.metrics == evaluation.metrics
         assert alone.resources == evaluation.resources
 
 
-def test_what_the_path_proposes_dominates_more_than_rounding_alone(bench, pool):
-    """Its candidates, with their own weights, against the scouted ones, which are not trained."""
-    objectives = axes(bench)
-    box = bench.box(objectives)
+def test_what_the_path_proposes_dominates_more_than_rounding_alone(evaluator, pool):
+    """Its candidates, with their own weights, against the screened ones, which are not trained."""
+    objectives = axes(evaluator)
+    box = evaluator.box(objectives)
     found = chosen(pool, objectives, box)
 
     assert 0 < len(found) <= KEPT
-    assert volume(bench, found) > hypervolume(scout(bench, objectives, box, 60), objectives, box)
+    assert volume(evaluator, found) > hypervolume(screening(evaluator, objectives, box, 60), objectives, box)
 
 
-def volume(bench, pool):
-    objectives = axes(bench)
-    found = [bench.inherited(number, one.params, one.weights) for number, one in enumerate(pool)]
-    return hypervolume(found, objectives, bench.box(objectives))
+def volume(evaluator, pool):
+    objectives = axes(evaluator)
+    found = [evaluator.inherited(number, one.params, one.weights) for number, one in enumerate(pool)]
+    return hypervolume(found, objectives, evaluator.box(objectives))
 
 
-def test_candidates_of_equal_types_and_other_weights_are_other_designs(bench, pool):
+def test_candidates_of_equal_types_and_other_weights_are_other_designs(evaluator, pool):
     """A cheaper one isn't lost to one that scores more, though at most one of them enters."""
-    objectives = axes(bench)
+    objectives = axes(evaluator)
     (evaluation, one), other = pool[len(pool) // 2], pool[0]
     cheaper = replace(evaluation, resources={**evaluation.resources, "ebops": 1.0})
     better = replace(evaluation, metrics={**evaluation.metrics, "score": evaluation.score + 0.01})
-    found = chosen([other, (better, one), (cheaper, one)], objectives, bench.box(objectives))
+    found = chosen([other, (better, one), (cheaper, one)], objectives, evaluator.box(objectives))
     assert sum(f.params == one.params for f in found) == 1
     again = chosen(
-        [(better, one), (cheaper, replace(one, params=other[1].params))], objectives, bench.box(objectives)
+        [(better, one), (cheaper, replace(one, params=other[1].params))],
+        objectives,
+        evaluator.box(objectives),
     )
     assert len(again) == 2
 
 
-def test_ways_lead_on_from_what_the_path_found_with_its_weights(bench, pool):
+def test_ways_lead_on_from_what_the_path_found_with_its_weights(evaluator, pool):
     """Rounded alone, at most so many, each narrower than where its way began, and together they dominate more."""
-    objectives = axes(bench)
-    box = bench.box(objectives)
+    objectives = axes(evaluator)
+    box = evaluator.box(objectives)
     found = chosen(pool, objectives, box, 3)
-    more = [one for _, one in narrower(bench, found, objectives, 60)]
+    more = [one for _, one in narrower(evaluator, found, objectives, 60)]
 
     assert 3 < len(more) <= 60
     for one in more:
         (begun,) = [f for f in found if f.weights is one.weights]
         assert all(
-            one.params[d.name] <= begun.params[d.name] for d in bench.space.dimensions if d.kind == "width"
+            one.params[d.name] <= begun.params[d.name]
+            for d in evaluator.space.dimensions
+            if d.kind == "width"
         )
-    assert volume(bench, [*found, *more]) > volume(bench, found)
+    assert volume(evaluator, [*found, *more]) > volume(evaluator, found)
 
 
 def test_a_width_that_the_loss_cannot_feel_is_as_narrow_as_the_float_weights_allow(tmp_path):
@@ -189,75 +195,75 @@ def test_a_width_that_the_loss_cannot_feel_is_as_narrow_as_the_float_weights_all
     file = small_study.write(tmp_path)
     problem = load_problem(load_study(file, ["training.float_epochs=80"]), file.parent)
     train_float(problem)
-    bench = Workbench(problem)
-    params = bench.space.uniform(8, "qat")
-    (dimension,) = [d for d in bench.space.dimensions if d.name == "hidden.activations"]
-    found = Descent(bench, axes(bench)).narrowed(params, [dimension], 0.02)
-    score = bench.inherited(0, found, bench.graph.weights).score
-    wide = bench.inherited(0, params, bench.graph.weights).score
+    evaluator = Evaluator(problem)
+    params = evaluator.space.uniform(8, "qat")
+    (dimension,) = [d for d in evaluator.space.dimensions if d.name == "hidden.activations"]
+    found = GreedyWidths(evaluator, axes(evaluator)).narrowed(params, [dimension], 0.02)
+    score = evaluator.inherited(0, found, evaluator.graph.weights).score
+    wide = evaluator.inherited(0, params, evaluator.graph.weights).score
 
     assert {name for name in params if found[name] != params[name]} == {"hidden.activations"}
     assert found["hidden.activations"] < 8
-    assert score >= wide - 0.02 * (bench.float_score - bench.blind_score())
+    assert score >= wide - 0.02 * (evaluator.float_score - evaluator.blind_score())
 
 
-def test_asking_which_widths_the_loss_reaches_trains_nothing(bench):
+def test_asking_which_widths_the_loss_reaches_trains_nothing(evaluator):
     """They are those that exploring gives a slope of."""
-    bench.begin()
-    before = bench.twin.weights()
-    reached = bench.training.trainer.reached()
-    for node, roles in bench.twin.weights().items():
+    evaluator.begin()
+    before = evaluator.bit_true.weights()
+    reached = evaluator.training.trainer.reached()
+    for node, roles in evaluator.bit_true.weights().items():
         for role, value in roles.items():
             np.testing.assert_array_equal(value, before[node][role])
-    _, slopes = bench.training.trainer.explore(np.arange(8), 0.0)
+    _, slopes = evaluator.training.trainer.explore(np.arange(8), 0.0)
     assert reached == set(slopes)
     assert "hidden/weight" in reached
 
 
-def test_the_price_is_a_share_of_the_device_where_its_stock_is_an_objective(bench):
+def test_the_price_is_a_share_of_the_device_where_its_stock_is_an_objective(evaluator):
     """Of LUTs and DSPs together, whichever is named, since a product takes one or the other."""
     figures = {"lut": 2000.0, "ff": 10.0, "dsp": 20.0, "bram18": 1.0, "uram": 0.0, "ebops": 500.0}
     for names in (["accuracy", "lut"], ["accuracy", "dsp", "latency"]):
-        price = Price(bench, parse_objectives(names, bench.metric_record))
-        assert price({**figures, "lut": 1000.0}) < price(figures)
-        assert price({**figures, "dsp": 10.0}) < price(figures)
-        assert price({**figures, "ff": 5.0}) == price(figures)
-    price = Price(bench, axes(bench))
-    assert price({**figures, "lut": 1000.0}) == price(figures)
-    assert price({**figures, "ebops": 250.0}) == pytest.approx(price(figures) - math.log(2))
+        weighted_cost = WeightedCost(evaluator, parse_objectives(names, evaluator.metric_record))
+        assert weighted_cost({**figures, "lut": 1000.0}) < weighted_cost(figures)
+        assert weighted_cost({**figures, "dsp": 10.0}) < weighted_cost(figures)
+        assert weighted_cost({**figures, "ff": 5.0}) == weighted_cost(figures)
+    weighted_cost = WeightedCost(evaluator, axes(evaluator))
+    assert weighted_cost({**figures, "lut": 1000.0}) == weighted_cost(figures)
+    assert weighted_cost({**figures, "ebops": 250.0}) == pytest.approx(weighted_cost(figures) - math.log(2))
 
 
-def test_single_weights_move_only_where_their_bits_cost_something(bench, sparse, tmp_path):
+def test_single_weights_move_only_where_their_bits_cost_something(evaluator, sparse, tmp_path):
     """Not where the study searches no zeros, nor where a strategy gives all weights one multiplier."""
     for names, counted in ((["accuracy", "ebops"], True), (["accuracy", "lut"], False)):
-        price = Price(bench, parse_objectives(names, bench.metric_record))
-        assert price.counts_bits("Latency")
-        assert price.counts_bits("distributed_arithmetic")
-        assert price.counts_bits("Resource") is counted
+        weighted_cost = WeightedCost(evaluator, parse_objectives(names, evaluator.metric_record))
+        assert weighted_cost.counts_bits("Latency")
+        assert weighted_cost.counts_bits("distributed_arithmetic")
+        assert weighted_cost.counts_bits("Resource") is counted
 
-    def kernels_of(bench, *names):
-        path = GradientPath(bench, parse_objectives(["accuracy", *names], bench.metric_record), 1)
-        widths = [d for d in bench.space.dimensions if d.kind == "width"]
-        return path._with_grains(dict(bench.space.uniform(START, "qat")), widths)
+    def kernels_of(evaluator, *names):
+        path = GradientWidths(evaluator, parse_objectives(["accuracy", *names], evaluator.metric_record), 1)
+        widths = [d for d in evaluator.space.dimensions if d.kind == "width"]
+        return path._with_per_weight_steps(dict(evaluator.space.uniform(START, "qat")), widths)
 
-    assert kernels_of(bench, "lut") == {}
+    assert kernels_of(evaluator, "lut") == {}
     assert kernels_of(sparse, "lut") == {f"{n}.weights": [f"{n}/weight"] for n in ("hidden", "out")}
     file = small_study.write(tmp_path)
     settings = ["space.sparsity=[0, 50]", "hls.strategy=Resource", "training.float_epochs=1"]
     problem = load_problem(load_study(file, settings), file.parent)
     train_float(problem)
-    shared = Workbench(problem)
+    shared = Evaluator(problem)
     assert kernels_of(shared, "lut") == {}
     assert kernels_of(shared, "ebops") == kernels_of(sparse, "ebops")
-    path = GradientPath(shared, parse_objectives(["accuracy", "lut"], shared.metric_record), 2)
-    assert {one.params["sparsity"] for _, one in path.walked()} == {0}
+    path = GradientWidths(shared, parse_objectives(["accuracy", "lut"], shared.metric_record), 2)
+    assert {one.params["sparsity"] for _, one in path.searched()} == {0}
 
 
-def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
+def test_seeds_are_found_once_and_a_damaged_file_is_named(evaluator, tmp_path):
     """A study that goes on reads them with their weights."""
-    objectives = parse_objectives(bench.problem.config.objectives, bench.metric_record)
+    objectives = parse_objectives(evaluator.problem.config.objectives, evaluator.metric_record)
     said = []
-    context = SearchContext(bench, objectives, bench.box(objectives), tmp_path, said.append)
+    context = SearchContext(evaluator, objectives, evaluator.box(objectives), tmp_path, said.append)
     first, again = gradient_seeds(context), gradient_seeds(context)
 
     assert len(said) == 1
@@ -274,7 +280,7 @@ def test_seeds_are_found_once_and_a_damaged_file_is_named(bench, tmp_path):
 def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_path):
     """They follow the uniform baselines, and score at least what they scored on the path."""
     file = small_study.write(tmp_path)
-    found = small_study.run(file, f"gradient={EPOCHS}", "training.float_epochs=8", trials=20)
+    found = small_study.run(file, f"gradient_epochs={EPOCHS}", "training.float_epochs=8", trials=20)
     seeds = [e for e in found.values() if e.start == "gradient"]
     uniform = sum(e.kind == "uniform" for e in found.values())
 
@@ -289,15 +295,20 @@ def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_p
 def sparse(tmp_path_factory):
     """The workbench of a study that searches sparsity too."""
     file = small_study.write(tmp_path_factory.mktemp("sparse"))
-    settings = ["gradient=60", "space.sparsity=[0, 50, 90]", "training.float_epochs=40", "training.epochs=4"]
+    settings = [
+        "gradient_epochs=60",
+        "space.sparsity=[0, 50, 90]",
+        "training.float_epochs=40",
+        "training.epochs=4",
+    ]
     problem = load_problem(load_study(file, settings), file.parent)
     train_float(problem)
-    return Workbench(problem)
+    return Evaluator(problem)
 
 
 @pytest.fixture(scope="module")
 def sparse_pool(sparse):
-    return GradientPath(sparse, axes(sparse), 60).walked()
+    return GradientWidths(sparse, axes(sparse), 60).searched()
 
 
 def kernels(weights):
@@ -344,9 +355,9 @@ def test_training_on_from_the_path_keeps_the_steps_of_its_weights(sparse, sparse
     blind, found = sparse.blind_score(), chosen(sparse_pool, objectives, sparse.box(objectives), 8)
     one = [one for one in found if sparse.inherited(0, one.params, one.weights).score > blind][-1]
     before = sparse.inherited(0, one.params, one.weights)
-    start = Start("gradient", one.weights, sparse=True, grained=True)
+    start = Start("gradient", one.weights, sparse=True, per_weight=True)
     after, weights = sparse.evaluate(1, one.params, start=start)
-    freely, _ = sparse.evaluate(2, one.params, start=replace(start, grained=False))
+    freely, _ = sparse.evaluate(2, one.params, start=replace(start, per_weight=False))
 
     assert after.start == "gradient"
     assert after.score >= before.score
@@ -360,7 +371,7 @@ def test_training_on_from_the_path_keeps_the_steps_of_its_weights(sparse, sparse
 
 def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
     """No path where the budget ends before it, and a study that goes on from there is as if it had not stopped."""
-    settings = (f"gradient={EPOCHS}", "training.float_epochs=20", "scout=60")
+    settings = (f"gradient_epochs={EPOCHS}", "training.float_epochs=20", "screening=60")
     file = small_study.write(tmp_path / "cut")
     small_study.run(file, *settings, trials=12)
     assert not (tmp_path / "cut" / "studies" / "small" / GRADIENT_FILE).exists()
@@ -382,7 +393,9 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp
     first = first_seeds(context)
     assert (tmp_path / FIRST_FILE).exists()
     assert not (tmp_path / GRADIENT_FILE).exists()
-    sparse.evaluate(0, first[0].params, start=Start("gradient", first[0].weights, sparse=True, grained=True))
+    sparse.evaluate(
+        0, first[0].params, start=Start("gradient", first[0].weights, sparse=True, per_weight=True)
+    )
     rest = gradient_seeds(context)
     again = first_seeds(context), gradient_seeds(context)
     (tmp_path / "at_once").mkdir()
@@ -406,7 +419,7 @@ def test_only_the_front_of_the_first_part_is_kept_and_nothing_is_lost_by_that(sp
     """What the whole pool proposes is what the front of its beginning and the rest propose."""
     objectives = axes(sparse)
     box = sparse.box(objectives)
-    begin = GradientPath(sparse, objectives, 60).first()
+    begin = GradientWidths(sparse, objectives, 60).first()
     front = _front(begin, objectives)
 
     assert 0 < len(front) < len(begin)
@@ -417,10 +430,10 @@ def test_only_the_front_of_the_first_part_is_kept_and_nothing_is_lost_by_that(sp
 
 def test_a_study_cut_off_between_the_parts_of_a_path_goes_on_as_if_it_had_not_stopped(tmp_path):
     """With the weights of both parts for their candidates."""
-    settings = ("gradient=40", "training.float_epochs=20", "space.sparsity=[0, 50, 90]")
+    settings = ("gradient_epochs=40", "training.float_epochs=20", "space.sparsity=[0, 50, 90]")
     file = small_study.write(tmp_path / "cut")
     folder = tmp_path / "cut" / "studies" / "small"
-    uniform = len(baselines(Workbench(load_problem(load_study(file, list(settings)), file.parent)).space))
+    uniform = len(baselines(Evaluator(load_problem(load_study(file, list(settings)), file.parent)).space))
     small_study.run(file, *settings, trials=uniform + 1)
     assert (folder / FIRST_FILE).exists()
     assert not (folder / GRADIENT_FILE).exists()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bitfront.search import StudyConfig
-from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.problem.class_weights import class_weights, sample_weights
 from bitfront.search.problem.data import Shape, check
 from bitfront.search.problem.float_model import train_float
@@ -167,18 +167,18 @@ def test_weights_find_the_rare_class_in_float_training_and_in_qat_alike(kind):
     for wanted in ("none", "balanced"):
         problem = problem_of(kind, class_weights=wanted)
         train_float(problem)
-        bench = Workbench(problem)
-        recall["float", wanted] = bench.float_outcome.recall["y"][1]
+        evaluator = Evaluator(problem)
+        recall["float", wanted] = evaluator.float_outcome.recall["y"][1]
     for wanted in ("none", "balanced"):
         problem = problem_of(kind, class_weights=wanted)
-        bench = Workbench(problem)
+        evaluator = Evaluator(problem)
         order = np.arange(3000)
-        bench.training.trainer.reset()
-        bench.twin.assign(bench.types(bench.space.candidate({"method": "qat"})))
+        evaluator.training.trainer.reset()
+        evaluator.bit_true.assign(evaluator.types(evaluator.space.candidate({"method": "qat"})))
         for _ in range(4):
-            bench.training.trainer.epoch(order, 0.02)
-        recall["qat", wanted] = bench.ranking.outcome(
-            problem.data.y_val, bench.twin.predict(problem.data.x_val)
+            evaluator.training.trainer.epoch(order, 0.02)
+        recall["qat", wanted] = evaluator.ranking.outcome(
+            problem.data.y_val, evaluator.bit_true.predict(problem.data.x_val)
         ).recall["y"][1]
 
     assert recall["float", "none"] < 0.6 < 0.8 < recall["float", "balanced"]
@@ -209,7 +209,7 @@ def test_weights_work_with_several_outputs_and_a_loss_by_name():
     train_float(problem)
 
     assert [one is None for one in problem.class_weights] == [True, False, True]
-    assert np.isfinite(Workbench(problem).training.trainer.epoch(np.arange(300), 0.01))
+    assert np.isfinite(Evaluator(problem).training.trainer.epoch(np.arange(300), 0.01))
 
 
 class TestSplit:

@@ -16,7 +16,7 @@ from bitfront.search import export_bundle, load_study, read_evaluations, run_stu
 from bitfront.search.analysis.view import StudyView
 from bitfront.search.bundle.reload import golden_inputs
 from bitfront.search.cli import main
-from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.problem.load import load_problem
 from bitfront.search.tracking import register
 from bitfront.search.trials.files import trial_folder
@@ -53,7 +53,7 @@ constraints: {metric_drop: 0.2, lut: 24500}
 space: {weights: 4..8, activations: 4..8, input: 4..6, method: [ptq, qat]}
 training: {float_epochs: 6, float_learning_rate: 0.01, epochs: 1}
 budget: {trials: 12}
-scout: 0
+screening: 0
 tracking: {enabled: false}
 """
 
@@ -123,12 +123,12 @@ def test_training_that_makes_a_candidate_worse_is_not_kept(place):
     overrides = ["training.learning_rate=3", "training.epochs=2", "constraints={}"]
     problem = load_problem(load_study(place / "study.yaml", overrides), place)
     problem.model.load_weights(study(place) / "float.keras")
-    bench = Workbench(problem)
-    plain, trained = (bench.evaluate(0, bench.space.uniform(8, method)) for method in ("ptq", "qat"))
+    evaluator = Evaluator(problem)
+    plain, trained = (evaluator.evaluate(0, evaluator.space.uniform(8, method)) for method in ("ptq", "qat"))
 
     assert trained[0].metrics["qat"] < trained[0].metrics["ptq"] == trained[0].score
     assert (trained[0].method, trained[0].design, trained[1]) == ("ptq", plain[0].digest, None)
-    assert trained[0].digest == bench.space.candidate(bench.space.uniform(8, "qat")).digest
+    assert trained[0].digest == evaluator.space.candidate(evaluator.space.uniform(8, "qat")).digest
     assert trained[0].resources == plain[0].resources
 
 
@@ -175,12 +175,12 @@ def test_an_exported_trial_is_loaded_by_its_alias_and_predicts_what_the_firmware
     """MLflow's own loader, given nothing but the alias, returns the bundle's golden outputs bit for bit."""
     import mlflow
 
-    store = f"sqlite:///{place / 'studies' / 'registry.db'}"
+    study_folder = f"sqlite:///{place / 'studies' / 'registry.db'}"
     best = pick(read_evaluations(study(place)), Reference.read(study(place)).objectives, "best")
     bundle = export_bundle(study(place), str(best.number), tmp_path / "best")
 
-    model = register(study(place), best.number, store)
-    mlflow.set_tracking_uri(store)
+    model = register(study(place), best.number, study_folder)
+    mlflow.set_tracking_uri(study_folder)
     loaded = mlflow.pyfunc.load_model("models:/digits@champion")
 
     assert model.uri == "models:/digits@champion"
@@ -188,7 +188,7 @@ def test_an_exported_trial_is_loaded_by_its_alias_and_predicts_what_the_firmware
     assert np.array_equal(loaded.predict(x), np.load(bundle / "golden" / "outputs.npy"))
     assert loaded.metadata.signature.inputs.input_types() == [np.dtype("float32")]
 
-    client = mlflow.MlflowClient(store)
+    client = mlflow.MlflowClient(study_folder)
     version = client.get_model_version_by_alias("digits", "champion")
     assert version.tags["part"] == "xcvu13p-flga2577-2-e"
     assert float(version.tags["lut"]) == pytest.approx(best.resources["lut"], rel=1e-5)
@@ -196,11 +196,11 @@ def test_an_exported_trial_is_loaded_by_its_alias_and_predicts_what_the_firmware
     assert version.tags["source"] == "estimate"
     assert client.get_run(version.run_id).data.tags["bitfront.trial"] == str(best.number)
 
-    assert register(study(place), best.number, store) == model, "the same trial is one version"
+    assert register(study(place), best.number, study_folder) == model, "the same trial is one version"
     other = next(
         e for e in read_evaluations(study(place)) if e.status == "complete" and e.digest != best.digest
     )
-    assert register(study(place), other.number, store).version == "2"
+    assert register(study(place), other.number, study_folder).version == "2"
     assert client.get_model_version_by_alias("digits", "champion").tags["trial"] == str(other.number)
 
 
@@ -225,11 +225,11 @@ def test_an_export_without_its_server_warns_and_sync_registers_later(place, tmp_
     assert "bitfront sync" in said.err
     assert verify_bundle(tmp_path / "best").ok
 
-    store = f"sqlite:///{tmp_path / 'later.db'}"
-    code, said = bitfront("sync", str(copy), "--uri", store)
+    study_folder = f"sqlite:///{tmp_path / 'later.db'}"
+    code, said = bitfront("sync", str(copy), "--uri", study_folder)
     assert code == 0
     assert "models:/digits@champion (version 1)" in said.out
-    version = mlflow.MlflowClient(store).get_model_version_by_alias("digits", "champion")
+    version = mlflow.MlflowClient(study_folder).get_model_version_by_alias("digits", "champion")
     assert int(version.version) == 1
 
 

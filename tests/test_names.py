@@ -114,6 +114,6 @@ def test_a_report_has_no_two_rows_of_one_name(tmp_path):
     found = find(view)
     page = render(view, found, "")
 
-    for names in ([one.name for one in found.rivals], [one.name for one in found.budgets]):
+    for names in ([one.name for one in found.uniform_matches], [one.name for one in found.budgets]):
         assert len(set(names)) == len(names) > 1
     assert all(name in page for name in view.names.values())

@@ -46,8 +46,8 @@ device: {part: xcvu13p-flga2577-2-e, clock_ns: 5}
 training: {float_epochs: 1}
 space: {method: [ptq], weights: 6..8}
 budget: {trials: 2}
-scout: 0
-gradient: 0
+screening: 0
+gradient_epochs: 0
 tracking: {enabled: false}
 """
 

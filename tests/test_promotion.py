@@ -13,7 +13,7 @@ import small_study
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.evaluator.promotion import LEAST_TRAINED, Fit, Promotion
 from bitfront.search.evaluator.training import nearest
 from bitfront.search.problem.float_model import train_float
@@ -153,23 +153,23 @@ def test_a_training_whose_rest_promises_nothing_ends_after_its_short_epochs(tmp_
     file = small_study.write(tmp_path)
     problem = load_problem(load_study(file, LONG), file.parent)
     train_float(problem)
-    bench = Workbench(problem)
-    objectives = parse_objectives(["accuracy", "lut"], bench.metric_record)
+    evaluator = Evaluator(problem)
+    objectives = parse_objectives(["accuracy", "lut"], evaluator.metric_record)
     much, nothing = (Fit(np.zeros(4), np.full(3, gain)) for gain in (50.0, 0.0))
     front = np.array([[-20.0, -5.0]])  # far better than the float model, and very cheap
     decide = Promotion(
         objectives,
-        bench.box(objectives),
+        evaluator.box(objectives),
         (),
-        bench.float_score,
+        evaluator.float_score,
         front,
         {"rounded": much, "short": nothing},
         0.001,
         1,
     )
-    params = bench.space.uniform(4, "qat")
-    short, _ = bench.evaluate(0, params, promotion=decide)
-    whole, _ = bench.evaluate(0, params)
+    params = evaluator.space.uniform(4, "qat")
+    short, _ = evaluator.evaluate(0, params, promotion=decide)
+    whole, _ = evaluator.evaluate(0, params)
 
     assert (short.fidelity, len(short.history)) == ("short", 1)
     assert (whole.fidelity, len(whole.history)) == ("full", 4)

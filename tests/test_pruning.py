@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from bitfront.hls import pruned, zero_share
 from bitfront.hls.bit_true.pruning import kept, scores
-from bitfront.search import Workbench, load_study
+from bitfront.search import Evaluator, load_study
 from bitfront.search.evaluator.training import Start, nearest, ramp
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.problem.load import load_problem
@@ -89,12 +89,12 @@ def test_the_zeros_of_a_training_grow_fast_and_are_all_there_for_its_last_third(
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def evaluator(tmp_path_factory):
     """The workbench of a small study that searches sparsity, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("sparse"))
     problem = load_problem(load_study(file, list(SPARSE)), file.parent)
     train_float(problem)
-    return Workbench(problem)
+    return Evaluator(problem)
 
 
 def share_of_zeros(weights):
@@ -102,11 +102,11 @@ def share_of_zeros(weights):
     return sum(int((k == 0).sum()) for k in kernels) / sum(k.size for k in kernels)
 
 
-def test_a_sparse_candidate_is_as_sparse_as_it_says_and_costs_what_it_then_does(bench):
+def test_a_sparse_candidate_is_as_sparse_as_it_says_and_costs_what_it_then_does(evaluator):
     """Though its score is worse than that of its rounded float weights, which a dense candidate would fall back on."""
-    wide = bench.space.uniform(8, "qat")
-    dense, _ = bench.evaluate(0, {**wide, "sparsity": 0})
-    sparse, weights = bench.evaluate(1, {**wide, "sparsity": 90})
+    wide = evaluator.space.uniform(8, "qat")
+    dense, _ = evaluator.evaluate(0, {**wide, "sparsity": 0})
+    sparse, weights = evaluator.evaluate(1, {**wide, "sparsity": 90})
 
     assert sparse.status == "complete"
     assert sparse.method == "qat"
@@ -116,37 +116,37 @@ def test_a_sparse_candidate_is_as_sparse_as_it_says_and_costs_what_it_then_does(
     assert sparse.resources["ebops"] < 0.3 * dense.resources["ebops"]
 
 
-def test_what_a_sparse_candidate_will_cost_is_known_before_it_is_trained(bench):
+def test_what_a_sparse_candidate_will_cost_is_known_before_it_is_trained(evaluator):
     """From the float weights, as sparse as it will be: so limits and the sampler judge it by its own cost."""
-    params = {**bench.space.uniform(6, "qat"), "sparsity": 90}
-    candidate = bench.space.candidate(params)
-    expected = bench.priced(candidate, bench.types(candidate)).ebops
-    found, _ = bench.evaluate(2, params)
+    params = {**evaluator.space.uniform(6, "qat"), "sparsity": 90}
+    candidate = evaluator.space.candidate(params)
+    expected = evaluator.untrained_cost(candidate, evaluator.types(candidate)).ebops
+    found, _ = evaluator.evaluate(2, params)
     assert found.resources["ebops"] == pytest.approx(expected, rel=0.25)
 
 
-def test_sparse_weights_of_a_neighbour_are_gone_on_from_though_they_score_less(bench):
+def test_sparse_weights_of_a_neighbour_are_gone_on_from_though_they_score_less(evaluator):
     """Dense ones that score less than the rounded float weights are not."""
-    wide = bench.space.uniform(8, "qat")
-    _, weights = bench.evaluate(3, {**wide, "sparsity": 90})
+    wide = evaluator.space.uniform(8, "qat")
+    _, weights = evaluator.evaluate(3, {**wide, "sparsity": 90})
     params = {**wide, "sparsity": 90}
-    went_on, _ = bench.evaluate(4, params, start=Start("trial 3", weights, sparse=True))
+    went_on, _ = evaluator.evaluate(4, params, start=Start("trial 3", weights, sparse=True))
     rounded = went_on.metrics["ptq"]
     assert went_on.start == "trial 3"
     assert went_on.history[0]["metric"] < rounded
-    afresh, _ = bench.evaluate(5, params, start=Start("trial 3", weights))
+    afresh, _ = evaluator.evaluate(5, params, start=Start("trial 3", weights))
     assert afresh.start == "float"
 
 
-def test_a_training_that_begins_as_sparse_as_it_shall_be_keeps_its_best_epoch(bench):
+def test_a_training_that_begins_as_sparse_as_it_shall_be_keeps_its_best_epoch(evaluator):
     """Which may be none: what it began with."""
-    params = {**bench.space.uniform(8, "qat"), "sparsity": 90}
-    _, weights = bench.evaluate(6, params)
-    again, kept_weights = bench.evaluate(7, params, start=Start("gradient", weights, sparse=True))
+    params = {**evaluator.space.uniform(8, "qat"), "sparsity": 90}
+    _, weights = evaluator.evaluate(6, params)
+    again, kept_weights = evaluator.evaluate(7, params, start=Start("gradient", weights, sparse=True))
     assert again.score == max(row["metric"] for row in again.history)
     assert share_of_zeros(kept_weights) >= 0.89
     assert zero_share(kept_weights) == share_of_zeros(kept_weights)
-    denser, _ = bench.evaluate(8, {**params, "sparsity": 50})
+    denser, _ = evaluator.evaluate(8, {**params, "sparsity": 50})
     assert denser.score == denser.history[-1]["metric"]
 
 
@@ -187,16 +187,16 @@ def test_the_nearest_candidate_is_never_sparser_and_half_the_weights_count_as_a_
     assert nearest({"a": 4, "sparsity": 0}, others[:2]) is None
 
 
-def test_scouting_tells_the_sampler_what_zeros_save(tmp_path):
+def test_screening_tells_the_sampler_what_zeros_save(tmp_path):
     """Each rounded candidate stands beside itself with zeros, priced and not scored."""
     file = small_study.write(tmp_path)
-    found = small_study.run(file, *SPARSE, "scout=20", trials=22)
+    found = small_study.run(file, *SPARSE, "screening=20", trials=22)
     rows = json.loads((tmp_path / "studies" / "small" / ROUNDED_FILE).read_text())
     dense = {json.dumps(r["params"] | {"method": "", "sparsity": 0}): r for r in rows if r["metrics"]}
     sparse = [r for r in rows if not r["metrics"]]
     assert len(sparse) >= 20
     assert {r["params"]["sparsity"] for r in sparse} == {50, 90}
     for row in sparse:
-        twin = dense[json.dumps(row["params"] | {"method": "", "sparsity": 0})]
-        assert row["resources"]["ebops"] < twin["resources"]["ebops"]
+        bit_true = dense[json.dumps(row["params"] | {"method": "", "sparsity": 0})]
+        assert row["resources"]["ebops"] < bit_true["resources"]["ebops"]
     assert {e.params["sparsity"] for e in found.values() if e.kind == "search"} >= {0, 50, 90}

@@ -8,7 +8,7 @@ import pytest
 import zoo
 
 from bitfront.hls import built_reuse_factors, convert, hls_config, to_keras
-from bitfront.search import StudyConfig, Workbench, load_problem
+from bitfront.search import Evaluator, StudyConfig, load_problem
 from bitfront.spaces import Candidate, UserError, lower
 
 
@@ -51,9 +51,9 @@ def built(folder, cell, mode, factors, strategy="Resource"):
     keras.utils.set_random_seed(4)
     net = model(cell)
     x = np.random.default_rng(0).normal(size=(200, 5, 3)).astype(np.float32)
-    graph, twin, types = zoo.prepared(net, x, 5)
-    expected = twin.predict([x])[0]
-    plain = to_keras(graph, twin.weights(), types)
+    graph, bit_true, types = zoo.prepared(net, x, 5)
+    expected = bit_true.predict([x])[0]
+    plain = to_keras(graph, bit_true.weights(), types)
     config = hls_config(
         graph,
         types,
@@ -101,7 +101,7 @@ def test_every_cell_is_exact_in_both_modes(tmp_path, cell, mode, strategy, facto
 
 
 @pytest.fixture(scope="module")
-def bench():
+def evaluator():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 5, 3)).astype(np.float32), rng.integers(0, 2, 300)
     hls = {
@@ -112,22 +112,22 @@ def bench():
     }
     data = {f"{k}_{part}": v for part in ("train", "val", "test") for k, v in (("x", x), ("y", y))}
     config = StudyConfig(model=model(), data=data, task="multiclass", hls=hls)
-    return Workbench(load_problem(config, "."))
+    return Evaluator(load_problem(config, "."))
 
 
-def cost(bench, **chosen):
-    candidate = bench.space.candidate({**bench.space.uniform(8, "ptq"), **chosen})
-    return bench.cost(candidate, bench.types(candidate))
+def cost(evaluator, **chosen):
+    candidate = evaluator.space.candidate({**evaluator.space.uniform(8, "ptq"), **chosen})
+    return evaluator.cost(candidate, evaluator.types(candidate))
 
 
-def test_a_study_searches_them_and_the_estimate_follows(bench):
-    names = {d.name: d.choices for d in bench.space.dimensions}
+def test_a_study_searches_them_and_the_estimate_follows(evaluator):
+    names = {d.name: d.choices for d in evaluator.space.dimensions}
     assert names["rnn.recurrent_reuse_factor"] == (1, 2, 4)
     assert names["recurrent_mode"] == ("static", "non_static")
-    small, large = cost(bench), cost(bench, recurrent_mode="non_static")
+    small, large = cost(evaluator), cost(evaluator, recurrent_mode="non_static")
     assert large.lut > 3 * small.lut
     assert large.ii_cycles < small.ii_cycles
-    slow = cost(bench, **{"rnn.reuse_factor": 12, "rnn.recurrent_reuse_factor": 4})
+    slow = cost(evaluator, **{"rnn.reuse_factor": 12, "rnn.recurrent_reuse_factor": 4})
     assert slow.latency_cycles > small.latency_cycles
 
 

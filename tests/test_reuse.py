@@ -19,7 +19,7 @@ from bitfront.hls import (
     support_table,
     to_keras,
 )
-from bitfront.search import StudyConfig, Workbench, load_problem
+from bitfront.search import Evaluator, StudyConfig, load_problem
 from bitfront.search.cli.main import app
 from bitfront.search.evaluator.hardware import hardware_notices
 from bitfront.search.trials.reference import Reference
@@ -43,8 +43,8 @@ def config(model=net, shape=(4, 4, 3), **hls):
     return StudyConfig(model=model(), data=data, task="multiclass", hls={"strategy": "Resource"} | hls)
 
 
-def bench(**options):
-    return Workbench(load_problem(config(**options), "."))
+def evaluator(**options):
+    return Evaluator(load_problem(config(**options), "."))
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ def test_the_firmware_of_a_factor_that_is_too_large_computes_what_the_bit_true_m
     model = net()
     zoo.randomize(model, 1)
     x = np.random.default_rng(0).normal(size=(50, 4, 4, 3)).astype(np.float32)
-    graph, twin, types = zoo.prepared(model, x, 4)
-    plain = to_keras(graph, twin.weights(), types)
+    graph, bit_true, types = zoo.prepared(model, x, 4)
+    plain = to_keras(graph, bit_true.weights(), types)
     config = hls_config(graph, types, plain, strategy="Resource", reuse_factor=1024, io_type=io_type)
     project = convert(plain, config, tmp_path / "project", io_type=io_type, part=zoo.PART)
 
-    assert np.array_equal(project.compile().predict(x), twin.predict([x])[0])
+    assert np.array_equal(project.compile().predict(x), bit_true.predict([x])[0])
     assert not [n for n in project.notices if n.kind == "reuse_factor"]
 
 
 def test_a_layers_own_choices_are_the_legal_ones_each_once():
-    study = bench(reuse_factor={"conv": [1, 5, 11, 64, 1024], "*": 1})
+    study = evaluator(reuse_factor={"conv": [1, 5, 11, 64, 1024], "*": 1})
 
     offered = next(d for d in study.space.dimensions if d.name == "conv.reuse_factor")
     assert offered.choices == (1, 4, 12)
@@ -103,7 +103,7 @@ def test_a_layers_own_choices_are_the_legal_ones_each_once():
 
 
 def test_one_choice_for_all_layers_is_built_as_near_as_each_can():
-    study = bench(reuse_factor=[1, 1024, 4096])
+    study = evaluator(reuse_factor=[1, 1024, 4096])
 
     shared = next(d for d in study.space.dimensions if d.name == "reuse_factor")
     assert shared.choices == (1, 1024)
@@ -114,13 +114,13 @@ def test_one_choice_for_all_layers_is_built_as_near_as_each_can():
 
 
 def test_what_is_moved_is_said_with_what_is_legal():
-    study = bench(reuse_factor={"conv": 1024, "*": 1})
+    study = evaluator(reuse_factor={"conv": 1024, "*": 1})
 
     assert hardware_notices(study.problem.config, study.graph, study.space) == (
         "hls.reuse_factor: 'conv' gets 12 instead of 1024: with Resource and io_parallel its firmware is right with 1, 2, 3, "
         "4, 6, 12.",
     )
-    legal = bench(reuse_factor={"conv": [1, 6], "*": 1})
+    legal = evaluator(reuse_factor={"conv": [1, 6], "*": 1})
     assert hardware_notices(legal.problem.config, legal.graph, legal.space) == ()
 
 
@@ -128,7 +128,7 @@ def test_a_recurrent_kernel_that_cant_have_the_layers_factor_is_named():
     def recurrent():
         return keras.Sequential([keras.Input((4, 3)), L.GRU(4, name="rnn"), L.Dense(3, name="out")])
 
-    study = bench(model=recurrent, shape=(4, 3), reuse_factor={"rnn": 9, "out": 1})
+    study = evaluator(model=recurrent, shape=(4, 3), reuse_factor={"rnn": 9, "out": 1})
 
     (notice,) = hardware_notices(study.problem.config, study.graph, study.space)
     assert notice.startswith("hls.recurrent_reuse_factor: the recurrent kernel of 'rnn' gets 8 instead of 9")
@@ -140,7 +140,7 @@ def test_distributed_arithmetic_shares_nothing_and_is_not_there_for_depthwise_co
         return keras.Model(x, L.Dense(3, name="out")(L.Flatten()(L.DepthwiseConv2D(2, name="dw")(x))))
 
     strategy = {"dw": "distributed_arithmetic", "out": ["Latency", "distributed_arithmetic"]}
-    study = bench(model=depthwise, strategy=strategy, reuse_factor=4)
+    study = evaluator(model=depthwise, strategy=strategy, reuse_factor=4)
 
     candidate = study.space.candidate(study.space.uniform(8, "ptq"))
     assert (candidate.strategy["dw"], candidate.reuse_factor) == ("Latency", {"dw": 4, "out": 1})
@@ -158,9 +158,9 @@ def test_a_strategy_is_checked_for_the_layers_that_may_get_it():
         x = keras.Input((4, 4, 3), name="image")
         return keras.Model(x, L.Dense(3, name="out")(L.Flatten()(L.DepthwiseConv2D(2, name="dw")(x))))
 
-    bench(model=depthwise, strategy={"dw": "Latency", "*": "Resource"})
+    evaluator(model=depthwise, strategy={"dw": "Latency", "*": "Resource"})
     with pytest.raises(UserError, match=r"'dw' .* no Resource strategy for depthwise"):
-        bench(model=depthwise, strategy="Resource")
+        evaluator(model=depthwise, strategy="Resource")
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ task: multiclass
 training: {float_epochs: 1, epochs: 1}
 space: {weights: 8, activations: 8, input: 8, method: ptq}
 budget: {trials: 1}
-scout: 0
-gradient: 0
+screening: 0
+gradient_epochs: 0
 tracking: {enabled: false}
 hls: {strategy: Resource, reuse_factor: 1024}
 """

@@ -63,9 +63,9 @@ def differences(folder: Path, kind, factors, io_type, strategy, backend="Vitis",
     The factors are written behind bitfront's back, which would move those that it doesn't take to be right.
     """
     model, x = layers_of(kind, len(factors))
-    graph, twin, types = zoo.prepared(model, x, 5)
-    expected = twin.predict([x])
-    plain = to_keras(graph, twin.weights(), types)
+    graph, bit_true, types = zoo.prepared(model, x, 5)
+    expected = bit_true.predict([x])
+    plain = to_keras(graph, bit_true.weights(), types)
     config = hls_config(graph, types, plain, strategy=strategy, io_type=io_type, backend=backend)
     for number, factor in enumerate(factors):
         layer = config["LayerName"][f"layer{number}"]

@@ -27,8 +27,8 @@ TOOLS = all(shutil.which(name) for name in ("yosys", "verilator", "make", "g++")
 def traced(group, branch, samples=200):
     """Return the logic of a branch, golden inputs and what the bit-true model gives for them."""
     x = data(group, samples)
-    graph, twin, types = prepared(zoo(group, 1, only=(branch,)), x, 3, low=3, high=7)
-    y = np.concatenate([np.asarray(one).reshape(len(x), -1) for one in twin.predict([x])], 1)
+    graph, bit_true, types = prepared(zoo(group, 1, only=(branch,)), x, 3, low=3, high=7)
+    y = np.concatenate([np.asarray(one).reshape(len(x), -1) for one in bit_true.predict([x])], 1)
     rounded = types[f"{graph.inputs[0]}/result"].quantize(x).reshape(len(x), -1)
     return trace_logic(graph, types, graph.weights), rounded, y.astype(np.float64)
 

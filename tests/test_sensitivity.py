@@ -9,7 +9,7 @@ import pytest
 import small_study
 import yaml
 
-from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.analysis.sensitivity import measure_sensitivity, read_sensitivity, screen, study_lines
 from bitfront.search.cli import main
 from bitfront.search.problem.float_model import train_float
@@ -17,27 +17,27 @@ from bitfront.spaces import UserError
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def evaluator(tmp_path_factory):
     """The workbench of a small study, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("sensitivity"))
     problem = load_problem(
         load_study(file, ["training.float_epochs=20", "training.float_learning_rate=0.01"]), file.parent
     )
     train_float(problem)
-    return Workbench(problem)
+    return Evaluator(problem)
 
 
 @pytest.fixture(scope="module")
-def rows(bench):
+def rows(evaluator):
     """The table of that study."""
-    return list(measure_sensitivity(bench))
+    return list(measure_sensitivity(evaluator))
 
 
-def test_a_row_is_what_a_trial_with_one_narrower_tensor_scores(bench, rows):
+def test_a_row_is_what_a_trial_with_one_narrower_tensor_scores(evaluator, rows):
     """The input is one tensor and one dimension, so that a trial can ask the same."""
-    params = bench.space.uniform(8, "ptq")
-    evaluation, _ = bench.evaluate(0, {**params, "x.input": 4})
-    widest, _ = bench.evaluate(1, params)
+    params = evaluator.space.uniform(8, "ptq")
+    evaluation, _ = evaluator.evaluate(0, {**params, "x.input": 4})
+    widest, _ = evaluator.evaluate(1, params)
     (row,) = [r for r in rows if r.tensor == "x/result" and r.bits == 4]
 
     assert row.score == evaluation.metrics["ptq"]
@@ -45,11 +45,11 @@ def test_a_row_is_what_a_trial_with_one_narrower_tensor_scores(bench, rows):
     assert row.resources["lut"] == pytest.approx(evaluation.resources["lut"] - widest.resources["lut"])
 
 
-def test_every_tensor_has_every_width_of_its_dimension(bench, rows):
+def test_every_tensor_has_every_width_of_its_dimension(evaluator, rows):
     """Nothing is left out, and the widest width changes nothing."""
     expected = {
         (t, b)
-        for d in bench.space.dimensions
+        for d in evaluator.space.dimensions
         if d.kind == "width"
         for t in d.targets
         for b in range(d.low, d.high + 1)
@@ -59,25 +59,25 @@ def test_every_tensor_has_every_width_of_its_dimension(bench, rows):
     assert all(r.change == 0 for r in rows if r.bits == (6 if r.tensor == "x/result" else 8))
 
 
-def test_screening_names_each_width_that_it_rules_out(bench, rows):
+def test_screening_names_each_width_that_it_rules_out(evaluator, rows):
     """With qat in the space one bit more is left below, which the sentence says; the lines are valid YAML."""
     drop = 0.01
-    found = screen(bench, rows, drop)
+    found = screen(evaluator, rows, drop)
 
     assert found.floors
     for name, floor in found.floors.items():
-        broken = [r for r in rows if r.tensor in bench.space[name].targets and r.change < -drop]
+        broken = [r for r in rows if r.tensor in evaluator.space[name].targets and r.change < -drop]
         assert floor == max(r.bits for r in broken)  # the lowest that holds is one above, less the one bit
         assert any(s.startswith(f"{name}: ") and "training may regain" in s for s in found.steps)
-    narrowed = yaml.safe_load(study_lines(found, bench))["space"]
+    narrowed = yaml.safe_load(study_lines(found, evaluator))["space"]
     assert narrowed.keys() <= {"input", "layers"}
-    assert screen(bench, rows, drop=1.0).floors == {}
+    assert screen(evaluator, rows, drop=1.0).floors == {}
 
 
-def test_screening_without_a_limit_says_what_to_give(bench, rows):
+def test_screening_without_a_limit_says_what_to_give(evaluator, rows):
     """Neither a constraint on the metric nor a drop: nothing to screen by."""
     with pytest.raises(UserError, match="--drop"):
-        screen(bench, rows)
+        screen(evaluator, rows)
 
 
 def test_the_command_writes_the_table_that_the_report_reads(tmp_path, monkeypatch, capsys):

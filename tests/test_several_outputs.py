@@ -16,7 +16,7 @@ from bitfront.search import (
     run_study,
     verify_bundle,
 )
-from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.spaces import UserError
 
 MODEL = """
@@ -70,13 +70,13 @@ def test_the_output_that_is_named_ranks_and_training_learns_all(place):
     found = read_evaluations(place / "studies" / "two")
     config = load_study(place / "study.yaml", ["metric={name: mse, output: size}"])
     problem = load_problem(config, place)
-    untrained = Workbench(problem).float_score
+    untrained = Evaluator(problem).float_score
     problem.model.load_weights(place / "studies" / "two" / "float.keras")
 
     assert {e.status for e in found} == {"complete"}
     assert max(e.score for e in found) > 0.8
     assert {e.method for e in found} == {"ptq", "qat"}
-    assert Workbench(problem).float_score < untrained / 3
+    assert Evaluator(problem).float_score < untrained / 3
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")

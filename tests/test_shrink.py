@@ -27,10 +27,10 @@ def with_gaps(weights, seed, share=0.5):
 
 def computed(graph, weights, types, x):
     """Return what the bit-true model of a graph computes."""
-    twin = BitTrue(graph)
-    twin.restore(weights)
-    twin.assign(types)
-    return twin.predict([x])
+    bit_true = BitTrue(graph)
+    bit_true.restore(weights)
+    bit_true.assign(types)
+    return bit_true.predict([x])
 
 
 def size(graph):
@@ -49,13 +49,13 @@ def test_a_shrunk_design_computes_what_the_whole_one_does_bit_for_bit(group):
     """For every kind of layer, whichever rows and columns of its weights are zero."""
     only = ("one_head", "cross") if group == "attention" else ()
     model, x = zoo.zoo(group, 1, only=only), zoo.data(group, 60)
-    graph, twin, types = zoo.prepared(model, x, 0, low=3, high=10)
-    weights = with_gaps(twin.weights(), 0)
+    graph, bit_true, types = zoo.prepared(model, x, 0, low=3, high=10)
+    weights = with_gaps(bit_true.weights(), 0)
     left = shrunk(graph, weights, types)
 
-    twin.restore(weights)
+    bit_true.restore(weights)
     for found, expected in zip(
-        computed(left.graph, left.weights, left.types, x), twin.predict([x]), strict=True
+        computed(left.graph, left.weights, left.types, x), bit_true.predict([x]), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
     assert [graph[o].shape for o in graph.outputs] == [left.graph[o].shape for o in left.graph.outputs]
@@ -81,16 +81,16 @@ def test_a_filter_goes_through_a_flattening_with_its_entry_at_every_position(rea
     model = keras.Model(inputs, outputs)
     zoo.randomize(model, 2)
     x = np.random.default_rng(0).normal(size=(60, 4, 4, 2)).astype(np.float32)
-    graph, twin, types = zoo.prepared(model, x, 2, low=6, high=9)
-    weights = {n: {r: np.array(a) for r, a in roles.items()} for n, roles in twin.weights().items()}
+    graph, bit_true, types = zoo.prepared(model, x, 2, low=6, high=9)
+    weights = {n: {r: np.array(a) for r, a in roles.items()} for n, roles in bit_true.weights().items()}
     weights["conv"]["weight"][..., 1] = weights["conv"]["bias"][1] = 0.0
 
     left = shrunk(graph, weights, types)
     shapes = {node.name: node.shape for node in left.graph}
     assert (shapes["conv"], shapes["flat"]) == (((2, 2, 2), (8,)) if readers == 1 else ((2, 2, 3), (12,)))
-    twin.restore(weights)
+    bit_true.restore(weights)
     for found, expected in zip(
-        computed(left.graph, left.weights, left.types, x), twin.predict([x]), strict=True
+        computed(left.graph, left.weights, left.types, x), bit_true.predict([x]), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
 
@@ -104,25 +104,25 @@ def block():
     model = keras.Model(inputs, L.Dense(2, name="out")(L.GlobalAveragePooling1D(name="pool")(hidden)))
     zoo.randomize(model, 4)
     x = zoo.data("attention", 260)
-    graph, twin, types = zoo.prepared(model, x, 4, low=5, high=9)
-    return graph, twin, types, x
+    graph, bit_true, types = zoo.prepared(model, x, 4, low=5, high=9)
+    return graph, bit_true, types, x
 
 
 def test_a_head_a_key_and_a_value_can_go_by_themselves_and_all_at_once(block):
     """Two heads, three keys and three values: one by one, and each kind together."""
-    graph, twin, _, _ = block
+    graph, bit_true, _, _ = block
     parts = removable(graph)
     assert sorted((len(p.entries), len(p.arrays)) for p in parts) == sorted(
         [(1, 6)] * 2 + [(2, 6)] + [(1, 4)] * 3 + [(3, 4)] + [(1, 2)] * 3 + [(3, 2)]
     )
     for part in parts:
-        assert part.left(twin.weights())
-        assert not part.left(part.erased(twin.weights()))
+        assert part.left(bit_true.weights())
+        assert not part.left(part.erased(bit_true.weights()))
 
 
 def test_what_is_removed_costs_nothing(block):
     """A head less halves the products of two variables, a key less takes a third of the scores'."""
-    graph, twin, types, _ = block
+    graph, bit_true, types, _ = block
     head, key = (
         next(p for p in removable(graph) if len(p.arrays) == n and len(p.entries) == 1) for n in (6, 4)
     )
@@ -133,16 +133,16 @@ def test_what_is_removed_costs_nothing(block):
         rows = {row.name: row for row in estimate(design).layers}
         return rows["mha_scores"].ebops, rows["mha_context"].ebops
 
-    scores, context = products(twin.weights())
-    assert products(head.erased(twin.weights())) == (scores / 2, context / 2)
-    assert products(key.erased(twin.weights())) == (pytest.approx(scores * 2 / 3), context)
+    scores, context = products(bit_true.weights())
+    assert products(head.erased(bit_true.weights())) == (scores / 2, context / 2)
+    assert products(key.erased(bit_true.weights())) == (pytest.approx(scores * 2 / 3), context)
 
 
 def test_an_attention_that_gives_zero_is_not_built_and_one_that_gives_a_bias_adds_it(block):
     """The sum becomes a cast, or adds a constant; nothing of the attention is left."""
-    graph, twin, types, _ = block
+    graph, bit_true, types, _ = block
     every_value = next(p for p in removable(graph) if len(p.arrays) == 2 and len(p.entries) == 3)
-    biased = every_value.erased(twin.weights())
+    biased = every_value.erased(bit_true.weights())
     plain = {**biased, "mha_output": {**biased["mha_output"], "bias": np.zeros(6, np.float32)}}
 
     for weights, op in ((biased, "add_constant"), (plain, "linear")):
@@ -157,10 +157,10 @@ def test_an_attention_that_gives_zero_is_not_built_and_one_that_gives_a_bias_add
 @pytest.mark.parametrize("what", ["head", "key", "values", "values and bias"])
 def test_the_firmware_of_a_shrunk_design_computes_what_the_whole_model_does(block, what, tmp_path):
     """hls4ml builds it, and its emulation gives the outputs of the bit-true model with the zeros in it."""
-    graph, twin, types, x = block
+    graph, bit_true, types, x = block
     arrays, entries = {"head": (6, 1), "key": (4, 1)}.get(what, (2, 3))
     part = next(p for p in removable(graph) if (len(p.arrays), len(p.entries)) == (arrays, entries))
-    weights = part.erased(twin.weights())
+    weights = part.erased(bit_true.weights())
     if what.endswith("bias"):
         weights = {**weights, "mha_output": {**weights["mha_output"], "bias": np.zeros(6, np.float32)}}
     expected = computed(graph, weights, types, x)[0]
@@ -173,10 +173,10 @@ def test_the_firmware_of_a_shrunk_design_computes_what_the_whole_model_does(bloc
 
 def test_a_training_keeps_what_was_erased_zero_and_its_loss_is_measured_without_training(block):
     """Kernels and biases of a head stay zero, all others move; `loss` changes nothing and agrees with an epoch's at rate 0."""
-    graph, twin, types, x = block
-    before = twin.weights()
-    twin.assign(types)
-    trainer = Trainer(twin, [x], [(x.sum((1, 2)) > 0).astype(int)], tasks=["multiclass"], batch_size=65)
+    graph, bit_true, types, x = block
+    before = bit_true.weights()
+    bit_true.assign(types)
+    trainer = Trainer(bit_true, [x], [(x.sum((1, 2)) > 0).astype(int)], tasks=["multiclass"], batch_size=65)
     order = np.arange(260)
     assert trainer.loss(order) == pytest.approx(trainer.epoch(order, 0.0), rel=1e-5)
     head = next(p for p in removable(graph) if len(p.arrays) == 6)
@@ -184,13 +184,13 @@ def test_a_training_keeps_what_was_erased_zero_and_its_loss_is_measured_without_
     trainer.erase(head.erased(ones))
     trainer.epoch(order, 0.01)
 
-    trained = twin.weights()
+    trained = bit_true.weights()
     assert not head.left(trained)
     for name, role, axis in head.arrays:
         others = [i for i in range(trained[name][role].shape[axis]) if i not in head.entries]
         assert np.take(trained[name][role], others, axis).any()
     trainer.reset()
-    twin.restore(before)
+    bit_true.restore(before)
     trainer.epoch(order, 0.01)
-    assert head.left(twin.weights())
-    twin.restore(before)
+    assert head.left(bit_true.weights())
+    bit_true.restore(before)

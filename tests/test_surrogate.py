@@ -11,7 +11,7 @@ import small_study
 from scipy.stats import norm
 
 from bitfront.search.samplers.encoding import Encoding
-from bitfront.search.samplers.expected_improvement import MANY, Improvement
+from bitfront.search.samplers.expected_improvement import MANY, ExpectedImprovement
 from bitfront.search.samplers.gaussian_process import Process, fitted_lengths
 from bitfront.search.samplers.optuna_samplers import (
     AT_ONCE,
@@ -145,7 +145,7 @@ def test_several_proposals_at_once_are_different_and_none_is_under_way():
 
 
 def test_it_proposes_before_any_trial_has_finished():
-    """With more workers than first candidates; with and without scouting, and where nothing can be chosen."""
+    """With more workers than first candidates; with and without screening, and where nothing can be chosen."""
     rng = np.random.default_rng(1)
     rows = [{**Encoding(SPACE).params(p), "method": "ptq"} for p in Encoding(SPACE).random(20, rng)]
     rounded = [measured(n, params) for n, params in enumerate(rows)]
@@ -234,7 +234,7 @@ def test_more_are_proposed_at_once_the_more_are_known():
 
 def test_a_study_searches_with_it_and_goes_on_as_if_it_had_not_stopped(tmp_path):
     """By `bitfront run`, whose default it is."""
-    settings = ("sampler=auto", "scout=40", "training.float_epochs=4")
+    settings = ("sampler=auto", "screening=40", "training.float_epochs=4")
     whole = small_study.run(small_study.write(tmp_path / "a"), *settings, trials=34)
     file = small_study.write(tmp_path / "b")
     small_study.run(file, *settings, trials=29)
@@ -250,7 +250,7 @@ def test_the_expected_gain_is_that_of_drawn_scores(dimensions):
     rng = np.random.default_rng(dimensions)
     front = rng.random((6, 1 + dimensions))
     mean, deviation, costs = rng.random(5), rng.uniform(0.02, 0.3, 5), rng.random((5, dimensions))
-    found = Improvement(front).expected(mean, deviation, costs)
+    found = ExpectedImprovement(front).expected(mean, deviation, costs)
     before = dominated(np.minimum(front, 1.0))
     quantiles = norm.ppf((np.arange(400) + 0.5) / 400)
     for j in range(5):
@@ -261,8 +261,12 @@ def test_the_expected_gain_is_that_of_drawn_scores(dimensions):
 
 def test_a_score_beyond_the_limit_gains_nothing():
     """Where a drop of the metric is bounded."""
-    free = Improvement(np.zeros((0, 2))).expected(np.array([0.5]), np.array([0.01]), np.array([[0.5]]))
-    bound = Improvement(np.zeros((0, 2)), 0.4).expected(np.array([0.5]), np.array([0.01]), np.array([[0.5]]))
+    free = ExpectedImprovement(np.zeros((0, 2))).expected(
+        np.array([0.5]), np.array([0.01]), np.array([[0.5]])
+    )
+    bound = ExpectedImprovement(np.zeros((0, 2)), 0.4).expected(
+        np.array([0.5]), np.array([0.01]), np.array([[0.5]])
+    )
 
     assert free[0] == pytest.approx(0.25, abs=0.01)
     assert bound[0] < 1e-6
@@ -306,14 +310,14 @@ def test_those_that_are_chosen_together_are_chosen_one_after_the_other():
     front = rng.uniform(0.2, 0.9, (6, 3))
     mean, deviation = rng.uniform(0.1, 0.9, 30), rng.uniform(0.01, 0.2, 30)
     costs, weight = rng.uniform(0, 1, (30, 2)), rng.uniform(0.5, 1, 30)
-    found = Improvement(front).sequence(4, mean, deviation, costs, weight, 6)
+    found = ExpectedImprovement(front).sequence(4, mean, deviation, costs, weight, 6)
 
     assert found[0] == 4
     assert len(set(found)) == 6
     for position in range(1, 6):
         before = found[:position]
         known = np.vstack([front, np.column_stack([mean, costs])[before]])
-        gains = Improvement(known)._expected(mean, deviation, costs, MANY) * weight
+        gains = ExpectedImprovement(known)._expected(mean, deviation, costs, MANY) * weight
         gains[before] = -1
         assert gains[found[position]] == pytest.approx(gains.max(), rel=0.05)
 

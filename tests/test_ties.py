@@ -19,7 +19,7 @@ from bitfront.search.bundle.reload import candidate_artifacts
 from bitfront.search.bundle.score import score_lines, write_score
 from bitfront.search.cli import main
 from bitfront.search.config.metric import BUILT_IN
-from bitfront.search.evaluator.evaluator import Workbench
+from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.problem.load import load_problem
 from bitfront.search.problem.metrics import accuracy, balanced_accuracy, build_ranking, log_odds, roc_auc
 from bitfront.search.problem.score_warnings import float_warnings, trial_warnings
@@ -229,10 +229,10 @@ def test_a_bundle_holds_what_its_golden_score_is_computed_from(place, tmp_path):
 def test_scores_by_the_lowest_class_are_those_of_an_argmax(place):
     config = load_study(place / "study.yaml", [FEW_BITS, "metric={name: accuracy, ties: lowest}"])
     problem = load_problem(config, place)
-    bench = Workbench(problem)
-    e, _ = bench.evaluate(0, {})
-    types = bench.types(bench.space.candidate({}))
-    (outputs,) = bench.outputs(types, None)
+    evaluator = Evaluator(problem)
+    e, _ = evaluator.evaluate(0, {})
+    types = evaluator.types(evaluator.space.candidate({}))
+    (outputs,) = evaluator.outputs(types, None)
 
     assert e.score == e.ties["lowest"] == np.mean(outputs.argmax(1) == problem.data.y_val[0])
 

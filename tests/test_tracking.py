@@ -17,10 +17,10 @@ import pytest
 from plausible import OBJECTIVES, plausible_study, write_study
 
 from bitfront.search.tracking import (
-    ApartTracker,
     MlflowTracker,
     NullTracker,
     StudyRecord,
+    SubprocessTracker,
     Tracker,
     choose,
     chosen,
@@ -81,7 +81,8 @@ def files(client, run_id):
 
 
 @pytest.mark.parametrize(
-    "tracker", [NullTracker(), MlflowTracker.__new__(MlflowTracker), ApartTracker.__new__(ApartTracker)]
+    "tracker",
+    [NullTracker(), MlflowTracker.__new__(MlflowTracker), SubprocessTracker.__new__(SubprocessTracker)],
 )
 def test_both_trackers_keep_the_protocol(tracker):
     assert isinstance(tracker, Tracker)
@@ -384,7 +385,7 @@ def test_a_trial_that_was_never_exported_is_no_champion(study):
     assert chosen(study) == 7
 
 
-def apart(tracker, study, evaluations, front=()):
+def subprocess_tracker(tracker, study, evaluations, front=()):
     tracker.start(StudyRecord.of(study))
     for evaluation in evaluations:
         tracker.trial(evaluation)
@@ -393,12 +394,12 @@ def apart(tracker, study, evaluations, front=()):
 
 
 def test_a_process_of_its_own_logs_the_same_and_is_gone_afterwards(output, study, client):
-    tracker = ApartTracker(output, warn=pytest.fail)
+    tracker = SubprocessTracker(output, warn=pytest.fail)
     began = time.monotonic()
     tracker.start(StudyRecord.of(study))
     assert time.monotonic() - began < 2, "start waits for MLflow"
     process = tracker._process
-    apart(tracker, study, STUDY, [4, 5])
+    subprocess_tracker(tracker, study, STUDY, [4, 5])
     assert process.poll() == 0
     same = tracked(output, study, STUDY, [4, 5])
     runs = children(client, same)
@@ -412,10 +413,10 @@ def test_a_process_of_its_own_logs_the_same_and_is_gone_afterwards(output, study
 
 def test_a_process_that_dies_costs_a_warning_and_sync_makes_up_for_it(output, study, client):
     said = []
-    tracker = ApartTracker(output, warn=said.append)
+    tracker = SubprocessTracker(output, warn=said.append)
     tracker.start(StudyRecord.of(study))
     os.kill(tracker._process.pid, signal.SIGKILL)
-    apart(tracker, study, STUDY)
+    subprocess_tracker(tracker, study, STUDY)
     assert len(said) == 1
     assert "bitfront sync" in said[0]
     assert sync(study) == len(STUDY)
@@ -423,8 +424,8 @@ def test_a_process_that_dies_costs_a_warning_and_sync_makes_up_for_it(output, st
 
 def test_a_process_of_its_own_passes_the_warning_on_without_the_password(study):
     said = []
-    apart(
-        ApartTracker(study.parent, "http://anna:hunter2@127.0.0.1:9/?token=s3cret", warn=said.append),
+    subprocess_tracker(
+        SubprocessTracker(study.parent, "http://anna:hunter2@127.0.0.1:9/?token=s3cret", warn=said.append),
         study,
         [QAT],
     )

@@ -16,7 +16,7 @@ from bitfront.search import export_bundle, read_evaluations
 from bitfront.search.bundle.designs import study_designs
 from bitfront.search.bundle.reload import reload_trial
 from bitfront.search.cli import main as run_main
-from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.storage.study_folder import StudyFolder
 from bitfront.search.synthesis.flows import RtlFlow, VendorFlow
 from bitfront.search.tracking import register
 from bitfront.search.trials.evaluation import Evaluation
@@ -89,7 +89,7 @@ READERS = {
         one.number, place / "rtl"
     ),
     "the score on test data, nearest starts, and a trial that is told again": lambda study, one, place: (
-        StudyStore(study).weights(one)
+        StudyFolder(study).weights(one)
     ),
 }
 
@@ -167,7 +167,7 @@ def test_a_file_of_weights_in_the_folder_of_a_rounded_trial_is_left_alone(study)
     """It was never what gave the trial its score."""
     rounded = next(e for e in read_evaluations(study) if e.method == "ptq" and e.status == "complete")
     shutil.copy(weights_of(study, trained(study)), weights_of(study, rounded))
-    assert StudyStore(study).weights(rounded) is None
+    assert StudyFolder(study).weights(rounded) is None
 
 
 @pytest.mark.parametrize("value", ["a", "Z" * 64, "0" * 63, 3, True, ["0" * 64]])

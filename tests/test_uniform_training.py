@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small_study
 
-from bitfront.search import Workbench, load_problem, load_study, read_evaluations
+from bitfront.search import Evaluator, load_problem, load_study, read_evaluations
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage.warm_start_files import GRADIENT_FILE, UNIFORM_FILE
@@ -23,53 +23,53 @@ WIDE = "space={weights: 2..12, activations: 3..12, input: 4..8, method: [ptq, qa
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory):
-    """A small study with a gradient path, its float model trained, and an empty folder."""
+    """A small study with a gradient width search, its float model trained, and an empty folder."""
     file = small_study.write(tmp_path_factory.mktemp("uniform"))
-    config = load_study(file, [f"gradient={EPOCHS}", "training.float_epochs=20", WIDE])
+    config = load_study(file, [f"gradient_epochs={EPOCHS}", "training.float_epochs=20", WIDE])
     problem = load_problem(config, file.parent)
     train_float(problem)
-    bench = Workbench(problem)
-    objectives = parse_objectives(config.objectives, bench.metric_record)
+    evaluator = Evaluator(problem)
+    objectives = parse_objectives(config.objectives, evaluator.metric_record)
     said = []
     made = SearchContext(
-        bench, objectives, bench.box(objectives), tmp_path_factory.mktemp("folder"), said.append
+        evaluator, objectives, evaluator.box(objectives), tmp_path_factory.mktemp("folder"), said.append
     )
     return made, said
 
 
-def trained(bench):
+def trained(evaluator):
     """The uniform candidates that are trained, widest first."""
-    return [p for p in baselines(bench.space) if p["method"] == "qat"]
+    return [p for p in baselines(evaluator.space) if p["method"] == "qat"]
 
 
 def test_the_widths_share_one_training_and_hand_its_weights_on(context):
     """Its epochs are as many as were asked for, and each width has those of the wider ones behind it."""
-    bench = context[0].bench
-    passed = list(training.narrowed_together(bench, trained(bench), EPOCHS))
+    evaluator = context[0].evaluator
+    passed = list(training.narrowed_together(evaluator, trained(evaluator), EPOCHS))
     epochs = [one.epochs for one in passed]
     kernels = [one.weights["hidden"]["weight"] for one in passed]
 
-    assert [one.params for one in passed] == trained(bench)
+    assert [one.params for one in passed] == trained(evaluator)
     assert epochs == sorted(epochs)
     assert epochs[-1] == EPOCHS
     assert epochs[0] == round(EPOCHS / len(passed))
     for (before, after), (a, b) in zip(zip(kernels, kernels[1:]), zip(epochs, epochs[1:])):  # noqa: B905, RUF007
         assert (before != after).any() == (b > a)
-    assert not np.array_equal(kernels[0], bench.graph.weights["hidden"]["weight"])
+    assert not np.array_equal(kernels[0], evaluator.graph.weights["hidden"]["weight"])
 
 
 def test_it_is_done_once_and_a_damaged_file_is_named(context):
     """First come the widths around the narrowest that keeps the metric rounded, and below; then the others."""
     made, said = context
-    bench = made.bench
+    evaluator = made.evaluator
     first, other = training.first_uniform(made), training.other_uniform(made)
     again = training.first_uniform(made)
-    order = trained(bench)
-    lead = bench.float_score - bench.blind_score()
+    order = trained(evaluator)
+    lead = evaluator.float_score - evaluator.blind_score()
     kept = max(
         i
         for i, p in enumerate(order)
-        if bench.rounded(bench.space.candidate(p))[0] >= bench.float_score - 0.005 * lead
+        if evaluator.rounded(evaluator.space.candidate(p))[0] >= evaluator.float_score - 0.005 * lead
     )
 
     assert [line for line in said if "Uniform widths" in line] == [
@@ -93,25 +93,25 @@ def test_a_study_that_had_its_path_before_is_not_trained_for_its_uniform_widths(
     older = replace(context[0], folder=tmp_path)
     found = training.first_uniform(older) + training.other_uniform(older)
 
-    assert [(one.weights, one.epochs) for one in found] == [({}, 0.0)] * len(trained(older.bench))
+    assert [(one.weights, one.epochs) for one in found] == [({}, 0.0)] * len(trained(older.evaluator))
 
 
 def test_a_width_that_is_too_wide_to_be_exact_is_passed_over(context):
     """Those after it are trained all the same."""
-    bench = context[0].bench
-    two = [bench.space.uniform(8, "qat"), bench.space.uniform(4, "qat")]
-    refused = bench.types
+    evaluator = context[0].evaluator
+    two = [evaluator.space.uniform(8, "qat"), evaluator.space.uniform(4, "qat")]
+    refused = evaluator.types
 
     def types(candidate, *rest):
         if candidate.widths["hidden/weight"] == 8:
             raise UserError("too wide")
         return refused(candidate, *rest)
 
-    bench.types = types
+    evaluator.types = types
     try:
-        wide, narrow = training.narrowed_together(bench, two, 4)
+        wide, narrow = training.narrowed_together(evaluator, two, 4)
     finally:
-        del bench.types
+        del evaluator.types
     assert (wide.weights, wide.epochs) == ({}, 0.0)
     assert narrow.weights
     assert narrow.epochs == 4
@@ -121,7 +121,7 @@ def test_a_width_that_is_too_wide_to_be_exact_is_passed_over(context):
 def test_in_twenty_trials_uniform_widths_have_the_epochs_of_the_path_and_their_own(tmp_path, sampler):
     """Each says how many; no candidate of the path has more behind it."""
     file = small_study.write(tmp_path)
-    settings = [f"gradient={EPOCHS}", f"sampler={sampler}", "training.epochs=2", "scout=40", WIDE]
+    settings = [f"gradient_epochs={EPOCHS}", f"sampler={sampler}", "training.epochs=2", "screening=40", WIDE]
     small_study.run(file, *settings, trials=20)
     found = read_evaluations(tmp_path / "studies" / "small")
     uniform = [e for e in found if e.kind == "uniform" and e.params["method"] == "qat"]
@@ -140,11 +140,11 @@ def test_a_trained_candidate_says_what_it_costs_untrained(tmp_path):
     """Its score before training belongs to that cost; what is pruned costs less than that."""
     file = small_study.write(tmp_path)
     config = load_study(file, [WIDE.replace("method", "sparsity: [0, 75], method")])
-    bench = Workbench(load_problem(config, tmp_path))
-    params = bench.space.uniform(8, "qat")
-    rounded, _ = bench.evaluate(0, {**params, "method": "ptq"})
-    dense, _ = bench.evaluate(1, params)
-    sparse, _ = bench.evaluate(2, {**params, "sparsity": 75})
+    evaluator = Evaluator(load_problem(config, tmp_path))
+    params = evaluator.space.uniform(8, "qat")
+    rounded, _ = evaluator.evaluate(0, {**params, "method": "ptq"})
+    dense, _ = evaluator.evaluate(1, params)
+    sparse, _ = evaluator.evaluate(2, {**params, "sparsity": 75})
 
     assert rounded.ptq_resources == {}
     assert sparse.ptq_resources == rounded.resources

@@ -275,7 +275,7 @@ class Truth:
         return self.sign * (e["metrics"]["test"] - other["metrics"]["test"])
 
     @cached_property
-    def rivals(self):
+    def uniform_matches(self):
         """Rows of what beats each uniform baseline, in the order of its trials."""
         rows = []
         known = {self.design(e) for e in self.trials.values() if e["kind"] == "uniform"}
@@ -338,7 +338,7 @@ class Truth:
         return e["metrics"]["qat"] - e["metrics"]["ptq"]
 
     @cached_property
-    def lucky(self):
+    def optimistic(self):
         found = []
         for e in self.front:
             ends = self.interval(e["number"], "interval")

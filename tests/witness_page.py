@@ -132,14 +132,19 @@ def headline_holds(truth, said):
     split, score, reference, _ = truth.beside(knee)
     pattern += f"On {split} data the float model scores #, the knee, trial # \\({truth.method(knee)}\\), # with # LUT\\."
     values += [reference, knee["number"], score, truth.spent(knee)]
-    rival = truth.nearest_uniform
+    uniform_match = truth.nearest_uniform
     if knee["kind"] == "uniform":
         pattern += " It is the uniform # bit.* baseline: so far, no mixed precision is a better trade\\."
         values.append(truth.bits(knee))
-    elif rival:
+    elif uniform_match:
         only = "" if truth.uniform_trained else ", rounded only: no uniform width was trained"
-        pattern += f" The uniform baseline nearest in score, trial # \\(# bit {truth.method(rival)}(?:, [^()]*)?{only}\\), has # with #\\."
-        values += [rival["number"], truth.bits(rival), truth.beside(rival)[1], truth.spent(rival)]
+        pattern += f" The uniform baseline nearest in score, trial # \\(# bit {truth.method(uniform_match)}(?:, [^()]*)?{only}\\), has # with #\\."
+        values += [
+            uniform_match["number"],
+            truth.bits(uniform_match),
+            truth.beside(uniform_match)[1],
+            truth.spent(uniform_match),
+        ]
     return _matches(pattern, said, *values)
 
 

@@ -38,12 +38,12 @@ def _expected(truth, section, number):
             ]
             cells += [row["score"], _ends(row["interval"])]
             cells += ["", ""] if e is None else [_ends(row["to_float"]), _ends(row["to_best"])]
-            luck = e is not None and e["number"] in truth.lucky
+            luck = e is not None and e["number"] in truth.optimistic
             rows.append([*cells, "validation score above the interval: luck" if luck else ""])
         confidence = f"{100 * truth.tests['confidence']:g} %"
         return ["Trial", "Validation", "Test", confidence, "To float", "To the best", ""], rows
     if section == "gains-section" and number == 0:
-        tested = any(r["test"] is not None for r in truth.rivals)
+        tested = any(r["test"] is not None for r in truth.uniform_matches)
         split = " (validation)" if tested else ""
         columns = [
             "Trial",
@@ -62,7 +62,7 @@ def _expected(truth, section, number):
             "its gain on test data",
         ]
         rows = []
-        for r in truth.rivals:
+        for r in truth.uniform_matches:
             ratio = "" if r["ratio"] is None else (percent.replace("( %)", " %"), 100 * r["ratio"])
             cells = [
                 r["trial"],

@@ -136,10 +136,10 @@ def show_faults(truth, text):
         for block in "\n".join(lines).split("┡")[1:]
         for block in [block.splitlines()]
     ]
-    tested, rivals, budgets = [], [], []
+    tested, uniform_matches, budgets = [], [], []
     for e in truth.front:
         ends = truth.interval(e["number"], "interval")
-        luck = r"\*" if e["number"] in truth.lucky else ""
+        luck = r"\*" if e["number"] in truth.optimistic else ""
         tested.append(
             [
                 e["number"],
@@ -150,16 +150,18 @@ def show_faults(truth, text):
                 ("# to #", *ends),
             ]
         )
-    for r in truth.rivals:
+    for r in truth.uniform_matches:
         ratio = "" if r["ratio"] is None else ("#", r["ratio"])
         cells = [r["trial"], r["name"], r["epochs"], r["score"], r["test"], r["cost"], r["cheaper"], ratio]
-        rivals.append([*cells, r["cheaper_test_gain"], r["better"], r["gain"], r["better_test_gain"]])
+        uniform_matches.append(
+            [*cells, r["cheaper_test_gain"], r["better"], r["gain"], r["better_test_gain"]]
+        )
     for b in truth.budgets:
         cells = []
         for side in (b["ptq"], b["qat"]):
             cells += ["none", ""] if side is None else [(r"# \(#\)", side[1], side[0]), side[2]]
         budgets.append([b["limit"], *cells, b["gain"]])
-    for table, rows in zip(tables, (tested, rivals, budgets), strict=True):
+    for table, rows in zip(tables, (tested, uniform_matches, budgets), strict=True):
         if len(table) != len(rows):
             faults.append(f"{len(table)} rows, not {len(rows)}")
             continue
@@ -289,9 +291,9 @@ def json_faults(truth, told):
         "hypervolume": truth.hypervolumes[-1],
         "importance": {name: dict(found) for name, found in truth.importances.items()},
         "uniform_trained": truth.uniform_trained,
-        "rivals": truth.rivals,
+        "rivals": truth.uniform_matches,
         "budgets": truth.budgets,
-        "lucky": truth.lucky,
+        "optimistic": truth.optimistic,
         "test": truth.tests,
     }
     faults = [f"{key} is not known here" for key in set(told) - set(wanted) - {"knee_warning"}]

@@ -263,12 +263,12 @@ def prepared(
 ) -> tuple[Graph, BitTrue, dict[str, FixedPoint]]:
     """Return the graph, its bit-true model with random precisions assigned, and the types."""
     graph = lower(model, head=head)
-    twin = BitTrue(graph, **options)
+    bit_true = BitTrue(graph, **options)
     # calibrated on part of the data: the rest must saturate as the firmware does
-    calibration = twin.calibrate([x[: len(x) // 2]], rule="mse")
+    calibration = bit_true.calibrate([x[: len(x) // 2]], rule="mse")
     types = resolve(graph, random_widths(graph, seed, low, high), calibration)
-    twin.assign(types)
-    return graph, twin, types
+    bit_true.assign(types)
+    return graph, bit_true, types
 
 
 def differences(
@@ -277,9 +277,9 @@ def differences(
     """Return by how much each output of the emulation differs from the bit-true model."""
     only = NOT_DEPTHWISE if strategy == "Resource" else ()
     model, x = zoo(group, copies, seed=seed, only=only), data(group, SAMPLES)
-    graph, twin, types = prepared(model, x, seed, **options)
-    expected = twin.predict([x])
-    plain = to_keras(graph, twin.weights(), types)
+    graph, bit_true, types = prepared(model, x, seed, **options)
+    expected = bit_true.predict([x])
+    plain = to_keras(graph, bit_true.weights(), types)
     reuse = {
         n.name: legal_reuse_factor(graph, n.name, REUSE_FACTOR) for n in graph if n.op in LINEAR | RECURRENT
     }

@@ -21,8 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .chaos_faults import disk_full, mlflow_restart, postgres_restart, read_only
-from .course import Course
-from .scene import Scene
+from .disturbed_run import DisturbedRun
+from .run_log import RunLog
 
 TRIALS_PER_KILL = 10
 """Trials of the study for each kill, so that it still runs at the last one."""
@@ -31,7 +31,7 @@ _PATIENT = ("--workers", "2", "--set", "trial.attempts=100")
 """A worker every few seconds is killed: three in a row on one candidate say nothing about the candidate here."""
 
 
-def kills(scene: Scene, rng: random.Random, count: int, seconds: float, start: float) -> str:
+def kills(disturbed_run: DisturbedRun, rng: random.Random, count: int, seconds: float, start: float) -> str:
     """Kill the launcher and its workers at random moments, then let the study end; return what was done.
 
     `start` is how long a launcher takes to begin, in seconds. One is killed within five times that, from its first
@@ -40,7 +40,7 @@ def kills(scene: Scene, rng: random.Random, count: int, seconds: float, start: f
     launchers = workers = 0
     deadline = time.monotonic() + seconds
     while launchers + workers < count and time.monotonic() < deadline:
-        launcher = scene.launch(*_PATIENT)
+        launcher = disturbed_run.launch(*_PATIENT)
         end = time.monotonic() + rng.uniform(0.3, 5 * start)
         while launcher.running and launchers + workers < count:
             left = end - time.monotonic()
@@ -60,9 +60,9 @@ def kills(scene: Scene, rng: random.Random, count: int, seconds: float, start: f
         if code == 0:
             break
         if code > 0:
-            raise RuntimeError(f"a launcher ended by itself: {scene.said.strip().splitlines()[-1]}")
-    progress = scene.finished
-    scene.finish(*_PATIENT)
+            raise RuntimeError(f"a launcher ended by itself: {disturbed_run.said.strip().splitlines()[-1]}")
+    progress = disturbed_run.finished
+    disturbed_run.finish(*_PATIENT)
     short = "" if launchers + workers >= count else f" (fewer than {count}: the study or the time ended)"
     return f"{launchers} kills of the launcher, {workers} of workers{short}, {progress} trials finished meanwhile"
 
@@ -78,8 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rng = random.Random(options.seed)  # noqa: S311 - moments, not secrets
     many = max(options.trials, TRIALS_PER_KILL * options.kills)
-    scenarios: dict[str, tuple[int, Callable[[Scene], str]]] = {
-        "kills": (many, lambda scene: kills(scene, rng, options.kills, options.seconds, calm.start)),
+    scenarios: dict[str, tuple[int, Callable[[DisturbedRun], str]]] = {
+        "kills": (
+            many,
+            lambda disturbed_run: kills(disturbed_run, rng, options.kills, options.seconds, calm.start),
+        ),
         "disk-full": (options.trials, disk_full),
         "read-only": (options.trials, read_only),
         "mlflow": (options.trials, mlflow_restart),
@@ -87,10 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     place = Path(tempfile.mkdtemp(prefix="bitfront-chaos-"))
     chosen = [name for name in options.only.split(",") if name] or list(scenarios)
-    calm = Scene(place / "calm", max(scenarios[name][0] for name in chosen))
+    calm = DisturbedRun(place / "calm", max(scenarios[name][0] for name in chosen))
     began = time.monotonic()
     calm.finish()
-    expected = Course.of(calm.study)
+    expected = RunLog.of(calm.study)
     print(f"undisturbed: {len(expected.trials)} trials in {time.monotonic() - began:.0f} s", flush=True)
     faults = list(expected.faults)
     for name in chosen:
@@ -106,19 +109,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _scenario(
-    name: str, place: Path, expected: Course, trials: int, run: Callable[[Scene], str]
+    name: str, place: Path, expected: RunLog, trials: int, run: Callable[[DisturbedRun], str]
 ) -> list[str]:
     began = time.monotonic()
-    scene = Scene(place / name, trials)
+    disturbed_run = DisturbedRun(place / name, trials)
     try:
-        done = run(scene)
+        done = run(disturbed_run)
     except (OSError, TimeoutError, RuntimeError) as error:
         print(f"{name}: {error}", flush=True)
         return [f"{name}: {error}"]
     if done.startswith("skipped"):
         print(f"{name}: {done}", flush=True)
         return []
-    faults = [*scene.course().differences(expected.first(trials)), *scene.left_behind()]
+    faults = [*disturbed_run.run_log().differences(expected.first(trials)), *disturbed_run.left_behind()]
     outcome = "as undisturbed" if not faults else f"{len(faults)} faults"
     print(f"{name}: {done}; {trials} trials {outcome}, {time.monotonic() - began:.0f} s", flush=True)
     return [f"{name}: {fault}" for fault in faults]

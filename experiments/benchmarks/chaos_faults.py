@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bitfront.search.tracking import ui_command
 
+from .disturbed_run import DisturbedRun
 from .postgres import PostgresServer, postgres_folder
-from .scene import Scene
 
 _MIB = 1 << 20
 
@@ -39,24 +39,24 @@ def _mount(*arguments: str) -> bool:
     return run.returncode == 0
 
 
-def disk_full(scene: Scene) -> str:
+def disk_full(disturbed_run: DisturbedRun) -> str:
     """Fill the disk while the study runs, three times, and free it when the launcher has given up."""
-    scene.output = scene.folder / "disk" / "studies"
+    disturbed_run.output = disturbed_run.folder / "disk" / "studies"
     times = 0
     try:
-        with _tmpfs(scene.folder / "disk", 64):
+        with _tmpfs(disturbed_run.folder / "disk", 64):
             for share in (0.2, 0.5, 0.8):
-                launcher = scene.launch()
-                scene.wait_for(int(share * scene.trials), launcher)
-                ballast = scene.folder / "disk" / "ballast"
+                launcher = disturbed_run.launch()
+                disturbed_run.wait_for(int(share * disturbed_run.trials), launcher)
+                ballast = disturbed_run.folder / "disk" / "ballast"
                 _fill(ballast)
                 code = launcher.wait(300)
-                if code != 2 or "can't be written" not in scene.said:
+                if code != 2 or "can't be written" not in disturbed_run.said:
                     raise RuntimeError(f"the launcher ended with {code} on a full disk")
                 ballast.unlink()
                 times += 1
-            scene.finish()
-            scene.course()
+            disturbed_run.finish()
+            disturbed_run.run_log()
     except PermissionError:
         return "skipped, this user can't mount a tmpfs"
     return f"a full disk {times} times"
@@ -70,23 +70,23 @@ def _fill(ballast: Path) -> None:
                     file.write(b"\0" * size)
 
 
-def read_only(scene: Scene) -> str:
+def read_only(disturbed_run: DisturbedRun) -> str:
     """Let nobody write to the study's folder while the study runs, then let them again."""
-    launcher = scene.launch()
-    scene.wait_for(scene.trials // 3, launcher)
-    _chattr("+i", scene.study)
-    if _writable(scene.study):
-        _chattr("-i", scene.study)
+    launcher = disturbed_run.launch()
+    disturbed_run.wait_for(disturbed_run.trials // 3, launcher)
+    _chattr("+i", disturbed_run.study)
+    if _writable(disturbed_run.study):
+        _chattr("-i", disturbed_run.study)
         launcher.kill()
         return "skipped, this user or file system can't make a folder immutable"
     try:
         for moment, one in (("running", launcher), ("starting", None)):
-            code = (one or scene.launch()).wait(300)
-            if code != 2 or "can't be written" not in scene.said:
+            code = (one or disturbed_run.launch()).wait(300)
+            if code != 2 or "can't be written" not in disturbed_run.said:
                 raise RuntimeError(f"a launcher that was {moment} on a read-only folder ended with {code}")
     finally:
-        _chattr("-i", scene.study)
-    scene.finish()
+        _chattr("-i", disturbed_run.study)
+    disturbed_run.finish()
     return "a read-only folder, met while running and at the start"
 
 
@@ -105,23 +105,23 @@ def _writable(folder: Path) -> bool:
     return True
 
 
-def mlflow_restart(scene: Scene) -> str:
+def mlflow_restart(disturbed_run: DisturbedRun) -> str:
     """Kill MLflow's server while the study runs, and start it again."""
-    scene.output.mkdir(parents=True)
+    disturbed_run.output.mkdir(parents=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    scene.uri = f"http://127.0.0.1:{port}"
-    with _server(scene.output, port):
-        launcher = scene.launch()
-        scene.wait_for(scene.trials // 3, launcher)
-    scene.wait_for(scene.trials // 2, launcher)
-    with _server(scene.output, port):
+    disturbed_run.uri = f"http://127.0.0.1:{port}"
+    with _server(disturbed_run.output, port):
+        launcher = disturbed_run.launch()
+        disturbed_run.wait_for(disturbed_run.trials // 3, launcher)
+    disturbed_run.wait_for(disturbed_run.trials // 2, launcher)
+    with _server(disturbed_run.output, port):
         code = launcher.wait(600)
         if code != 0:
             raise RuntimeError(f"the launcher ended with {code}")
-        scene.finish()  # sends what was missed, where the study ended before the server was back
-        scene.course()
+        disturbed_run.finish()  # sends what was missed, where the study ended before the server was back
+        disturbed_run.run_log()
     return "MLflow's server killed and started again"
 
 
@@ -150,19 +150,19 @@ def _server(output: Path, port: int) -> Iterator[None]:
         server.wait()
 
 
-def postgres_restart(scene: Scene) -> str:
+def postgres_restart(disturbed_run: DisturbedRun) -> str:
     """Crash PostgreSQL under two launchers that share the study, and start it again."""
     if postgres_folder() is None:
         return "skipped, PostgreSQL isn't installed"
     with PostgresServer() as server:
-        scene.storage = server.url
-        launchers = [scene.launch(), scene.launch()]
-        scene.wait_for(scene.trials // 4, launchers[0])
+        disturbed_run.storage = server.url
+        launchers = [disturbed_run.launch(), disturbed_run.launch()]
+        disturbed_run.wait_for(disturbed_run.trials // 4, launchers[0])
         with server.away():
             time.sleep(3)
         launchers[1].kill()
         code = launchers[0].wait(900)
         if code != 0:
             raise RuntimeError(f"the launcher that was left ended with {code}")
-        scene.course()
+        disturbed_run.run_log()
     return "a crash of PostgreSQL under two launchers, one of which was killed"

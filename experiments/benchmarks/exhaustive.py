@@ -6,7 +6,7 @@ python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # sha
 The space is that of a 16-16-16-5 network with 2 to 6 bits for weights and results of both hidden layers and the weights
 of the last: 3,125 candidates, each trained for five epochs from one float model (the table is kept and reused). 20,000
 validation samples keep chance out of the truth: with 500, whose accuracy is uncertain by 0.02, a twentieth of the
-hypervolume is luck, which no sampler can learn. Objectives are accuracy and EBOPs. Scouting rounds 200 candidates, which
+hypervolume is luck, which no sampler can learn. Objectives are accuracy and EBOPs. Screening rounds 200 candidates, which
 costs no training; a candidate that is asked for again costs nothing.
 """
 
@@ -34,7 +34,7 @@ from .small_study import write_study
 from .speed import environment
 
 if TYPE_CHECKING:
-    from bitfront.search import Evaluation, Workbench
+    from bitfront.search import Evaluation, Evaluator
     from bitfront.search.trials import Objective
     from bitfront.spaces import Space
 
@@ -42,7 +42,7 @@ Truth = Mapping[str, tuple[float, float, float]]
 """Score, EBOPs and score without training of each candidate, by its parameters."""
 SHARES = (0.90, 0.95, 0.97, 0.99)
 SAMPLERS = ("random", "nsga2", "tpe", "gp", "surrogate")
-OPENINGS = ("", ", after the uniform ones", ", after these and scouting")
+WARM_STARTS = ("", ", after the uniform ones", ", after these and screening")
 """What a search begins with."""
 WIDTHS = (2, 6)
 MOST = 400
@@ -75,10 +75,10 @@ space:
 """
 
 
-def open_bench(folder: Path) -> Workbench:
+def open_evaluator(folder: Path) -> Evaluator:
     """Return the workbench of the small study; its float model is trained once."""
-    from bitfront.search import Workbench, load_study
-    from bitfront.search.storage import StudyStore
+    from bitfront.search import Evaluator, load_study
+    from bitfront.search.storage import StudyFolder
 
     file = write_study(folder)
     (folder / "model.py").write_text(_MODEL)
@@ -90,60 +90,62 @@ def open_bench(folder: Path) -> Workbench:
     ]
     file.write_text("\n".join(kept) + "\nobjectives: [metric, ebops]\n" + _EXTRA)
     config = load_study(file, [f"output={folder / 'studies'}", "tracking.enabled=false"])
-    store = StudyStore(folder / "studies" / "float")
-    store.folder.mkdir(parents=True, exist_ok=True)
-    return Workbench(store.open(config, folder, print))
+    study_folder = StudyFolder(folder / "studies" / "float")
+    study_folder.folder.mkdir(parents=True, exist_ok=True)
+    return Evaluator(study_folder.open(config, folder, print))
 
 
-def searched(bench: Workbench) -> Space:
+def searched(evaluator: Evaluator) -> Space:
     """Return the space of widths, in which every candidate is trained."""
-    return replace(bench.space, dimensions=tuple(d for d in bench.space.dimensions if d.kind == "width"))
+    return replace(
+        evaluator.space, dimensions=tuple(d for d in evaluator.space.dimensions if d.kind == "width")
+    )
 
 
 @dataclass(frozen=True)
-class Opening:
+class WarmStart:
     """What a search begins with."""
 
     params: tuple[dict[str, Any], ...] = ()
     """Candidates that are trained first."""
     rounded: tuple[Evaluation, ...] = ()
-    """Those that scouting rounded, from which `surrogate` learns."""
+    """Those that screening rounded, from which `surrogate` learns."""
 
 
-def opening(bench: Workbench, how: str) -> Opening:
-    """Return nothing, the uniform candidates, or these and what scouting proposes."""
+def warm_start(evaluator: Evaluator, how: str) -> WarmStart:
+    """Return nothing, the uniform candidates, or these and what screening proposes."""
     from bitfront.search.samplers import baselines
     from bitfront.search.warm_start import best, rounded
 
-    if how == OPENINGS[0]:
-        return Opening()
-    uniform = [dict(params) for params in baselines(searched(bench))]
-    if how == OPENINGS[1]:
-        return Opening(tuple(uniform))
-    objectives = _objectives(bench)
-    box = bench.box(objectives)
-    found = rounded(bench, objectives, box, bench.problem.config.scout)
+    if how == WARM_STARTS[0]:
+        return WarmStart()
+    uniform = [dict(params) for params in baselines(searched(evaluator))]
+    if how == WARM_STARTS[1]:
+        return WarmStart(tuple(uniform))
+    objectives = _objectives(evaluator)
+    box = evaluator.box(objectives)
+    found = rounded(evaluator, objectives, box, evaluator.problem.config.screening)
     widths = [replace(e, params={k: v for k, v in e.params.items() if k != "method"}) for e in found]
-    proposed = best(bench, widths, objectives, box)
-    return Opening((*uniform, *(dict(e.params) for e in proposed)), tuple(widths))
+    proposed = best(evaluator, widths, objectives, box)
+    return WarmStart((*uniform, *(dict(e.params) for e in proposed)), tuple(widths))
 
 
-def _objectives(bench: Workbench) -> tuple[Objective, ...]:
+def _objectives(evaluator: Evaluator) -> tuple[Objective, ...]:
     from bitfront.search.trials import parse_objectives
 
-    return parse_objectives(bench.problem.config.objectives, bench.metric_record)
+    return parse_objectives(evaluator.problem.config.objectives, evaluator.metric_record)
 
 
-def truth(bench: Workbench, file: Path) -> Truth:
+def truth(evaluator: Evaluator, file: Path) -> Truth:
     """Return score, EBOPs and rounded score of every candidate by its parameters as JSON; trained once, then read."""
     if file.exists():
         return {key: (row[0], row[1], row[2]) for key, row in json.loads(file.read_text()).items()}
-    dimensions = searched(bench).dimensions
+    dimensions = searched(evaluator).dimensions
     found: dict[str, tuple[float, float, float]] = {}
     started = time.monotonic()
     for values in product(*(range(d.low, d.high + 1) for d in dimensions)):
         params = {d.name: value for d, value in zip(dimensions, values, strict=True)}
-        evaluation, _ = bench.evaluate(0, {**params, "method": "qat"})
+        evaluation, _ = evaluator.evaluate(0, {**params, "method": "qat"})
         found[_key(params)] = (evaluation.score, evaluation.resources["ebops"], evaluation.metrics["ptq"])
         if len(found) % 500 == 0:
             print(f"{len(found)} candidates trained, {time.monotonic() - started:.0f} s", flush=True)
@@ -163,7 +165,7 @@ def volume(points: Iterable[tuple[float, float]], reference: tuple[float, float]
     return dominated(losses, np.array([-reference[0], reference[1]]))
 
 
-def trainings(bench: Workbench, known: Truth, name: str, seed: int, start: Opening) -> list[float]:
+def trainings(evaluator: Evaluator, known: Truth, name: str, seed: int, start: WarmStart) -> list[float]:
     """Return the trainings after which a sampler had each of `SHARES` of the true hypervolume; inf where it had not."""
     import optuna
 
@@ -174,10 +176,10 @@ def trainings(bench: Workbench, known: Truth, name: str, seed: int, start: Openi
     points = [(score, ebops) for score, ebops, _ in known.values()]
     reference = (min(score for score, _ in points), float(np.log2(1 + max(e for _, e in points))))
     whole = volume(points, reference)
-    space, objectives = searched(bench), _objectives(bench)
+    space, objectives = searched(evaluator), _objectives(evaluator)
     evaluations: list[Evaluation] = []
     surrogate = Surrogate(
-        space, objectives, bench.box(objectives), float_score=bench.float_score, rounded=start.rounded
+        space, objectives, evaluator.box(objectives), float_score=evaluator.float_score, rounded=start.rounded
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -238,7 +240,7 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
-    from bitfront.search.storage import Ledger
+    from bitfront.search.storage import OptunaStudy
 
     study = ready_study(name)
     spent = {"ask": 0.0, "tell": 0.0, "stages": 0.0}
@@ -254,10 +256,10 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
         return call
 
     with (
-        patch.object(Ledger, "ask", timed("ask", Ledger.ask)),
-        patch.object(Ledger, "tell", timed("tell", Ledger.tell)),
-        # roundings and a training, for whose candidates the ledger asks
-        patch.object(Ledger, "enter", timed("stages", Ledger.enter)),
+        patch.object(OptunaStudy, "ask", timed("ask", OptunaStudy.ask)),
+        patch.object(OptunaStudy, "tell", timed("tell", OptunaStudy.tell)),
+        # roundings and a training, for whose candidates the Optuna study asks
+        patch.object(OptunaStudy, "enter", timed("stages", OptunaStudy.enter)),
     ):
         asked = [f"output={out}", "cache=0", f"sampler={sampler}", "tracking.enabled=false"]
         config = load_study(study.file, asked)
@@ -268,7 +270,7 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     share = (asking + spent["tell"]) / whole
     return (
         f"{name}, {sampler}, {trials} trials: {whole:.0f} CPU s, {asking:.1f} s in asking and {spent['tell']:.1f} s in "
-        f"telling: {100 * share:.1f} %; {spent['stages']:.0f} s of the rest on scouting and the gradient path."
+        f"telling: {100 * share:.1f} %; {spent['stages']:.0f} s of the rest on screening and the gradient width search."
     )
 
 
@@ -296,14 +298,14 @@ def main(arguments: list[str] | None = None) -> None:
         for sampler in options.samplers:
             print(overhead(options.overhead, sampler, options.trials, options.out.resolve()), flush=True)
         return
-    bench = open_bench(options.out.resolve())
-    known = truth(bench, options.out / "truth.json")
+    evaluator = open_evaluator(options.out.resolve())
+    known = truth(evaluator, options.out / "truth.json")
     rows = {}
-    starts = {how: opening(bench, how) for how in OPENINGS}
+    starts = {how: warm_start(evaluator, how) for how in WARM_STARTS}
     for name in options.samplers:
         for how, start in starts.items():
             label = f"{name}{how}"
-            rows[label] = [trainings(bench, known, name, seed, start) for seed in range(options.seeds)]
+            rows[label] = [trainings(evaluator, known, name, seed, start) for seed in range(options.seeds)]
             print(label, rows[label], flush=True)
     print(f"\n{table(rows)}\n\n{len(known)} candidates, {options.seeds} seeds. {environment()}.")
 

@@ -62,45 +62,45 @@ def measure(study: Study, seed: int, integers: Sequence[int], fractions: Sequenc
         UserError: the study's data are missing.
     """
     from bitfront.hls.precision import uniform_types
-    from bitfront.search import Workbench, load_problem, load_study
+    from bitfront.search import Evaluator, load_problem, load_study
     from bitfront.search.problem import train_float
 
     problem = load_problem(load_study(study.file, [f"seed={seed}"], preset="quick"), study.folder)
     train_float(problem)
-    bench = Workbench(problem)
-    reference = bench.float_test_score()
+    evaluator = Evaluator(problem)
+    reference = evaluator.float_test_score()
     for integer in integers:
         for fraction in fractions:
             kind = FixedPoint(integer + fraction, integer, rounding="RND_CONV", overflow="SAT")
-            types = uniform_types(bench.graph, kind)
+            types = uniform_types(evaluator.graph, kind)
             for method in ("ptq", "qat"):
-                weights = _trained(bench, types, seed) if method == "qat" else None
-                test = bench.test_score(types, weights)
+                weights = _trained(evaluator, types, seed) if method == "qat" else None
+                test = evaluator.test_score(types, weights)
                 yield Score(study.name, seed, method, integer, fraction, test, test / reference)
 
 
-def _trained(bench: Any, types: Any, seed: int) -> Any:
+def _trained(evaluator: Any, types: Any, seed: int) -> Any:
     """Return the weights of the best epoch by validation, trained from the float model's under these types."""
     from bitfront.hls import Trainer
 
-    problem, twin = bench.problem, bench.twin
+    problem, bit_true = evaluator.problem, evaluator.bit_true
     config, data = problem.config.training, problem.data
     trainer = Trainer(
-        twin,
+        bit_true,
         data.x_train,
         data.y_train,
         tasks=[output.task for output in problem.outputs.values()],
         batch_size=config.batch_size,
         optimizer=config.optimizer,
     )
-    bench.test_score(types, None)  # the float weights, and these types
+    evaluator.test_score(types, None)  # the float weights, and these types
     rng = np.random.default_rng(seed)
     best, best_value = None, None
     for _ in range(config.epochs):
         trainer.epoch(rng.permutation(len(data.x_train[0])), config.learning_rate)
-        value = bench.score(twin.predict(data.x_val))
-        if best_value is None or bench.ranking.better(value, best_value):
-            best, best_value = twin.weights(), value
+        value = evaluator.score(bit_true.predict(data.x_val))
+        if best_value is None or evaluator.ranking.better(value, best_value):
+            best, best_value = bit_true.weights(), value
     return best
 
 

@@ -24,7 +24,7 @@ CANDIDATES = (("ptq", 3), ("ptq", 4), ("ptq", 6), ("ptq", 8), ("qat", 3), ("qat"
 
 def scores(study: Study) -> Iterator[tuple[str, list[float]]]:
     """Train the float model, then yield (row of the table, float score and score of each candidate) for each rule."""
-    from bitfront.search import Workbench, load_problem, load_study
+    from bitfront.search import Evaluator, load_problem, load_study
     from bitfront.search.problem import train_float
 
     widths = ["space.weights=2..12", "space.activations=2..12", "space.input=2..12", "constraints={}"]
@@ -32,11 +32,12 @@ def scores(study: Study) -> Iterator[tuple[str, list[float]]]:
     train_float(problem)
     for rule in RULES:
         config = load_study(study.file, [*widths, f"space.integer_bits={rule}"])
-        bench = Workbench(replace(problem, config=config))
+        evaluator = Evaluator(replace(problem, config=config))
         found = [
-            bench.evaluate(0, bench.space.uniform(width, method))[0].score for method, width in CANDIDATES
+            evaluator.evaluate(0, evaluator.space.uniform(width, method))[0].score
+            for method, width in CANDIDATES
         ]
-        yield f"{study.name}, `{rule}`", [bench.float_score, *found]
+        yield f"{study.name}, `{rule}`", [evaluator.float_score, *found]
 
 
 @returns_exit_code

@@ -65,20 +65,22 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
     Raises:
         UserError: the study's data are missing.
     """
-    from bitfront.search import Workbench, load_study, run_study, write_report
-    from bitfront.search.storage import StudyStore
+    from bitfront.search import Evaluator, load_study, run_study, write_report
+    from bitfront.search.storage import StudyFolder
 
     started = time.perf_counter()
     config = load_study(study.file, [f"output={studies}", "tracking.enabled=false"], preset=preset)
     result = run_study(config, study.folder)
     total = time.perf_counter() - started
-    store = StudyStore(result.folder)
-    bench = Workbench(store.open(config, study.folder, print))
+    study_folder = StudyFolder(result.folder)
+    evaluator = Evaluator(study_folder.open(config, study.folder, print))
     members = {e.number for e in result.front}
     # a candidate that training made worse is its own ptq one: once is enough
     different = {e.design: e for e in reversed(result.evaluations) if e.status == "complete"}
     rows = [
-        row for e in reversed(different.values()) for row in _rows(bench, store, e, front=e.number in members)
+        row
+        for e in reversed(different.values())
+        for row in _rows(evaluator, study_folder, e, front=e.number in members)
     ]
     found = {
         "study": study.name,
@@ -89,14 +91,16 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
         "environment": environment(),
         "device": config.device.part,
         "clock_ns": config.device.clock_ns,
-        "metric": bench.metric_record.name,
+        "metric": evaluator.metric_record.name,
         "source": "estimate",
-        "samples": [len(getattr(bench.problem.data, f"x_{part}")[0]) for part in ("train", "val", "test")],
+        "samples": [
+            len(getattr(evaluator.problem.data, f"x_{part}")[0]) for part in ("train", "val", "test")
+        ],
         "trials": len(result.evaluations),
-        "search_s": round(store.spent_seconds(), 1),
+        "search_s": round(study_folder.spent_seconds(), 1),
         "wall_s": round(total, 1),
-        "float": {"val": bench.float_score, "test": bench.float_test_score()},
-        "least": _least(bench),
+        "float": {"val": evaluator.float_score, "test": evaluator.float_test_score()},
+        "least": _least(evaluator),
         "candidates": [asdict(row) for row in rows],
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -107,21 +111,21 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
     return found
 
 
-def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
+def _rows(evaluator: Any, study_folder: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
     """Yield a candidate, a uniform one once for each choice of the hardware, where it keeps the limits."""
     from bitfront.search.evaluator import resources_of
     from bitfront.search.trials import resource_violations
 
-    weights = store.weights(evaluation)
+    weights = study_folder.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-    test = bench.test_score(types, weights)
+    test = evaluator.test_score(types, weights)
     uniform = evaluation.kind == "uniform"
     own = {} if uniform else evaluation.params
-    for hardware in _hardware(bench, own):
+    for hardware in _hardware(evaluator, own):
         params = {**evaluation.params, **hardware, "method": evaluation.method}
-        cost = bench.cost(bench.space.candidate(params), types, weights)
+        cost = evaluator.cost(evaluator.space.candidate(params), types, weights)
         figures = resources_of(cost)
-        if any(excess > 0 for excess in resource_violations(bench.constraints, figures).values()):
+        if any(excess > 0 for excess in resource_violations(evaluator.constraints, figures).values()):
             continue
         same = all(evaluation.params[name] == value for name, value in hardware.items())
         yield Row(
@@ -137,25 +141,25 @@ def _rows(bench: Any, store: Any, evaluation: Any, *, front: bool) -> Iterator[R
         )
 
 
-def _hardware(bench: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _hardware(evaluator: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield every choice of the hardware that the study searches, but for what a candidate has of its `own`."""
-    built = [d for d in bench.space.dimensions if d.kind not in ("width", "shift", "method", "sparsity")]
+    built = [d for d in evaluator.space.dimensions if d.kind not in ("width", "shift", "method", "sparsity")]
     for chosen in itertools.product(*((own[d.name],) if d.name in own else d.choices for d in built)):
         yield dict(zip((d.name for d in built), chosen, strict=True))
 
 
-def _least(bench: Any) -> dict[str, float]:
+def _least(evaluator: Any) -> dict[str, float]:
     """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
     from bitfront.search.evaluator import resources_of
 
     narrow = {
-        **bench.space.uniform(0, "ptq"),
-        **{d.name: d.low for d in bench.space.dimensions if d.kind == "width"},
+        **evaluator.space.uniform(0, "ptq"),
+        **{d.name: d.low for d in evaluator.space.dimensions if d.kind == "width"},
     }
     figures = []
-    for hardware in _hardware(bench, {}):
-        candidate = bench.space.candidate({**narrow, **hardware})
-        figures.append(resources_of(bench.cost(candidate, bench.types(candidate))))
+    for hardware in _hardware(evaluator, {}):
+        candidate = evaluator.space.candidate({**narrow, **hardware})
+        figures.append(resources_of(evaluator.cost(candidate, evaluator.types(candidate))))
     return {key: min(one[key] for one in figures) for key in COSTS}
 
 

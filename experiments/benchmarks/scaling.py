@@ -23,12 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bitfront.search import Evaluation, Workbench, hypervolume, load_study, pareto
+from bitfront.search import Evaluation, Evaluator, hypervolume, load_study, pareto
 from bitfront.search.execution import Job, Outcome
-from bitfront.search.storage import Ledger, StudyStore
+from bitfront.search.storage import OptunaStudy, StudyFolder
 from bitfront.search.trials import parse_objectives
 
-from .scene import Scene
+from .disturbed_run import DisturbedRun
 from .small_study import write_study
 
 MEDIAN_S = 60.0
@@ -42,12 +42,14 @@ INFEASIBLE = 0.3
 def measured(workers: int, trials: int, epochs: int) -> float:
     """Return candidates per second with so many local workers."""
     with tempfile.TemporaryDirectory(prefix="bitfront-scaling-") as place:
-        scene = Scene(Path(place), trials)
-        scene.finish(
+        disturbed_run = DisturbedRun(Path(place), trials)
+        disturbed_run.finish(
             *("--workers", str(workers), "--set", "space.method=qat", "--set", f"training.epochs={epochs}"),
             *("--set", "cache=0", "--set", "tracking.enabled=false", "--set", "cluster.threads=1"),
         )
-        times = sorted(path.stat().st_mtime for path in (scene.study / "trials").glob("*/evaluation.json"))
+        times = sorted(
+            path.stat().st_mtime for path in (disturbed_run.study / "trials").glob("*/evaluation.json")
+        )
         # the first ones waited for TensorFlow, of each worker at its own time
         counted = times[len(times) // 3 :]
         return (len(counted) - 1) / (counted[-1] - counted[0])
@@ -83,11 +85,11 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
         config = load_study(
             file, [f"sampler={sampler}", "training.float_epochs=1", f"output={place}/studies"]
         )
-        store = StudyStore(Path(config.output) / config.name)
-        store.folder.mkdir(parents=True)
-        bench, objectives, box = _bench(config, Path(place), store)
-        template, _ = bench.evaluate(0, bench.space.uniform(8, "ptq"))
-        ledger = Ledger(config, store, bench.space, objectives, (), print)
+        study_folder = StudyFolder(Path(config.output) / config.name)
+        study_folder.folder.mkdir(parents=True)
+        evaluator, objectives, box = _evaluator(config, Path(place), study_folder)
+        template, _ = evaluator.evaluate(0, evaluator.space.uniform(8, "ptq"))
+        optuna_study = OptunaStudy(config, study_folder, evaluator.space, objectives, (), print)
         running: list[tuple[float, int, Outcome]] = []
         evaluations: list[Evaluation] = []
         clock = busy = 0.0
@@ -99,7 +101,7 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
 
         while True:
             began = time.perf_counter()
-            job = ledger.ask(trials) if len(running) < workers else None
+            job = optuna_study.ask(trials) if len(running) < workers else None
             timed(began)
             if job is not None:
                 outcome, seconds = _answer(job, template, rng)
@@ -110,17 +112,17 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
             end, _, outcome = heapq.heappop(running)
             clock = max(clock, end)
             began = time.perf_counter()
-            store.write_trial(outcome.evaluation, outcome.weights)
-            ledger.tell(outcome.evaluation)
+            study_folder.write_trial(outcome.evaluation, outcome.weights)
+            optuna_study.tell(outcome.evaluation)
             evaluations.append(outcome.evaluation)
             hypervolume(pareto(evaluations, objectives), objectives, box)
             timed(began)
 
 
-def _bench(config, base: Path, store: StudyStore):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    bench = Workbench(store.open(config, base, lambda _: None))
-    objectives = parse_objectives(config.objectives, bench.metric_record)
-    return bench, objectives, bench.box(objectives)
+def _evaluator(config, base: Path, study_folder: StudyFolder):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    evaluator = Evaluator(study_folder.open(config, base, lambda _: None))
+    objectives = parse_objectives(config.objectives, evaluator.metric_record)
+    return evaluator, objectives, evaluator.box(objectives)
 
 
 def _answer(job: Job, template: Evaluation, rng: np.random.Generator) -> tuple[Outcome, float]:

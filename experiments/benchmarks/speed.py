@@ -102,7 +102,7 @@ def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) 
     trained = keras.models.clone_model(problem.model)
     compile_for(problem, trained)
     for _ in range(2):
-        problem.model.predict(x_val, batch_size=ours.twin.batch_size, verbose=0)
+        problem.model.predict(x_val, batch_size=ours.bit_true.batch_size, verbose=0)
         fit_epoch(problem, trained)
 
     ptq, predict, qat, epoch, float_epoch = ([] for _ in range(5))
@@ -110,13 +110,14 @@ def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) 
         ptq.append(_timed(ours.ptq, CANDIDATES))
         predict.append(
             _timed(
-                lambda: problem.model.predict(x_val, batch_size=ours.twin.batch_size, verbose=0), CANDIDATES
+                lambda: problem.model.predict(x_val, batch_size=ours.bit_true.batch_size, verbose=0),
+                CANDIDATES,
             )
         )
         qat.append(_timed(ours.qat))
         epoch.append(ours.epoch_seconds)
         float_epoch.append(_timed(lambda: fit_epoch(problem, trained)))
-    rebuilding = Rebuilding(problem, random.Random(seed), ours.twin.batch_size)  # noqa: S311
+    rebuilding = Rebuilding(problem, random.Random(seed), ours.bit_true.batch_size)  # noqa: S311
     rebuilt_ptq = [rebuilding.ptq_seconds() for _ in range(rebuild_repeats)]
     rebuilt_qat = [rebuilding.qat_seconds() for _ in range(rebuild_repeats)]
     return Speed(
@@ -130,7 +131,7 @@ def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) 
         qat_speedup=statistics.median(rebuilt_qat) / statistics.median(qat),
         ptq_to_predict=Spread.of([a / b for a, b in zip(ptq, predict, strict=True)]),
         epoch_to_float_epoch=Spread.of([a / b for a, b in zip(epoch, float_epoch, strict=True)]),
-        retraces=sum(ours.twin.traces.values()) - len(ours.twin.traces),
+        retraces=sum(ours.bit_true.traces.values()) - len(ours.bit_true.traces),
     )
 
 
@@ -141,16 +142,16 @@ class _Ours:
         import numpy as np
 
         from bitfront.hls import Trainer
-        from bitfront.search import Workbench
+        from bitfront.search import Evaluator
 
         started = time.perf_counter()
-        self.bench, self.draw = Workbench(problem), draw
-        self.twin, data, training = self.bench.twin, problem.data, problem.config.training
+        self.evaluator, self.draw = Evaluator(problem), draw
+        self.bit_true, data, training = self.evaluator.bit_true, problem.data, problem.config.training
         self.rate, self.rows = training.learning_rate, len(data.x_train[0])
         self.rng = np.random.default_rng(1)
-        self.x_val, self.weights = data.x_val, self.bench.graph.weights
+        self.x_val, self.weights = data.x_val, self.evaluator.graph.weights
         self.trainer = Trainer(
-            self.twin,
+            self.bit_true,
             data.x_train,
             data.y_train,
             tasks=[output.task for output in problem.outputs.values()],
@@ -162,7 +163,7 @@ class _Ours:
         # the narrowest is exact in float32; the widest may need float64, which is another trace; each is compiled
         # after a while
         for width in (1, 64):
-            widest = self.bench.space.uniform(width, "ptq")
+            widest = self.evaluator.space.uniform(width, "ptq")
             end = time.perf_counter() + 1.5 * COMPILE_AFTER
             while time.perf_counter() < end:
                 self.ptq(widest)
@@ -171,18 +172,18 @@ class _Ours:
 
     def ptq(self, params: Params | None = None) -> None:
         self._assign(params)
-        self.bench.score(self.twin.predict(self.x_val))
+        self.evaluator.score(self.bit_true.predict(self.x_val))
 
     def qat(self) -> None:
         self._assign(None)
-        self.twin.restore(self.weights)
+        self.bit_true.restore(self.weights)
         self.trainer.reset()
         order = self.rng.permutation(self.rows)
         self.epoch_seconds = _timed(lambda: self.trainer.epoch(order, self.rate))
 
     def _assign(self, params: Params | None) -> None:
-        candidate = self.bench.space.candidate(params or random_params(self.bench.space, self.draw))
-        self.twin.assign(self.bench.types(candidate))
+        candidate = self.evaluator.space.candidate(params or random_params(self.evaluator.space, self.draw))
+        self.bit_true.assign(self.evaluator.types(candidate))
 
 
 def _timed(function: Callable[[], Any], times: int = 1) -> float:

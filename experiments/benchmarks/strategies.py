@@ -3,7 +3,7 @@
 python -m bitfront.experiments.benchmarks.strategies --studies jets_mlp digits_cnn --seeds 3 --trainings 40
 
 Every way searches the same float model with the same space, objectives (metric and EBOPs) and box, until it has spent
-its trainings: epochs over those of a whole training, scouting's rounding not counted, the gradient path's epochs
+its trainings: epochs over those of a whole training, screening's rounding not counted, the gradient width search's epochs
 counted. The hypervolume is that of the validation scores.
 """
 
@@ -23,20 +23,25 @@ from bitfront.spaces import UserError
 
 from ..command import returns_exit_code
 from .speed import environment
-from .spent import trainings_spent
+from .training_count import trainings_spent
 
 WAYS: Mapping[str, tuple[str, ...]] = {
-    "random": ("sampler=random", "scout=0", "fidelity.least_gain=0"),
-    "nsga2": ("sampler=nsga2", "scout=0", "fidelity.least_gain=0"),
-    "tpe": ("sampler=tpe", "scout=0", "fidelity.least_gain=0"),
-    "tpe, scouted": ("sampler=tpe", "fidelity.least_gain=0"),
+    "random": ("sampler=random", "screening=0", "fidelity.least_gain=0"),
+    "nsga2": ("sampler=nsga2", "screening=0", "fidelity.least_gain=0"),
+    "tpe": ("sampler=tpe", "screening=0", "fidelity.least_gain=0"),
+    "tpe, screened": ("sampler=tpe", "fidelity.least_gain=0"),
     "surrogate": ("sampler=surrogate", "fidelity.least_gain=0"),
     "promotion": ("sampler=surrogate", "fidelity.least_gain=0.0005"),
     "promotion, nearest": ("sampler=surrogate", "fidelity.least_gain=0.0005", "fidelity.start=nearest"),
-    "promotion, gradient": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient=AUTO"),
-    "all": ("sampler=surrogate", "gradient=AUTO", "fidelity.start=nearest", "fidelity.least_gain=0.0005"),
+    "promotion, gradient": ("sampler=surrogate", "fidelity.least_gain=0.0005", "gradient_epochs=AUTO"),
+    "all": (
+        "sampler=surrogate",
+        "gradient_epochs=AUTO",
+        "fidelity.start=nearest",
+        "fidelity.least_gain=0.0005",
+    ),
 }
-"""Settings of each way, without a gradient path where it says none; AUTO stands for the epochs of four whole trainings."""
+"""Settings of each way, without a gradient width search where it says none; AUTO stands for the epochs of four whole trainings."""
 PATH_TRAININGS = 4
 TRIALS_A_TRAINING = 4
 """Trials that each way gets at most for every training; some half of them train."""
@@ -47,7 +52,7 @@ MARKS = (10, 20, 40, 80, 160)
 
 
 @dataclass(frozen=True)
-class Course:
+class RunLog:
     """A way of searching with one seed: trainings spent, seconds and hypervolume after each trial."""
 
     study: str
@@ -63,7 +68,7 @@ class Course:
         return self.hypervolume[position - 1] if position else 0.0
 
 
-def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
+def run_log(name: str, way: str, seed: int, trainings: int, out: Path) -> RunLog:
     """Search a ready study in one way; the study stays in `out`.
 
     Raises:
@@ -81,7 +86,7 @@ def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
         "objectives=[metric,ebops]",
         "tracking.enabled=false",
         "budget.wall=24h",
-        "gradient=0",
+        "gradient_epochs=0",
         *settings,
     ]
     config = load_study(study.file, asked)
@@ -91,20 +96,20 @@ def course(name: str, way: str, seed: int, trainings: int, out: Path) -> Course:
     reference = Reference.read(result.folder)
     history = hypervolume_history(evaluations, reference.objectives, reference.box)
     seconds = np.cumsum([sum(e.seconds.values()) for e in evaluations])
-    return Course(name, way, seed, tuple(used), tuple(map(float, seconds)), tuple(v for _, v in history))
+    return RunLog(name, way, seed, tuple(used), tuple(map(float, seconds)), tuple(v for _, v in history))
 
 
-def table(courses: Sequence[Course], trainings: int) -> str:
+def table(run_logs: Sequence[RunLog], trainings: int) -> str:
     """Return a Markdown table a study: hypervolume after some trainings, and at the end; medians, lowest and highest."""
     lines = []
-    for study in dict.fromkeys(c.study for c in courses):
+    for study in dict.fromkeys(c.study for c in run_logs):
         marks = [m for m in MARKS if m < trainings] + [trainings]
         lines += [f"**{study}**", ""]
         heads = [f"{m} trainings" for m in marks] + [f"{m} trials" for m in TRIALS]
         lines += [f"| way | {' | '.join(heads)} | s of evaluation |"]
         lines += ["|---|" + "---:|" * (len(heads) + 1)]
-        for way in dict.fromkeys(c.way for c in courses):
-            rows = [c for c in courses if (c.study, c.way) == (study, way)]
+        for way in dict.fromkeys(c.way for c in run_logs):
+            rows = [c for c in run_logs if (c.study, c.way) == (study, way)]
             cells = [_spread(c.after(mark) for c in rows) for mark in marks]
             spent = [float(np.interp(trainings, c.trainings, c.seconds)) for c in rows]
             cells += [_spread(c.hypervolume[min(n, len(c.hypervolume)) - 1] for c in rows) for n in TRIALS]
@@ -132,16 +137,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("strategies"), help="folder for the results")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    courses: list[Course] = []
+    run_logs: list[RunLog] = []
     if min(options.seeds, options.trainings) < 1:
         raise UserError("--seeds and --trainings must be 1 or more.")
     for study in options.studies:
         for seed in range(1, options.seeds + 1):
             for way in options.ways:
-                courses.append(course(study, way, seed, options.trainings, options.out / "studies"))
-                told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
+                run_logs.append(run_log(study, way, seed, options.trainings, options.out / "studies"))
+                told = {"environment": environment(), "courses": [asdict(c) for c in run_logs]}
                 (options.out / "strategies.json").write_text(json.dumps(told) + "\n")
-    print(f"{table(courses, options.trainings)}\n{options.seeds} seeds. {environment()}.")
+    print(f"{table(run_logs, options.trainings)}\n{options.seeds} seeds. {environment()}.")
 
 
 if __name__ == "__main__":

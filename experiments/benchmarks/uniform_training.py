@@ -3,8 +3,8 @@
 python -m bitfront.experiments.benchmarks.uniform_training top_tagging_lstm --seeds 1 2 3 --most 4
 
 Of the widths that enter a search first, the validation and test metric: trained for `training.epochs`; in the one training of
-`gradient` epochs that hands its weights on, then for `training.epochs`; and each alone, from the float weights, for as many
-epochs as the last candidate of the gradient path has behind it, and `training.epochs` more.
+`gradient_epochs` epochs that hands its weights on, then for `training.epochs`; and each alone, from the float weights, for as many
+epochs as the last candidate of the gradient width search has behind it, and `training.epochs` more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[fl
     Raises:
         UserError: the study's data are missing.
     """
-    from bitfront.search import Workbench, load_problem, load_study
+    from bitfront.search import Evaluator, load_problem, load_study
     from bitfront.search.evaluator import Start
     from bitfront.search.problem import train_float
     from bitfront.search.samplers import baselines
@@ -39,35 +39,35 @@ def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[fl
 
     problem: Any = load_problem(load_study(study.file, [f"seed={seed}"]), study.folder)
     train_float(problem)
-    bench = Workbench(problem)
-    uniform = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "qat"]
-    uniform = uniform[widest_that_counts(bench, uniform) :]
-    section, epochs = problem.config.training, problem.config.gradient
+    evaluator = Evaluator(problem)
+    uniform = [p for p in baselines(evaluator.space) if evaluator.space.candidate(p).method == "qat"]
+    uniform = uniform[widest_that_counts(evaluator, uniform) :]
+    section, epochs = problem.config.training, problem.config.gradient_epochs
     long = section.model_copy(update={"epochs": section.epochs + epochs - int(np.ceil(FIRST * epochs))})
-    alone = Workbench(replace(problem, config=problem.config.model_copy(update={"training": long})))
-    found = {("float", ""): (bench.float_score, bench.float_test_score())}
-    for one in narrowed_together(bench, uniform, epochs):
+    alone = Evaluator(replace(problem, config=problem.config.model_copy(update={"training": long})))
+    found = {("float", ""): (evaluator.float_score, evaluator.float_test_score())}
+    for one in narrowed_together(evaluator, uniform, epochs):
         name = str(max(v for k, v in one.params.items() if k.endswith(".weights") and isinstance(v, int)))
         if len(found) > len(REGIMES) * most:
             break
-        held = bench.twin.weights()
+        held = evaluator.bit_true.weights()
         for regime, place, start in (
-            ("own epochs", bench, None),
-            ("together", bench, Start("uniform", one.weights, epochs=one.epochs)),
+            ("own epochs", evaluator, None),
+            ("together", evaluator, Start("uniform", one.weights, epochs=one.epochs)),
             ("alone", alone, None),
         ):
             found[name, regime] = _judged(place, one.params, start)
-        bench.begin()
-        bench.twin.restore(held)
+        evaluator.begin()
+        evaluator.bit_true.restore(held)
     return found
 
 
-def _judged(bench: Any, params: Any, start: Any) -> tuple[float, float]:
+def _judged(evaluator: Any, params: Any, start: Any) -> tuple[float, float]:
     from bitfront.spaces import FixedPoint
 
-    evaluation, weights = bench.evaluate(0, params, "uniform", start=start)
+    evaluation, weights = evaluator.evaluate(0, params, "uniform", start=start)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-    return evaluation.score, bench.test_score(types, weights)
+    return evaluation.score, evaluator.test_score(types, weights)
 
 
 def table(found: Sequence[dict[tuple[str, str], tuple[float, float]]]) -> str:
@@ -90,7 +90,7 @@ def table(found: Sequence[dict[tuple[str, str], tuple[float, float]]]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train a ready study's uniform widths in three ways and print the table."""
     parser = argparse.ArgumentParser(description="Train uniform widths together and each alone.")
-    parser.add_argument("study", help="a ready study with a gradient path")
+    parser.add_argument("study", help="a ready study with a gradient width search")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--most", type=int, default=4, help="widths, from the widest that counts down")
     options = parser.parse_args(arguments)

@@ -3,7 +3,7 @@
 python -m bitfront.experiments.benchmarks.widths gw_transformer --seeds 3 --trials 60 --out widths
 
 For every seed: the float model is trained, a search runs over mixed widths, and every uniform width from 4 to 16 bits
-is scored by PTQ and by QAT, which has the epochs of the study's gradient path too, as its searched candidates have. Everything
+is scored by PTQ and by QAT, which has the epochs of the study's gradient width search too, as its searched candidates have. Everything
 is ranked on validation data and reported on test data. Tables and what lies inside a layer keep the study's widths.
 """
 
@@ -59,9 +59,9 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     Raises:
         UserError: there is no such ready study, or its data are missing.
     """
-    from bitfront.search import Workbench, load_study, run_study
+    from bitfront.search import Evaluator, load_study, run_study
     from bitfront.search.evaluator import Start
-    from bitfront.search.storage import StudyStore
+    from bitfront.search.storage import StudyFolder
     from bitfront.search.warm_start import narrowed_together
 
     study = ready_study(name)
@@ -69,29 +69,29 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     asked += ["budget.wall=24h", "tracking.enabled=false", *(f"space.{text}" for text in RANGES)]
     config = load_study(study.file, asked)
     result = run_study(config, study.folder)
-    store = StudyStore(result.folder)
-    bench = Workbench(store.open(config, study.folder, print))
-    float_score = bench.float_test_score()
+    study_folder = StudyFolder(result.folder)
+    evaluator = Evaluator(study_folder.open(config, study.folder, print))
+    float_score = evaluator.float_test_score()
     points, ebops = [], []
-    trained = [bench.space.uniform(width, "qat") for width in reversed(WIDTHS)]
-    passed = list(narrowed_together(bench, trained, config.gradient))[::-1]
+    trained = [evaluator.space.uniform(width, "qat") for width in reversed(WIDTHS)]
+    passed = list(narrowed_together(evaluator, trained, config.gradient_epochs))[::-1]
     for width, one in zip(WIDTHS, passed, strict=True):
         start = Start("uniform", one.weights, epochs=one.epochs) if one.weights else None
         for method in ("ptq", "qat"):
             begun = start if method == "qat" else None
-            evaluation, weights = bench.evaluate(
-                0, bench.space.uniform(width, method), "uniform", start=begun
+            evaluation, weights = evaluator.evaluate(
+                0, evaluator.space.uniform(width, method), "uniform", start=begun
             )
             if evaluation.status != "complete":
                 continue
-            test = bench.test_score(_types(evaluation), weights)
+            test = evaluator.test_score(_types(evaluation), weights)
             points.append(_point(seed, method, width, evaluation, test, float_score))
             if method == "ptq":
                 ebops.append((evaluation.resources["ebops"], width))
     costs, widths = zip(*sorted(ebops), strict=True)
     for member in result.front:
-        weights = store.weights(member)
-        test = bench.test_score(_types(member), weights)
+        weights = study_folder.weights(member)
+        test = evaluator.test_score(_types(member), weights)
         equal = float(np.interp(member.resources["ebops"], costs, widths))
         points.append(_point(seed, "front", equal, member, test, float_score))
     return points

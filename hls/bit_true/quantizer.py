@@ -75,8 +75,8 @@ class VariableFixedPoint(BaseQuantizer):
         self.packed = tf.Variable(_packed(self._precision), trainable=False, dtype=tf.float64)
         self.width = tf.Variable(0.0, trainable=False)
         """Stands for the width where its gradient is asked for; its value means nothing."""
-        self.grain: Any = None
-        """Steps that single values are rounded to before, in training (see `Grains`); 0 is none."""
+        self.weight_step: Any = None
+        """Steps that single values are rounded to before, in training (see `PerWeightSteps`); 0 is none."""
 
     @property
     def precision(self) -> FixedPoint:
@@ -116,14 +116,14 @@ class VariableFixedPoint(BaseQuantizer):
         packed = tf.cast(self.packed, self.mode.dtype)
         scale, low, high = packed[2], packed[3], packed[4]
 
-        grain = None
-        if self.mode.training and self.grain is not None:
-            grain = tf.cast(tf.convert_to_tensor(self.grain), self.mode.dtype)
+        weight_step = None
+        if self.mode.training and self.weight_step is not None:
+            weight_step = tf.cast(tf.convert_to_tensor(self.weight_step), self.mode.dtype)
 
         def rounded(x: Any) -> Any:
-            if grain is not None:
-                safe = tf.where(grain > 0, grain, tf.ones_like(grain))
-                x = tf.where(grain > 0, tf.round(x / safe) * safe, x)
+            if weight_step is not None:
+                safe = tf.where(weight_step > 0, weight_step, tf.ones_like(weight_step))
+                x = tf.where(weight_step > 0, tf.round(x / safe) * safe, x)
             steps = tf.raw_ops.ClipByValue(t=tf.round(x * scale), clip_value_min=low, clip_value_max=high)
             return steps / scale
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Weights
 
-from .grains import Grains
 from .model import BitTrue
+from .per_weight_steps import PerWeightSteps
 from .pruning import is_kernel, pruned
 
 
@@ -77,7 +77,7 @@ class Trainer:
         ]
         """Of each kernel, 1 where a weight may move at all."""
         self._masks = [tf.Variable(mask, trainable=False) for mask in self._every]
-        self.grains = Grains(model)
+        self.per_weight_steps = PerWeightSteps(model)
         self._dense = True
         self._start = [np.asarray(v) for v in self.optimizer.variables]
 
@@ -86,7 +86,7 @@ class Trainer:
         for variable, value in zip(self.optimizer.variables, self._start, strict=True):
             variable.assign(value)
         self.prune(0.0)
-        self.grains.clear()
+        self.per_weight_steps.clear()
 
     def prune(self, share: float) -> None:
         """Make this share of the kernels' weights zero, those that matter least, and keep them so in training.
@@ -123,11 +123,11 @@ class Trainer:
         """Keep zeros zero and every other weight a multiple of the last one of its bits under these types."""
         self._dense = False
         self._mask(every=False)
-        self.grains.hold(types)
+        self.per_weight_steps.hold(types)
 
     def weights(self) -> Weights:
         """Return the weights as training computes with them: multiples of their own steps where they have any."""
-        return self.grains.rounded(self.model.weights())
+        return self.per_weight_steps.rounded(self.model.weights())
 
     def _mask(self, *, every: bool) -> None:
         """Let those weights move that aren't zero, or every one that may move at all."""
@@ -196,8 +196,8 @@ class Trainer:
                 loss = self._batch_loss(order, step)
             found = tape.gradient(loss, [*variables, *widths])
             self._apply(found[: len(variables)])
-            self.grains.hear({id(v): g for v, g in zip(variables, found, strict=False)})
-            self.grains.pull(learning_rate)
+            self.per_weight_steps.hear({id(v): g for v, g in zip(variables, found, strict=False)})
+            self.per_weight_steps.pull(learning_rate)
             slopes += tf.stack(found[len(variables) :])
             total += loss
         count = tf.cast(steps, tf.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
 from .against_float import knee_warning
-from .uniform_comparison import baselines_of, best_no_dearer, cheapest_as_good, searched
+from .uniform_comparison import baselines_of, best_at_no_more_cost, cheapest_as_good, searched
 from .view import StudyView
 
 LEAST_TRIALS = 20
@@ -22,7 +22,7 @@ TREES, MOST_TRIALS = 32, 500
 
 
 @dataclass(frozen=True)
-class Rival:
+class UniformMatch:
     """A uniform baseline and the searched candidates that beat it."""
 
     trial: int
@@ -104,9 +104,9 @@ class Findings:
     """Objective -> dimension -> share of the objective's variance that it explains (fANOVA), largest first."""
     uniform_trained: bool
     """Whether uniform baselines were trained, or rounded only."""
-    rivals: tuple[Rival, ...]
+    uniform_matches: tuple[UniformMatch, ...]
     budgets: tuple[Budget, ...]
-    lucky: tuple[int, ...]
+    optimistic: tuple[int, ...]
     """Front members whose validation score is better than all of the interval of their test score."""
 
     def to_json(self) -> dict[str, Any]:
@@ -132,9 +132,9 @@ def find(view: StudyView) -> Findings:
         hypervolume=view.hypervolumes[-1][1] if view.hypervolumes else None,
         importance={o.name: importance(view.scored, o) for o in view.objectives},
         uniform_trained=view.uniform_trained,
-        rivals=rivals(view, cost),
+        uniform_matches=uniform_matches(view, cost),
         budgets=budgets(view, cost),
-        lucky=lucky(view),
+        optimistic=optimistic(view),
     )
 
 
@@ -179,7 +179,7 @@ def _distribution(values: Sequence[int | str]) -> Any:
     return CategoricalDistribution(tuple(dict.fromkeys(values)))
 
 
-def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
+def uniform_matches(view: StudyView, cost: Objective) -> tuple[UniformMatch, ...]:
     """Return each uniform baseline that was scored, with what the search has to set against it."""
     direction = view.reference.metric.direction
     sign, pool = SIGNS[direction], searched(view.scored)
@@ -187,9 +187,9 @@ def rivals(view: StudyView, cost: Objective) -> tuple[Rival, ...]:
     for e in baselines_of(view.scored):
         limit = cost.value(e)
         cheaper = cheapest_as_good(e, pool, cost, direction)
-        better = best_no_dearer(limit, pool, cost, direction)
+        better = best_at_no_more_cost(limit, pool, cost, direction)
         found.append(
-            Rival(
+            UniformMatch(
                 e.number,
                 view.names[e.number],
                 e.score,
@@ -231,7 +231,8 @@ def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
     for name, limit in sorted(limits.items(), key=lambda item: -item[1]):
         sides = {method: [e for e in able if e.method == method] for method in ("ptq", "qat")}
         best = {
-            m: best_no_dearer(limit, pool, cost, view.reference.metric.direction) for m, pool in sides.items()
+            m: best_at_no_more_cost(limit, pool, cost, view.reference.metric.direction)
+            for m, pool in sides.items()
         }
         ptq, qat = _side(best["ptq"], cost), _side(best["qat"], cost)
         gain = sign * (qat[1] - ptq[1]) if ptq and qat else None
@@ -243,7 +244,7 @@ def _side(best: Evaluation | None, cost: Objective) -> tuple[int, float, float] 
     return None if best is None else (best.number, best.score, cost.value(best))
 
 
-def lucky(view: StudyView) -> tuple[int, ...]:
+def optimistic(view: StudyView) -> tuple[int, ...]:
     """Return the front members whose validation score is better than the whole interval of their test score."""
     sign = SIGNS[view.reference.metric.direction]
     found = []

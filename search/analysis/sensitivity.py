@@ -16,7 +16,7 @@ from ..trials.files import write_atomic
 from ..trials.objectives import metric_violations
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 FILE = "sensitivity.csv"
 RESOURCES = ("lut", "ff", "dsp", "bram18", "latency_ns", "ebops")
@@ -49,30 +49,30 @@ class Screening:
     """A sentence for each."""
 
 
-def measure_sensitivity(bench: Workbench) -> Iterator[Sensitivity]:
+def measure_sensitivity(evaluator: Evaluator) -> Iterator[Sensitivity]:
     """Give the rows of every tensor whose width is searched, widest first.
 
     Raises:
         UserError: when the space searches no width, or its widest candidate can't be computed.
     """
-    dimensions = _widths(bench)
+    dimensions = _widths(evaluator)
     if not dimensions:
         raise UserError("The space searches no width: give space.weights or space.activations a range.")
-    widest: Params = bench.space.uniform(max(d.high for d in dimensions), "ptq")
-    start = bench.space.candidate(widest)
-    score, resources = bench.rounded(start)
+    widest: Params = evaluator.space.uniform(max(d.high for d in dimensions), "ptq")
+    start = evaluator.space.candidate(widest)
+    score, resources = evaluator.rounded(start)
     for dimension in dimensions:
         for tensor in dimension.targets:
             for bits in range(dimension.high, dimension.low - 1, -1):
                 if bits == dimension.high:
                     now, costs = score, resources
                 else:
-                    now, costs = bench.rounded(start.with_width(tensor, bits))
+                    now, costs = evaluator.rounded(start.with_width(tensor, bits))
                 changes = {key: costs[key] - resources[key] for key in RESOURCES}
                 yield Sensitivity(tensor, bits, now - score, now, changes)
 
 
-def screen(bench: Workbench, rows: Sequence[Sensitivity], drop: float | None = None) -> Screening:
+def screen(evaluator: Evaluator, rows: Sequence[Sensitivity], drop: float | None = None) -> Screening:
     """Return which widths the table rules out.
 
     A width is ruled out where one tensor alone at that width, all others at their widest, already breaks the study's
@@ -82,19 +82,19 @@ def screen(bench: Workbench, rows: Sequence[Sensitivity], drop: float | None = N
     Raises:
         UserError: when there is neither a constraint on the metric nor a `drop`.
     """
-    if drop is None and not any(c.after_scoring for c in bench.constraints):
+    if drop is None and not any(c.after_scoring for c in evaluator.constraints):
         raise UserError(
             "There is no constraint on the metric to screen by: add one to the study, or give --drop, such as 0.01."
         )
-    margin = 1 if "qat" in bench.problem.config.space.method else 0
+    margin = 1 if "qat" in evaluator.problem.config.space.method else 0
     table: dict[str, dict[int, Sensitivity]] = {}
     for row in rows:
         table.setdefault(row.tensor, {})[row.bits] = row
     floors: dict[str, int] = {}
     steps: list[str] = []
-    for dimension in _widths(bench):
+    for dimension in _widths(evaluator):
         kept = {
-            t: _lowest(bench, dimension, table[t], drop) - margin for t in dimension.targets if t in table
+            t: _lowest(evaluator, dimension, table[t], drop) - margin for t in dimension.targets if t in table
         }
         if not kept:
             continue
@@ -116,13 +116,13 @@ def screen(bench: Workbench, rows: Sequence[Sensitivity], drop: float | None = N
     return Screening(floors, ties, tuple(steps))
 
 
-def study_lines(screening: Screening, bench: Workbench) -> str:
+def study_lines(screening: Screening, evaluator: Evaluator) -> str:
     """Return the screening as lines for the `space` section of a study file."""
     layers: dict[str, list[str]] = {}
     lines = ["space:"]
     for name, floor in screening.floors.items():
         layer, _, group = name.rpartition(".")
-        bounds = f"{floor}..{bench.space[name].high}"
+        bounds = f"{floor}..{evaluator.space[name].high}"
         if group == "input":
             lines.append(f"  input: {bounds}")
         else:
@@ -133,21 +133,23 @@ def study_lines(screening: Screening, bench: Workbench) -> str:
     return "\n".join(lines)
 
 
-def _widths(bench: Workbench) -> list[Dimension]:
-    return [d for d in bench.space.dimensions if d.kind == "width" and not d.name.endswith(".accumulators")]
+def _widths(evaluator: Evaluator) -> list[Dimension]:
+    return [
+        d for d in evaluator.space.dimensions if d.kind == "width" and not d.name.endswith(".accumulators")
+    ]
 
 
 def _lowest(
-    bench: Workbench, dimension: Dimension, by_bits: Mapping[int, Sensitivity], drop: float | None
+    evaluator: Evaluator, dimension: Dimension, by_bits: Mapping[int, Sensitivity], drop: float | None
 ) -> int:
     """Return the lowest width down to which the metric holds without a gap."""
-    better_if_more = bench.metric_record.direction == "maximize"
+    better_if_more = evaluator.metric_record.direction == "maximize"
     lowest = dimension.high
     for bits in range(dimension.high, dimension.low - 1, -1):
         row = by_bits[bits]
         worse = -row.change if better_if_more else row.change
         broken = any(
-            v > 0 for v in metric_violations(bench.constraints, row.score, bench.float_score).values()
+            v > 0 for v in metric_violations(evaluator.constraints, row.score, evaluator.float_score).values()
         )
         if not math.isfinite(row.score) or (worse > drop if drop is not None else broken):
             break

@@ -25,8 +25,8 @@ from ..trials.files import write_atomic
 from ..trials.objectives import SIGNS
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
-    from ..storage.study_folder import StudyStore
+    from ..evaluator.evaluator import Evaluator
+    from ..storage.study_folder import StudyFolder
 
 FILE = "test_scores.json"
 CONFIDENCE = 0.95
@@ -131,34 +131,37 @@ def _bounds(low: float, high: float) -> Bounds:
 
 
 def score_on_test(
-    bench: Workbench, store: StudyStore, front: Sequence[Evaluation], others: Sequence[Evaluation]
+    evaluator: Evaluator, study_folder: StudyFolder, front: Sequence[Evaluation], others: Sequence[Evaluation]
 ) -> dict[int, Evaluation]:
     """Score a front on the test split, and others that it is compared with; return these evaluations.
 
     The scores stand in their files, their intervals in the study's folder; each is computed once.
     """
     members = {e.number for e in front}
-    scored = {e.number: store.score_on_test(bench, e) for e in (*front, *others)}
+    scored = {e.number: study_folder.score_on_test(evaluator, e) for e in (*front, *others)}
     rest = [scored[e.number] for e in others if e.number not in members]
-    rescore(bench, store, [scored[e.number] for e in front], rest)
+    rescore(evaluator, study_folder, [scored[e.number] for e in front], rest)
     return scored
 
 
 def rescore(
-    bench: Workbench, store: StudyStore, front: Sequence[Evaluation], others: Sequence[Evaluation] = ()
+    evaluator: Evaluator,
+    study_folder: StudyFolder,
+    front: Sequence[Evaluation],
+    others: Sequence[Evaluation] = (),
 ) -> TestScores:
     """Score the float model, a front and others on the test split with intervals; kept in the study's folder, computed once."""
-    sign = SIGNS[bench.ranking.direction]
+    sign = SIGNS[evaluator.ranking.direction]
     best = max(range(len(front)), key=lambda i: sign * front[i].score)
-    known, chosen = read_test_scores(store.folder), (*front, *others)
+    known, chosen = read_test_scores(study_folder.folder), (*front, *others)
     if known and [row.trial for row in known.rows] == [None, *(e.number for e in chosen)]:
         return known
-    models: list[Outputs] = [bench.float_pass("test")]
+    models: list[Outputs] = [evaluator.float_pass("test")]
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        models.append(bench.outputs(types, store.weights(evaluation), "test"))
-    y = bench.problem.data.y_test
-    rows = resampled(bench.ranking, y, models, best=best + 1, seed=bench.problem.config.seed)
+        models.append(evaluator.outputs(types, study_folder.weights(evaluation), "test"))
+    y = evaluator.problem.data.y_test
+    rows = resampled(evaluator.ranking, y, models, best=best + 1, seed=evaluator.problem.config.seed)
     trials = [None, *(e.number for e in chosen)]
     found = TestScores(
         len(y[0]),
@@ -166,7 +169,7 @@ def rescore(
         RESAMPLES,
         tuple(Rescored(trial, *row) for trial, row in zip(trials, rows, strict=True)),
     )
-    write_atomic(store.folder / FILE, json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
+    write_atomic(study_folder.folder / FILE, json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
     return found
 
 

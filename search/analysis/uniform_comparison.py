@@ -31,7 +31,7 @@ def cheapest_as_good(
     return min(as_good, key=lambda s: (cost.value(s), -sign * s.score, s.number), default=None)
 
 
-def best_no_dearer(
+def best_at_no_more_cost(
     most: float, pool: Iterable[Evaluation], cost: Objective, direction: Direction
 ) -> Evaluation | None:
     """Return the best that costs at most so much; of equally good ones, the cheapest."""
@@ -49,7 +49,7 @@ def compared(evaluations: Sequence[Evaluation], objectives: Sequence[Objective])
     for e in uniform:
         for one in (
             cheapest_as_good(e, pool, cost, direction),
-            best_no_dearer(cost.value(e), pool, cost, direction),
+            best_at_no_more_cost(cost.value(e), pool, cost, direction),
         ):
             found |= {one.number: one} if one else {}
     return [found[number] for number in sorted(found)]

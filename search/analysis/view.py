@@ -15,7 +15,7 @@ from bitfront.spaces import FixedPoint, UserError
 from ..measurements.corrected import read_evaluations
 from ..measurements.measured import Measured, read_measured
 from ..problem.score_warnings import float_warnings, trial_warnings
-from ..storage.study_folder import StudyStore
+from ..storage.study_folder import StudyFolder
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..trials.names import uniform_names, width_names
@@ -82,7 +82,7 @@ class StudyView:
             read_latency(study_dir),
             read_sensitivity(study_dir),
             read_test_scores(study_dir),
-            StudyStore(study_dir).spent_seconds() or None,
+            StudyFolder(study_dir).spent_seconds() or None,
         )
 
     @property

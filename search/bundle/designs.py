@@ -15,7 +15,7 @@ from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, FixedPoint, UserError, l
 
 from ..config import StudyConfig, load_study
 from ..evaluator.design import candidate_design
-from ..storage.study_folder import StudyStore
+from ..storage.study_folder import StudyFolder
 from ..trials.evaluation import Evaluation
 from .reload import load_float_model, rebuild
 
@@ -123,7 +123,7 @@ def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, De
     """
     config: StudyConfig = load_study(study_dir / "study.yaml")
     model = load_float_model(study_dir, trust=config.trust_model)
-    store = StudyStore(study_dir)
+    study_folder = StudyFolder(study_dir)
     found = {}
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
@@ -133,7 +133,7 @@ def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, De
             graph,
             space.candidate(evaluation.params),
             types,
-            store.weights(evaluation) or graph.weights,
+            study_folder.weights(evaluation) or graph.weights,
             name=f"{config.name} trial {evaluation.number}",
         )
     return found

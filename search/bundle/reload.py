@@ -19,7 +19,7 @@ from ..evaluator.space import space_of
 from ..problem.load import output_names
 from ..problem.own_layers import with_own_layers
 from ..storage.identity import recorded_study
-from ..storage.study_folder import StudyStore
+from ..storage.study_folder import StudyFolder
 from ..trials.evaluation import FILE, Evaluation
 from ..trials.files import trial_folder
 from ..trials.reference import Reference
@@ -43,7 +43,7 @@ class ScoredTrial:
     candidate: Candidate
     types: dict[str, FixedPoint]
     weights: Weights
-    twin: BitTrue
+    bit_true: BitTrue
     """The bit-true model, holding the trial's weights and types."""
 
 
@@ -63,11 +63,11 @@ def reload_trial(study_dir: Path, number: int) -> ScoredTrial:
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
     graph, space = rebuild(config, float_model, types)
     candidate = space.candidate(evaluation.params)
-    twin = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
-    weights: Weights = StudyStore(study_dir).weights(evaluation) or graph.weights
-    twin.restore(weights)
-    twin.assign(types)
-    return ScoredTrial(evaluation, config, float_model, graph, candidate, types, weights, twin)
+    bit_true = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
+    weights: Weights = StudyFolder(study_dir).weights(evaluation) or graph.weights
+    bit_true.restore(weights)
+    bit_true.assign(types)
+    return ScoredTrial(evaluation, config, float_model, graph, candidate, types, weights, bit_true)
 
 
 def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
@@ -82,7 +82,7 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     config, left = trial.config, shrunk(trial.graph, trial.weights, trial.types)
     graph, weights, types = left.graph, left.weights, left.types
     golden, labels = golden_inputs(study_dir), golden_labels(study_dir)
-    outputs = trial.twin.predict(golden)
+    outputs = trial.bit_true.predict(golden)
     plain = to_keras(graph, weights, types)
     return BundleSource(
         name=f"{reference.study}-{number:05d}",
@@ -91,7 +91,7 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
             weights,
             types,
             table_size=config.space.table_size,
-            narrow_accumulators=trial.twin.narrow_accumulators,
+            narrow_accumulators=trial.bit_true.narrow_accumulators,
         ),
         model=plain,
         float_model=trial.float_model,
@@ -153,7 +153,7 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
         return with_own_layers(
             lambda: keras.models.load_model(path, compile=False, safe_mode=not trust),
             source,
-            StudyStore(Path(study_dir)).source_folders,
+            StudyFolder(Path(study_dir)).source_folders,
         )
     except (ValueError, OSError, TypeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

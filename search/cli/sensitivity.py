@@ -48,28 +48,28 @@ def command(
         study_lines,
         write_sensitivity,
     )
-    from bitfront.search.evaluator.evaluator import Workbench
+    from bitfront.search.evaluator.evaluator import Evaluator
     from bitfront.search.report.figures import write_sensitivity_figure
     from bitfront.search.run.progress import Progress
     from bitfront.search.storage.locks import locked
-    from bitfront.search.storage.study_folder import StudyStore
+    from bitfront.search.storage.study_folder import StudyFolder
     from bitfront.spaces import UserError
 
     if drop is not None and not (math.isfinite(drop) and drop > 0):
         raise UserError(f"--drop {drop} must be a loss of the metric above 0, such as 0.01.")
     config, base = load(study, set_ or [], preset)
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
-    store = StudyStore(Path(config.output) / config.name)
-    with locked(store.folder):
-        bench = Workbench(store.open(config, base, Progress(console).say))
-        rows = list(measure_sensitivity(bench))
-        path = write_sensitivity(store.folder, rows)
-        write_sensitivity_figure(rows, bench.metric_record, store.folder)
+    study_folder = StudyFolder(Path(config.output) / config.name)
+    with locked(study_folder.folder):
+        evaluator = Evaluator(study_folder.open(config, base, Progress(console).say))
+        rows = list(measure_sensitivity(evaluator))
+        path = write_sensitivity(study_folder.folder, rows)
+        write_sensitivity_figure(rows, evaluator.metric_record, study_folder.folder)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
         return
     widths = sorted({row.bits for row in rows}, reverse=True)
-    title = f"Change of {bench.metric_record.name}, in thousandths, at so many bits"
+    title = f"Change of {evaluator.metric_record.name}, in thousandths, at so many bits"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("tensor", overflow="fold")
     for bits in widths:
@@ -81,15 +81,15 @@ def command(
         table.add_row(tensor, *(f"{1000 * changes[b]:+.0f}" if b in changes else "" for b in widths))
     console.print(table)
     console.print(f"Estimated LUT, FF, DSP, BRAM, latency and EBOPs of each: {path}", markup=False)
-    if drop is None and not any(c.after_scoring for c in bench.constraints):
+    if drop is None and not any(c.after_scoring for c in evaluator.constraints):
         console.print("Give --drop, or the study a constraint on the metric, to have ranges suggested.")
         return
-    screening = screen(bench, rows, drop)
+    screening = screen(evaluator, rows, drop)
     if not screening.floors:
         console.print("No width is ruled out: every tensor alone keeps the metric at its lowest width.")
         return
     for step in screening.steps:
         console.print(step, markup=False)
     console.print(
-        f"To search the narrower space, in the study file:\n{study_lines(screening, bench)}", markup=False
+        f"To search the narrower space, in the study file:\n{study_lines(screening, evaluator)}", markup=False
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bitfront.search.analysis.findings import Rival
+    from bitfront.search.analysis.findings import UniformMatch
     from bitfront.search.analysis.view import StudyView
     from bitfront.search.trials.evaluation import Evaluation
     from bitfront.search.trials.objectives import Objective
@@ -172,7 +172,7 @@ def _study(folder: Path, *, as_json: bool) -> None:
             row = known.of(e.number)
             if row:
                 bounds = f"{row.interval[0]:.4f} to {row.interval[1]:.4f}" if row.interval else ""
-                luck = "*" if e.number in found.lucky else ""
+                luck = "*" if e.number in found.optimistic else ""
                 rows.append(
                     [
                         str(e.number),
@@ -188,14 +188,14 @@ def _study(folder: Path, *, as_json: bool) -> None:
             ["trial", "method", cost.label, "validation", "test", f"{100 * known.confidence:g} %"],
             rows,
         )
-    tested = any(r.test is not None for r in found.rivals)
+    tested = any(r.test is not None for r in found.uniform_matches)
     heads = ["trial", "uniform", "epochs", view.metric_name, *(["test"] if tested else []), cost.label]
     heads += ["as good", "cost ratio", *(["on test"] if tested else [])]
     heads += ["no dearer", "gain", *(["on test"] if tested else [])]
     table(
         "Against uniform precision (trial, and what it is worth; chosen on validation data)",
         heads,
-        [_rival(r, tested=tested) for r in found.rivals],
+        [_uniform_match(r, tested=tested) for r in found.uniform_matches],
     )
     if not found.uniform_trained:
         console.print("Uniform widths were rounded only: none was trained in this study.")
@@ -230,7 +230,7 @@ def _picked(view: StudyView) -> list[str]:
     return lines
 
 
-def _rival(r: Rival, *, tested: bool) -> list[str]:
+def _uniform_match(r: UniformMatch, *, tested: bool) -> list[str]:
     cells = [str(r.trial), r.name, "" if r.epochs is None else f"{r.epochs:g}", f"{r.score:.4f}"]
     cells += ["" if r.test is None else f"{r.test:.4f}"] if tested else []
     cells += [f"{r.cost:,.0f}", "none" if r.cheaper is None else str(r.cheaper)]

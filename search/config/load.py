@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from bitfront.spaces import UserError
 
 from .base import Section, explain, nearest, no_such_key, section_at
+from .settings import RENAMED, renamed
 from .study import StudyConfig
 
 MAX_BYTES = 1 << 20
@@ -71,10 +72,10 @@ def load_study(path: str | Path, overrides: Sequence[str] = (), *, preset: str |
         UserError: naming the file, the key, what is wrong and what to do.
     """
     file = study_path(path)
-    values = read_yaml(file)
+    values = renamed(read_yaml(file))
     values.setdefault("name", file.resolve().parent.name if file.name == STUDY_FILE else file.stem)
     if preset is not None:
-        values = _laid_over(values, read_yaml(_preset_path(file, preset)))
+        values = _laid_over(values, renamed(read_yaml(_preset_path(file, preset))))
         values["name"] = f"{values['name']}-{preset}"
     for text in overrides:
         override(values, text)
@@ -157,6 +158,7 @@ def override(values: dict[str, Any], text: str) -> None:
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
         raise UserError(f"--set {text}: write it as key.path=value, such as space.weights=4..8.")
+    keys[0] = RENAMED.get(keys[0], keys[0])
     _check_keys(keys, text)
     place = values
     for depth, key in enumerate(keys[:-1]):

@@ -35,6 +35,22 @@ That is what was done before, but for `training.keep_zeros`: zeros that came wer
 """
 
 
+RENAMED: Mapping[str, str] = {"scout": "screening", "gradient": "gradient_epochs"}
+"""Top-level keys of older study files, and what they are called now. Digests are taken of the older names, so that a study
+goes on whichever of them its file has."""
+
+
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a study file's values with older keys under their present names, in their places.
+
+    A key whose present name stands there too is left, so that it is refused as unknown.
+    """
+    return {
+        RENAMED[key] if key in RENAMED and RENAMED[key] not in values else key: value
+        for key, value in values.items()
+    }
+
+
 def digest(values: Mapping[str, Any]) -> str:
     """Identify what shapes the results: 16 hex digits of a study's plain values."""
     return hashlib.sha256(json.dumps(shaping(values), sort_keys=True).encode()).hexdigest()[:16]
@@ -45,6 +61,9 @@ def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(
         json.dumps({key: value for key, value in values.items() if key not in WITHOUT_EFFECT})
     )
+    for old, new in RENAMED.items():
+        if new in found:
+            found[old] = found.pop(new)
     for path, value in BEFORE.items():
         *sections, key = path.split(".")
         place: Any = found
@@ -73,7 +92,7 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
     `recorded` are the plain values of the study file in a study's folder, which has every key of its time. What `config`
     sets itself stays as it is.
     """
-    known = flat(recorded)
+    known = flat(renamed(recorded))
     missing = [
         path for path in BEFORE if path not in known and not any(k.startswith(f"{path}.") for k in known)
     ]
@@ -104,7 +123,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tup
     None stands for a key that isn't set.
     """
     one, other = (
-        {path: value for path, value in flat(values).items() if path.split(".")[0] not in WITHOUT_EFFECT}
+        {
+            path: value
+            for path, value in flat(renamed(values)).items()
+            if path.split(".")[0] not in WITHOUT_EFFECT
+        }
         for values in (old, new)
     )
     paths = list(dict.fromkeys([*one, *other]))

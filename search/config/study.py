@@ -26,7 +26,7 @@ from .sections import (
     TrackingConfig,
     TrainingConfig,
 )
-from .settings import digest
+from .settings import digest, renamed
 from .space import SpaceConfig, check_patterns
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -153,7 +153,7 @@ class StudyConfig(Section):
         "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone",
         examples=["nsga2"],
     )
-    scout: Integer = Field(
+    screening: Integer = Field(
         default=200,
         ge=0,
         le=100_000,
@@ -161,21 +161,21 @@ class StudyConfig(Section):
         "narrowing one width after the other. After the uniform baselines that are rounded, those of each half that dominate most "
         "enter as trials: at most 4 as they are, then at most 12 in all trained where method has qat. Before anything else is "
         "trained come the 6 trained uniform baselines around the narrowest that keeps the metric rounded, and below it; the other "
-        "trained ones follow what was scouted. 0 scouts none",
+        "trained ones follow what was screened. 0 screens none. Older files call this key scout",
         examples=[400],
     )
-    gradient: Integer = Field(
+    gradient_epochs: Integer = Field(
         default=0,
         ge=0,
         le=10_000,
         description="epochs of one training along which the widths themselves move, by gradient, against a growing price "
         "of the objectives' resources. From the best of the candidates that it passes ways lead down by rounding alone, "
-        "`scout` roundings in all; at most 32 enter as trials after the uniform and scouted ones, with the weights that they "
+        "`screening` roundings in all; at most 32 enter as trials after the uniform and screened ones, with the weights that they "
         "had there. Where the space has sparsity, single weights are rounded to steps of their own on the way, ever more of "
         "them to zero, keys, values and heads of an attention go where they aren't worth what they cost, a quarter of the "
         "epochs looks how far down the network can go, and the rest goes no further; 6 of that quarter's candidates enter "
         "before the rest is walked. The uniform baselines that are trained get as many epochs, in one training that hands its "
-        "weights on to ever narrower ones, so that they compare. 0 does none",
+        "weights on to ever narrower ones, so that they compare. 0 does none. Older files call this key gradient",
         examples=[20],
     )
     seed: Integer = Field(
@@ -217,7 +217,7 @@ class StudyConfig(Section):
     def _shorthands(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
-        values = dict(values)
+        values = renamed(values)
         for key, kind in (("metric", MetricConfig), ("device", DeviceConfig)):
             if isinstance(values.get(key), str) and kind.shorthand:
                 values[key] = {kind.shorthand: values[key]}

@@ -7,7 +7,7 @@ from bitfront.spaces import lazy_door
 if TYPE_CHECKING:
     from .cache import TrainingCache
     from .design import candidate_design
-    from .evaluator import Workbench
+    from .evaluator import Evaluator
     from .hardware import hardware_notices
     from .promotion import Promotion
     from .record import Record, resources_of
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from .training import Start
 
 __all__ = [
+    "Evaluator",
     "Promotion",
     "Record",
     "Start",
     "TrainingCache",
-    "Workbench",
     "candidate_design",
     "hardware_notices",
     "resources_of",
@@ -31,7 +31,7 @@ __getattr__ = lazy_door(
     {
         "cache": ("TrainingCache",),
         "design": ("candidate_design",),
-        "evaluator": ("Workbench",),
+        "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),
         "promotion": ("Promotion",),
         "record": ("Record", "resources_of"),

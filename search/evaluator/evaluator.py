@@ -54,7 +54,7 @@ SPARSE_START = 0.5
 
 
 @dataclass(eq=False)
-class Workbench:
+class Evaluator:
     """The bit-true model of a study, calibrated, with its space, objectives and limits.
 
     Built once a study; `evaluate` then answers candidates without building or tracing anything again.
@@ -63,7 +63,7 @@ class Workbench:
     problem: Problem
     graph: Graph = field(init=False)
     space: Space = field(init=False)
-    twin: BitTrue = field(init=False)
+    bit_true: BitTrue = field(init=False)
     calibration: Calibration = field(init=False)
     constraints: tuple[Constraint, ...] = field(init=False)
     float_outcome: Outcome = field(init=False)
@@ -85,11 +85,11 @@ class Workbench:
         self.graph = graph.with_data(minima)
         require_buildable(config, self.graph)
         self.space = space_of(config, self.graph)
-        self.twin = BitTrue(
+        self.bit_true = BitTrue(
             self.graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(self.space)
         )
         rule = "mse" if config.space.integer_bits == "mse" else "max"
-        self.calibration = self.twin.calibrate([x[:CALIBRATION_SAMPLES] for x in data.x_train], rule=rule)
+        self.calibration = self.bit_true.calibrate([x[:CALIBRATION_SAMPLES] for x in data.x_train], rule=rule)
         self._float_weights = self.graph.weights
         self.ranking = self.problem.ranking.on_logits(from_logits(self.graph))
         self.float_outcome = self.ranking.outcome(data.y_val, self.float_pass())
@@ -101,8 +101,8 @@ class Workbench:
         self.training = Training(
             self.problem,
             self.graph,
-            self.twin,
-            lambda: self.score(self.twin.predict(data.x_val)),
+            self.bit_true,
+            lambda: self.score(self.bit_true.predict(data.x_val)),
             self.ranking.better,
         )
 
@@ -135,7 +135,7 @@ class Workbench:
             weight_types=kept,
         )
 
-    def priced(self, candidate: Candidate, types: Types) -> Estimate:
+    def untrained_cost(self, candidate: Candidate, types: Types) -> Estimate:
         """Estimate what a candidate costs before training: with the float weights, as sparse as it will be."""
         if not candidate.sparsity:
             return self.cost(candidate, types)
@@ -219,7 +219,7 @@ class Workbench:
         types = self.types(candidate)
         record = Record(number, params, kind, candidate)
         if start is None:
-            record.cost(self.priced(candidate, types), types, self.graph)
+            record.cost(self.untrained_cost(candidate, types), types, self.graph)
         else:  # what it costs with the weights that it begins with
             own = self.types(candidate, start.weights)
             record.cost(self.cost(candidate, own, start.weights), own, self.graph)
@@ -301,7 +301,7 @@ class Workbench:
             else:
                 start = None
                 self._restore()
-                self.twin.assign(types)
+                self.bit_true.assign(types)
         sparse = record.candidate.sparsity > 0
         if promotion is not None and not sparse and not promotion.worth("rounded", score, record.resources):
             record.fidelity = "ptq" if start is None else "inherited"
@@ -332,7 +332,7 @@ class Workbench:
         """Return what the float model outputs for a split, computed once: every figure of it comes from here."""
         if split not in self._float_outputs:
             self._restore()
-            self._float_outputs[split] = self.twin.predict_float(getattr(self.problem.data, f"x_{split}"))
+            self._float_outputs[split] = self.bit_true.predict_float(getattr(self.problem.data, f"x_{split}"))
         return self._float_outputs[split]
 
     def outputs(
@@ -340,12 +340,12 @@ class Workbench:
     ) -> list[NDArray[np.float64]]:
         """Return what a candidate with these weights, the float ones where None, outputs for a split."""
         if weights is not None:
-            self.twin.restore(weights)
+            self.bit_true.restore(weights)
             self._trained = True
         else:
             self._restore()
-        self.twin.assign(types)
-        return self.twin.predict(getattr(self.problem.data, f"x_{split}"))
+        self.bit_true.assign(types)
+        return self.bit_true.predict(getattr(self.problem.data, f"x_{split}"))
 
     def _scored(self, weights: Weights | None, types: Types, split: Split = "val") -> float:
         """Return the metric of a candidate with these weights, the float ones where None."""
@@ -358,7 +358,7 @@ class Workbench:
 
     def _restore(self) -> None:
         if self._trained:
-            self.twin.restore(self._float_weights)
+            self.bit_true.restore(self._float_weights)
             self._trained = False
 
 

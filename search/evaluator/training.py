@@ -37,8 +37,8 @@ class Start:
     weights: Weights
     sparse: bool = False
     """Whether many are zero."""
-    grained: bool = False
-    """Whether each is a multiple of a step of its own (see `Grains`), which training keeps."""
+    per_weight: bool = False
+    """Whether each is a multiple of a step of its own (see `PerWeightSteps`), which training keeps."""
     epochs: float = 0.0
     """Epochs that they were trained for."""
 
@@ -82,7 +82,7 @@ class Training:
 
     problem: Problem
     graph: Graph
-    twin: BitTrue
+    bit_true: BitTrue
     score: Callable[[], float]
     """The validation metric of the bit-true model as it is."""
     better: Callable[[float, float], bool]
@@ -96,7 +96,7 @@ class Training:
         if self._trainer is None:
             config, data = self.problem.config.training, self.problem.data
             self._trainer = Trainer(
-                self.twin,
+                self.bit_true,
                 data.x_train,
                 data.y_train,
                 tasks=[output.task for output in self.problem.outputs.values()],
@@ -161,15 +161,15 @@ class Training:
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
         rng = np.random.default_rng([self.problem.config.seed, int(candidate.digest, 16)])
         self.trainer.reset()
-        kept, grained = start is not None, start is not None and start.grained
-        if grained:
-            self.trainer.hold(self.twin.types)
+        kept, per_weight = start is not None, start is not None and start.per_weight
+        if per_weight:
+            self.trainer.hold(self.bit_true.types)
         # inherited weights are an outcome of training too: the best epoch may be none
-        best: Weights | None = self.twin.weights() if kept else None
+        best: Weights | None = self.bit_true.weights() if kept else None
         best_value = record.history[-1]["metric"] if kept else math.nan
         record.fidelity = "full"
         zeros = candidate.sparsity / 100
-        becomes_sparse = zeros > 0 and not (kept and zero_share(self.twin.weights()) >= zeros)
+        becomes_sparse = zeros > 0 and not (kept and zero_share(self.bit_true.weights()) >= zeros)
         for epoch in range(config.epochs):
             judged = promotion is not None and epoch == promotion.short_epochs
             if judged and not self._whole(record.history, record, promotion):
@@ -184,7 +184,7 @@ class Training:
                     None,
                     f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate",
                 )
-            value = self._score_of_multiples() if grained else self.score()
+            value = self._score_of_multiples() if per_weight else self.score()
             record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
                 return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
@@ -194,10 +194,10 @@ class Training:
 
     def _score_of_multiples(self) -> float:
         """Return the metric of the weights as multiples of their steps; training goes on as it was."""
-        held = self.twin.weights()
-        self.twin.restore(self.trainer.weights())
+        held = self.bit_true.weights()
+        self.bit_true.restore(self.trainer.weights())
         value = self.score()
-        self.twin.restore(held)
+        self.bit_true.restore(held)
         return value
 
 

@@ -19,7 +19,7 @@ from ..evaluator.promotion import Promotion
 from ..trials.evaluation import Evaluation, Kind
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
     from ..evaluator.training import Start
 
 LOG_LINES = 60
@@ -93,8 +93,8 @@ class InProcess:
     shares_process = True
     slots = 1
 
-    def __init__(self, bench: Workbench, wall: float) -> None:
-        self._bench, self._wall = bench, wall
+    def __init__(self, evaluator: Evaluator, wall: float) -> None:
+        self._evaluator, self._wall = evaluator, wall
         self._job: Job | None = None
 
     def submit(self, job: Job) -> None:
@@ -108,7 +108,7 @@ class InProcess:
         job, self._job = self._job, None
         try:
             with _alarm(self._wall):
-                return evaluate(self._bench, job)
+                return evaluate(self._evaluator, job)
         except _Overdue:
             return failure(job, overdue(self._wall), traceback.format_exc())
 
@@ -116,16 +116,16 @@ class InProcess:
         """Release nothing."""
 
 
-def evaluate(bench: Workbench, job: Job) -> Outcome:
+def evaluate(evaluator: Evaluator, job: Job) -> Outcome:
     """Evaluate a job; whatever goes wrong with the candidate is an outcome with a typed reason and a log.
 
-    The reason begins with its class: `nan_loss`, `nan_metric` (see `Workbench.evaluate`), `refused`, `compiler`,
+    The reason begins with its class: `nan_loss`, `nan_metric` (see `Evaluator.evaluate`), `refused`, `compiler`,
     `out_of_memory`, `error`; executors add `timeout` and `crash`.
     """
     try:
-        bench.correction = job.correction or bench.correction
+        evaluator.correction = job.correction or evaluator.correction
         return Outcome(
-            *bench.evaluate(job.number, job.params, job.kind, promotion=job.promotion, start=job.start)
+            *evaluator.evaluate(job.number, job.params, job.kind, promotion=job.promotion, start=job.start)
         )
     except BuildError as error:
         return failure(job, f"compiler: {error}", error.log)

@@ -18,7 +18,7 @@ from .job import Executor, InProcess
 
 if TYPE_CHECKING:
     from ..config import ClusterConfig
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 _LEAST_MEMORY = 2 << 30
 """Bytes: TensorFlow with a small network takes some 700 MB."""
@@ -32,16 +32,16 @@ _QUEUES = {
 """dask_jobqueue's class, and the program that it submits with."""
 
 
-def open_executor(bench: Workbench, study_dir: Path, say: Callable[[str], None]) -> Executor:
+def open_executor(evaluator: Evaluator, study_dir: Path, say: Callable[[str], None]) -> Executor:
     """Return who evaluates the study's candidates; a cluster's workers may still be starting.
 
     Raises:
         UserError: when a scheduler can't be reached or a cluster can't be started.
         ToolMissing: when the package that starts such a cluster isn't installed.
     """
-    config = bench.problem.config
+    config = evaluator.problem.config
     if not config.cluster.distributed:
-        return InProcess(bench, config.trial.wall)
+        return InProcess(evaluator, config.trial.wall)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said in a sentence
     from distributed import Client
 
@@ -63,7 +63,7 @@ def open_executor(bench: Workbench, study_dir: Path, say: Callable[[str], None])
         )
         executor = DaskExecutor(
             client,
-            Parcel.of(key, bench, study_dir, threads=threads),
+            Parcel.of(key, evaluator, study_dir, threads=threads),
             attempts=config.trial.attempts,
             say=say,
             close=started.close if started is not None else lambda: None,

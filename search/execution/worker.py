@@ -23,7 +23,7 @@ from .devices import bound_tensorflow
 from .job import Job, Outcome, evaluate
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
     from ..problem.load import Problem
 
 GRACE = 60.0
@@ -56,11 +56,11 @@ class Parcel:
     """The file and function that built the model, in which layers of the user's own are defined."""
 
     @classmethod
-    def of(cls, key: str, bench: Workbench, study_dir: Path, *, threads: int | None) -> Parcel:
+    def of(cls, key: str, evaluator: Evaluator, study_dir: Path, *, threads: int | None) -> Parcel:
         """Pack a study whose float model is trained and saved in `study_dir`."""
         from ..config import PYTHON_OBJECT
 
-        problem = bench.problem
+        problem = evaluator.problem
         config = problem.config.model_copy(update={"model": PYTHON_OBJECT, "data": PYTHON_OBJECT})
         rest = {f.name: getattr(problem, f.name) for f in fields(problem) if f.name != "model"}
         trained = trained_variables(problem.model)
@@ -72,7 +72,7 @@ class Parcel:
             problem=rest | {"config": config},
             log_folder=str(study_dir.resolve() / "workers"),
             wall=config.trial.wall,
-            cache=bench.cache,
+            cache=evaluator.cache,
             threads=threads,
             source=source if isinstance(source := problem.config.model, str) else None,
         )
@@ -119,11 +119,11 @@ class StudyPlugin(WorkerPlugin):
     def teardown(self, worker: Any) -> None:
         """Forget the study."""
         _PARCELS.pop(self.parcel.key, None)
-        _BENCHES.pop(self.parcel.key, None)
+        _EVALUATORS.pop(self.parcel.key, None)
 
 
 _PARCELS: dict[str, Parcel] = {}
-_BENCHES: dict[str, Workbench] = {}
+_EVALUATORS: dict[str, Evaluator] = {}
 _ONE_AT_A_TIME = threading.Lock()
 """A worker of several threads still has one bit-true model, which holds one candidate."""
 
@@ -137,14 +137,14 @@ def work(key: str, job: Job) -> Outcome:
     with _ONE_AT_A_TIME:
         parcel = _parcel(key)
         log = _log_file(parcel)
-        if key not in _BENCHES:
-            _BENCHES[key] = _build(parcel)
+        if key not in _EVALUATORS:
+            _EVALUATORS[key] = _build(parcel)
         worker = get_worker()
         worker.log_event(key, {"number": job.number, "worker": worker.address, "log": log})
         # A candidate that never returns, on a worker whose launcher is gone, must not stay for ever.
         faulthandler.dump_traceback_later(parcel.wall + GRACE, exit=True)
         try:
-            return evaluate(_BENCHES[key], job)
+            return evaluate(_EVALUATORS[key], job)
         finally:
             faulthandler.cancel_dump_traceback_later()
 
@@ -158,15 +158,15 @@ def _parcel(key: str, patience: float = 60.0) -> Parcel:
     return _PARCELS[key]
 
 
-def _build(parcel: Parcel) -> Workbench:
+def _build(parcel: Parcel) -> Evaluator:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     bound_tensorflow(parcel.threads, str(get_worker().name))
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
-    bench = Workbench(parcel.unpack())
+    evaluator = Evaluator(parcel.unpack())
     if parcel.cache is not None and parcel.cache.folder.parent.is_dir():
-        bench.cache = parcel.cache
-    return bench
+        evaluator.cache = parcel.cache
+    return evaluator
 
 
 def _log_file(parcel: Parcel) -> str:

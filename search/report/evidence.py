@@ -226,8 +226,8 @@ def latency_section(view: StudyView, figures: dict[str, Figure]) -> str:
     if "FPGA" not in single:
         return ""
     figures["latency"] = latency_figure(found)
-    rivals = [single[device] for device in ("CPU", "GPU") if device in single]
-    told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in rivals)
+    uniform_matches = [single[device] for device in ("CPU", "GPU") if device in single]
+    told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in uniform_matches)
     sentence = (
         f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and {told}, "
         "copies to and from host memory and the runtime's call included."

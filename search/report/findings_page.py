@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
-from ..analysis.findings import Budget, Findings, Rival
+from ..analysis.findings import Budget, Findings, UniformMatch
 from ..analysis.view import StudyView, si
 from . import markup
 from .axes import Figure, heatmap, layout
@@ -26,7 +26,7 @@ def test_section(view: StudyView, found: Findings) -> str:
             continue
         e = next((e for e in view.front if e.number == trial), None)
         validation = e.score if e else view.reference.float_score
-        note = "validation score above the interval: luck" if trial in found.lucky else ""
+        note = "validation score above the interval: luck" if trial in found.optimistic else ""
         cells = ["float model" if e is None else str(e.number), f"{validation:.4f}", f"{row.score:.4f}"]
         cells += [_interval(row.interval)]
         cells += ["", ""] if e is None else [_interval(row.to_float, "+"), _interval(row.to_best, "+")]
@@ -47,10 +47,10 @@ def _interval(bounds: tuple[float, float] | None, sign: str = "") -> str:
 
 def gains_section(view: StudyView, found: Findings) -> str:
     """Return what mixed widths and training gained over uniform ones; nothing without scored uniform baselines."""
-    if not found.rivals:
+    if not found.uniform_matches:
         return ""
     cost = view.costs[0].label
-    tested = any(rival.test is not None for rival in found.rivals)
+    tested = any(uniform_match.test is not None for uniform_match in found.uniform_matches)
     split = " (validation)" if tested else ""
     columns = [("Trial", ""), ("Uniform", "text"), ("Epochs", ""), (f"{view.metric_name}{split}", "")]
     columns += [("on test data", "")] if tested else []
@@ -58,7 +58,10 @@ def gains_section(view: StudyView, found: Findings) -> str:
     columns += [("test, to the uniform", "")] if tested else []
     columns += [("No dearer, by trial", ""), (f"its gain{split}", "")]
     columns += [("its gain on test data", "")] if tested else []
-    content = markup.table(columns, [_rival_cells(rival, tested=tested) for rival in found.rivals])
+    content = markup.table(
+        columns,
+        [_uniform_match_cells(uniform_match, tested=tested) for uniform_match in found.uniform_matches],
+    )
     content += (
         f"<p>For each uniform baseline: the cheapest searched candidate that scores at least as well, its {html.escape(cost)} "
         "as a share of the baseline's; and the best one that costs no more. Chosen on validation data, within the limits"
@@ -78,7 +81,7 @@ def _fairness(view: StudyView, found: Findings) -> str:
     """Return how much training the uniform baselines had, beside the searched candidates."""
     if not found.uniform_trained:
         return " Uniform widths were rounded only: none was trained in this study."
-    uniform = max(rival.epochs or 0.0 for rival in found.rivals)
+    uniform = max(uniform_match.epochs or 0.0 for uniform_match in found.uniform_matches)
     searched = max((e.epochs for e in view.scored if e.kind == "search"), default=0.0)
     if not uniform:  # of a study from before this was recorded, or training helped none
         return ""
@@ -87,22 +90,25 @@ def _fairness(view: StudyView, found: Findings) -> str:
     )
 
 
-def _rival_cells(rival: Rival, *, tested: bool) -> list[str]:
+def _uniform_match_cells(uniform_match: UniformMatch, *, tested: bool) -> list[str]:
     cells = [
-        str(rival.trial),
-        html.escape(rival.name),
-        "" if rival.epochs is None else f"{rival.epochs:g}",
-        f"{rival.score:.4f}",
+        str(uniform_match.trial),
+        html.escape(uniform_match.name),
+        "" if uniform_match.epochs is None else f"{uniform_match.epochs:g}",
+        f"{uniform_match.score:.4f}",
     ]
-    cells += [_figure(rival.test, "")] if tested else []
+    cells += [_figure(uniform_match.test, "")] if tested else []
     cells += [
-        si(rival.cost),
-        "none" if rival.cheaper is None else str(rival.cheaper),
-        "" if rival.ratio is None else f"{100 * rival.ratio:.0f} %",
+        si(uniform_match.cost),
+        "none" if uniform_match.cheaper is None else str(uniform_match.cheaper),
+        "" if uniform_match.ratio is None else f"{100 * uniform_match.ratio:.0f} %",
     ]
-    cells += [_figure(rival.cheaper_test_gain)] if tested else []
-    cells += ["none" if rival.better is None else str(rival.better), _figure(rival.gain)]
-    cells += [_figure(rival.better_test_gain)] if tested else []
+    cells += [_figure(uniform_match.cheaper_test_gain)] if tested else []
+    cells += [
+        "none" if uniform_match.better is None else str(uniform_match.better),
+        _figure(uniform_match.gain),
+    ]
+    cells += [_figure(uniform_match.better_test_gain)] if tested else []
     return cells
 
 

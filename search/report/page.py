@@ -65,14 +65,14 @@ def headline(view: StudyView) -> str:
     text += f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with {si(cost.value(knee))} {cost.label}."
     if knee.kind == "uniform":
         text += f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
-    elif rival := nearest_uniform(view, knee):
-        split = view.against(rival).split
-        told = against_float(view.reference, rival, validation=split != now.split)
+    elif uniform_match := nearest_uniform(view, knee):
+        split = view.against(uniform_match).split
+        told = against_float(view.reference, uniform_match, validation=split != now.split)
         aside = "" if split == now.split else " on validation data"
         only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
         text += (
-            f" The uniform baseline nearest in score, trial {rival.number} ({view.names[rival.number]}{only}), "
-            f"has {told.score:.4f}{aside} with {si(cost.value(rival))}"
+            f" The uniform baseline nearest in score, trial {uniform_match.number} ({view.names[uniform_match.number]}{only}), "
+            f"has {told.score:.4f}{aside} with {si(cost.value(uniform_match))}"
             f"{f', the knee {knee.score:.4f} there' if aside else ''}."
         )
     return text

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
-    from .background_synthesis import Companion
+    from .background_synthesis import BackgroundSynthesis
     from .launcher import StudyResult, run_study
     from .progress import Progress
     from .synthesise import synthesise_study
 
 __all__ = [
-    "Companion",
+    "BackgroundSynthesis",
     "Progress",
     "StudyResult",
     "run_study",
@@ -21,7 +21,7 @@ __all__ = [
 __getattr__ = lazy_door(
     __name__,
     {
-        "background_synthesis": ("Companion",),
+        "background_synthesis": ("BackgroundSynthesis",),
         "launcher": ("StudyResult", "run_study"),
         "progress": ("Progress",),
         "synthesise": ("synthesise_study",),

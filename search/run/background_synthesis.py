@@ -21,7 +21,7 @@ from ..trials.front import pareto, pick
 from ..trials.objectives import Objective
 from ..trials.reference import Reference
 
-__all__ = ["Companion", "describe_record", "finalists"]
+__all__ = ["BackgroundSynthesis", "describe_record", "finalists"]
 
 _SHOWN = {
     "lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "latency_cycles": "latency", "ii_cycles": "II",
@@ -65,7 +65,7 @@ def describe_record(record: SynthesisRecord, estimated: Mapping[str, float]) -> 
 
 
 @dataclass
-class Companion:
+class BackgroundSynthesis:
     """Follows a running study; without a tool, or at `max_fidelity: estimate`, it only knows earlier syntheses."""
 
     study_dir: Path

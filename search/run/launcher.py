@@ -18,7 +18,7 @@ from ..analysis.latency import record_latency
 from ..analysis.test_scores import score_on_test
 from ..analysis.uniform_comparison import compared
 from ..evaluator.cache import TrainingCache
-from ..evaluator.evaluator import Workbench
+from ..evaluator.evaluator import Evaluator
 from ..evaluator.promotion import Promotion
 from ..evaluator.training import Start, nearest
 from ..execution import Executor, Job, Outcome, bound_tensorflow, failure, open_executor
@@ -27,17 +27,17 @@ from ..samplers.optuna_samplers import Proposals, chosen_sampler
 from ..samplers.surrogate import Surrogate
 from ..storage.locks import alone, locked
 from ..storage.optuna_storage import JOURNAL
-from ..storage.optuna_study import Ledger
-from ..storage.study_folder import StudyStore
-from ..tracking import ApartTracker, MlflowTracker, NullTracker, StudyRecord, Tracker
+from ..storage.optuna_study import OptunaStudy
+from ..storage.study_folder import StudyFolder
+from ..tracking import MlflowTracker, NullTracker, StudyRecord, SubprocessTracker, Tracker
 from ..trials.evaluation import FILE, Evaluation
 from ..trials.files import trial_folder
 from ..trials.front import hypervolume, hypervolume_history, last_gain, pareto
 from ..trials.objectives import Objective
 from ..trials.reference import Reference
 from ..warm_start.context import SearchContext
-from ..warm_start.stages import Opening
-from .background_synthesis import Companion
+from ..warm_start.stages import WarmStart
+from .background_synthesis import BackgroundSynthesis
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -89,18 +89,18 @@ def run_study(
         UserError: for anything in the study, the model or the data that can't be used, and when the folder holds
             a study with other settings.
     """
-    store = StudyStore(Path(config.output) / config.name)
+    study_folder = StudyFolder(Path(config.output) / config.name)
     if fresh:
-        store.set_aside()
-    with locked(store.folder, shared=config.storage != JOURNAL):
-        return _Launcher(config, base_dir, store, Progress(console), trials, wall).run()
+        study_folder.set_aside()
+    with locked(study_folder.folder, shared=config.storage != JOURNAL):
+        return _Launcher(config, base_dir, study_folder, Progress(console), trials, wall).run()
 
 
 @dataclass
 class _Launcher:
     config: StudyConfig
     base_dir: Path
-    store: StudyStore
+    study_folder: StudyFolder
     progress: Progress
     trials: int | None
     wall: float | None
@@ -111,103 +111,107 @@ class _Launcher:
     _began: float = 0.0
 
     def run(self) -> StudyResult:
-        store, config = self.store, self.config
-        self.progress.say(f"Study {config.name} in {store.folder}")
+        study_folder, config = self.study_folder, self.config
+        self.progress.say(f"Study {config.name} in {study_folder.folder}")
         bound_tensorflow()
-        with alone(store.folder):
-            problem = store.open(config, self.base_dir, self.progress.say)
-            self.bench = bench = Workbench(problem)
+        with alone(study_folder.folder):
+            problem = study_folder.open(config, self.base_dir, self.progress.say)
+            self.evaluator = evaluator = Evaluator(problem)
             if config.cache:
-                bench.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
-            reference = store.write_reference(bench)
+                evaluator.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
+            reference = study_folder.write_reference(evaluator)
             self.objectives, self.box = reference.objectives, reference.box
-        self.evaluations = {e.number: e for e in read_evaluations(store.folder, corrected=False)}
-        store.require_weights(self.evaluations.values())
+        self.evaluations = {e.number: e for e in read_evaluations(study_folder.folder, corrected=False)}
+        study_folder.require_weights(self.evaluations.values())
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         proposals = self._proposals()
         learn = proposals.surrogate.learn if proposals else lambda rounded: None
-        context = SearchContext(bench, self.objectives, self.box, store.folder, self.progress.say)
-        self.opening = Opening(context, learn)
-        ledger = Ledger(
+        context = SearchContext(evaluator, self.objectives, self.box, study_folder.folder, self.progress.say)
+        self.warm_start = WarmStart(context, learn)
+        optuna_study = OptunaStudy(
             config,
-            store,
-            bench.space,
+            study_folder,
+            evaluator.space,
             self.objectives,
             self.evaluations.values(),
             self.progress.say,
-            self.opening.stages(),
+            self.warm_start.stages(),
             proposals,
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
-        self.progress.start(bench, reference, self.objectives)
-        self.companion = Companion(store.folder, config, reference, tracker, self.progress.say)
-        self.companion.start(self.evaluations.values())
+        self.progress.start(evaluator, reference, self.objectives)
+        self.background = BackgroundSynthesis(
+            study_folder.folder, config, reference, tracker, self.progress.say
+        )
+        self.background.start(self.evaluations.values())
         try:
-            self._search(ledger, tracker)
-            self.companion.finish(self.evaluations)
+            self._search(optuna_study, tracker)
+            self.background.finish(self.evaluations)
         except KeyboardInterrupt:
             self.interrupted = True
             self.progress.say("Interrupted: what is finished is kept, the same command goes on from here.")
         except OSError as error:
             raise UserError(
-                f"The study folder {store.folder} can't be written ({error.strerror or error}): see to it, and run the "
+                f"The study folder {study_folder.folder} can't be written ({error.strerror or error}): see to it, and run the "
                 f"same command again; {len(self.evaluations)} finished trials are kept."
             ) from error
         finally:
-            self.companion.stop()
+            self.background.stop()
             self.progress.stop()
-            ledger.close()
-        return self._close(bench, tracker)
+            optuna_study.close()
+        return self._close(evaluator, tracker)
 
     def _proposals(self) -> Proposals | None:
         """Return what the `surrogate` sampler proposes from; None where another one samples."""
         if chosen_sampler(self.config.sampler, self.config.budget.trials) != "surrogate":
             return None
         surrogate = Surrogate(
-            self.bench.space,
+            self.evaluator.space,
             self.objectives,
             self.box,
-            self.bench.constraints,
-            self.bench.float_score,
+            self.evaluator.constraints,
+            self.evaluator.float_score,
         )
         return Proposals(surrogate, lambda: self.evaluations.values())
 
     def _start_tracking(self, tracker: Tracker) -> None:
         """Open the study's run, and log the trials that were cut off between their files and their runs."""
-        with alone(self.store.folder):
-            tracker.start(StudyRecord.of(self.store.folder))
+        with alone(self.study_folder.folder):
+            tracker.start(StudyRecord.of(self.study_folder.folder))
             for evaluation in self.evaluations.values():
                 tracker.trial(evaluation)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
-    def _search(self, ledger: Ledger, tracker: Tracker) -> None:
-        self._spent, self._began = self.store.spent_seconds(), time.monotonic()
+    def _search(self, optuna_study: OptunaStudy, tracker: Tracker) -> None:
+        self._spent, self._began = self.study_folder.spent_seconds(), time.monotonic()
         executor: Executor | None = None
-        again = deque(ledger.interrupted())
+        again = deque(optuna_study.interrupted())
         under_way = 0
         try:
             while True:
                 while executor is None or under_way < executor.slots:
-                    job = again.popleft() if again else self._next(ledger)
+                    job = again.popleft() if again else self._next(optuna_study)
                     if job is None:
                         break
-                    executor = executor or open_executor(self.bench, self.store.folder, self.progress.say)
+                    executor = executor or open_executor(
+                        self.evaluator, self.study_folder.folder, self.progress.say
+                    )
                     outcome = self._known(job, executor)
                     if outcome is None:
                         executor.submit(self._planned(job))
                         under_way += 1
                     else:
-                        self._finish(ledger, tracker, outcome)
+                        self._finish(optuna_study, tracker, outcome)
                 if under_way:
                     assert executor is not None
-                    self._finish(ledger, tracker, executor.wait())
+                    self._finish(optuna_study, tracker, executor.wait())
                     under_way -= 1
                     continue
-                again = deque(ledger.interrupted())  # of launchers that ended meanwhile
+                again = deque(optuna_study.interrupted())  # of launchers that ended meanwhile
                 if not again:
-                    _, running = ledger.elsewhere()
+                    _, running = optuna_study.elsewhere()
                     if running:
                         self.progress.say(f"{len(running)} trials are still evaluated by other launchers.")
                     return
@@ -216,20 +220,24 @@ class _Launcher:
             if executor is not None:
                 executor.close()
 
-    def _next(self, ledger: Ledger) -> Job | None:
+    def _next(self, optuna_study: OptunaStudy) -> Job | None:
         """Return a new candidate if the budget allows one."""
         trials = self.trials or (self.config.budget.trials if self.wall is None else None)
         wall = self.wall if self.wall is not None else self.config.budget.wall
         if wall is not None and self._spent + time.monotonic() - self._began >= wall:
             return None
-        if self._stalled(ledger):
+        if self._stalled(optuna_study):
             return None
-        return ledger.ask(trials)
+        return optuna_study.ask(trials)
 
-    def _stalled(self, ledger: Ledger) -> bool:
+    def _stalled(self, optuna_study: OptunaStudy) -> bool:
         """Whether the search has gone on for the study's patience without a gain of hypervolume; says so, once."""
         patience = self.config.budget.patience
-        if patience is None or ledger.opening or len(self._volumes) < ledger.openers + patience:
+        if (
+            patience is None
+            or optuna_study.warm_start
+            or len(self._volumes) < optuna_study.openers + patience
+        ):
             return False
         last = last_gain(self._volumes)
         waited = len(self._volumes) if last is None else [n for n, _ in self._volumes][::-1].index(last)
@@ -240,7 +248,7 @@ class _Launcher:
 
     def _planned(self, job: Job) -> Job:
         """Return a job with all that shapes its evaluation: corrections, how far to train, and from which weights."""
-        job = replace(job, correction=self.companion.correction)
+        job = replace(job, correction=self.background.correction)
         section = self.config.fidelity
         if job.candidate.method != "qat":
             return job
@@ -252,62 +260,62 @@ class _Launcher:
                 known,
                 self.objectives,
                 self.box,
-                self.bench.constraints,
-                self.bench.float_score,
+                self.evaluator.constraints,
+                self.evaluator.float_score,
                 least=section.least_gain,
                 short_epochs=section.short_epochs,
             )
             job = replace(job, promotion=promotion)
-        start = self.opening.start(job.params, job.kind)
+        start = self.warm_start.start(job.params, job.kind)
         if start is None and section.start == "nearest":
             found = nearest(job.params, known)
-            weights = self.store.weights(found) if found else None
+            weights = self.study_folder.weights(found) if found else None
             if found and weights:
                 sparse = bool(found.params.get("sparsity", 0))
-                grained = found.start == "gradient" and "sparsity" in found.params
-                start = Start(f"trial {found.number}", weights, sparse, grained, found.epochs)
+                per_weight = found.start == "gradient" and "sparsity" in found.params
+                start = Start(f"trial {found.number}", weights, sparse, per_weight, found.epochs)
         return job if start is None else replace(job, start=start)
 
     def _known(self, job: Job, executor: Executor) -> Outcome | None:
         """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
         done = self.evaluations.get(job.number) or self._read(job.number)
         if done is not None and dict(done.params) == dict(job.params):
-            return Outcome(done, self.store.weights(done))
-        twin = next((e for e in self.evaluations.values() if dict(e.params) == dict(job.params)), None)
-        if twin is not None:
-            same = replace(twin, number=job.number, kind=job.kind, params=job.params, seconds={})
-            return Outcome(same, self.store.weights(twin))
-        if executor.shares_process and self.store.attempt(job.number) > self.config.trial.attempts:
+            return Outcome(done, self.study_folder.weights(done))
+        bit_true = next((e for e in self.evaluations.values() if dict(e.params) == dict(job.params)), None)
+        if bit_true is not None:
+            same = replace(bit_true, number=job.number, kind=job.kind, params=job.params, seconds={})
+            return Outcome(same, self.study_folder.weights(bit_true))
+        if executor.shares_process and self.study_folder.attempt(job.number) > self.config.trial.attempts:
             times = self.config.trial.attempts
             return failure(job, f"crash: the search's process ended {times} times while it was evaluated")
         return None
 
-    def _finish(self, ledger: Ledger, tracker: Tracker, outcome: Outcome) -> None:
+    def _finish(self, optuna_study: OptunaStudy, tracker: Tracker, outcome: Outcome) -> None:
         """Write an outcome down, then tell everyone."""
         evaluation = outcome.evaluation
         if self.evaluations.get(evaluation.number) != evaluation:
-            evaluation = self.store.write_trial(evaluation, outcome.weights, outcome.log)
+            evaluation = self.study_folder.write_trial(evaluation, outcome.weights, outcome.log)
             self.evaluations[evaluation.number] = evaluation
-        ledger.tell(evaluation)
-        self._hear(ledger)
+        optuna_study.tell(evaluation)
+        self._hear(optuna_study)
         tracker.trial(evaluation)
-        self.companion.step(self.evaluations)
-        figures = self._figures(self.bench)
+        self.background.step(self.evaluations)
+        figures = self._figures(self.evaluator)
         self._volumes.append((evaluation.number, figures.get("search/hypervolume", 0.0)))
         tracker.progress(evaluation.number, figures)
-        (shown,) = self.companion.view([evaluation])
+        (shown,) = self.background.view([evaluation])
         self.progress.trial(shown, figures, self._front())
-        self.store.spend(self._spent + time.monotonic() - self._began)
+        self.study_folder.spend(self._spent + time.monotonic() - self._began)
         self._check_streak(outcome)
 
-    def _hear(self, ledger: Ledger) -> None:
+    def _hear(self, optuna_study: OptunaStudy) -> None:
         """Take up what other launchers of the study have finished."""
-        finished, _ = ledger.elsewhere()
+        finished, _ = optuna_study.elsewhere()
         found = {number: self._read(number) for number in finished - self.evaluations.keys()}
         self.evaluations |= {number: e for number, e in found.items() if e is not None}
 
     def _read(self, number: int) -> Evaluation | None:
-        path = trial_folder(self.store.folder, number) / FILE
+        path = trial_folder(self.study_folder.folder, number) / FILE
         return Evaluation.read(path) if path.exists() else None
 
     def _check_streak(self, outcome: Outcome) -> None:
@@ -319,7 +327,7 @@ class _Launcher:
         reason = outcome.evaluation.reason or ""
         self._streak = self._streak + 1 if reason.startswith(_SUSPECT) else 0
         if self._streak >= _MOST_IN_A_ROW:
-            folder = trial_folder(self.store.folder, outcome.evaluation.number)
+            folder = trial_folder(self.study_folder.folder, outcome.evaluation.number)
             raise UserError(
                 f"The last {self._streak} candidates failed, {reason}: the cause is not theirs, see {folder / 'log.txt'}."
             )
@@ -331,15 +339,15 @@ class _Launcher:
         if not section.enabled:
             return NullTracker()
         # launchers that share a study take turns to start, so there `start` must be done when it returns
-        kind = ApartTracker if self.config.storage == JOURNAL else MlflowTracker
+        kind = SubprocessTracker if self.config.storage == JOURNAL else MlflowTracker
         return kind(Path(self.config.output), section.uri, warn=self.progress.say)
 
     def _front(self) -> list[Evaluation]:
-        return pareto(self.companion.view(self.evaluations.values()), self.objectives)
+        return pareto(self.background.view(self.evaluations.values()), self.objectives)
 
-    def _figures(self, bench: Workbench) -> dict[str, float]:
+    def _figures(self, evaluator: Evaluator) -> dict[str, float]:
         """Return the study's figures after this trial, for charts over trials."""
-        found = self.companion.view(self.evaluations.values())
+        found = self.background.view(self.evaluations.values())
         feasible = [e for e in found if e.feasible]
         figures = {
             "search/n_feasible": float(len(feasible)),
@@ -357,34 +365,41 @@ class _Launcher:
         """The objective that is the metric."""
         return next(o for o in self.objectives if o.is_metric)
 
-    def _close(self, bench: Workbench, tracker: Tracker) -> StudyResult:
+    def _close(self, evaluator: Evaluator, tracker: Tracker) -> StudyResult:
         """Score the front on the test split, write front and report, and finish tracking."""
         from ..report import write_report
 
         front = self._front()
         if front and front[0].feasible and not self.interrupted:
             self.progress.say("Scoring the front and the uniform baselines on the test data, with intervals")
-            shown = self.companion.view(self.evaluations.values())
+            shown = self.background.view(self.evaluations.values())
             chosen = (front, compared(shown, self.objectives))
             as_filed = ([self.evaluations[e.number] for e in some] for some in chosen)
-            self.evaluations |= score_on_test(bench, self.store, *as_filed)
+            self.evaluations |= score_on_test(evaluator, self.study_folder, *as_filed)
             front = self._front()
-            self.store.write_reference(bench, test=True)
+            self.study_folder.write_reference(evaluator, test=True)
         artifacts: list[Path] = []
         if self.evaluations:
             if not self.interrupted:
-                record_latency(self.store.folder, bench.problem.model, bench.problem.data.x_val, again=False)
+                record_latency(
+                    self.study_folder.folder,
+                    evaluator.problem.model,
+                    evaluator.problem.data.x_val,
+                    again=False,
+                )
             self.progress.say("Writing the report")
-            report = write_report(self.store.folder)
-            artifacts = [p for p in (report, *(self.store.folder / n for n in _ARTIFACTS)) if p.exists()]
+            report = write_report(self.study_folder.folder)
+            artifacts = [
+                p for p in (report, *(self.study_folder.folder / n for n in _ARTIFACTS)) if p.exists()
+            ]
         tracker.finish([e.number for e in front if e.feasible], artifacts)
         result = StudyResult(
-            self.store.folder,
-            tuple(self.companion.view(self.evaluations[n] for n in sorted(self.evaluations))),
+            self.study_folder.folder,
+            tuple(self.background.view(self.evaluations[n] for n in sorted(self.evaluations))),
             tuple(front),
             self.interrupted,
         )
-        self.progress.summary(result, Reference.read(self.store.folder))
+        self.progress.summary(result, Reference.read(self.study_folder.folder))
         return result
 
 

@@ -13,7 +13,7 @@ from ..trials.objectives import Objective
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
     from ..trials.reference import Reference
     from .launcher import StudyResult
 
@@ -37,14 +37,14 @@ class Progress:
         """Print one line."""
         self.console.print(text, markup=False)
 
-    def start(self, bench: Workbench, reference: Reference, objectives: Sequence[Objective]) -> None:
+    def start(self, evaluator: Evaluator, reference: Reference, objectives: Sequence[Objective]) -> None:
         """Say what is searched, and open the live table on a terminal."""
         self._objectives = objectives
         self._began = time.monotonic()
-        size = bench.space.size
+        size = evaluator.space.size
         self.say(
-            f"Float model: {reference.metric.label} {bench.float_score:.4f} (validation). "
-            f"{len(bench.space.dimensions)} dimensions, {size:.2g} configurations; "
+            f"Float model: {reference.metric.label} {evaluator.float_score:.4f} (validation). "
+            f"{len(evaluator.space.dimensions)} dimensions, {size:.2g} configurations; "
             f"{reference.device['part']} at {reference.clock_ns:g} ns."
         )
         for text in float_warnings(reference):

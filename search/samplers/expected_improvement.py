@@ -18,7 +18,7 @@ BEST = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Improvement:
+class ExpectedImprovement:
     """Expected gains over a front; losses are on the box's scale, at most 1, the metric's in the first column.
 
     At a point of the cost space, the front has the least loss of metric among its members that cost no more anywhere:

@@ -1,7 +1,7 @@
 """Proposes the candidate whose training is expected to add most hypervolume, by Gaussian processes over the space.
 
 What sets it apart from a sampler that knows nothing of the problem: costs need no training, so the hundreds of
-candidates that scouting rounded teach what any other one costs before the first trial. Of the score, the same
+candidates that screening rounded teach what any other one costs before the first trial. Of the score, the same
 roundings give the trend, and trials what training adds to it: an autoregressive model of two fidelities (Kennedy and
 O'Hagan, "Predicting the output from a complex computer code when fast approximations are available", 2000). A proposal
 is chosen among neighbours of the front, and none is made twice.
@@ -22,7 +22,7 @@ from ..trials.evaluation import Evaluation
 from ..trials.front import Box, pareto
 from ..trials.objectives import Constraint, Objective
 from .encoding import Encoding
-from .expected_improvement import Improvement
+from .expected_improvement import ExpectedImprovement
 from .gaussian_process import Process, fitted_lengths
 
 Array = NDArray[np.float64]
@@ -36,7 +36,7 @@ POOL = 320
 """Neighbours of the front that a proposal is chosen from."""
 NEARER = 80
 """Neighbours of the best of these that are looked at after them."""
-STRANGERS = 32
+ANYWHERE = 32
 """Candidates drawn anywhere in the space beside them."""
 MOST = 240
 """Candidates that a process learns from: its time grows with their cube."""
@@ -79,7 +79,7 @@ class Surrogate:
         box: scale of the hypervolume.
         constraints: the study's.
         float_score: the float model's validation metric, which a drop is measured from.
-        rounded: candidates that scouting scored without training.
+        rounded: candidates that screening scored without training.
     """
 
     space: Space
@@ -101,7 +101,7 @@ class Surrogate:
         self.learn(self.rounded)
 
     def learn(self, rounded: Sequence[Evaluation]) -> None:
-        """Take up what scouting rounded, in place of what was known of it; before the first proposal."""
+        """Take up what screening rounded, in place of what was known of it; before the first proposal."""
         self.rounded = rounded
         self._archive = [self._row(e) for e in rounded]
 
@@ -130,7 +130,7 @@ class Surrogate:
         tried = {tuple(row.position) for row in rows} | {tuple(position) for position in waiting}
         scored = [row for row in rows if not np.isnan(row.loss) and row.costs is not None]
         if sum(row.costs is not None for row in [*self._archive, *rows]) < LEAST:
-            drawn = self._new(self._encoding.random(STRANGERS, rng), tried)
+            drawn = self._new(self._encoding.random(ANYWHERE, rng), tried)
             return [self._encoding.params(one) for one in drawn[:count]]
         members = pareto(trials, self.objectives)
         # with more workers than first candidates, none may have finished
@@ -158,10 +158,12 @@ class Surrogate:
 
         def gains(thought: tuple[Array, Array, Array]) -> Array:
             mean, deviation, costs = thought
-            found = Improvement(front, self._most_loss).expected(mean, deviation, costs[:, :objectives])
+            found = ExpectedImprovement(front, self._most_loss).expected(
+                mean, deviation, costs[:, :objectives]
+            )
             return found * self._chance(costs)
 
-        pool = [self._encoding.neighbours(parents, POOL, rng), self._encoding.random(STRANGERS, rng)]
+        pool = [self._encoding.neighbours(parents, POOL, rng), self._encoding.random(ANYWHERE, rng)]
         first = self._new(np.vstack(pool), tried)
         best = first[np.argsort(-gains(predicted(first)))[: max(KEPT, 2 * count)]]
         near = self._new(np.vstack([best, self._encoding.neighbours(best, NEARER, rng)]), tried)
@@ -170,7 +172,7 @@ class Surrogate:
         promised = gains(thought)
         shortlist = np.argsort(-promised)[: max(KEPT, 3 * count)]
         mean, deviation, costs = (part[shortlist] for part in thought)
-        found = Improvement(front, self._most_loss).sequence(
+        found = ExpectedImprovement(front, self._most_loss).sequence(
             0, mean, deviation, costs[:, :objectives], self._chance(costs), count
         )
         return [self._encoding.params(near[shortlist[one]]) for one in found]
@@ -219,7 +221,7 @@ class Surrogate:
     def _cost_models(self, rows: Sequence[_Row]) -> dict[str, Process]:
         """Return processes of the costs, of the limited resources and of the loss without training.
 
-        Their lengths are those of what scouting rounded, where it did; what training makes of the costs, sparse weights
+        Their lengths are those of what screening rounded, where it did; what training makes of the costs, sparse weights
         among them, they hear from every trial.
         """
         known = [*self._archive, *rows]

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from .identity import Identity
     from .locks import locked
     from .optuna_storage import JOURNAL, open_storage
-    from .optuna_study import Ledger, Stage
-    from .study_folder import StudyStore
+    from .optuna_study import OptunaStudy, Stage
+    from .study_folder import StudyFolder
 
-__all__ = ["JOURNAL", "Identity", "Ledger", "Stage", "StudyStore", "locked", "open_storage"]
+__all__ = ["JOURNAL", "Identity", "OptunaStudy", "Stage", "StudyFolder", "locked", "open_storage"]
 
 __getattr__ = lazy_door(
     __name__,
@@ -19,7 +19,7 @@ __getattr__ = lazy_door(
         "identity": ("Identity",),
         "locks": ("locked",),
         "optuna_storage": ("JOURNAL", "open_storage"),
-        "optuna_study": ("Ledger", "Stage"),
-        "study_folder": ("StudyStore",),
+        "optuna_study": ("OptunaStudy", "Stage"),
+        "study_folder": ("StudyFolder",),
     },
 )

@@ -34,7 +34,7 @@ from .optuna_storage import JOURNAL, JOURNAL_FILE, open_storage, patiently
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
-    from .study_folder import StudyStore
+    from .study_folder import StudyFolder
 
 _T = TypeVar("_T")
 _HOLDER = "launcher"
@@ -54,11 +54,11 @@ class Stage:
     kind: Kind = "search"
 
 
-class Ledger:
+class OptunaStudy:
     """Asks Optuna for candidates and tells it of results.
 
     Opening repairs what an interruption left: a torn journal, missing baselines, trials whose files are there but
-    which the storage lost. With a database, several launchers may have a ledger of the same study.
+    which the storage lost. With a database, several launchers may have a Optuna study of the same study.
 
     Args:
         config: the study.
@@ -78,7 +78,7 @@ class Ledger:
     def __init__(
         self,
         config: StudyConfig,
-        store: StudyStore,
+        study_folder: StudyFolder,
         space: Space,
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
@@ -86,15 +86,15 @@ class Ledger:
         stages: Sequence[Stage] | None = None,
         proposals: Proposals | None = None,
     ) -> None:
-        self._space, self._objectives, self._folder = space, objectives, store.folder
+        self._space, self._objectives, self._folder = space, objectives, study_folder.folder
         self._url, self._say = config.storage, say
         self._open: dict[int, optuna.Trial] = {}
         self.shared = config.storage != JOURNAL
-        self._presence = Presence(store.folder) if self.shared else None
-        if not self.shared and (notice := repair_journal(store.folder / JOURNAL_FILE)):
+        self._presence = Presence(study_folder.folder) if self.shared else None
+        if not self.shared and (notice := repair_journal(study_folder.folder / JOURNAL_FILE)):
             say(notice)
         uniform = baselines(space)
-        known = Identity.read(store.folder)
+        known = Identity.read(study_folder.folder)
         self._carried = known.carried if known else 0
         self.openers = self._carried
         """How many candidates come before the sampler's, as far as their stages have been entered: those of a narrower space
@@ -105,10 +105,10 @@ class Ledger:
         self._said = False
         self._stages = deque([Stage(lambda: uniform, "uniform")] if stages is None else stages)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with _quiet(), alone(store.folder):
+        with _quiet(), alone(study_folder.folder):
             self._study = optuna.create_study(
                 study_name=f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront",
-                storage=open_storage(config.storage, store.folder),
+                storage=open_storage(config.storage, study_folder.folder),
                 directions=[*config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
                 sampler=seeded_sampler(
@@ -121,7 +121,7 @@ class Ledger:
             self._restore({e.number: e for e in finished})
 
     @property
-    def opening(self) -> bool:
+    def warm_start(self) -> bool:
         """Whether there are stages that have not been entered."""
         return bool(self._stages)
 
@@ -253,11 +253,11 @@ class Ledger:
         if job.kind == "uniform":
             return False
         earlier = self._study.get_trials(deepcopy=False)[: job.number]
-        twin = self._tried.first(job.candidate.digest, earlier)
-        if twin is None:
+        bit_true = self._tried.first(job.candidate.digest, earlier)
+        if bit_true is None:
             return False
         trial = self._open.pop(job.number)
-        trial.set_user_attr(REPEATS, twin.number)
+        trial.set_user_attr(REPEATS, bit_true.number)
         self._study.tell(
             trial, state=TrialState.FAIL, skip_if_finished=True
         )  # samplers learn nothing from it

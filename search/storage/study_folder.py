@@ -43,7 +43,7 @@ from .locks import locked
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
     from ..problem.load import Problem
 
 WEIGHTS = "weights.npz"
@@ -53,7 +53,7 @@ GOLDEN_SAMPLES = 256
 
 
 @dataclass
-class StudyStore:
+class StudyFolder:
     """Reads and writes one study's folder."""
 
     folder: Path
@@ -171,37 +171,37 @@ class StudyStore:
 
     # -- what is measured against ------------------------------------------------------------------------------
 
-    def write_reference(self, bench: Workbench, *, test: bool = False) -> Reference:
+    def write_reference(self, evaluator: Evaluator, *, test: bool = False) -> Reference:
         """Write `reference.json`; with `test`, the float model's test score too."""
-        config, problem = bench.problem.config, bench.problem
+        config, problem = evaluator.problem.config, evaluator.problem
         device = part(config.device.part)
-        scores = {"val": bench.float_score}
+        scores = {"val": evaluator.float_score}
         if test:
-            scores["test"] = bench.float_test_score()
+            scores["test"] = evaluator.float_test_score()
         identity = self.identity
         data = problem.data
-        objectives = parse_objectives(config.objectives, bench.metric_record)
+        objectives = parse_objectives(config.objectives, evaluator.metric_record)
         known = (self.folder / FILE).exists()
         reference = Reference(
             study=config.name,
             study_id=f"{config.name}-{identity.config}-{identity.problem}",
-            metric=bench.metric_record,
+            metric=evaluator.metric_record,
             float_scores=scores,
             objectives=objectives,
-            box=Reference.read(self.folder).box if known else bench.box(objectives),
-            constraints=bench.constraints,
+            box=Reference.read(self.folder).box if known else evaluator.box(objectives),
+            constraints=evaluator.constraints,
             device={"part": device.name, **device.capacity()},
             clock_ns=config.device.clock_ns,
             knee_drop=None if config.knee_drop is None else config.knee_drop.value,
             model=f"{problem.model.name}, {problem.model.count_params():,} parameters",
             data=" / ".join(f"{len(x[0]):,}" for x in (data.x_train, data.x_val, data.x_test)) + " samples",
             experiment=config.tracking.experiment or config.name,
-            space_size=bench.space.size,
+            space_size=evaluator.space.size,
             class_counts=class_counts(data.y_val, problem.outputs),
-            float_recall=bench.float_outcome.recall,
+            float_recall=evaluator.float_outcome.recall,
             moved=tuple(
                 {"node": one.node, "key": one.kind, "asked": one.asked, "built": one.built}
-                for one in moved_hardware(config, bench.graph, bench.space)
+                for one in moved_hardware(config, evaluator.graph, evaluator.space)
             ),
             params={
                 "sampler": config.sampler,
@@ -289,12 +289,12 @@ class StudyStore:
                     "the trial's folder to go on without it."
                 )
 
-    def score_on_test(self, bench: Workbench, evaluation: Evaluation) -> Evaluation:
+    def score_on_test(self, evaluator: Evaluator, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation with its test score, kept in its file; scored once."""
         if "test" in evaluation.metrics or evaluation.status != "complete":
             return evaluation
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        score = bench.test_score(types, self.weights(evaluation))
+        score = evaluator.test_score(types, self.weights(evaluation))
         scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
         scored.write(self.folder)
         return scored

@@ -1,16 +1,16 @@
 """Names of the files in a study's folder that hold what its search began with; each belongs to the study's space."""
 
-SCOUTED_FILE = "scouted.json"
-"""Candidates that scouting chose."""
-DESCENT_FILE = "descended.json"
-"""What was rounded on the way down, from which the rest of scouting goes on."""
+SCREENED_FILE = "scouted.json"
+"""Candidates that screening chose."""
+GREEDY_FILE = "descended.json"
+"""What was rounded on the way down, from which the rest of screening goes on."""
 ROUNDED_FILE = "rounded.json"
 """All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
 FIRST_FILE = "gradient_first.npz"
-"""Candidates of the gradient path's first part, with their weights."""
+"""Candidates of the gradient width search's first part, with their weights."""
 GRADIENT_FILE = "gradient.npz"
-"""Candidates of the whole gradient path, with their weights."""
+"""Candidates of the whole gradient width search, with their weights."""
 UNIFORM_FILE = "uniform.npz"
 """Trained uniform candidates, with their weights."""
-FILES = (SCOUTED_FILE, DESCENT_FILE, ROUNDED_FILE, FIRST_FILE, GRADIENT_FILE, UNIFORM_FILE)
+FILES = (SCREENED_FILE, GREEDY_FILE, ROUNDED_FILE, FIRST_FILE, GRADIENT_FILE, UNIFORM_FILE)
 """All of them."""

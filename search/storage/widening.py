@@ -1,8 +1,8 @@
 """A study goes on in a wider space: what it has tried stays, and the search begins again with more to choose from.
 
 A space is wider when every candidate of the old one is a candidate of the new one. Finished trials are told again to a new
-Optuna study, since Optuna keeps a choice's alternatives for ever; what the search began with (uniform candidates, scouting,
-a gradient path) is done anew in the wider space, without trying again what was tried. Old files are kept beside.
+Optuna study, since Optuna keeps a choice's alternatives for ever; what the search began with (uniform candidates, screening,
+a gradient width search) is done anew in the wider space, without trying again what was tried. Old files are kept beside.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class RtlFlow:
         trial = reload_trial(self.study_dir, number)
         logic = trace_logic(trial.graph, trial.types, trial.weights)
         golden = golden_inputs(self.study_dir)
-        outputs = _flat([np.asarray(y, np.float64) for y in trial.twin.predict(golden)])
+        outputs = _flat([np.asarray(y, np.float64) for y in trial.bit_true.predict(golden)])
         kinds = [trial.types[f"{name}/result"] for name in trial.graph.inputs]
         inputs = _flat([kind.quantize(x) for kind, x in zip(kinds, golden, strict=True)])
         device = trial.config.device

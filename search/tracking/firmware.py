@@ -28,7 +28,7 @@ class FirmwareModel:
 
         (trial,) = (folder / "trials").iterdir()
         found = reload_trial(folder, int(trial.name))
-        self._twin, self._inputs = found.twin, found.graph.inputs
+        self._bit_true, self._inputs = found.bit_true, found.graph.inputs
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Return the firmware's outputs: an array, or a dict `output_0`, ... where the model has several.
@@ -42,7 +42,7 @@ class FirmwareModel:
             if isinstance(model_input, Mapping)
             else [np.asarray(model_input)]
         )
-        return named(self._twin.predict(arrays))
+        return named(self._bit_true.predict(arrays))
 
 
 def named(outputs: list[Any]) -> Any:

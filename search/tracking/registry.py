@@ -165,7 +165,7 @@ def _log_model(client: Any, run_id: str, study_dir: Path, number: int) -> None:
             str(Path(place) / ARTIFACT),
             loader_module=firmware.LOADER,
             data_path=str(Path(place) / "trial"),
-            signature=infer_signature(inputs, firmware.named(trial.twin.predict(samples))),
+            signature=infer_signature(inputs, firmware.named(trial.bit_true.predict(samples))),
             pip_requirements=[f"{name}=={version(name)}" for name in ("bitfront", "tensorflow", "keras")],
         )
         client.log_artifacts(run_id, str(Path(place) / ARTIFACT), ARTIFACT)

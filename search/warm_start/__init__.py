@@ -6,16 +6,16 @@ from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
     from .context import SearchContext
-    from .gradient_widths import FIRST, GradientPath
+    from .gradient_widths import FIRST, GradientWidths
     from .screening import best, rounded
-    from .stages import Opening
+    from .stages import WarmStart
     from .uniform_training import narrowed_together, widest_that_counts
 
 __all__ = [
     "FIRST",
-    "GradientPath",
-    "Opening",
+    "GradientWidths",
     "SearchContext",
+    "WarmStart",
     "best",
     "narrowed_together",
     "rounded",
@@ -26,9 +26,9 @@ __getattr__ = lazy_door(
     __name__,
     {
         "context": ("SearchContext",),
-        "gradient_widths": ("FIRST", "GradientPath"),
+        "gradient_widths": ("FIRST", "GradientWidths"),
         "screening": ("best", "rounded"),
-        "stages": ("Opening",),
+        "stages": ("WarmStart",),
         "uniform_training": ("narrowed_together", "widest_that_counts"),
     },
 )

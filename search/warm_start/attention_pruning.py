@@ -16,45 +16,47 @@ from bitfront.hls import Removable, removable
 from bitfront.spaces import Graph, Weights
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 SAMPLES = 512
 """Training samples that a part's absence is judged by."""
 
 
-class Removal:
+class AttentionPruning:
     """The parts of a study's attentions that are left on a walk.
 
     Args:
-        bench: of the study.
+        evaluator: of the study.
     """
 
-    def __init__(self, bench: Workbench) -> None:
-        self._trainer = bench.training.trainer
-        samples = len(bench.problem.data.x_train[0])
-        rng = np.random.default_rng([bench.problem.config.seed, 3])
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._trainer = evaluator.training.trainer
+        samples = len(evaluator.problem.data.x_train[0])
+        rng = np.random.default_rng([evaluator.problem.config.seed, 3])
         self._order = rng.permutation(samples)[:SAMPLES]
-        self._parts = free_parts(bench.graph)
+        self._parts = free_parts(evaluator.graph)
 
-    def take(self, weights: Weights, cost: Callable[[Weights], float], price: float) -> Weights:
+    def take(self, weights: Weights, cost: Callable[[Weights], float], cost_weight: float) -> Weights:
         """Remove the parts that aren't worth what they cost, those that are worth least first; return what is left.
 
         Args:
             weights: the weights as training computes with them.
             cost: what a design with such weights costs.
-            price: of cost, in units of the loss.
+            cost_weight: of cost, in units of the loss.
         """
         self._parts = [part for part in self._parts if part.left(weights)]
         if not self._parts:
             return weights
         now = self._trainer.loss(self._order), cost(weights)
-        gains = {part: self._gain(part, weights, cost, price, now) for part in self._parts}
+        gains = {part: self._gain(part, weights, cost, cost_weight, now) for part in self._parts}
         whole = weights
         for part in sorted(self._parts, key=lambda one: -gains[one]):
             if gains[part] <= 0:
                 break
             # what went before it may have made it worth more
-            if weights is whole or (part.left(weights) and self._gain(part, weights, cost, price, now) > 0):
+            if weights is whole or (
+                part.left(weights) and self._gain(part, weights, cost, cost_weight, now) > 0
+            ):
                 self._trainer.erase(part.erased(_ones(weights)))
                 weights = part.erased(weights)
                 now = self._trainer.loss(self._order), cost(weights)
@@ -65,7 +67,7 @@ class Removal:
         part: Removable,
         weights: Weights,
         cost: Callable[[Weights], float],
-        price: float,
+        cost_weight: float,
         now: tuple[float, float],
     ) -> float:
         """Return what a part's absence is worth, given loss and cost with it; training goes on as it was."""
@@ -74,7 +76,7 @@ class Removal:
         model.restore(part.erased(held))
         lost = self._trainer.loss(self._order) - now[0]
         model.restore(held)
-        return price * (now[1] - cost(part.erased(weights))) - lost
+        return cost_weight * (now[1] - cost(part.erased(weights))) - lost
 
 
 def free_parts(graph: Graph) -> list[Removable]:

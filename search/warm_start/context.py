@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..trials.front import Box
 from ..trials.objectives import Objective
-from .gradient_widths import GradientPath
+from .gradient_widths import GradientWidths
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,20 +21,20 @@ class SearchContext:
     """A study's bench and scale, its folder, and its user.
 
     Args:
-        bench: of the study; it holds another candidate after each stage.
+        evaluator: of the study; it holds another candidate after each stage.
         objectives: the study's.
         box: scale of the hypervolume.
         folder: the study's, which keeps what takes long to find.
         say: takes sentences for the user.
     """
 
-    bench: Workbench
+    evaluator: Evaluator
     objectives: Sequence[Objective]
     box: Box
     folder: Path
     say: Callable[[str], None]
 
     @cached_property
-    def path(self) -> GradientPath:
-        """The study's gradient path, one for its parts: where it begins takes some fifty roundings to find."""
-        return GradientPath(self.bench, self.objectives, self.bench.problem.config.gradient)
+    def path(self) -> GradientWidths:
+        """The study's gradient width search, one for its parts: where it begins takes some fifty roundings to find."""
+        return GradientWidths(self.evaluator, self.objectives, self.evaluator.problem.config.gradient_epochs)

@@ -11,7 +11,7 @@ from bitfront.hls import part
 from ..trials.objectives import Objective
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 _EITHER = {"lut", "dsp"}
 """A product takes one or the other: where a study names one alone, wider products would seem to cost nothing."""
@@ -19,18 +19,18 @@ _EBOPS_WEIGHT = 0.1
 """Of the EBOPs' logarithm beside that of the resources, which may stand still over several bits."""
 
 
-class Price:
+class WeightedCost:
     """The logarithm of a design's share of the device, summed over the resources among the objectives.
 
     That of its EBOPs where these are an objective or no objective is a resource that the device has a stock of.
 
     Args:
-        bench: of the study.
+        evaluator: of the study.
         objectives: the study's.
     """
 
-    def __init__(self, bench: Workbench, objectives: Sequence[Objective]) -> None:
-        stock = part(bench.problem.config.device.part).capacity()
+    def __init__(self, evaluator: Evaluator, objectives: Sequence[Objective]) -> None:
+        stock = part(evaluator.problem.config.device.part).capacity()
         keys = {o.key for o in objectives if not o.is_metric}
         keys |= _EITHER if keys & _EITHER else set()
         self._stock = {} if "ebops" in keys else {key: stock[key] for key in sorted(keys) if stock.get(key)}

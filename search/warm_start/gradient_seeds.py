@@ -1,7 +1,7 @@
 """Seeds from one training that moves the widths themselves, against a price that grows on its way.
 
-What the path passes (see `GradientPath`) are candidates with weights trained for them; from the best of them ways lead
-further down by rounding alone (see `Descent`). Those that dominate most enter the search as ordinary trials: first of the part
+What the path passes (see `GradientWidths`) are candidates with weights trained for them; from the best of them ways lead
+further down by rounding alone (see `GreedyWidths`). Those that dominate most enter the search as ordinary trials: first of the part
 that looks how far down the network can go, so that a search that ends during the rest has something of it, then of all.
 """
 
@@ -25,11 +25,11 @@ from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective
 from ..trials.weight_arrays import as_arrays, from_arrays
 from .context import SearchContext
-from .gradient_widths import Passed, Scored
-from .greedy_widths import Descent
+from .gradient_widths import Scored, Seed
+from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 KEPT = 32
 """Candidates that enter the search, at most."""
@@ -42,7 +42,7 @@ _WAY_LOST = 0.02
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
-def first_seeds(context: SearchContext) -> list[Passed]:
+def first_seeds(context: SearchContext) -> list[Seed]:
     """Return the candidates that the first part of a study's path proposes; found once, then read from its folder.
 
     There are none where the study asks for no path, its space has no `qat`, or single weights don't move on it.
@@ -50,13 +50,13 @@ def first_seeds(context: SearchContext) -> list[Passed]:
     Raises:
         UserError: when the file can't be read.
     """
-    if not _wanted(context.bench):
+    if not _wanted(context.evaluator):
         return []
     found, _ = _first(context)
     return chosen(found, context.objectives, context.box, KEPT_FIRST)
 
 
-def gradient_seeds(context: SearchContext) -> list[Passed]:
+def gradient_seeds(context: SearchContext) -> list[Seed]:
     """Return the candidates that a study's whole path proposes, without those of `first_seeds`; found once, then read from its folder.
 
     There are none where the study asks for none, or its space has no `qat`.
@@ -64,53 +64,53 @@ def gradient_seeds(context: SearchContext) -> list[Passed]:
     Raises:
         UserError: when a file can't be read.
     """
-    bench, objectives, box, path = (
-        context.bench,
+    evaluator, objectives, box, path = (
+        context.evaluator,
         context.objectives,
         context.box,
         context.folder / GRADIENT_FILE,
     )
-    if not _wanted(bench):
+    if not _wanted(evaluator):
         return []
     if not path.exists():
         found, least = _first(context)
         before = [one.params for one in chosen(found, objectives, box, KEPT_FIRST)]
         pool = found + context.path.rest(least)
-        pool += narrower(bench, chosen(pool, objectives, box, WAYS), objectives, bench.problem.config.scout)
+        pool += narrower(
+            evaluator, chosen(pool, objectives, box, WAYS), objectives, evaluator.problem.config.screening
+        )
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: KEPT - len(before)]
-        write_passed(path, [dict(one.params) for one in later], later)
-    told, kept = read_passed(path)
+        write_seeds(path, [dict(one.params) for one in later], later)
+    told, kept = read_seeds(path)
     return [replace(one, params=params) for params, one in zip(told["candidates"], kept, strict=True)]
 
 
-def _wanted(bench: Workbench) -> bool:
-    config = bench.problem.config
-    return bool(config.gradient) and "qat" in config.space.method
+def _wanted(evaluator: Evaluator) -> bool:
+    config = evaluator.problem.config
+    return bool(config.gradient_epochs) and "qat" in config.space.method
 
 
 def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
     """Return the front of what the first part of the path passed, and the least cost of all that is of use in it."""
     path = context.folder / FIRST_FILE
     if not path.exists():
-        walk = context.path
-        context.say(f"Gradient: the widths move along a training of {walk.epochs} epochs")
-        passed = walk.first()
-        front = _front(passed, context.objectives)  # nothing else can be on that of the whole path
+        search = context.path
+        context.say(f"Gradient: the widths move along a training of {search.epochs} epochs")
+        seeds = search.first()
+        front = _front(seeds, context.objectives)  # nothing else can be on that of the whole path
         rows = [e.to_json() for e, _ in front]
-        write_passed(path, rows, [one for _, one in front], least=walk.least(passed))
-    told, own = read_passed(path)
+        write_seeds(path, rows, [one for _, one in front], least=search.least(seeds))
+    told, own = read_seeds(path)
     evaluations = [Evaluation.from_json(row) for row in told["candidates"]]
     found = [(e, replace(one, params=e.params)) for e, one in zip(evaluations, own, strict=True)]
     return found, told.get("least")
 
 
-def chosen(
-    pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT
-) -> list[Passed]:
+def chosen(pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT) -> list[Seed]:
     """Return what dominates most of some candidates, those that add most first; of equal ones with other weights, one."""
     front = _front(pool, objectives)
-    found: dict[str, Passed] = {}
+    found: dict[str, Seed] = {}
     numbered = [replace(e, number=number) for number, (e, _) in enumerate(front)]
     for e in dominating(numbered, objectives, box, len(front)):
         _, one = front[e.number]
@@ -129,28 +129,28 @@ def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scor
 
 
 def narrower(
-    bench: Workbench, found: Sequence[Passed], objectives: Sequence[Objective], most: int
+    evaluator: Evaluator, found: Sequence[Seed], objectives: Sequence[Objective], most: int
 ) -> list[Scored]:
     """Return candidates on ways down from what a path found, with the same weights; so many are rounded in all."""
-    descent = Descent(bench, objectives)
+    greedy = GreedyWidths(evaluator, objectives)
     return [
         (e, replace(one, params=e.params))
         for one in found
-        for e in descent.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
+        for e in greedy.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
     ]
 
 
-def write_passed(
-    path: Path, candidates: Sequence[Mapping[str, Any]], passed: Sequence[Passed], **more: Any
+def write_seeds(
+    path: Path, candidates: Sequence[Mapping[str, Any]], seeds: Sequence[Seed], **more: Any
 ) -> None:
     """Write candidates as plain values, with the weights of each and their epochs; `more` is told beside them."""
-    arrays = {f"{i}/{name}": a for i, one in enumerate(passed) for name, a in as_arrays(one.weights).items()}
-    told = {"candidates": candidates, "epochs": [one.epochs for one in passed], **more}
+    arrays = {f"{i}/{name}": a for i, one in enumerate(seeds) for name, a in as_arrays(one.weights).items()}
+    told = {"candidates": candidates, "epochs": [one.epochs for one in seeds], **more}
     arrays["told"] = np.array(json.dumps(told))
     save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
 
-def read_passed(path: Path) -> tuple[dict[str, Any], list[Passed]]:
+def read_seeds(path: Path) -> tuple[dict[str, Any], list[Seed]]:
     """Return what `write_passed` told, and the weights of each candidate with their epochs; no parameters yet.
 
     Raises:
@@ -165,7 +165,7 @@ def read_passed(path: Path) -> tuple[dict[str, Any], list[Passed]]:
                     number, name = key.split("/", 1)
                     own[int(number)][name] = arrays[key]
         epochs = told.get("epochs", [0.0] * len(own))
-        found = [Passed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
+        found = [Seed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
         return told, found
     except _UNREADABLE as error:
         raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error

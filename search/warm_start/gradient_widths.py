@@ -1,12 +1,12 @@
 """The training along which widths move: what a study's gradient seeds come from.
 
 Each dimension of the space has a width between whole bits; rounded ones compute. The loss says, by a surrogate gradient,
-what a bit of each is worth (see `VariableFixedPoint`), the estimate of the design what it costs (see `Price`); the weight
+what a bit of each is worth (see `VariableFixedPoint`), the estimate of the design what it costs (see `WeightedCost`); the weight
 between the two is steered so that the cost falls evenly from that of the start. Widths that the loss can't feel, those of
 tables say, are narrowed beforehand by rounding.
 
-Where the space has sparsity, single weights move too: the same price gives each the step that it is worth (see `Grains`), and
-a kernel's width is what its finest steps ask for; parts of an attention go where they aren't worth it (see `Removal`). How far
+Where the space has sparsity, single weights move too: the same price gives each the step that it is worth (see `PerWeightSteps`), and
+a kernel's width is what its finest steps ask for; parts of an attention go where they aren't worth it (see `AttentionPruning`). How far
 down the network can go is then unknown, so that a first quarter of the path looks for it, and the rest goes no further.
 
 After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
@@ -30,18 +30,18 @@ from bitfront.spaces import Dimension, Params, UserError, Weights
 from ..evaluator.record import resources_of
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
-from .attention_pruning import Removal, free_parts
-from .cost import Price
-from .greedy_widths import Descent
+from .attention_pruning import AttentionPruning, free_parts
+from .cost import WeightedCost
+from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 START = 6
 """Bits that the path begins with, as far as the ranges allow."""
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 2, 14
 """Moves of the widths an epoch, and batches that are trained for each: with few, their slopes are noise."""
-PRICED = 8
+ESTIMATED_EVERY = 8
 """Moves after which what a bit of each dimension costs is estimated anew: all of them take as long as the training."""
 REACH = 3.0
 """Bits that a dimension could move beyond its share of the path: of the step's size."""
@@ -70,7 +70,7 @@ _WARM = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Passed:
+class Seed:
     """A candidate that a training of many passed, with the weights that it had there."""
 
     params: Params
@@ -79,7 +79,7 @@ class Passed:
     """Epochs that these had been trained for."""
 
 
-Scored = tuple[Evaluation, Passed]
+Scored = tuple[Evaluation, Seed]
 
 
 @dataclass(frozen=True)
@@ -95,29 +95,29 @@ class _Fall:
 
 
 @dataclass(eq=False)
-class GradientPath:
+class GradientWidths:
     """A training along which widths move; each of its walks begins with the float weights."""
 
-    bench: Workbench
+    evaluator: Evaluator
     objectives: Sequence[Objective]
     epochs: int
     _moments: dict[str, list[float]] = field(default_factory=dict)
-    _price: Price = field(init=False)
+    _weighted_cost: WeightedCost = field(init=False)
     _bit_costs: dict[str, float] = field(default_factory=dict)
-    _grained: dict[str, list[str]] = field(default_factory=dict)
+    _per_weight: dict[str, list[str]] = field(default_factory=dict)
     _begin: tuple[Params, list[Dimension], _Fall] | None = None
 
     def __post_init__(self) -> None:
-        self._price = Price(self.bench, self.objectives)
-        self._kinds = [part for part in free_parts(self.bench.graph) if part.whole]
-        self._lead = abs(self.bench.float_score - self.bench.blind_score()) or 1.0
+        self._weighted_cost = WeightedCost(self.evaluator, self.objectives)
+        self._kinds = [part for part in free_parts(self.evaluator.graph) if part.whole]
+        self._lead = abs(self.evaluator.float_score - self.evaluator.blind_score()) or 1.0
 
     def first(self) -> list[Scored]:
         """Return what the part of the path passed that looks for the least cost; empty where single weights don't move."""
         start, moved, fall = self._start()
-        if not self._grained:
+        if not self._per_weight:
             return []
-        return list(self._walk(start, moved, fall, self._first_epochs))
+        return list(self._search(start, moved, fall, self._first_epochs))
 
     @property
     def _first_epochs(self) -> int:
@@ -125,19 +125,21 @@ class GradientPath:
 
     def least(self, found: Sequence[Scored]) -> float | None:
         """Return the least cost of what is of use in the first part; None where nothing is."""
-        return min((self._price(e.resources) for e, _ in found if self._lost(e) <= _LOST), default=None)
+        return min(
+            (self._weighted_cost(e.resources) for e, _ in found if self._lost(e) <= _LOST), default=None
+        )
 
     def rest(self, least: float | None = None) -> list[Scored]:
         """Return what the rest of the path passed, on which the cost falls to the `least` of the first part, all the way where None."""
         start, moved, fall = self._start()
         if not moved:
             return []
-        if not self._grained:
-            return list(self._walk(start, moved, fall, self.epochs))
+        if not self._per_weight:
+            return list(self._search(start, moved, fall, self.epochs))
         fall = fall if least is None else _Fall(fall.most, least)
-        return list(self._walk(start, moved, fall, self.epochs - self._first_epochs))
+        return list(self._search(start, moved, fall, self.epochs - self._first_epochs))
 
-    def walked(self) -> list[Scored]:
+    def searched(self) -> list[Scored]:
         """Return what the whole path passed, in its order, each candidate with what its weights make of it.
 
         Empty where the space has no width that moves the loss.
@@ -152,40 +154,42 @@ class GradientPath:
         return self._begin
 
     def _found_start(self) -> tuple[Params, list[Dimension], _Fall]:
-        bench = self.bench
-        reached = bench.training.trainer.reached()
-        widths = [d for d in bench.space.dimensions if d.kind == "width"]
+        evaluator = self.evaluator
+        reached = evaluator.training.trainer.reached()
+        widths = [d for d in evaluator.space.dimensions if d.kind == "width"]
         moved = [d for d in widths if any(t in reached for t in d.targets)]
-        start: Params = dict(bench.space.uniform(START, "qat"))
+        start: Params = dict(evaluator.space.uniform(START, "qat"))
         if not moved:
             return start, moved, _Fall(0.0, 0.0)
         still = [d for d in widths if d not in moved]
-        start = dict(Descent(bench, self.objectives).narrowed(start, still, _STILL_LOST))
-        self._grained = self._with_grains(start, moved)
+        start = dict(GreedyWidths(evaluator, self.objectives).narrowed(start, still, _STILL_LOST))
+        self._per_weight = self._with_per_weight_steps(start, moved)
         narrow = {**start, **{d.name: min(d.low, int(start[d.name])) for d in moved}}
         weights = None
-        if self._grained:
-            weights = pruned(bench.graph, bench.graph.weights, bench.space.sparsities[-1] / 100)
+        if self._per_weight:
+            weights = pruned(evaluator.graph, evaluator.graph.weights, evaluator.space.sparsities[-1] / 100)
         return start, moved, _Fall(self._cost(start), self._cost(narrow, weights))
 
-    def _with_grains(self, start: Params, moved: Sequence[Dimension]) -> dict[str, list[str]]:
+    def _with_per_weight_steps(self, start: Params, moved: Sequence[Dimension]) -> dict[str, list[str]]:
         """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
-        if len(self.bench.space.sparsities) == 1:
+        if len(self.evaluator.space.sparsities) == 1:
             return {}
-        strategy = self.bench.space.candidate(start).strategy
+        strategy = self.evaluator.space.candidate(start).strategy
         kernels = {
             key
-            for key in self.bench.training.trainer.grains
-            if self._price.counts_bits(strategy.get(key.rsplit("/", 1)[0], "Latency"))
+            for key in self.evaluator.training.trainer.per_weight_steps
+            if self._weighted_cost.counts_bits(strategy.get(key.rsplit("/", 1)[0], "Latency"))
         }
         found = {d.name: [t for t in d.targets if t in kernels] for d in moved}
         return {name: keys for name, keys in found.items() if keys}
 
-    def _walk(self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int) -> Iterator[Scored]:
+    def _search(
+        self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int
+    ) -> Iterator[Scored]:
         """Train for so many epochs while the widths move, and give what is passed."""
-        bench, trainer = self.bench, self.bench.training.trainer
-        config = bench.problem.config
-        samples = len(bench.problem.data.x_train[0])
+        evaluator, trainer = self.evaluator, self.evaluator.training.trainer
+        config = evaluator.problem.config
+        samples = len(evaluator.problem.data.x_train[0])
         moves = int(min(MOVES_AN_EPOCH, max(1, samples / config.training.batch_size // BATCHES_A_MOVE)))
         steps = epochs * moves
         seldom = math.ceil(steps / SCORED)
@@ -196,56 +200,56 @@ class GradientPath:
         base, missed, gone = 0.0, 0.0, 0
         costs: dict[str, float] = {}
         trainer.reset()
-        bench.begin()
-        removal = Removal(bench) if self._grained else None
+        evaluator.begin()
+        attention_pruning = AttentionPruning(evaluator) if self._per_weight else None
         self._moments.clear()
         self._bit_costs.clear()
         for step in range(steps):
             order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}
             try:
-                types = bench.types(bench.space.candidate(params), trainer.weights())
-                bench.twin.assign(types)
+                types = evaluator.types(evaluator.space.candidate(params), trainer.weights())
+                evaluator.bit_true.assign(types)
             except UserError:  # a kernel has shrunk until its products can't be computed exactly
                 return
             loss, slopes = trainer.explore(order.pop(), config.training.learning_rate)
             if not math.isfinite(loss):
                 return
-            weights = trainer.weights() if self._grained else bench.twin.weights()
-            if self._grained:
+            weights = trainer.weights() if self._per_weight else evaluator.bit_true.weights()
+            if self._per_weight:
                 share = 100 * zero_share(weights)
-                params["sparsity"] = max(zeros for zeros in bench.space.sparsities if zeros <= share)
+                params["sparsity"] = max(zeros for zeros in evaluator.space.sparsities if zeros <= share)
             if step % seldom == 0:
                 evaluation = self._evaluated(params, weights)
-                yield evaluation, Passed(dict(params), weights, (step + 1) / moves)
-                gone = gone + 1 if self._grained and self._lost(evaluation) > _LOST else 0
+                yield evaluation, Seed(dict(params), weights, (step + 1) / moves)
+                gone = gone + 1 if self._per_weight and self._lost(evaluation) > _LOST else 0
                 if gone >= max(_GONE[1], _GONE[0] * steps / seldom):
                     return
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in moved}
-            if step % PRICED == 0:
-                costs = self._costs(params, moved, weights if self._grained else None)
+            if step % ESTIMATED_EVERY == 0:
+                costs = self._costs(params, moved, weights if self._per_weight else None)
                 self._bit_costs |= self._costs_of_bits(params, types, weights)
             if not base and any(costs.values()):
                 base = sum(abs(v) for v in worth.values()) / sum(abs(v) for v in costs.values())
             progress = min(1.0, (step + 1) / (_ARRIVAL * steps))
-            error = fall.error(self._cost(params, weights if self._grained else None), progress)
+            error = fall.error(self._cost(params, weights if self._per_weight else None), progress)
             missed += error
-            price = base * math.exp(min(max(_CONTROL[0] * error + _CONTROL[1] * missed, -_MOST), _MOST))
-            for d in (d for d in moved if d.name not in self._grained):
-                push = self._normalised(d.name, worth[d.name] + price * costs[d.name])
+            cost_weight = base * math.exp(min(max(_CONTROL[0] * error + _CONTROL[1] * missed, -_MOST), _MOST))
+            for d in (d for d in moved if d.name not in self._per_weight):
+                push = self._normalised(d.name, worth[d.name] + cost_weight * costs[d.name])
                 width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
-            if removal and step >= _WARM and step % PRICED == 0:
-                weights = removal.take(weights, partial(self._cost, dict(params)), price)
-            if self._grained and step >= _WARM:
-                bits = {key: price * cost for key, cost in self._bit_costs.items()}
-                trainer.grains.move(bits, config.training.batch_size)
+            if attention_pruning and step >= _WARM and step % ESTIMATED_EVERY == 0:
+                weights = attention_pruning.take(weights, partial(self._cost, dict(params)), cost_weight)
+            if self._per_weight and step >= _WARM:
+                bits = {key: cost_weight * cost for key, cost in self._bit_costs.items()}
+                trainer.per_weight_steps.move(bits, config.training.batch_size)
                 width |= self._asked(moved, types)
 
     def _asked(self, moved: Sequence[Dimension], types: Types) -> dict[str, float]:
         """Return the widths that the steps of single weights ask for, where they ask for any."""
-        grains, found = self.bench.training.trainer.grains, {}
+        per_weight_steps, found = self.evaluator.training.trainer.per_weight_steps, {}
         for d in moved:
-            fractions = {key: grains.fraction(key) for key in self._grained.get(d.name, ())}
+            fractions = {key: per_weight_steps.fraction(key) for key in self._per_weight.get(d.name, ())}
             asked = [types[key].integer + bits for key, bits in fractions.items() if bits is not None]
             if asked:
                 found[d.name] = float(min(max(*asked, d.low), d.high))
@@ -253,21 +257,21 @@ class GradientPath:
 
     def _evaluated(self, params: Params, weights: Weights) -> Evaluation:
         """Return what these weights make of a candidate; training goes on as it was."""
-        held = self.bench.twin.weights()
-        evaluation = self.bench.inherited(0, params, weights)
-        self.bench.twin.restore(held)
+        held = self.evaluator.bit_true.weights()
+        evaluation = self.evaluator.inherited(0, params, weights)
+        self.evaluator.bit_true.restore(held)
         return evaluation
 
     def _lost(self, evaluation: Evaluation) -> float:
         """Return the share of the float model's lead that a candidate has lost."""
-        sign = SIGNS[self.bench.metric_record.direction]
-        return sign * (self.bench.float_score - evaluation.score) / self._lead
+        sign = SIGNS[self.evaluator.metric_record.direction]
+        return sign * (self.evaluator.float_score - evaluation.score) / self._lead
 
     def _cost(self, params: Params, weights: Weights | None = None) -> float:
         """Return the price of a candidate, a logarithm; of its widths alone, as dense as the float model, without weights."""
-        candidate = self.bench.space.candidate(params)
-        return self._price(
-            resources_of(self.bench.cost(candidate, self.bench.types(candidate, weights), weights))
+        candidate = self.evaluator.space.candidate(params)
+        return self._weighted_cost(
+            resources_of(self.evaluator.cost(candidate, self.evaluator.types(candidate, weights), weights))
         )
 
     def _costs(
@@ -288,15 +292,15 @@ class GradientPath:
         Or its share in all that goes with the keys, values or heads of an attention, if that is more. A kernel that has
         none left is absent.
         """
-        candidate = self.bench.space.candidate(params)
+        candidate = self.evaluator.space.candidate(params)
 
-        def price(these: Weights) -> float:
-            return self._price(resources_of(self.bench.cost(candidate, types, these)))
+        def cost_weight(these: Weights) -> float:
+            return self._weighted_cost(resources_of(self.evaluator.cost(candidate, types, these)))
 
-        whole = price(weights)
+        whole = cost_weight(weights)
         found: dict[str, float] = {}
         counts: dict[str, int] = {}
-        for key in (key for keys in self._grained.values() for key in keys):
+        for key in (key for keys in self._per_weight.values() for key in keys):
             node, role = key.rsplit("/", 1)
             step = types[key].step
             steps = np.round(types[key].quantize(np.asarray(weights[node][role])) / step).astype(np.int64)
@@ -306,10 +310,10 @@ class GradientPath:
             bits = counts[key] - WeightContent.of(fewer).bits
             if bits:
                 without = {**weights[node], role: (fewer * step).astype(np.float32)}
-                found[key] = max(0.0, whole - price({**weights, node: without})) / bits
+                found[key] = max(0.0, whole - cost_weight({**weights, node: without})) / bits
         for part in self._kinds:
             # products of variables go only once all of these are gone: by itself no bit would be worth it
-            saved = max(0.0, whole - price(part.erased(weights)))
+            saved = max(0.0, whole - cost_weight(part.erased(weights)))
             share = saved / max(1, sum(counts.get(key, 0) for key in part.kernels))
             found |= {key: max(found[key], share) for key in part.kernels if key in found}
         return found

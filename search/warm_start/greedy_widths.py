@@ -17,10 +17,10 @@ from bitfront.spaces import Dimension, Params, Weights
 
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
-from .cost import Price
+from .cost import WeightedCost
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 KEPT_LEAD = 0.995
 """Share of the float model's lead over a blind guess that the uniform candidate must keep to begin with."""
@@ -33,19 +33,19 @@ NOISE = 1e-3
 _LEAST_SAVING = 1e-4
 
 
-class Descent:
+class GreedyWidths:
     """Ways down; candidates are those of the space with the hardware that they begin with.
 
     Args:
-        bench: of the study.
+        evaluator: of the study.
         objectives: the study's.
     """
 
-    def __init__(self, bench: Workbench, objectives: Sequence[Objective]) -> None:
-        self._bench = bench
-        self._price = Price(bench, objectives)
-        self._lead = abs(bench.float_score - bench.blind_score()) or 1.0
-        self._sign = SIGNS[bench.metric_record.direction]
+    def __init__(self, evaluator: Evaluator, objectives: Sequence[Objective]) -> None:
+        self._evaluator = evaluator
+        self._weighted_cost = WeightedCost(evaluator, objectives)
+        self._lead = abs(evaluator.float_score - evaluator.blind_score()) or 1.0
+        self._sign = SIGNS[evaluator.metric_record.direction]
 
     def from_uniform(self, known: Sequence[Evaluation], method: Params, most: int) -> Iterator[Evaluation]:
         """Give at most so many candidates, rounded with the float weights; those only tried are among them.
@@ -59,9 +59,9 @@ class Descent:
         scored = [e for e in known if e.status == "complete"]
         enough = [e for e in scored if self._loss(e) <= 1 - KEPT_LEAD] or scored
         start = (
-            min(enough, key=lambda e: self._price(e.resources)).params
+            min(enough, key=lambda e: self._weighted_cost(e.resources)).params
             if enough
-            else self._bench.space.uniform(8, "ptq")
+            else self._evaluator.space.uniform(8, "ptq")
         )
         dimensions = self._widths()
         wider = {d.name: min(int(start[d.name]) + ROOM, d.high) for d in dimensions}
@@ -86,7 +86,7 @@ class Descent:
         """
 
         def evaluated(narrower: Params) -> Evaluation:
-            return self._bench.inherited(0, narrower, weights)
+            return self._evaluator.inherited(0, narrower, weights)
 
         return self._down(
             params, evaluated, self._widths() if dimensions is None else dimensions, most, lost, beyond=True
@@ -94,9 +94,9 @@ class Descent:
 
     def narrowed(self, params: Params, dimensions: Sequence[Dimension], lost: float) -> Params:
         """Return a candidate with these widths as narrow as the float weights allow for this share of the lead."""
-        way = list(self.from_trained(params, self._bench.graph.weights, 1000, lost, dimensions))
+        way = list(self.from_trained(params, self._evaluator.graph.weights, 1000, lost, dimensions))
         enough = [e for e in way if self._loss(e) <= self._loss(way[0]) + lost]
-        return min(enough, key=lambda e: self._price(e.resources)).params if enough else params
+        return min(enough, key=lambda e: self._weighted_cost(e.resources)).params if enough else params
 
     def _down(
         self,
@@ -133,17 +133,19 @@ class Descent:
 
     def _rounded(self, params: Params) -> Evaluation:
         # as a uniform candidate it is scored whatever limit it breaks
-        return self._bench.evaluate(0, params, "uniform")[0]
+        return self._evaluator.evaluate(0, params, "uniform")[0]
 
     def _widths(self) -> list[Dimension]:
-        return [d for d in self._bench.space.dimensions if d.kind == "width"]
+        return [d for d in self._evaluator.space.dimensions if d.kind == "width"]
 
     def _loss(self, evaluation: Evaluation) -> float:
         """Return the share of the lead that is lost; all of it where there is no score."""
         if evaluation.status != "complete":
             return math.inf
-        return self._sign * (self._bench.float_score - evaluation.score) / self._lead
+        return self._sign * (self._evaluator.float_score - evaluation.score) / self._lead
 
     def _promise(self, now: Evaluation, tried: Evaluation) -> float:
         loss = max(0.0, self._loss(tried) - self._loss(now)) + NOISE
-        return loss / max(self._price(now.resources) - self._price(tried.resources), _LEAST_SAVING)
+        return loss / max(
+            self._weighted_cost(now.resources) - self._weighted_cost(tried.resources), _LEAST_SAVING
+        )

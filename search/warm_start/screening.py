@@ -20,16 +20,16 @@ from bitfront.spaces import Params, UserError
 
 from ..evaluator.record import resources_of
 from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
-from ..storage.warm_start_files import DESCENT_FILE, ROUNDED_FILE, SCOUTED_FILE
+from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective, resource_violations
 from .context import SearchContext
-from .greedy_widths import Descent
+from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
@@ -40,87 +40,87 @@ AS_ROUNDED = 4
 front of the roundings dominates."""
 
 
-def scouts(bench: Workbench) -> bool:
-    """Whether a study scouts: not where it says so, nor where its space has no `ptq`."""
-    config = bench.problem.config
-    return bool(config.scout) and "ptq" in config.space.method
+def screens(evaluator: Evaluator) -> bool:
+    """Whether a study screens: not where it says so, nor where its space has no `ptq`."""
+    config = evaluator.problem.config
+    return bool(config.screening) and "ptq" in config.space.method
 
 
-def descended(context: SearchContext) -> list[Params]:
+def greedy(context: SearchContext) -> list[Params]:
     """Return the candidates of the way down that dominate most, as they were rounded; walked once, then read from its folder.
 
-    There are none where nothing is scouted.
+    There are none where nothing is screened.
 
     Raises:
         UserError: when the file can't be read.
     """
-    return [e.params for e in _of_descent(context)[:AS_ROUNDED]]
+    return [e.params for e in _best_greedy(context)[:AS_ROUNDED]]
 
 
-def descended_to_train(context: SearchContext) -> list[Params]:
+def greedy_to_train(context: SearchContext) -> list[Params]:
     """Return the candidates of the way down that dominate most, as they are to be trained; none where the space has no `qat`.
 
     Raises:
         UserError: when the file can't be read.
     """
-    return _to_train(context.bench, _of_descent(context)[: KEPT // 2])
+    return _to_train(context.evaluator, _best_greedy(context)[: KEPT // 2])
 
 
-def _of_descent(context: SearchContext) -> list[Evaluation]:
-    if not scouts(context.bench):
+def _best_greedy(context: SearchContext) -> list[Evaluation]:
+    if not screens(context.evaluator):
         return []
-    return best(context.bench, _descended(context), context.objectives, context.box)
+    return best(context.evaluator, _greedy(context), context.objectives, context.box)
 
 
-def scouted(context: SearchContext) -> list[Params]:
-    """Return what scouting as a whole proposes for a study: rounded ones, then ones to train, without those of the way down.
+def screened(context: SearchContext) -> list[Params]:
+    """Return what screening as a whole proposes for a study: rounded ones, then ones to train, without those of the way down.
 
     Found once, then read from the study's folder.
 
     Raises:
         UserError: when a file can't be read.
     """
-    bench, objectives, box, path = (
-        context.bench,
+    evaluator, objectives, box, path = (
+        context.evaluator,
         context.objectives,
         context.box,
-        context.folder / SCOUTED_FILE,
+        context.folder / SCREENED_FILE,
     )
-    if not scouts(bench):
+    if not screens(evaluator):
         return []
     if path.exists():
         try:
             return [dict(params) for params in json.loads(path.read_text())]
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
-    way = _descended(context)
-    before = [*descended(context), *descended_to_train(context)]
-    evaluations = further(bench, objectives, box, way, bench.problem.config.scout)
-    pairs = zip_longest(evaluations, sparse(bench, evaluations))  # the sampler looks at the latest
+    way = _greedy(context)
+    before = [*greedy(context), *greedy_to_train(context)]
+    evaluations = further(evaluator, objectives, box, way, evaluator.problem.config.screening)
+    pairs = zip_longest(evaluations, sparse(evaluator, evaluations))  # the sampler looks at the latest
     _write(context.folder / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
-    found = best(bench, evaluations, objectives, box)
-    as_rounded = found[:AS_ROUNDED] if _trains(bench) else found
+    found = best(evaluator, evaluations, objectives, box)
+    as_rounded = found[:AS_ROUNDED] if _trains(evaluator) else found
     proposed: list[Params] = [e.params for e in as_rounded if e.params not in before]
-    if _trains(bench):
+    if _trains(evaluator):
         known = [_key(params) for params in before if params.get("method") != "ptq"]
         new = [e for e in found if _key(e.params) not in known]
-        proposed += _to_train(bench, new[: KEPT - len(known)], len(known))
+        proposed += _to_train(evaluator, new[: KEPT - len(known)], len(known))
     write_atomic(path, json.dumps([dict(one) for one in proposed]) + "\n")
     return proposed
 
 
-def _trains(bench: Workbench) -> bool:
-    return "qat" in bench.problem.config.space.method
+def _trains(evaluator: Evaluator) -> bool:
+    return "qat" in evaluator.problem.config.space.method
 
 
-def _to_train(bench: Workbench, found: Sequence[Evaluation], first: int = 0) -> list[Params]:
+def _to_train(evaluator: Evaluator, found: Sequence[Evaluation], first: int = 0) -> list[Params]:
     """Return candidates as they are to be trained, in turn with every sparsity; none where the space has no `qat`.
 
     `first` is how many there were before.
     """
-    if not _trains(bench):
+    if not _trains(evaluator):
         return []
-    zeros = bench.space.sparsities
+    zeros = evaluator.space.sparsities
     trained: list[Params] = []
     for number, e in enumerate(found, first):
         params = dict(e.params)
@@ -130,11 +130,11 @@ def _to_train(bench: Workbench, found: Sequence[Evaluation], first: int = 0) -> 
     return trained
 
 
-def _descended(context: SearchContext) -> list[Evaluation]:
-    path, count = context.folder / DESCENT_FILE, context.bench.problem.config.scout
+def _greedy(context: SearchContext) -> list[Evaluation]:
+    path, count = context.folder / GREEDY_FILE, context.evaluator.problem.config.screening
     if not path.exists():
-        context.say(f"Scouting: {count} candidates are rounded without training")
-        _write(path, way_down(context.bench, context.objectives, count // 2))
+        context.say(f"Screening: {count} candidates are rounded without training")
+        _write(path, greedy_from_uniform(context.evaluator, context.objectives, count // 2))
     return _read(path)
 
 
@@ -148,13 +148,13 @@ def _read(path: Path) -> list[Evaluation]:
         return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
     except (OSError, ValueError, TypeError, UserError) as error:
         raise UserError(
-            f"{path} can't be read ({error}): delete it and {SCOUTED_FILE}, and both are made again."
+            f"{path} can't be read ({error}): delete it and {SCREENED_FILE}, and both are made again."
         ) from error
 
 
-def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """Return each candidate with some of its weights zero, priced but not scored; none where the space has no sparsity."""
-    zeros = bench.space.sparsities[1:]
+    zeros = evaluator.space.sparsities[1:]
     if not zeros:
         return []
     found: list[Evaluation] = []
@@ -163,8 +163,8 @@ def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluati
             continue
         params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(found) % len(zeros)]}
         params = {name: value for name, value in params.items() if name in e.params}
-        candidate = bench.space.candidate(params)
-        resources = resources_of(bench.priced(candidate, bench.types(candidate)))
+        candidate = evaluator.space.candidate(params)
+        resources = resources_of(evaluator.untrained_cost(candidate, evaluator.types(candidate)))
         found.append(
             replace(
                 e,
@@ -179,14 +179,14 @@ def sparse(bench: Workbench, evaluations: Sequence[Evaluation]) -> list[Evaluati
                 ties={},
                 recall={},
                 resources=resources,
-                constraints={**e.constraints, **resource_violations(bench.constraints, resources)},
+                constraints={**e.constraints, **resource_violations(evaluator.constraints, resources)},
             )
         )
     return found
 
 
 def read_rounded(study_dir: Path) -> list[Evaluation]:
-    """Return the candidates that a study's scouting rounded; none where it did not scout.
+    """Return the candidates that a study's screening rounded; none where it did not screening.
 
     Raises:
         UserError: when the file can't be read.
@@ -195,19 +195,21 @@ def read_rounded(study_dir: Path) -> list[Evaluation]:
     return _read(path) if path.exists() else []
 
 
-def scout(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
+def screening(
+    evaluator: Evaluator, objectives: Sequence[Objective], box: Box, count: int
+) -> list[Evaluation]:
     """Return the part of the front of `count` candidates, rounded without training, that dominates most.
 
     Uniform candidates are left out: a search begins with them anyway.
     """
-    return best(bench, rounded(bench, objectives, box, count), objectives, box)
+    return best(evaluator, rounded(evaluator, objectives, box, count), objectives, box)
 
 
 def best(
-    bench: Workbench, evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box
+    evaluator: Evaluator, evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box
 ) -> list[Evaluation]:
     """Return the part of the evaluations' front that dominates most, without the uniform ones."""
-    uniform = [_key(params) for params in baselines(bench.space)]
+    uniform = [_key(params) for params in baselines(evaluator.space)]
     front = [e for e in _front(evaluations, objectives) if _key(e.params) not in uniform]
     return dominating(front, objectives, box, KEPT)
 
@@ -216,45 +218,49 @@ def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
     return tuple(sorted((name, value) for name, value in params.items() if name not in _UNTRAINED))
 
 
-def rounded(bench: Workbench, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
+def rounded(evaluator: Evaluator, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
     """Search `count` candidates without training, after the uniform ones; return them all.
 
-    Up to half of them are on the way down from a wide uniform candidate, one width at a time (`Descent`); NSGA-II goes
+    Up to half of them are on the way down from a wide uniform candidate, one width at a time (`GreedyWidths`); NSGA-II goes
     on from the front of these.
     """
-    return further(bench, objectives, box, way_down(bench, objectives, count // 2), count)
+    return further(evaluator, objectives, box, greedy_from_uniform(evaluator, objectives, count // 2), count)
 
 
-def openers(bench: Workbench) -> list[Params]:
-    """Return the uniform candidates that scouting begins with: those that are computed in float32, if any are.
+def openers(evaluator: Evaluator) -> list[Params]:
+    """Return the uniform candidates that screening begins with: those that are computed in float32, if any are.
 
     To trace the model in float64 too takes as long as a hundred roundings of a recurrent one.
     """
-    uniform: list[Params] = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "ptq"]
-    return [p for p in uniform if in_float32(bench, p)] or uniform
+    uniform: list[Params] = [
+        p for p in baselines(evaluator.space) if evaluator.space.candidate(p).method == "ptq"
+    ]
+    return [p for p in uniform if in_float32(evaluator, p)] or uniform
 
 
-def in_float32(bench: Workbench, params: Params) -> bool:
+def in_float32(evaluator: Evaluator, params: Params) -> bool:
     """Whether a candidate is computed exactly in float32, for which the model is traced anyway."""
     from bitfront.hls.bit_true import FLOAT32_MANTISSA
 
-    types = bench.types(bench.space.candidate(params))
-    return mantissa_bits(bench.graph, types) <= FLOAT32_MANTISSA
+    types = evaluator.types(evaluator.space.candidate(params))
+    return mantissa_bits(evaluator.graph, types) <= FLOAT32_MANTISSA
 
 
-def way_down(bench: Workbench, objectives: Sequence[Objective], most: int) -> list[Evaluation]:
-    """Return the uniform candidates that scouting begins with, and at most so many on the way down from one of them."""
-    uniform = [bench.evaluate(number, params, "uniform")[0] for number, params in enumerate(openers(bench))]
-    way = Descent(bench, objectives).from_uniform(uniform, _untrained(bench), most)
+def greedy_from_uniform(evaluator: Evaluator, objectives: Sequence[Objective], most: int) -> list[Evaluation]:
+    """Return the uniform candidates that screening begins with, and at most so many on the way down from one of them."""
+    uniform = [
+        evaluator.evaluate(number, params, "uniform")[0] for number, params in enumerate(openers(evaluator))
+    ]
+    way = GreedyWidths(evaluator, objectives).from_uniform(uniform, _untrained(evaluator), most)
     return uniform + [replace(e, number=number) for number, e in enumerate(way, len(uniform))]
 
 
-def _untrained(bench: Workbench) -> Params:
-    return {d.name: _UNTRAINED[d.kind] for d in bench.space.dimensions if d.kind in _UNTRAINED}
+def _untrained(evaluator: Evaluator) -> Params:
+    return {d.name: _UNTRAINED[d.kind] for d in evaluator.space.dimensions if d.kind in _UNTRAINED}
 
 
 def further(
-    bench: Workbench,
+    evaluator: Evaluator,
     objectives: Sequence[Objective],
     box: Box,
     evaluations: Sequence[Evaluation],
@@ -264,8 +270,8 @@ def further(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = tuple(d for d in bench.space.dimensions if d.kind not in _UNTRAINED)
-    space, method = replace(bench.space, dimensions=kept), _untrained(bench)
+    kept = tuple(d for d in evaluator.space.dimensions if d.kind not in _UNTRAINED)
+    space, method = replace(evaluator.space, dimensions=kept), _untrained(evaluator)
     evaluations = list(evaluations)
     known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
     before = {_key(e.params): e for e in evaluations}
@@ -273,14 +279,14 @@ def further(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
             directions=["minimize"] * len(objectives),
-            sampler=make_sampler("nsga2", bench.problem.config.seed, 0, startup=0),
+            sampler=make_sampler("nsga2", evaluator.problem.config.seed, 0, startup=0),
         )
         for evaluation in known:
             study.enqueue_trial(as_optuna(space, evaluation.params))
         for number in range(len(evaluations), len(known) + count):
             trial = study.ask()
             params = {**suggest(trial, space), **method}
-            evaluation = before.get(_key(params)) or bench.evaluate(number, params)[0]
+            evaluation = before.get(_key(params)) or evaluator.evaluate(number, params)[0]
             if _key(params) not in before:
                 before[_key(params)] = evaluation
                 evaluations.append(evaluation)

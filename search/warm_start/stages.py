@@ -2,7 +2,7 @@
 
 What is rounded without training costs milliseconds, so that the uniform candidates and the best of a way down from them are
 there in the first seconds. Then come the uniform widths that count, trained, so that whatever follows has them to beat; then
-trainings of what was scouted, and last the gradient path, which takes as long as hundreds of them.
+trainings of what was screened, and last the gradient width search, which takes as long as hundreds of them.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from ..storage.optuna_study import Stage
 from ..trials.evaluation import Evaluation, Kind
 from .context import SearchContext
 from .gradient_seeds import first_seeds, gradient_seeds
-from .gradient_widths import Passed
-from .screening import descended, descended_to_train, openers, read_rounded, scouted
+from .gradient_widths import Seed
+from .screening import greedy, greedy_to_train, openers, read_rounded, screened
 from .uniform_training import first_uniform, other_uniform
 
 
 @dataclass(eq=False)
-class Opening:
+class WarmStart:
     """The stages of one study, and what is found in them.
 
     Args:
         context: of the study.
-        learn: takes all that scouting rounded.
+        learn: takes all that screening rounded.
     """
 
     context: SearchContext
     learn: Callable[[Sequence[Evaluation]], None]
-    seeds: dict[Kind, list[Passed]] = field(default_factory=lambda: {"uniform": [], "search": []})
-    """What the trainings of uniform widths and along the gradient path gave, with the weights to begin with."""
+    seeds: dict[Kind, list[Seed]] = field(default_factory=lambda: {"uniform": [], "search": []})
+    """What the trainings of uniform widths and along the gradient width search gave, with the weights to begin with."""
 
     def stages(self) -> list[Stage]:
         """Return the stages; only the uniform ones where these alone are to be tried."""
-        rounded = openers(self.context.bench)
+        rounded = openers(self.context.evaluator)
         uniform = [
             Stage(lambda: rounded, "uniform"),
-            Stage(lambda: self._passed(first_uniform(self.context), "uniform"), "uniform"),
+            Stage(lambda: self._kept(first_uniform(self.context), "uniform"), "uniform"),
             Stage(self._other_uniform, "uniform"),
         ]
-        if self.context.bench.problem.config.sampler == "grid-uniform":
+        if self.context.evaluator.problem.config.sampler == "grid-uniform":
             return uniform
         return [
             uniform[0],
-            Stage(lambda: descended(self.context)),
+            Stage(lambda: greedy(self.context)),
             uniform[1],
-            Stage(lambda: descended_to_train(self.context)),
-            Stage(self._scouted),
+            Stage(lambda: greedy_to_train(self.context)),
+            Stage(self._screened),
             uniform[2],
-            Stage(lambda: self._passed(first_seeds(self.context), "search")),
-            Stage(lambda: self._passed(gradient_seeds(self.context), "search")),
+            Stage(lambda: self._kept(first_seeds(self.context), "search")),
+            Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
         ]
 
     def start(self, params: Params, kind: Kind) -> Start | None:
@@ -70,15 +70,15 @@ class Opening:
 
     def _other_uniform(self) -> Sequence[Params]:
         """Return the uniform candidates that are left: trained ones, and rounded ones that need more than float32."""
-        self._passed(other_uniform(self.context), "uniform")
-        before = [*openers(self.context.bench), *(one.params for one in first_uniform(self.context))]
-        return [params for params in baselines(self.context.bench.space) if params not in before]
+        self._kept(other_uniform(self.context), "uniform")
+        before = [*openers(self.context.evaluator), *(one.params for one in first_uniform(self.context))]
+        return [params for params in baselines(self.context.evaluator.space) if params not in before]
 
-    def _scouted(self) -> Sequence[Params]:
-        found = scouted(self.context)
+    def _screened(self) -> Sequence[Params]:
+        found = screened(self.context)
         self.learn(read_rounded(self.context.folder))
         return found
 
-    def _passed(self, found: Sequence[Passed], kind: Kind) -> Sequence[Params]:
+    def _kept(self, found: Sequence[Seed], kind: Kind) -> Sequence[Params]:
         self.seeds[kind] += found
         return [one.params for one in found]

@@ -1,6 +1,6 @@
 """The training of the uniform widths: one that narrows all of a network's widths together.
 
-A candidate of the gradient path has epochs of training behind it before its own begin. Against uniform widths that had their
+A candidate of the gradient width search has epochs of training behind it before its own begin. Against uniform widths that had their
 own epochs alone, part of what mixed widths seem to gain would be training. So the uniform widths get as many epochs as the
 path, over all of them as the path's are over all that it passes: one training that goes to ever narrower ones and hands its
 weights on. Each width enters with the weights that it had there, and is then trained like any other candidate.
@@ -25,13 +25,13 @@ from ..samplers.optuna_samplers import baselines
 from ..storage.warm_start_files import GRADIENT_FILE, UNIFORM_FILE
 from ..trials.objectives import SIGNS
 from .context import SearchContext
-from .gradient_seeds import read_passed, write_passed
-from .gradient_widths import Passed
+from .gradient_seeds import read_seeds, write_seeds
+from .gradient_widths import Seed
 from .greedy_widths import KEPT_LEAD
 from .screening import in_float32
 
 if TYPE_CHECKING:
-    from ..evaluator.evaluator import Workbench
+    from ..evaluator.evaluator import Evaluator
 
 FIRST = 6
 """Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the way down
@@ -40,7 +40,7 @@ _STREAM = 3
 """Of random numbers that order the training's samples."""
 
 
-def first_uniform(context: SearchContext) -> list[Passed]:
+def first_uniform(context: SearchContext) -> list[Seed]:
     """Return the trained uniform candidates that enter first, widest first; trained once, then read from the study's folder.
 
     Raises:
@@ -50,7 +50,7 @@ def first_uniform(context: SearchContext) -> list[Passed]:
     return found[first : first + FIRST]
 
 
-def other_uniform(context: SearchContext) -> list[Passed]:
+def other_uniform(context: SearchContext) -> list[Seed]:
     """Return the other trained uniform candidates.
 
     Raises:
@@ -60,69 +60,73 @@ def other_uniform(context: SearchContext) -> list[Passed]:
     return found[:first] + found[first + FIRST :]
 
 
-def _found(context: SearchContext) -> tuple[list[Passed], int]:
+def _found(context: SearchContext) -> tuple[list[Seed], int]:
     """Return every uniform candidate that is to be trained, widest first, and the position of the first to enter."""
-    bench, path = context.bench, context.folder / UNIFORM_FILE
-    uniform: list[Params] = [p for p in baselines(bench.space) if bench.space.candidate(p).method == "qat"]
+    evaluator, path = context.evaluator, context.folder / UNIFORM_FILE
+    uniform: list[Params] = [
+        p for p in baselines(evaluator.space) if evaluator.space.candidate(p).method == "qat"
+    ]
     if not uniform:
         return [], 0
     if not path.exists():
-        first = widest_that_counts(bench, uniform)
+        first = widest_that_counts(evaluator, uniform)
         # a study that had its path before there was this training goes on without
-        epochs = 0 if (context.folder / GRADIENT_FILE).exists() else bench.problem.config.gradient
+        epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.problem.config.gradient_epochs
         if epochs:
             context.say(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
-        narrower = list(narrowed_together(bench, uniform[first:], epochs))
-        passed = [*(replace(narrower[0], params=params) for params in uniform[:first]), *narrower]
-        write_passed(path, [dict(params) for params in uniform], passed, first=first)
-    told, found = read_passed(path)
+        narrower = list(narrowed_together(evaluator, uniform[first:], epochs))
+        seeds = [*(replace(narrower[0], params=params) for params in uniform[:first]), *narrower]
+        write_seeds(path, [dict(params) for params in uniform], seeds, first=first)
+    told, found = read_seeds(path)
     return [replace(one, params=params) for params, one in zip(told["candidates"], found, strict=True)], int(
         told.get("first", 0)
     )
 
 
-def widest_that_counts(bench: Workbench, uniform: Sequence[Params]) -> int:
+def widest_that_counts(evaluator: Evaluator, uniform: Sequence[Params]) -> int:
     """Return the position of the width above the narrowest that keeps the metric without training."""
-    sign = SIGNS[bench.metric_record.direction]
-    lost = (1 - KEPT_LEAD) * abs(bench.float_score - bench.blind_score())
+    sign = SIGNS[evaluator.metric_record.direction]
+    lost = (1 - KEPT_LEAD) * abs(evaluator.float_score - evaluator.blind_score())
     kept = 0
     for position, params in enumerate(uniform):
-        if in_float32(bench, params):  # a wider one keeps it anyway, and takes long to compute
-            score, _ = bench.rounded(bench.space.candidate(params))
-            if sign * (bench.float_score - score) <= lost:
+        if in_float32(evaluator, params):  # a wider one keeps it anyway, and takes long to compute
+            score, _ = evaluator.rounded(evaluator.space.candidate(params))
+            if sign * (evaluator.float_score - score) <= lost:
                 kept = position
     return max(0, kept - 1)
 
 
-def narrowed_together(bench: Workbench, uniform: Sequence[Params], epochs: int) -> Iterator[Passed]:
+def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: int) -> Iterator[Seed]:
     """Train for so many epochs in all while the widths go through uniform candidates; give each with its weights.
 
     Those that come after a training that diverged, and all where there are no epochs, have no weights.
 
     Args:
-        bench: of the study; it holds other weights afterwards.
+        evaluator: of the study; it holds other weights afterwards.
         uniform: the candidates, widest first.
         epochs: shared evenly; a narrower one has those of the wider ones behind it.
     """
-    config, trainer = bench.problem.config, bench.training.trainer
-    samples = len(bench.problem.data.x_train[0])
+    config, trainer = evaluator.problem.config, evaluator.training.trainer
+    samples = len(evaluator.problem.data.x_train[0])
     rng = np.random.default_rng([config.seed, _STREAM])
     trainer.reset()
-    bench.begin()
+    evaluator.begin()
     begun, sound = 0, epochs > 0
     for position, params in enumerate(uniform, 1):
-        exact = sound and _assign(bench, params)
+        exact = sound and _assign(evaluator, params)
         while exact and sound and begun < round(epochs * position / len(uniform)):
             loss = trainer.epoch(rng.permutation(samples), config.training.learning_rate)
             begun, sound = begun + 1, math.isfinite(loss)
         trained = exact and sound and begun > 0
-        yield Passed(params, bench.twin.weights() if trained else {}, float(begun) if trained else 0.0)
+        yield Seed(params, evaluator.bit_true.weights() if trained else {}, float(begun) if trained else 0.0)
 
 
-def _assign(bench: Workbench, params: Params) -> bool:
+def _assign(evaluator: Evaluator, params: Params) -> bool:
     """Give the model a candidate's types for the weights that it holds; whether these can be computed exactly."""
     try:
-        bench.twin.assign(bench.types(bench.space.candidate(params), bench.twin.weights()))
+        evaluator.bit_true.assign(
+            evaluator.types(evaluator.space.candidate(params), evaluator.bit_true.weights())
+        )
     except UserError:
         return False
     return True

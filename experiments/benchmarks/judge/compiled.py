@@ -78,7 +78,7 @@ def judge_compiled(designs: Sequence[Design], build: Build, *, bundle: bool = Tr
     found = Judgement()
     sound: dict[int, Design] = {}
     kinds: dict[int, Types] = {}
-    graph, twin, calibration = bit_true(designs, build.table_size)
+    graph, bit_true_model, calibration = bit_true(designs, build.table_size)
     for number, one in enumerate(designs):
         try:
             kinds[number] = types_of(one, calibration)
@@ -86,7 +86,7 @@ def judge_compiled(designs: Sequence[Design], build: Build, *, bundle: bool = Tr
         except UserError as error:
             found.refused[number] = str(error)
     if sound:
-        made = (graph, twin) if len(sound) == len(designs) else None
+        made = (graph, bit_true_model) if len(sound) == len(designs) else None
         _halve(sound, kinds, build, found, bundle, made)
     return found
 
@@ -158,11 +158,11 @@ def _differences(
 
 
 def _firmware(group: Sequence[Design], kinds: Sequence[Types], build: Build, made: _Made | None) -> _Firmware:
-    _, twin = made or bit_true(group, build.table_size)[:2]
+    _, bit_true_model = made or bit_true(group, build.table_size)[:2]
     types = {key: kind for own in kinds for key, kind in own.items()}
-    twin.assign(types)
+    bit_true_model.assign(types)
     inputs: list[Arrays] = [[np.asarray(x, np.float64) for x in one.inputs] for one in group]
-    flat = twin.predict([x for own in inputs for x in own])
+    flat = bit_true_model.predict([x for own in inputs for x in own])
     outputs = [[flat.pop(0) for _ in one.graph.outputs] for one in group]
     left = [shrunk(one.graph, one.graph.weights, own) for one, own in zip(group, kinds, strict=True)]
     graph = side_by_side([one.graph for one in left])
@@ -182,7 +182,7 @@ def _firmware(group: Sequence[Design], kinds: Sequence[Types], build: Build, mad
         table_size=build.table_size,
         **chosen,
     )
-    return _Firmware(left, graph, kept, inputs, outputs, plain, config, twin.narrow_accumulators)
+    return _Firmware(left, graph, kept, inputs, outputs, plain, config, bit_true_model.narrow_accumulators)
 
 
 def _predicted(project: HlsProject, inputs: list[Arrays]) -> Arrays:

@@ -175,10 +175,10 @@ def bit_true(designs: Sequence[Design], table_size: int) -> tuple[Graph, BitTrue
         for key, width in one.candidate.widths.items()
         if key.endswith("/accum") and width
     )
-    twin = BitTrue(graph, table_size=table_size, narrow_accumulators=narrow)
+    bit_true_model = BitTrue(graph, table_size=table_size, narrow_accumulators=narrow)
     inputs = [x for one in designs for x in one.inputs]
-    calibration = twin.calibrate([x[: len(x) // len(SETS)] for x in inputs], rule="mse")
-    return graph, twin, calibration
+    calibration = bit_true_model.calibrate([x[: len(x) // len(SETS)] for x in inputs], rule="mse")
+    return graph, bit_true_model, calibration
 
 
 def types_of(one: Design, calibration: Calibration) -> Types:

@@ -213,11 +213,11 @@ def graph_outputs(graph: Graph, batch: Sequence[NDArray[np.float32]], *, double:
 
     from bitfront.hls import BitTrue
 
-    twin = BitTrue(graph)
+    bit_true_model = BitTrue(graph)
     dtype = tf.float64 if double else tf.float32
-    twin.mode.exact, twin.mode.training, twin.mode.dtype = False, False, dtype
+    bit_true_model.mode.exact, bit_true_model.mode.training, bit_true_model.mode.dtype = False, False, dtype
     # not traced: that would take longer than all the rest
-    return [np.asarray(v, np.float64) for v in twin.forward([tf.constant(x, dtype) for x in batch])]
+    return [np.asarray(v, np.float64) for v in bit_true_model.forward([tf.constant(x, dtype) for x in batch])]
 
 
 def with_head(network: Network, graph: Graph, outputs: Arrays) -> Arrays:

@@ -6,7 +6,7 @@
 """
 
 from .judge import Found, Judge
-from .outcome import Course, hypervolumes, table
+from .outcome import RunLog, hypervolumes, table
 from .tasks import Task
 
-__all__ = ["Course", "Found", "Judge", "Task", "hypervolumes", "table"]
+__all__ = ["Found", "Judge", "RunLog", "Task", "hypervolumes", "table"]

@@ -16,7 +16,7 @@ from ...command import returns_exit_code
 from ..speed import environment
 from .environments import PACKAGES
 from .judge import Found, Judge
-from .outcome import Box, Course, draw, reached, table
+from .outcome import Box, RunLog, draw, reached, table
 from .tasks import ATTENTION, PLAIN, RECURRENT, WORST_SHARE, Task
 
 PEERS = {
@@ -68,7 +68,7 @@ def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found
     return Judge(task).scored(out)
 
 
-def earlier(file: Path) -> list[Course]:
+def earlier(file: Path) -> list[RunLog]:
     """Return the courses that a run left in its `peers.json`; none where there is no such file.
 
     Raises:
@@ -78,15 +78,15 @@ def earlier(file: Path) -> list[Course]:
         return []
     try:
         rows = json.loads(file.read_text())["courses"]
-        return [Course(**{**row, "found": tuple(Found(**one) for one in row["found"])}) for row in rows]
+        return [RunLog(**{**row, "found": tuple(Found(**one) for one in row["found"])}) for row in rows]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{file} can't be read ({error}): delete it, or choose another --out.") from error
 
 
 def worst_of(task: Task) -> float:
     """Return the test metric from which on a candidate counts."""
-    bench = task.bench
-    return bench.blind_score() + WORST_SHARE * (bench.float_test_score() - bench.blind_score())
+    evaluator = task.evaluator
+    return evaluator.blind_score() + WORST_SHARE * (evaluator.float_test_score() - evaluator.blind_score())
 
 
 @returns_exit_code
@@ -117,8 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     seconds = 60 * options.minutes
-    courses = [c for c in earlier(options.out / "peers.json") if c.peer not in options.again]
-    known = {(c.task, c.peer, c.seed) for c in courses}
+    run_logs = [c for c in earlier(options.out / "peers.json") if c.peer not in options.again]
+    known = {(c.task, c.peer, c.seed) for c in run_logs}
     worst: dict[str, list[float]] = {}
     if options.seeds < 1 or seconds <= 0:
         raise UserError("--seeds and --minutes must be positive.")
@@ -132,16 +132,16 @@ def main(arguments: list[str] | None = None) -> None:
                 if name not in REBUILT.get(peer, TASKS):
                     continue
                 found = run(task, peer, seconds, options.environments)
-                courses.append(Course(name, peer, seed, tuple(found)))
+                run_logs.append(RunLog(name, peer, seed, tuple(found)))
                 print(f"{name}, seed {seed}, {peer}: {len(found)} candidates", flush=True)
-                told = {"environment": environment(), "courses": [asdict(c) for c in courses]}
+                told = {"environment": environment(), "courses": [asdict(c) for c in run_logs]}
                 (options.out / "peers.json").write_text(json.dumps(told) + "\n")
-    courses = [c for c in courses if c.task in options.tasks]
-    courses.sort(key=lambda c: (options.tasks.index(c.task), list(PEERS).index(c.peer), c.seed))
-    boxes = {n: Box.of([c for c in courses if c.task == n], min(worst[n])) for n in options.tasks}
-    draw(courses, boxes, seconds, options.out / "peers.png")
-    print(table(courses, boxes, seconds))
-    print(reached(courses, boxes, seconds))
+    run_logs = [c for c in run_logs if c.task in options.tasks]
+    run_logs.sort(key=lambda c: (options.tasks.index(c.task), list(PEERS).index(c.peer), c.seed))
+    boxes = {n: Box.of([c for c in run_logs if c.task == n], min(worst[n])) for n in options.tasks}
+    draw(run_logs, boxes, seconds, options.out / "peers.png")
+    print(table(run_logs, boxes, seconds))
+    print(reached(run_logs, boxes, seconds))
     print(f"\n{options.seeds} seeds. {environment()}.")
 
 

@@ -66,7 +66,7 @@ class Judge:
 
     def _told(self, outputs: Mapping[str, Any]) -> tuple[float, float]:
         """Return the validation and the test score of outputs that a peer computed itself."""
-        data = self.task.bench.problem.data
+        data = self.task.evaluator.problem.data
         val, test = (
             self.task.problem.ranking(getattr(data, f"y_{split}"), [outputs[split]])
             for split in ("val", "test")
@@ -78,7 +78,7 @@ class Judge:
         return Found(row["seconds"], row["trainings"], val, test, row["ebops"], own=row.get("own"))
 
     def _typed(self, row: Mapping[str, Any], arrays: Mapping[str, Any]) -> Found:
-        bench = self.task.bench
+        evaluator = self.task.evaluator
         weights: dict[str, dict[str, Any]] = {}
         own = {key: arrays[key] for key in ("val", "test") if key in arrays}
         for key, value in arrays.items():
@@ -90,13 +90,13 @@ class Judge:
             key: FixedPoint(w, i, signed, "RND_CONV", "SAT") for key, (w, i, signed) in row["types"].items()
         }
         types = self.types(wanted, weights)
-        candidate = bench.space.candidate(bench.space.uniform(INPUT_BITS, "qat"))
-        cost = bench.cost(candidate, types, weights)
+        candidate = evaluator.space.candidate(evaluator.space.uniform(INPUT_BITS, "qat"))
+        cost = evaluator.cost(candidate, types, weights)
         if own:
             val, test = self._told(own)
         else:
             val, test = (
-                bench.score(bench.outputs(types, weights, split), split) for split in ("val", "test")
+                evaluator.score(evaluator.outputs(types, weights, split), split) for split in ("val", "test")
             )
         return Found(
             row["seconds"], row["trainings"], val, test, float(cost.ebops), float(cost.lut), row.get("own")
@@ -104,16 +104,21 @@ class Judge:
 
     def types(self, wanted: Mapping[str, FixedPoint], weights: Weights) -> dict[str, FixedPoint]:
         """Return every type of a design that has the `wanted` ones: inputs as given to all, sums lossless."""
-        bench = self.task.bench
-        widths = dict(bench.space.candidate(bench.space.uniform(INPUT_BITS, "qat")).widths)
-        for output in bench.graph.outputs:
+        evaluator = self.task.evaluator
+        widths = dict(evaluator.space.candidate(evaluator.space.uniform(INPUT_BITS, "qat")).widths)
+        for output in evaluator.graph.outputs:
             widths[f"{output}/result"] = RESULT_BITS
         widths |= {key: kind.width for key, kind in wanted.items()}
         fixed = {key: kind for key, kind in wanted.items() if not key.endswith("/result")}
 
         def resolved(shifts: Mapping[str, int]) -> dict[str, FixedPoint]:
             found = resolve(
-                bench.graph, widths, bench.calibration, shifts=shifts, weights=weights, weight_types=fixed
+                evaluator.graph,
+                widths,
+                evaluator.calibration,
+                shifts=shifts,
+                weights=weights,
+                weight_types=fixed,
             )
             return dict(found)
 

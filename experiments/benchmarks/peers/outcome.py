@@ -16,7 +16,7 @@ COLORS = ("#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#8a
 
 
 @dataclass(frozen=True)
-class Course:
+class RunLog:
     """What one peer found on one task with one seed, in the order of time."""
 
     task: str
@@ -35,9 +35,9 @@ class Box:
     most: float
 
     @classmethod
-    def of(cls, courses: Iterable[Course], worst: float) -> Box:
+    def of(cls, run_logs: Iterable[RunLog], worst: float) -> Box:
         """Return the box of everything that was found with a test score above `worst`."""
-        useful = [f for c in courses for f in c.found if f.test > worst]
+        useful = [f for c in run_logs for f in c.found if f.test > worst]
         costs = [np.log2(1 + f.ebops) for f in useful]
         return cls(worst, max(f.test for f in useful), min(costs), max(costs))
 
@@ -60,12 +60,12 @@ def front(found: Sequence[Found]) -> list[Found]:
     return kept
 
 
-def hypervolumes(course: Course, box: Box, *, by: str = "seconds") -> list[tuple[float, float]]:
+def hypervolumes(run_log: RunLog, box: Box, *, by: str = "seconds") -> list[tuple[float, float]]:
     """Return (seconds or trainings, hypervolume of the front until then) after each candidate.
 
     The front is chosen by validation scores, its volume is that of its test scores, so it can fall.
     """
-    ordered = sorted(course.found, key=lambda f: getattr(f, by))
+    ordered = sorted(run_log.found, key=lambda f: getattr(f, by))
     return [
         (getattr(one, by), box.volume(front(ordered[: position + 1]))) for position, one in enumerate(ordered)
     ]
@@ -77,16 +77,16 @@ def at(history: Sequence[tuple[float, float]], when: float) -> float:
     return before[-1] if before else 0.0
 
 
-def table(courses: Sequence[Course], boxes: dict[str, Box], seconds: float) -> str:
+def table(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float) -> str:
     """Return a Markdown table a task: hypervolume at shares of the time, medians over the seeds with the spread."""
     lines = []
-    for task in dict.fromkeys(c.task for c in courses):
+    for task in dict.fromkeys(c.task for c in run_logs):
         heads = [f"{share * seconds:.0f} s" for share in SHARES]
         lines += [f"**{task}**", ""]
         lines += [f"| peer | {' | '.join(heads)} | trainings | candidates |"]
         lines.append("|---|" + "---:|" * (len(heads) + 2))
-        for peer in dict.fromkeys(c.peer for c in courses if c.task == task):
-            chosen = [c for c in courses if (c.task, c.peer) == (task, peer)]
+        for peer in dict.fromkeys(c.peer for c in run_logs if c.task == task):
+            chosen = [c for c in run_logs if (c.task, c.peer) == (task, peer)]
             histories = [hypervolumes(c, boxes[task]) for c in chosen]
             cells = [_spread([at(h, share * seconds) for h in histories]) for share in SHARES]
             trainings = np.median([max((f.trainings for f in c.found), default=0.0) for c in chosen])
@@ -96,16 +96,16 @@ def table(courses: Sequence[Course], boxes: dict[str, Box], seconds: float) -> s
     return "\n".join(lines)
 
 
-def reached(courses: Sequence[Course], boxes: dict[str, Box], seconds: float) -> str:
+def reached(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float) -> str:
     """Return in sentences how soon bitfront reached what each peer had at the end, medians over the seeds."""
     lines = []
-    for task in dict.fromkeys(c.task for c in courses):
+    for task in dict.fromkeys(c.task for c in run_logs):
         own = {
-            c.seed: hypervolumes(c, boxes[task]) for c in courses if (c.task, c.peer) == (task, "bitfront")
+            c.seed: hypervolumes(c, boxes[task]) for c in run_logs if (c.task, c.peer) == (task, "bitfront")
         }
-        for peer in dict.fromkeys(c.peer for c in courses if c.task == task and c.peer != "bitfront"):
+        for peer in dict.fromkeys(c.peer for c in run_logs if c.task == task and c.peer != "bitfront"):
             times = []
-            for c in courses:
+            for c in run_logs:
                 if (c.task, c.peer) == (task, peer) and c.seed in own:
                     end = at(hypervolumes(c, boxes[task]), seconds)
                     times.append(next((t for t, volume in own[c.seed] if volume >= end), np.inf))
@@ -121,19 +121,19 @@ def _spread(values: Sequence[float]) -> str:
     return f"{np.median(found):.3f} ({found[0]:.3f}-{found[-1]:.3f})"
 
 
-def draw(courses: Sequence[Course], boxes: dict[str, Box], seconds: float, file: Path) -> None:
+def draw(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float, file: Path) -> None:
     """Draw hypervolume against time and trainings, and the fronts of all seeds on test data, a row a task."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tasks = list(dict.fromkeys(c.task for c in courses))
-    peers = list(dict.fromkeys(c.peer for c in courses))
+    tasks = list(dict.fromkeys(c.task for c in run_logs))
+    peers = list(dict.fromkeys(c.peer for c in run_logs))
     figure = Figure(figsize=(13, 4.0 * len(tasks)), constrained_layout=True)
     FigureCanvasAgg(figure)
     rows = figure.subplots(len(tasks), 3, squeeze=False)
     for task, (left, middle, right) in zip(tasks, rows, strict=True):
         for peer, color in zip(peers, COLORS, strict=False):
-            chosen = [c for c in courses if (c.task, c.peer) == (task, peer)]
+            chosen = [c for c in run_logs if (c.task, c.peer) == (task, peer)]
             for axes, by, end in ((left, "seconds", seconds), (middle, "trainings", None)):
                 histories = [hypervolumes(c, boxes[task], by=by) for c in chosen if c.found]
                 if not histories:

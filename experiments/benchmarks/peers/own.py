@@ -1,4 +1,4 @@
-"""bitfront's own searches: as the study comes, without its gradient path, and at random over the same space."""
+"""bitfront's own searches: as the study comes, without its gradient width search, and at random over the same space."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import TracebackType
 import numpy as np
 
 from bitfront.search import run_study
-from bitfront.search.storage import StudyStore
+from bitfront.search.storage import StudyFolder
 from bitfront.spaces import FixedPoint
 
-from ..spent import trainings_spent
+from ..training_count import trainings_spent
 from .judge import Found
 from .tasks import WORST_SHARE, Task
 
 WAYS = {
     "bitfront": (),
-    "bitfront, no path": ("gradient=0",),
-    "random": ("sampler=random", "scout=0", "gradient=0", "fidelity.least_gain=0"),
+    "bitfront, no path": ("gradient_epochs=0",),
+    "random": ("sampler=random", "screening=0", "gradient_epochs=0", "fidelity.least_gain=0"),
 }
 """Settings beyond the study's."""
 TICK = 0.05
@@ -69,19 +69,19 @@ class Clock(threading.Thread):
 def search(task: Task, way: str, seconds: float) -> list[Found]:
     """Search for so many CPU seconds, and return all candidates that were scored in that time.
 
-    The float model is trained beforehand for every peer; building the bit-true model, scouting and all overhead of the
+    The float model is trained beforehand for every peer; building the bit-true model, screening and all overhead of the
     search count.
     """
-    bench = task.bench
+    evaluator = task.evaluator
     # the study's own limits are another question than the benchmark's
-    drop = (1 - WORST_SHARE) * abs(bench.float_score - bench.blind_score())
+    drop = (1 - WORST_SHARE) * abs(evaluator.float_score - evaluator.blind_score())
     limit = f"constraints={{metric_drop: {drop:.4f}}}"
     config = task.config(f"name={way.replace(', ', '-').replace(' ', '-')}", limit, *WAYS[way])
-    store = StudyStore(task.folder / config.name)
-    store.set_aside()
-    store.folder.mkdir()
+    study_folder = StudyFolder(task.folder / config.name)
+    study_folder.set_aside()
+    study_folder.folder.mkdir()
     for name in ("float_weights.npz", "float.keras"):
-        (store.folder / name).write_bytes((task.folder / "float" / name).read_bytes())
+        (study_folder.folder / name).write_bytes((task.folder / "float" / name).read_bytes())
     # a job in the background of a shell has it ignored, and the clock could not end the search
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with Clock(seconds) as clock:
@@ -95,6 +95,6 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
         at = clock.at(written) - began
         if e.status == "complete" and at <= seconds:
             types = {key: FixedPoint.parse(text) for key, text in e.precision.items()}
-            test = task.bench.test_score(types, store.weights(e))
+            test = task.evaluator.test_score(types, study_folder.weights(e))
             found.append(Found(at, spent, e.score, test, e.resources["ebops"], e.resources["lut"]))
     return found

@@ -20,16 +20,16 @@ def search(task: Task, seconds: float) -> list[Found]:
     """Search for so many CPU seconds, and return all candidates that were scored in that time."""
     import optuna
 
-    from bitfront.search import Workbench
+    from bitfront.search import Evaluator
     from bitfront.spaces import FixedPoint
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = task.bench.space
+    space = task.evaluator.space
     fixed = dict(space.uniform(max(WIDTHS), "qat"))
     searched = {
         d.name: [w for w in WIDTHS if d.low <= w <= d.high] for d in space.dimensions if d.kind == "width"
     }
-    ranking = task.bench.ranking
+    ranking = task.evaluator.ranking
     study = optuna.create_study(
         directions=[ranking.direction, "minimize"], sampler=optuna.samplers.NSGAIISampler(seed=task.seed)
     )
@@ -41,9 +41,9 @@ def search(task: Task, seconds: float) -> list[Found]:
         chosen = {
             name: trial.suggest_categorical(name, widths) for name, widths in searched.items() if widths
         }
-        bench = Workbench(task.problem)
+        evaluator = Evaluator(task.problem)
         # as a uniform candidate it is scored whatever limit it breaks
-        evaluation, weights = bench.evaluate(trial.number, {**fixed, **chosen}, "uniform")
+        evaluation, weights = evaluator.evaluate(trial.number, {**fixed, **chosen}, "uniform")
         spent = time.process_time() - began - judging
         if evaluation.status != "complete":
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -51,7 +51,7 @@ def search(task: Task, seconds: float) -> list[Found]:
         study.tell(trial, [evaluation.score, evaluation.resources["ebops"]])
         if spent <= seconds:
             types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-            test = bench.test_score(types, weights)
+            test = evaluator.test_score(types, weights)
             judging += time.process_time() - began - judging - spent
             costs = evaluation.resources
             found.append(Found(spent, len(found) + 1, evaluation.score, test, costs["ebops"], costs["lut"]))

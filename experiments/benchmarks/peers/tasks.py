@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from bitfront.search import Problem, Workbench
+    from bitfront.search import Evaluator, Problem
 
 INPUT_BITS = 8
 """Bits of the inputs that peers without a quantizer for them are given; bitfront and HGQ2 choose their own."""
@@ -50,18 +50,18 @@ class Task:
         return [*fixed, "objectives=[metric,ebops]", *self._study[1], *more]
 
     @cached_property
-    def bench(self) -> Workbench:
+    def evaluator(self) -> Evaluator:
         """The study's workbench; its float model is trained on first use and kept.
 
         Raises:
             UserError: there is no such ready study.
         """
-        from bitfront.search import Workbench
-        from bitfront.search.storage import StudyStore
+        from bitfront.search import Evaluator
+        from bitfront.search.storage import StudyFolder
 
-        store = StudyStore(self.folder / "float")
-        store.folder.mkdir(parents=True, exist_ok=True)
-        return Workbench(store.open(self.config("name=float"), self.study_folder, print))
+        study_folder = StudyFolder(self.folder / "float")
+        study_folder.folder.mkdir(parents=True, exist_ok=True)
+        return Evaluator(study_folder.open(self.config("name=float"), self.study_folder, print))
 
     def config(self, *more: str) -> Any:
         """Return the study's configuration with these overrides."""
@@ -84,14 +84,14 @@ class Task:
     @property
     def problem(self) -> Problem:
         """Model, data and metric."""
-        return self.bench.problem
+        return self.evaluator.problem
 
     @cached_property
     def input_type(self) -> Any:
         """Type of the inputs that peers are given."""
-        bench = self.bench
-        candidate = bench.space.candidate(bench.space.uniform(INPUT_BITS, "ptq"))
-        return bench.types(candidate)[f"{bench.graph.inputs[0]}/result"]
+        evaluator = self.evaluator
+        candidate = evaluator.space.candidate(evaluator.space.uniform(INPUT_BITS, "ptq"))
+        return evaluator.types(candidate)[f"{evaluator.graph.inputs[0]}/result"]
 
     def rounded(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return inputs in that type."""

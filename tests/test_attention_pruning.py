@@ -8,12 +8,12 @@ import small_study
 from zoo import needs_compiler
 
 from bitfront.hls import removable, shrunk
-from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.bundle import export_bundle
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.trials.objectives import parse_objectives
-from bitfront.search.warm_start.attention_pruning import Removal
-from bitfront.search.warm_start.gradient_widths import GradientPath
+from bitfront.search.warm_start.attention_pruning import AttentionPruning
+from bitfront.search.warm_start.gradient_widths import GradientWidths
 
 MODEL = """
 import keras
@@ -43,8 +43,8 @@ metric: roc_auc
 objectives: [metric, ebops]
 space: {method: [ptq, qat], weights: 2..8, activations: 3..8, input: 4..6, sparsity: [0, 50, 90], head: keep}
 training: {float_epochs: 8, epochs: 1, float_learning_rate: 0.01, learning_rate: 0.005, batch_size: 100}
-gradient: 60
-scout: 0
+gradient_epochs: 60
+screening: 0
 tracking: {enabled: false}
 """
 
@@ -59,61 +59,61 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bench(file):
+def evaluator(file):
     """The study's workbench, its float model trained."""
     problem = load_problem(load_study(file), file.parent)
     train_float(problem)
-    return Workbench(problem)
+    return Evaluator(problem)
 
 
-def built(bench, params, weights):
+def built(evaluator, params, weights):
     """Return the nodes that are built for a candidate."""
-    types = bench.types(bench.space.candidate(params), weights)
-    return {node.name for node in shrunk(bench.graph, weights, types).graph}
+    types = evaluator.types(evaluator.space.candidate(params), weights)
+    return {node.name for node in shrunk(evaluator.graph, weights, types).graph}
 
 
-def test_an_attention_of_no_use_is_gone_before_the_path_ends(bench):
+def test_an_attention_of_no_use_is_gone_before_the_path_ends(evaluator):
     """Its products are most of the cost, and of the signal, in the beginning; without it the score is nearly what it was."""
-    path = GradientPath(bench, parse_objectives(["roc_auc", "ebops"], bench.metric_record), 240)
-    found = path.walked()
+    path = GradientWidths(evaluator, parse_objectives(["roc_auc", "ebops"], evaluator.metric_record), 240)
+    found = path.searched()
     first, whole = found[0]
 
-    assert "mha_scores" in built(bench, whole.params, whole.weights)
-    without = [e for e, p in found if "mha_scores" not in built(bench, p.params, p.weights)]
+    assert "mha_scores" in built(evaluator, whole.params, whole.weights)
+    without = [e for e, p in found if "mha_scores" not in built(evaluator, p.params, p.weights)]
     best = max(without, key=lambda e: e.score)
-    assert best.score > bench.float_score - 0.05
+    assert best.score > evaluator.float_score - 0.05
     assert best.resources["ebops"] < 0.05 * first.resources["ebops"]
 
 
-def test_only_what_the_loss_is_better_without_goes_for_nothing_and_everything_at_any_price(bench):
+def test_only_what_the_loss_is_better_without_goes_for_nothing_and_everything_at_any_price(evaluator):
     """What is removed stays so in training."""
-    trainer = bench.training.trainer
-    params = bench.space.uniform(6, "qat")
-    candidate = bench.space.candidate(params)
+    trainer = evaluator.training.trainer
+    params = evaluator.space.uniform(6, "qat")
+    candidate = evaluator.space.candidate(params)
     trainer.reset()
-    bench.begin()
-    bench.twin.assign(bench.types(candidate))
+    evaluator.begin()
+    evaluator.bit_true.assign(evaluator.types(candidate))
 
     def cost(weights):
-        return bench.cost(candidate, bench.types(candidate, weights), weights).ebops
+        return evaluator.cost(candidate, evaluator.types(candidate, weights), weights).ebops
 
-    removal, order = Removal(bench), np.arange(1000)
-    before = trainer.loss(removal._order)
-    left = removal.take(trainer.weights(), cost, 0.0)
-    assert any(part.left(left) for part in removable(bench.graph))
-    assert trainer.loss(removal._order) <= before
-    left = Removal(bench).take(left, cost, 1e9)
-    assert not any(part.left(left) for part in removable(bench.graph))
+    attention_pruning, order = AttentionPruning(evaluator), np.arange(1000)
+    before = trainer.loss(attention_pruning._order)
+    left = attention_pruning.take(trainer.weights(), cost, 0.0)
+    assert any(part.left(left) for part in removable(evaluator.graph))
+    assert trainer.loss(attention_pruning._order) <= before
+    left = AttentionPruning(evaluator).take(left, cost, 1e9)
+    assert not any(part.left(left) for part in removable(evaluator.graph))
     trainer.epoch(order, 0.01)
-    assert not any(part.left(trainer.weights()) for part in removable(bench.graph))
-    assert "mha_scores" not in built(bench, params, trainer.weights())
+    assert not any(part.left(trainer.weights()) for part in removable(evaluator.graph))
+    assert "mha_scores" not in built(evaluator, params, trainer.weights())
 
 
 @needs_compiler
 @pytest.mark.slow
 def test_a_trial_whose_attention_is_gone_is_exported_without_it_and_verified(file, tmp_path):
     """`export_bundle` compiles the firmware and compares it with the whole model's outputs."""
-    evaluations = small_study.run(file, "gradient=240", trials=40)
+    evaluations = small_study.run(file, "gradient_epochs=240", trials=40)
     folder = file.parent / "studies" / "small"
     costs = {
         n: {row["node"]: row for row in e.layers} for n, e in evaluations.items() if e.status == "complete"

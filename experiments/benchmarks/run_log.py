@@ -16,7 +16,7 @@ SCORE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Course:
+class RunLog:
     """The trials of one finished study, each as its folder, its storage and MLflow have it."""
 
     trials: dict[int, tuple[str, str, str]]
@@ -27,7 +27,7 @@ class Course:
     """Contradictions between folder, storage and MLflow; none in a sound study."""
 
     @classmethod
-    def of(cls, study_dir: Path, *, storage: str = JOURNAL, uri: str | None = None) -> Course:
+    def of(cls, study_dir: Path, *, storage: str = JOURNAL, uri: str | None = None) -> RunLog:
         """Read a study's folder, its storage and its runs in MLflow."""
         evaluations = {e.number: e for e in read_evaluations(study_dir)}
         trials: dict[int, tuple[str, str, str]] = {
@@ -37,7 +37,7 @@ class Course:
         scores = {n: e.score for n, e in evaluations.items() if e.status == "complete"}
         return cls(trials, scores, tuple(faults))
 
-    def differences(self, other: Course) -> list[str]:
+    def differences(self, other: RunLog) -> list[str]:
         """Return what this study has otherwise than another, a sentence each."""
         found = list(self.faults)
         for number in sorted(self.trials.keys() | other.trials.keys()):
@@ -51,7 +51,7 @@ class Course:
                 )
         return found
 
-    def first(self, count: int) -> Course:
+    def first(self, count: int) -> RunLog:
         """Return the part of the first trials."""
         return replace(
             self,

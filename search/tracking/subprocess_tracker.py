@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("bitfront.tracking")
 
 
-class ApartTracker:
+class SubprocessTracker:
     """An `MlflowTracker` in another process; for a study with one launcher, since `start` returns at once.
 
     Args:

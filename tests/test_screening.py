@@ -12,51 +12,53 @@ import pytest
 import small_study
 from rich.console import Console
 
-from bitfront.search import Workbench, load_problem, load_study
+from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.problem.float_model import train_float
 from bitfront.search.samplers.optuna_samplers import baselines
-from bitfront.search.storage.warm_start_files import DESCENT_FILE, SCOUTED_FILE
+from bitfront.search.storage.warm_start_files import GREEDY_FILE, SCREENED_FILE
 from bitfront.search.trials.front import hypervolume, last_gain, losses, pareto
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SearchContext
-from bitfront.search.warm_start.greedy_widths import Descent
+from bitfront.search.warm_start.greedy_widths import GreedyWidths
 from bitfront.search.warm_start.screening import (
     AS_ROUNDED,
     KEPT,
-    descended,
-    descended_to_train,
+    greedy,
+    greedy_from_uniform,
+    greedy_to_train,
     openers,
-    scout,
-    scouted,
-    way_down,
+    screened,
+    screening,
 )
 from bitfront.search.warm_start.uniform_training import FIRST
 from bitfront.spaces import UserError
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    """The workbench of a small study with scouting, its float model trained."""
-    file = small_study.write(tmp_path_factory.mktemp("scouting"))
+def evaluator(tmp_path_factory):
+    """The workbench of a small study with screening, its float model trained."""
+    file = small_study.write(tmp_path_factory.mktemp("screening"))
     problem = load_problem(
-        load_study(file, ["scout=60", "training.float_epochs=10", "training.float_learning_rate=0.01"]),
+        load_study(file, ["screening=60", "training.float_epochs=10", "training.float_learning_rate=0.01"]),
         file.parent,
     )
     train_float(problem)
-    return Workbench(problem)
+    return Evaluator(problem)
 
 
 @pytest.fixture(scope="module")
-def objectives(bench):
+def objectives(evaluator):
     """The objectives of that study."""
-    return parse_objectives(bench.problem.config.objectives, bench.metric_record)
+    return parse_objectives(evaluator.problem.config.objectives, evaluator.metric_record)
 
 
-def test_no_uniform_candidate_without_training_dominates_a_scouted_one(bench, objectives):
-    """What enters the search is at least as good as the uniform candidates among which scouting began."""
-    found = scout(bench, objectives, bench.box(objectives), 60)
+def test_no_uniform_candidate_without_training_dominates_a_screened_one(evaluator, objectives):
+    """What enters the search is at least as good as the uniform candidates among which screening began."""
+    found = screening(evaluator, objectives, evaluator.box(objectives), 60)
     chosen = losses(found, objectives)
-    uniform = [bench.evaluate(n, p)[0] for n, p in enumerate(baselines(bench.space)) if p["method"] == "ptq"]
+    uniform = [
+        evaluator.evaluate(n, p)[0] for n, p in enumerate(baselines(evaluator.space)) if p["method"] == "ptq"
+    ]
 
     assert 0 < len(found) <= KEPT
     assert {e.method for e in found} == {"ptq"}
@@ -65,14 +67,16 @@ def test_no_uniform_candidate_without_training_dominates_a_scouted_one(bench, ob
 
 
 @pytest.fixture(scope="module")
-def way(bench, objectives):
+def way(evaluator, objectives):
     """The way down from the uniform candidates, as far as it goes."""
     method = {"method": "ptq"}
-    known = [bench.evaluate(n, p)[0] for n, p in enumerate(baselines(bench.space)) if p["method"] == "ptq"]
-    return list(Descent(bench, objectives).from_uniform(known, method, 1000))
+    known = [
+        evaluator.evaluate(n, p)[0] for n, p in enumerate(baselines(evaluator.space)) if p["method"] == "ptq"
+    ]
+    return list(GreedyWidths(evaluator, objectives).from_uniform(known, method, 1000))
 
 
-def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(bench, way):
+def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(evaluator, way):
     """Each candidate is one that was passed before it, with one bit less somewhere; none is tried twice."""
     passed = [dict(e.params) for e in way]
     for position, params in enumerate(passed[1:], 1):
@@ -84,26 +88,26 @@ def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(bench, way):
     assert {e.metrics["ptq"] for e in way} == {e.score for e in way}
 
 
-def test_the_way_down_ends_when_the_metric_is_lost_or_nothing_can_be_narrowed(bench, way, objectives):
+def test_the_way_down_ends_when_the_metric_is_lost_or_nothing_can_be_narrowed(evaluator, way, objectives):
     """It goes below what training could regain, or to the narrowest candidate of the space."""
-    lead = bench.float_score - bench.blind_score()
-    lost = min(e.score for e in way) < bench.float_score - 0.3 * lead
+    lead = evaluator.float_score - evaluator.blind_score()
+    lost = min(e.score for e in way) < evaluator.float_score - 0.3 * lead
     narrowest = any(
-        all(e.params[d.name] == d.low for d in bench.space.dimensions if d.kind == "width") for e in way
+        all(e.params[d.name] == d.low for d in evaluator.space.dimensions if d.kind == "width") for e in way
     )
 
     assert lost or narrowest
     known = [way[0]]
-    assert len(list(Descent(bench, objectives).from_uniform(known, {"method": "ptq"}, 7))) == 7
+    assert len(list(GreedyWidths(evaluator, objectives).from_uniform(known, {"method": "ptq"}, 7))) == 7
 
 
-def test_the_way_down_finds_a_larger_front_than_as_many_random_candidates(bench, way, objectives):
+def test_the_way_down_finds_a_larger_front_than_as_many_random_candidates(evaluator, way, objectives):
     """What it is for."""
     rng = np.random.default_rng(1)
-    box = bench.box(objectives)
-    widths = [d for d in bench.space.dimensions if d.kind == "width"]
+    box = evaluator.box(objectives)
+    widths = [d for d in evaluator.space.dimensions if d.kind == "width"]
     drawn = [{d.name: int(rng.integers(d.low, d.high + 1)) for d in widths} for _ in way]
-    random = [bench.evaluate(n, {**p, "method": "ptq"})[0] for n, p in enumerate(drawn)]
+    random = [evaluator.evaluate(n, {**p, "method": "ptq"})[0] for n, p in enumerate(drawn)]
 
     assert hypervolume(pareto(way, objectives), objectives, box) > hypervolume(
         pareto(random, objectives), objectives, box
@@ -116,27 +120,27 @@ def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervol
     config = load_study(
         file, ["hls={strategy: Resource, reuse_factor: [1, 4]}", "objectives=[metric, lut, latency]"]
     )
-    bench = Workbench(load_problem(config, tmp_path))
-    wanted = parse_objectives(config.objectives, bench.metric_record)
-    reused = {**bench.space.uniform(6, "ptq"), "reuse_factor": 4}
-    evaluation = bench.evaluate(0, reused)[0]
+    evaluator = Evaluator(load_problem(config, tmp_path))
+    wanted = parse_objectives(config.objectives, evaluator.metric_record)
+    reused = {**evaluator.space.uniform(6, "ptq"), "reuse_factor": 4}
+    evaluation = evaluator.evaluate(0, reused)[0]
 
     latencies = [
-        bench.evaluate(n, p)[0].resources["latency_ns"] for n, p in enumerate(baselines(bench.space))
+        evaluator.evaluate(n, p)[0].resources["latency_ns"] for n, p in enumerate(baselines(evaluator.space))
     ]
     assert evaluation.resources["latency_ns"] > max(latencies)
-    assert wanted[2].scaled(evaluation.resources["latency_ns"]) <= bench.box(wanted).reference[2]
+    assert wanted[2].scaled(evaluation.resources["latency_ns"]) <= evaluator.box(wanted).reference[2]
 
 
-def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path):
+def test_screening_is_done_once_and_proposes_training(evaluator, objectives, tmp_path):
     """A study that goes on reads what it found; a damaged file is named."""
-    box, said = bench.box(objectives), []
-    context = SearchContext(bench, objectives, box, tmp_path, said.append)
-    shown, to_train, found = descended(context), descended_to_train(context), scouted(context)
-    again = descended(context), descended_to_train(context), scouted(context)
+    box, said = evaluator.box(objectives), []
+    context = SearchContext(evaluator, objectives, box, tmp_path, said.append)
+    shown, to_train, found = greedy(context), greedy_to_train(context), screened(context)
+    again = greedy(context), greedy_to_train(context), screened(context)
 
     assert again == (shown, to_train, found)
-    assert found == json.loads((tmp_path / SCOUTED_FILE).read_text())
+    assert found == json.loads((tmp_path / SCREENED_FILE).read_text())
     assert {params["method"] for params in shown} <= {"ptq"}
     assert {params["method"] for params in to_train} <= {"qat"}
     methods = [params["method"] for params in found]
@@ -145,47 +149,47 @@ def test_scouting_is_done_once_and_proposes_training(bench, objectives, tmp_path
     assert 0 < len(to_train) + methods.count("qat") <= KEPT
     assert not [params for params in found if params in shown + to_train]
     assert len(said) == 1
-    for name in (SCOUTED_FILE, DESCENT_FILE):
+    for name in (SCREENED_FILE, GREEDY_FILE):
         (tmp_path / name).write_text("[")
         with pytest.raises(UserError, match=name):
-            (scouted if name == SCOUTED_FILE else descended)(context)
+            (screened if name == SCREENED_FILE else greedy)(context)
 
 
-def test_scouting_that_was_cut_off_on_its_way_down_goes_on_from_there(bench, objectives, tmp_path):
+def test_screening_that_was_cut_off_on_its_way_down_goes_on_from_there(evaluator, objectives, tmp_path):
     """What it proposes is what it would have proposed."""
-    box = bench.box(objectives)
+    box = evaluator.box(objectives)
     (tmp_path / "cut").mkdir()
     (tmp_path / "whole").mkdir()
-    cut = SearchContext(bench, objectives, box, tmp_path / "cut", print)
-    descended(cut)
-    bench.evaluate(0, bench.space.uniform(4, "qat"))
-    went_on = scouted(cut)
+    cut = SearchContext(evaluator, objectives, box, tmp_path / "cut", print)
+    greedy(cut)
+    evaluator.evaluate(0, evaluator.space.uniform(4, "qat"))
+    went_on = screened(cut)
 
-    assert went_on == scouted(replace(cut, folder=tmp_path / "whole"))
+    assert went_on == screened(replace(cut, folder=tmp_path / "whole"))
 
 
-def test_what_float32_cannot_hold_is_left_for_after_scouting(tmp_path):
+def test_what_float32_cannot_hold_is_left_for_after_screening(tmp_path):
     """So that nothing is traced in float64 before the first candidates are there; where all are so wide, none is left."""
     settings = ["space={weights: 2..16, activations: 2..16, input: 16, method: [ptq, qat]}"]
     file = small_study.write(tmp_path)
-    wide = Workbench(load_problem(load_study(file, settings), tmp_path))
+    wide = Evaluator(load_problem(load_study(file, settings), tmp_path))
     first = openers(wide)
     left = [p for p in baselines(wide.space) if p["method"] == "ptq" and p not in first]
-    way_down(wide, parse_objectives(["accuracy", "lut"], wide.metric_record), 10)
+    greedy_from_uniform(wide, parse_objectives(["accuracy", "lut"], wide.metric_record), 10)
 
-    assert "predict_float64" not in wide.twin.traces
+    assert "predict_float64" not in wide.bit_true.traces
     assert min(wide.space.candidate(p).widths["hidden/weight"] for p in left) > 0
     assert max(p["hidden.weights"] for p in first) < min(p["hidden.weights"] for p in left)
     settings = ["space={weights: 15..16, activations: 15..16, input: 16, method: [ptq, qat]}"]
-    widest = Workbench(load_problem(load_study(file, settings), tmp_path))
+    widest = Evaluator(load_problem(load_study(file, settings), tmp_path))
     assert len(openers(widest)) == len(baselines(widest.space)) / 2
 
 
 def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
     """Uniform candidates, then the best of the way down; then the trained uniform ones, before what was found is trained."""
     file = small_study.write(tmp_path)
-    found = small_study.run(file, "scout=150", "training.float_epochs=60", trials=44)
-    proposed = json.loads((tmp_path / "studies" / "small" / SCOUTED_FILE).read_text())
+    found = small_study.run(file, "screening=150", "training.float_epochs=60", trials=44)
+    proposed = json.loads((tmp_path / "studies" / "small" / SCREENED_FILE).read_text())
     trials = [found[n] for n in sorted(found)]
     kinds = [(e.kind, e.params["method"]) for e in trials]
     uniform = kinds.count(("uniform", "ptq"))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitfront.hls import Trainer
-from bitfront.hls.bit_true.grains import BOLDNESS
+from bitfront.hls.bit_true.per_weight_steps import BOLDNESS
 from bitfront.hls.design.weights import WeightContent
 
 SAMPLES = 400
@@ -27,16 +27,16 @@ def made():
     )
     x = zoo.data("vector", SAMPLES)[:, :6]
     y = x[:, :1] - x[:, 1:2]
-    graph, twin, types = zoo.prepared(model, x, 1, low=10, high=12)
-    return graph, twin, types, Trainer(twin, [x], [y], tasks=["regression"], batch_size=50)
+    graph, bit_true, types = zoo.prepared(model, x, 1, low=10, high=12)
+    return graph, bit_true, types, Trainer(bit_true, [x], [y], tasks=["regression"], batch_size=50)
 
 
 @pytest.fixture
 def trainer(made):
-    graph, twin, types, trainer = made
-    twin.restore(graph.weights)
+    graph, bit_true, types, trainer = made
+    bit_true.restore(graph.weights)
     trainer.reset()
-    twin.assign(types)
+    bit_true.assign(types)
     return trainer
 
 
@@ -44,18 +44,18 @@ def explored(trainer, times, costs=None, rate=1e-2):
     for _ in range(times):
         trainer.explore(np.arange(SAMPLES), rate)
         if costs is not None:
-            trainer.grains.move(costs, 50)
+            trainer.per_weight_steps.move(costs, 50)
 
 
 def steps(trainer, key):
-    return trainer.grains._kernels[key].steps.numpy()
+    return trainer.per_weight_steps._kernels[key].steps.numpy()
 
 
 def test_every_kernel_can_have_steps_and_none_has_at_first(trainer):
-    assert set(trainer.grains) == {"hidden/weight", "out/weight"}
-    for key in trainer.grains:
+    assert set(trainer.per_weight_steps) == {"hidden/weight", "out/weight"}
+    for key in trainer.per_weight_steps:
         assert not steps(trainer, key).any()
-        assert trainer.grains.fraction(key) is None
+        assert trainer.per_weight_steps.fraction(key) is None
     held = trainer.model.weights()
     for node, roles in trainer.weights().items():
         for role, array in roles.items():
@@ -65,8 +65,10 @@ def test_every_kernel_can_have_steps_and_none_has_at_first(trainer):
 def test_a_step_is_what_the_formula_says_of_the_squared_gradients(trainer):
     """To the nearest power of two, the mean of squares being that of the batches heard."""
     explored(trainer, 3, rate=0.0)
-    squares = trainer.grains._kernels["hidden/weight"].squares.numpy() / (1 - 0.999 ** (3 * SAMPLES / 50))
-    trainer.grains.move({"hidden/weight": 0.01}, 50)
+    squares = trainer.per_weight_steps._kernels["hidden/weight"].squares.numpy() / (
+        1 - 0.999 ** (3 * SAMPLES / 50)
+    )
+    trainer.per_weight_steps.move({"hidden/weight": 0.01}, 50)
     wanted = np.sqrt(BOLDNESS * 12 * 0.01 / (math.log(2) * 50 * squares))
     found = steps(trainer, "hidden/weight")
     assert np.array_equal(found, np.exp2(np.round(np.log2(wanted))))
@@ -74,7 +76,7 @@ def test_a_step_is_what_the_formula_says_of_the_squared_gradients(trainer):
 
 
 def test_weights_that_the_loss_hardly_feels_become_zero_first_and_those_that_matter_stay(trainer):
-    explored(trainer, 60, dict.fromkeys(trainer.grains, 1e-4))
+    explored(trainer, 60, dict.fromkeys(trainer.per_weight_steps, 1e-4))
     kept = (trainer.weights()["hidden"]["weight"] != 0).sum(axis=1)
     assert kept[:2].mean() > 1.3 * kept[2:].mean()
     loss, _ = trainer.explore(np.arange(SAMPLES), 0.0)
@@ -83,12 +85,12 @@ def test_weights_that_the_loss_hardly_feels_become_zero_first_and_those_that_mat
 
 
 def test_the_dearer_a_bit_the_fewer_there_are(made):
-    graph, twin, types, trainer = made
+    graph, bit_true, types, trainer = made
     bits = []
     for cost in (1e-5, 1e-3, 1e-2):
-        twin.restore(graph.weights)
+        bit_true.restore(graph.weights)
         trainer.reset()
-        explored(trainer, 30, dict.fromkeys(trainer.grains, cost))
+        explored(trainer, 30, dict.fromkeys(trainer.per_weight_steps, cost))
         weights = trainer.weights()
         bits.append(sum(content(types, node, weights[node]["weight"]).bits for node in ("hidden", "out")))
     assert bits == sorted(bits, reverse=True)
@@ -104,17 +106,17 @@ def content(types, node, values):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_training_on_from_held_steps_gives_no_weight_a_later_bit(made, seed):
     """Zeros stay zero; what the types hold is what training computed with."""
-    graph, twin, types, trainer = made
+    graph, bit_true, types, trainer = made
     rng = np.random.default_rng(seed)
-    twin.restore(
+    bit_true.restore(
         {
             n: {r: (a * rng.integers(0, 2, np.shape(a))).astype(np.float32) for r, a in roles.items()}
             for n, roles in graph.weights.items()
         }
     )
     trainer.reset()
-    twin.assign(types)
-    before = twin.weights()
+    bit_true.assign(types)
+    before = bit_true.weights()
     trainer.hold(types)
     for _ in range(2):
         trainer.epoch(np.arange(SAMPLES), 1e-2)
@@ -134,14 +136,14 @@ def test_training_on_from_held_steps_gives_no_weight_a_later_bit(made, seed):
 
 
 def test_ordinary_training_is_what_it_was_after_steps_were_removed(made):
-    graph, twin, types, trainer = made
+    graph, bit_true, types, trainer = made
     found = []
     for disturbed in (False, True):
         if disturbed:
-            explored(trainer, 5, dict.fromkeys(trainer.grains, 1e-2))
-        twin.restore(graph.weights)
+            explored(trainer, 5, dict.fromkeys(trainer.per_weight_steps, 1e-2))
+        bit_true.restore(graph.weights)
         trainer.reset()
-        twin.assign(types)
+        bit_true.assign(types)
         trainer.epoch(np.arange(SAMPLES), 1e-2)
         found.append(trainer.weights())
     for node, roles in found[0].items():

@@ -13,8 +13,8 @@ from bitfront.search import StudyConfig
 from bitfront.search.execution import Job
 from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage.journal import repair_journal
-from bitfront.search.storage.optuna_study import Ledger, Stage
-from bitfront.search.storage.study_folder import StudyStore
+from bitfront.search.storage.optuna_study import OptunaStudy, Stage
+from bitfront.search.storage.study_folder import StudyFolder
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.objectives import Metric, parse_objectives
 from bitfront.spaces import Space, UserError
@@ -31,15 +31,15 @@ SPACE = Space(
 OBJECTIVES = parse_objectives(("metric", "lut"), Metric("accuracy", "maximize", 1.0))
 
 
-def open_ledger(
+def open_optuna_study(
     folder: Path, *, finished=(), sampler: str = "tpe", said: list[str] | None = None, stages=None
-) -> Ledger:
+) -> OptunaStudy:
     config = StudyConfig(
         model="m.py:f", data="d.py:f", task="binary", objectives=("metric", "lut"), sampler=sampler
     )
     folder.mkdir(exist_ok=True)
     say = (said if said is not None else []).append
-    return Ledger(config, StudyStore(folder), SPACE, OBJECTIVES, finished, say, stages)
+    return OptunaStudy(config, StudyFolder(folder), SPACE, OBJECTIVES, finished, say, stages)
 
 
 def evaluated(job: Job) -> Evaluation:
@@ -69,15 +69,15 @@ def evaluated(job: Job) -> Evaluation:
     )
 
 
-def go(ledger: Ledger, trials: int) -> list[dict]:
+def go(optuna_study: OptunaStudy, trials: int) -> list[dict]:
     """Bring the study to so many trials; return the params of all that were drawn on the way."""
     drawn = []
-    for job in ledger.interrupted():
+    for job in optuna_study.interrupted():
         drawn.append((job.number, dict(job.params)))
-        ledger.tell(evaluated(job))
-    while (job := ledger.ask(trials)) is not None:
+        optuna_study.tell(evaluated(job))
+    while (job := optuna_study.ask(trials)) is not None:
         drawn.append((job.number, dict(job.params)))
-        ledger.tell(evaluated(job))
+        optuna_study.tell(evaluated(job))
     return drawn
 
 
@@ -85,7 +85,7 @@ def go(ledger: Ledger, trials: int) -> list[dict]:
 def undisturbed(request, tmp_path_factory):
     """A sampler, and the trials that a study draws with it when nothing disturbs it."""
     folder = tmp_path_factory.mktemp(request.param)
-    return request.param, go(open_ledger(folder, sampler=request.param), 30), folder
+    return request.param, go(open_optuna_study(folder, sampler=request.param), 30), folder
 
 
 def test_the_sequence_goes_on_wherever_it_was_cut(undisturbed, tmp_path):
@@ -93,11 +93,11 @@ def test_the_sequence_goes_on_wherever_it_was_cut(undisturbed, tmp_path):
     sampler, expected, _ = undisturbed
     seen: dict[int, dict] = {}
     for stop in (3, 17, 22, 30):
-        ledger = open_ledger(tmp_path, sampler=sampler)
-        seen |= dict(go(ledger, stop - 1))
-        job = ledger.ask(stop)  # and the launcher is gone
+        optuna_study = open_optuna_study(tmp_path, sampler=sampler)
+        seen |= dict(go(optuna_study, stop - 1))
+        job = optuna_study.ask(stop)  # and the launcher is gone
         assert job.number == stop - 1
-    seen |= dict(go(open_ledger(tmp_path, sampler=sampler), 30))
+    seen |= dict(go(open_optuna_study(tmp_path, sampler=sampler), 30))
     assert sorted(seen.items()) == expected
 
 
@@ -107,8 +107,8 @@ def test_a_journal_that_lost_its_end_leads_to_the_same_trials(undisturbed, tmp_p
     sampler, expected, folder = undisturbed
     data = (folder / "journal.log").read_bytes()
     (tmp_path / "journal.log").write_bytes(data[: len(data) - 2000 - 11 * cut])
-    assert dict(go(open_ledger(tmp_path, sampler=sampler), 30)).items() <= dict(expected).items()
-    trials = open_ledger(tmp_path, sampler=sampler)._study.trials
+    assert dict(go(open_optuna_study(tmp_path, sampler=sampler), 30)).items() <= dict(expected).items()
+    trials = open_optuna_study(tmp_path, sampler=sampler)._study.trials
     assert [t.number for t in trials] == list(range(30))
     assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
 
@@ -121,12 +121,12 @@ def test_a_torn_end_is_cut_off_kept_and_told(undisturbed, tmp_path, tail):
     with (tmp_path / "journal.log").open("ab") as file:
         file.write(tail)
     said: list[str] = []
-    ledger = open_ledger(tmp_path, sampler=sampler, said=said)
+    optuna_study = open_optuna_study(tmp_path, sampler=sampler, said=said)
 
     assert len(said) == 1
     assert "torn record" in said[0]
     assert (tmp_path / "journal.log.torn").read_bytes() == tail
-    assert len(ledger._study.trials) == 30
+    assert len(optuna_study._study.trials) == 30
 
 
 def test_damage_amid_sound_records_is_refused_not_repaired(undisturbed, tmp_path):
@@ -144,23 +144,23 @@ def test_trials_that_the_journal_lost_come_back_from_their_files(undisturbed, tm
     sampler, expected, folder = undisturbed
     jobs = [Job(n, params, SPACE.candidate(params)) for n, params in expected[:25]]
     finished = {job.number: evaluated(job) for job in jobs if job.number != 22}
-    ledger = open_ledger(tmp_path, finished=finished.values(), sampler=sampler)
-    again = {job.number: job for job in ledger.interrupted()}
+    optuna_study = open_optuna_study(tmp_path, finished=finished.values(), sampler=sampler)
+    again = {job.number: job for job in optuna_study.interrupted()}
     for number, job in sorted(again.items()):
         assert number == 22 or dict(job.params) == dict(finished[number].params)
-        ledger.tell(finished.get(number, evaluated(job)))
-    go(ledger, 30)
+        optuna_study.tell(finished.get(number, evaluated(job)))
+    go(optuna_study, 30)
 
-    trials = ledger._study.trials
+    trials = optuna_study._study.trials
     assert [t.number for t in trials] == list(range(30))
     assert all(t.state.is_finished() for t in trials)
-    old = open_ledger(folder, sampler=sampler)._study.trials
+    old = open_optuna_study(folder, sampler=sampler)._study.trials
     assert [t.values for t in trials[:22]] == [t.values for t in old[:22]]
 
 
 def test_a_lock_that_a_killed_launcher_left_does_not_hold_up_the_next(tmp_path):
     """Optuna waits 30 s for its lock file; nobody else can have it when the study's own lock is held."""
-    go(open_ledger(tmp_path), 2)
+    go(open_optuna_study(tmp_path), 2)
     (tmp_path / "journal.log.lock").symlink_to(tmp_path / "journal.log")
     assert repair_journal(tmp_path / "journal.log") is None
     assert not (tmp_path / "journal.log.lock").is_symlink()
@@ -187,27 +187,27 @@ def staged(asked: list[str]) -> list[Stage]:
 def test_a_stage_is_asked_for_its_candidates_once_those_before_it_have_begun(tmp_path):
     """One after the other, an empty one among them; then the sampler's own follow."""
     asked: list[str] = []
-    ledger = open_ledger(tmp_path, stages=staged(asked))
+    optuna_study = open_optuna_study(tmp_path, stages=staged(asked))
     seen = []
     for _ in range(10):
-        job = ledger.ask(None)
-        seen.append(("".join(asked), ledger.opening, job.kind))
-        ledger.tell(evaluated(job))
+        job = optuna_study.ask(None)
+        seen.append(("".join(asked), optuna_study.warm_start, job.kind))
+        optuna_study.tell(evaluated(job))
 
     first, second = [("0", True, "uniform")] * 3, [("01", True, "search")] * 4
     assert seen == first + second + [("0123", False, "search")] * 3
-    assert ledger.openers == 8
+    assert optuna_study.openers == 8
 
 
 @pytest.mark.parametrize("cut", [1, 3, 4, 7, 8, 9])
 def test_stages_go_on_where_a_study_was_cut(tmp_path, cut):
     """What was entered is entered again, what was enqueued is not enqueued twice, and what follows is the same."""
-    whole = go(open_ledger(tmp_path / "whole", stages=staged([])), 12)
-    ledger = open_ledger(tmp_path / "cut", stages=staged([]))
-    before = go(ledger, cut - 1)
-    ledger.ask(None)  # and the launcher is gone
+    whole = go(open_optuna_study(tmp_path / "whole", stages=staged([])), 12)
+    optuna_study = open_optuna_study(tmp_path / "cut", stages=staged([]))
+    before = go(optuna_study, cut - 1)
+    optuna_study.ask(None)  # and the launcher is gone
     asked: list[str] = []
-    again = open_ledger(tmp_path / "cut", stages=staged(asked))
+    again = open_optuna_study(tmp_path / "cut", stages=staged(asked))
 
     assert "".join(asked) == {1: "0", 3: "0", 4: "01", 7: "01"}.get(cut, "0123")
     assert before + go(again, 12) == whole
@@ -216,12 +216,12 @@ def test_stages_go_on_where_a_study_was_cut(tmp_path, cut):
 @pytest.mark.parametrize("lost", [2, 5, 7])
 def test_candidates_of_a_stage_come_back_without_a_journal(tmp_path, lost):
     """Also the one whose files are not there."""
-    whole = go(open_ledger(tmp_path / "whole", stages=staged([])), 10)
+    whole = go(open_optuna_study(tmp_path / "whole", stages=staged([])), 10)
     jobs = [Job(n, params, SPACE.candidate(params)) for n, params in whole]
     finished = {job.number: evaluated(job) for job in jobs if job.number != lost}
-    ledger = open_ledger(tmp_path / "lost", finished=finished.values(), stages=staged([]))
+    optuna_study = open_optuna_study(tmp_path / "lost", finished=finished.values(), stages=staged([]))
 
-    assert dict(go(ledger, 10)) == dict(whole)
+    assert dict(go(optuna_study, 10)) == dict(whole)
 
 
 def test_two_launchers_enter_each_stage_together_and_try_no_candidate_twice(tmp_path):
@@ -230,20 +230,26 @@ def test_two_launchers_enter_each_stage_together_and_try_no_candidate_twice(tmp_
     config = StudyConfig(
         model="m.py:f", data="d.py:f", task="binary", objectives=("metric", "lut"), storage=database
     )
-    store = StudyStore(tmp_path / "study")
-    store.folder.mkdir()
+    study_folder = StudyFolder(tmp_path / "study")
+    study_folder.folder.mkdir()
     one, other = (
-        Ledger(
-            config.model_copy(update={"sampler": "random"}), store, SPACE, OBJECTIVES, (), print, staged([])
+        OptunaStudy(
+            config.model_copy(update={"sampler": "random"}),
+            study_folder,
+            SPACE,
+            OBJECTIVES,
+            (),
+            print,
+            staged([]),
         )
         for _ in range(2)
     )
     seen = []
     for turn in range(10):
-        ledger = (one, other)[turn % 2]
-        job = ledger.ask(None)
+        optuna_study = (one, other)[turn % 2]
+        job = optuna_study.ask(None)
         seen.append((job.number, dict(job.params)))
-        ledger.tell(evaluated(job))
+        optuna_study.tell(evaluated(job))
     one.close()
     other.close()
 

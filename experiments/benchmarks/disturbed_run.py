@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .course import Course
+from .run_log import RunLog
 from .small_study import Launcher, left_behind, write_study
 
 PATIENCE = 1800.0
 """Most seconds that a launcher may take to finish the study."""
 
 
-class Scene:
+class DisturbedRun:
     """One study and its launchers.
 
     Args:
@@ -28,7 +28,7 @@ class Scene:
         self.uri: str | None = None
         self.file = write_study(folder)
         self._marks: set[str] = set()
-        self._course: Course | None = None
+        self._run_log: RunLog | None = None
 
     @property
     def study(self) -> Path:
@@ -82,10 +82,10 @@ class Scene:
                 raise RuntimeError(f"the launcher ended early: {self.said.strip().splitlines()[-1]}")
             time.sleep(0.02)
 
-    def course(self) -> Course:
+    def run_log(self) -> RunLog:
         """Return what the study has become; it is read once, while its servers run."""
-        self._course = self._course or Course.of(self.study, storage=self.storage, uri=self.uri)
-        return self._course
+        self._run_log = self._run_log or RunLog.of(self.study, storage=self.storage, uri=self.uri)
+        return self._run_log
 
     def left_behind(self, patience: float = 20.0) -> list[str]:
         """Return the processes that its launchers left, a sentence each; they get some seconds to end."""

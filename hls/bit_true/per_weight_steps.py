@@ -52,7 +52,7 @@ class _Kernel:
     """What a bit costs, over ln 2."""
 
 
-class Grains:
+class PerWeightSteps:
     """The steps of a model's kernels: arrays of two and more dimensions that are trained, by tensor key.
 
     A `Trainer`'s graphs call `hear` and `pull`; between these, `move` and `hold` set the steps, `clear` removes them.
@@ -69,7 +69,7 @@ class Grains:
                         tf.Variable(tf.zeros(variable.shape), trainable=False) for _ in range(2)
                     )
                     kernel = _Kernel(variable, steps, squares, tf.Variable(0.0, trainable=False))
-                    layer.quantizers[role].grain = kernel.steps
+                    layer.quantizers[role].weight_step = kernel.steps
                     self._kernels[f"{node}/{role}"] = kernel
 
     def __iter__(self) -> Iterator[str]:
