@@ -15,11 +15,12 @@ from bitfront.spaces import FixedPoint, UserError
 from ..measurements.corrected import read_evaluations
 from ..measurements.measured import Measured, read_measured
 from ..problem.score_warnings import float_warnings, trial_warnings
+from ..quantities import QUANTITIES
 from ..storage.study_folder import StudyFolder
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..trials.names import uniform_names, width_names
-from ..trials.objectives import QUANTITIES, Objective
+from ..trials.objectives import Objective
 from ..trials.reference import Reference
 from .against_float import AgainstFloat, against_float
 from .latency import Timing, read_latency

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from .base import Section, at, nearest
+from .constraints import ConstraintsConfig
 from .fields import Real
-from .sections import ConstraintsConfig
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .evaluator import Evaluator
     from .hardware import hardware_notices
     from .promotion import Promotion
-    from .record import Record, resources_of
+    from .record import Record
     from .space import space_of
     from .training import Start
 
@@ -22,7 +22,6 @@ __all__ = [
     "TrainingCache",
     "candidate_design",
     "hardware_notices",
-    "resources_of",
     "space_of",
 ]
 
@@ -34,7 +33,7 @@ __getattr__ = lazy_door(
         "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),
         "promotion": ("Promotion",),
-        "record": ("Record", "resources_of"),
+        "record": ("Record",),
         "space": ("space_of",),
         "training": ("Start",),
     },

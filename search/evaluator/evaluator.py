@@ -17,6 +17,7 @@ from bitfront.spaces import Candidate, Graph, Hardware, Params, Space, UserError
 
 from ..config.metric import BUILT_IN
 from ..problem.metrics import Outcome
+from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import baselines
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.front import Box
@@ -25,14 +26,14 @@ from ..trials.objectives import (
     Metric,
     Objective,
     broken,
+    constraints_of,
     metric_violations,
-    parse_constraints,
     resource_violations,
 )
 from .cache import TrainingCache
 from .design import candidate_design
 from .promotion import Promotion
-from .record import Record, resources_of
+from .record import Record
 from .space import space_of
 from .training import Start, Training
 
@@ -93,11 +94,8 @@ class Evaluator:
         self._float_weights = self.graph.weights
         self.ranking = self.problem.ranking.on_logits(from_logits(self.graph))
         self.float_outcome = self.ranking.outcome(data.y_val, self.float_pass())
-        self.constraints = parse_constraints(
-            config.limits(),
-            self.metric_record,
-            part(config.device.part).capacity(),
-        )
+        capacity = part(config.device.part).capacity()
+        self.constraints = constraints_of(config.limits(), self.metric_record, capacity)
         self.training = Training(
             self.problem,
             self.graph,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitfront.hls import BitTrue, check_model, part
+from bitfront.hls import BitTrue, check_model
 from bitfront.spaces import Graph, Space, lower
 
 from ..problem.data import checked_inputs, gather
 from ..problem.own_layers import check_registered
-from ..trials.objectives import parse_constraints
-from .evaluator import metric_of, narrow_nodes, require_buildable
+from .evaluator import narrow_nodes, require_buildable
 from .space import space_of
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ def preflight(problem: Problem) -> tuple[Graph, Space]:
     require_buildable(config, graph)
     space = space_of(config, graph)
     BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
-    parse_constraints(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
     check_registered(problem.model)
     check_model(problem.model, data.x_train)
     return graph, space

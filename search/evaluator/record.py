@@ -11,14 +11,8 @@ from bitfront.hls import Estimate, Types
 from bitfront.spaces import Candidate, Graph
 
 from ..problem.metrics import Outcome
+from ..quantities.table import intervals_of, resources_of
 from ..trials.evaluation import Evaluation, Fidelity, Kind
-
-
-def resources_of(found: Estimate) -> dict[str, float]:
-    """Return what an estimate says, as `Evaluation.resources` names it."""
-    names = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles", "ebops", "energy_pj")
-    times = {"latency_ns": found.latency_ns, "ii_ns": found.ii_cycles * found.clock_ns}
-    return {name: float(getattr(found, name)) for name in names} | times
 
 
 class Record:
@@ -46,11 +40,7 @@ class Record:
         """Take over an estimate and the types it holds for."""
         self.retype(types)
         self.resources = resources_of(found)
-        self.intervals = {k: (float(low), float(high)) for k, (low, high) in found.intervals.items()}
-        for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
-            if cycles in self.intervals:
-                low, high = self.intervals[cycles]
-                self.intervals[nanoseconds] = (low * found.clock_ns, high * found.clock_ns)
+        self.intervals = intervals_of(found)
         rows = {layer.name: layer.to_json() for layer in found.layers}
         self.layers = tuple(
             {

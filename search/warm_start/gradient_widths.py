@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bitfront.hls import Types, WeightContent, pruned, zero_share
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
-from ..evaluator.record import resources_of
+from ..quantities.table import resources_of
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
 from .attention_pruning import AttentionPruning, free_parts
