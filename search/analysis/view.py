@@ -95,7 +95,7 @@ class StudyView:
     def costs(self) -> tuple[Objective, ...]:
         """The objectives that are resources, at least one: LUT where the study has none."""
         found = tuple(objective for objective in self.objectives if not objective.is_metric)
-        return found or (Objective("lut", "minimize", "lut", QUANTITIES["lut"].label),)
+        return found or (Objective.of(QUANTITIES["lut"]),)
 
     @property
     def metric_name(self) -> str:

@@ -18,14 +18,6 @@ Examples: `bitfront estimate net.keras --precision "fixed<8,3>" --part alveo-u25
 `bitfront estimate studies/top_tagging_lstm`; `bitfront estimate --designs designs.jsonl --out estimates.jsonl`.
 """
 Kind = Literal["csynth", "implemented"]
-_FIGURES = {
-    "lut": "LUT",
-    "ff": "FF",
-    "dsp": "DSP",
-    "bram18": "BRAM18",
-    "latency_cycles": "latency (cycles)",
-    "ii_cycles": "II (cycles)",
-}
 
 
 def command(
@@ -186,16 +178,21 @@ def _tables(found: list[DesignDescription], kinds: Iterable[Kind]) -> None:
 def _table(title: str, rows: Iterable[Any], *, figures: bool = False) -> Any:
     from rich.table import Table
 
+    from bitfront.search.quantities import QUANTITIES
+
+    rows = list(rows)
+    shown = [q for q in QUANTITIES.values() if q.in_reports and all(hasattr(row, q.estimate) for row in rows)]
     table = Table(title=title, title_justify="left")
     table.add_column("design" if figures else "layer")
-    for label in _FIGURES.values():
-        table.add_column(label, justify="right")
+    for q in shown:
+        table.add_column(q.head, justify="right")
     for row in rows:
-        cells = [f"{getattr(row, key):,.0f}" for key in _FIGURES]
+        cells = [q.number(getattr(row, q.estimate)) for q in shown]
         if figures:
-            spans = [row.intervals[key] for key in _FIGURES]
+            bounds = [row.intervals.get(q.key) for q in shown]
             cells = [
-                f"{cell} [{low:,.0f}..{high:,.0f}]" for cell, (low, high) in zip(cells, spans, strict=True)
+                f"{cell} [{q.number(span[0])}..{q.number(span[1])}]" if span else cell
+                for q, cell, span in zip(shown, cells, bounds, strict=True)
             ]
         table.add_row(row.name, *cells)
     return table

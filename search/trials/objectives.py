@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bitfront.spaces import UserError
 
-from ..quantities import QUANTITIES, Limit, named
+from ..quantities import QUANTITIES, Limit, Quantity, named
 from ..quantities.limits import in_unit
 from .evaluation import Evaluation
 
@@ -98,6 +98,11 @@ class Objective:
             return math.log2(1.0 + max(0.0, value))
         return -value if self.direction == "maximize" else value
 
+    @classmethod
+    def of(cls, quantity: Quantity) -> Objective:
+        """Return the objective that makes a quantity small."""
+        return cls(quantity.name, "minimize", quantity.key, quantity.label, quantity.unit)
+
     def to_json(self) -> dict[str, Any]:
         """Return the objective as plain values."""
         return asdict(self)
@@ -175,8 +180,7 @@ def parse_objectives(names: Sequence[str], metric: Metric) -> tuple[Objective, .
         if canonical == "metric":
             found.append(Objective("metric", metric.direction, "score", metric.label))
         else:
-            quantity = QUANTITIES[canonical]
-            found.append(Objective(canonical, "minimize", quantity.key, quantity.label, quantity.unit))
+            found.append(Objective.of(QUANTITIES[canonical]))
     names_found = [objective.name for objective in found]
     twice = sorted({name for name in names_found if names_found.count(name) > 1})
     if twice:
