@@ -1,4 +1,4 @@
-"""A quantity is one row of a table: everything that names quantities follows from it."""
+"""A quantity or a metric is one row of a table: everything that names them follows from it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from bitfront.hls import part
-from bitfront.search.config import StudyConfig
-from bitfront.search.quantities import QUANTITIES, Quantity, named
+from bitfront.search.config import MetricConfig, StudyConfig
+from bitfront.search.problem.metrics import functions_of
+from bitfront.search.quantities import METRICS, QUANTITIES, Quantity, named
+from bitfront.search.quantities.metrics import default_metric, label_of
 from bitfront.search.quantities.table import number
 from bitfront.spaces import UserError
 
@@ -38,7 +40,7 @@ from bitfront.search.analysis.sensitivity import RESOURCES
 from bitfront.search.analysis.view import StudyView
 from bitfront.search.cli.estimate import _table
 from bitfront.search.cli.main import app
-from bitfront.search.config import StudyConfig
+from bitfront.search.config import MetricConfig, StudyConfig
 from bitfront.search.config.reference import markdown
 from bitfront.search.report.write import write_report
 from bitfront.search.tracking.content import run_metrics
@@ -150,3 +152,54 @@ def test_a_quantity_is_titled_with_its_unit():
         "A",
         "A (ns)",
     ]
+
+
+def test_every_metric_of_the_table_is_computed_and_documented():
+    about = MetricConfig.model_fields["name"].description
+    for name, metric in METRICS.items():
+        wanted = MetricConfig(name=name)
+        assert set(functions_of(wanted)) == set(METRICS)
+        assert wanted.direction == metric.direction
+        assert name in about
+        assert metric.about in about
+        assert all(option in MetricConfig.model_fields for option in metric.options)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "name"),
+    [
+        (["regression"], "mse"),
+        (["multiclass", "regression"], "accuracy"),
+        ([["?"]], "accuracy"),
+        ([], "accuracy"),
+    ],
+)
+def test_a_study_without_a_metric_gets_the_first_that_fits(tasks, name):
+    assert default_metric(tasks) == name
+
+
+def test_a_metric_is_labelled_as_people_write_it():
+    assert [label_of(name) for name in ("roc_auc", "mse", "balanced_accuracy", "jet_mass")] == [
+        "ROC AUC",
+        "MSE",
+        "Balanced accuracy",
+        "Jet mass",
+    ]
+    assert [metric.perfect for metric in METRICS.values()] == [1.0, 1.0, 1.0, None, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "limit", "words"),
+    [
+        ("regression", "mse", -0.1, "mse is never below 0"),
+        ("binary", "roc_auc", 1.0, "roc_auc lies within 0..1"),
+        ("binary", "background_rejection", -3, None),
+    ],
+)
+def test_a_bound_on_a_metric_must_lie_where_the_metric_does(task, metric, limit, words):
+    given = {"model": "m.py:f", "data": "d.py:f", "task": task, "metric": metric}
+    if words is None:
+        assert StudyConfig(**given, constraints={"metric": limit}).limits()["metric"].value == limit
+        return
+    with pytest.raises(UserError, match=words):
+        StudyConfig(**given, constraints={"metric": limit})

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from ..quantities import QUANTITIES, Limit
+from ..quantities.metrics import default_metric
 from .base import Section, at
 from .constraints import ConstraintsConfig
 from .fields import Bytes, CountLimit, Integer, Real, tuple_of
@@ -105,7 +106,7 @@ class StudyConfig(Section):
         examples=["binary"],
     )
     metric: MetricConfig = Field(
-        default_factory=lambda: MetricConfig(name="accuracy"),
+        default_factory=lambda: MetricConfig(name=default_metric()),
         description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for regression",
         examples=["{name: background_rejection, signal_efficiency: 0.3}"],
     )
@@ -228,7 +229,7 @@ class StudyConfig(Section):
             task = values.get("task")
             # a list: a task may be anything here, unhashable too; its own field refuses it afterwards
             tasks = list(task.values()) if isinstance(task, Mapping) else [task]
-            values["metric"] = {"name": "accuracy" if any(t != "regression" for t in tasks) else "mse"}
+            values["metric"] = {"name": default_metric(tasks)}
         return values
 
     @field_validator("name")

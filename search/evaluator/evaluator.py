@@ -15,8 +15,8 @@ from bitfront.hls import BitTrue, Calibration, Estimate, Types, check_hardware, 
 from bitfront.hls.estimate import Correction, site_estimate
 from bitfront.spaces import Candidate, Graph, Hardware, Params, Space, UserError, Weights, lower
 
-from ..config.metric import BUILT_IN
 from ..problem.metrics import Outcome
+from ..quantities import METRICS
 from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import baselines
 from ..trials.evaluation import Evaluation, Kind
@@ -375,7 +375,7 @@ def narrow_nodes(space: Space) -> frozenset[str]:
 
 def metric_of(ranking: Ranking) -> Metric:
     """Return a ranking's metric as reports and constraints know it."""
-    known = BUILT_IN.get(ranking.name)
+    known = METRICS.get(ranking.name)
     ties = next((one.ties for one in ranking.outputs if one is not None), "")
     decides = known is not None and known.decides
     return Metric(ranking.name, ranking.direction, known.perfect if known else None, ties if decides else "")

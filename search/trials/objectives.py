@@ -17,9 +17,9 @@ from bitfront.spaces import UserError
 
 from ..quantities import QUANTITIES, Limit, Quantity, named
 from ..quantities.limits import in_unit
+from ..quantities.metrics import Direction, label_of
 from .evaluation import Evaluation
 
-Direction = Literal["maximize", "minimize"]
 SIGNS: Mapping[Direction, int] = {"maximize": 1, "minimize": -1}
 """What a figure is multiplied by so that more is better."""
 Bound = Literal["at_most", "at_least", "drop"]
@@ -43,8 +43,7 @@ class Metric:
     @property
     def label(self) -> str:
         """The name as a figure shows it: `roc_auc` becomes `ROC AUC`."""
-        words = self.name.replace("_", " ")
-        return words.upper() if self.name in {"roc_auc", "mse", "mae"} else words[:1].upper() + words[1:]
+        return label_of(self.name)
 
 
 @dataclass(frozen=True)
