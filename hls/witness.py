@@ -302,7 +302,7 @@ def _graph_values(
     moved: dict[str, NDArray[Any]] = {}
     change: dict[str, NDArray[Any]] = {}
     for node in graph:
-        first = [next(given)] if node.op == "input" else []
+        first = [] if node.inputs else [next(given)]
         sources = first or [keras_values.get(i, values[i]) for i in node.inputs]
         others = first or [keras_values.get(i, moved[i]) for i in node.inputs]
         if not first:  # what goes in is exact
@@ -314,7 +314,7 @@ def _graph_values(
         change[node.name] = np.zeros_like(values[node.name])
         if "grid" not in node.attrs:
             np.abs(moved[node.name] - values[node.name], where=finite, out=change[node.name])
-        if node.op == "layernorm":
+        if node.traits.normalizes:
             change[node.name] = np.maximum(change[node.name], _mean_rounding(graph, node, sources[0]))
     return values, change
 
