@@ -166,7 +166,9 @@ class Operation(Protocol):
         """Return the QKeras layer of a node; None where QKeras has none."""
         ...
 
-    def configure(self, node: Node, layer: dict[str, Any], types: Types, *, table_size: int) -> None:
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
         """Add to hls4ml's configuration of the node what isn't one of its types; `types` by tensor key."""
         ...
 

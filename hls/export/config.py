@@ -84,7 +84,7 @@ def hls_config(
                 precision.pop(role, None)
             else:
                 precision[role] = str(kind)
-        operation(node.op).configure(node, layer, types, table_size=table_size)
+        operation(node.op).configure(graph, node, layer, types, table_size=table_size)
         for role, text in precision.items():
             if text == "auto":
                 precision[role] = str(types[f"{node.name}/result"])

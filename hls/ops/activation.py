@@ -117,7 +117,9 @@ class TableActivation(Elementwise):
 
         return layers.Activation(node.op, name=node.name)
 
-    def configure(self, node: Node, layer: dict[str, Any], types: Types, *, table_size: int) -> None:
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
         """Say how many entries the table has."""
         layer["TableSize"] = table_size
 
@@ -158,7 +160,9 @@ class Softmax(BaseOperation):
 
         return layers.Softmax(name=node.name)
 
-    def configure(self, node: Node, layer: dict[str, Any], types: Types, *, table_size: int) -> None:
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
         """Choose hls4ml's stable form, with an entry for every address; its sum's type is no precision to hls4ml."""
         layer["Implementation"] = "stable"
         layer["exp_table_size"] = 2 ** types[f"{node.name}/inp_norm"].width

@@ -144,7 +144,9 @@ class BaseOperation(ABC):
         """Return None: QKeras has no layer of it."""
         return None
 
-    def configure(self, node: Node, layer: dict[str, Any], types: Types, *, table_size: int) -> None:
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
         """Add nothing to hls4ml's configuration."""
         return
 

@@ -43,7 +43,9 @@ class LookupActivation(Elementwise):
         from ..export.layers import Lookup
 
         source = types[f"{node.inputs[0]}/result"]
-        return Lookup(node.op, source.width, source.integer, source.signed, name=node.name)
+        kind = (source.width, source.integer, source.signed)
+        attributes = {key: value for key, value in node.attrs.items() if key != "grid"}
+        return Lookup(node.op, *kind, attributes, name=node.name)
 
     def keras_values(self, node: Node, types: Types) -> dict[str, NDArray[Any]]:
         """Return the table."""

@@ -40,6 +40,13 @@ class Input(BaseOperation):
 
         return Entries(graph, node, mode) if graph.entries(node) else Input(graph, node, mode)
 
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
+        """Give numbers of entries an integer's type, without which C++ can't choose an entry by them."""
+        if graph.entries(node):
+            layer["Precision"]["result"] = f"uint<{types[f'{node.name}/result'].width}>"
+
 
 class _Passing(BaseOperation):
     """Values of the result are values of the inputs, whose types it must hold."""

@@ -111,7 +111,9 @@ class Recurrent(BaseOperation):
             found += [values[f"{prefix}weight"], values[f"{prefix}recurrent_weight"], bias]
         return found
 
-    def configure(self, node: Node, layer: dict[str, Any], types: Types, *, table_size: int) -> None:
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
         """Say how many entries the tables have; a second bias that hls4ml adds is zero, and of the first's type."""
         layer["TableSize"] = table_size
         for prefix in self.prefixes:
