@@ -189,7 +189,7 @@ def _probes(
     }
     kinds = [str(t.dtype) for t in model.inputs]
     return {
-        key: [_possible(x, *what) for x, *what in zip(xs, kinds, entries, strict=True)]
+        key: [_possible(x, kind, n) for x, kind, n in zip(xs, kinds, entries, strict=True)]
         for key, xs in probes.items()
     }
 
