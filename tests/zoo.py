@@ -158,6 +158,7 @@ def norm_branches(_: int) -> dict[str, Branch]:
         ),
         "own_positions": lambda x: L.Dense(3)(L.Flatten()(Positions()(L.Dense(4)(x)))),
         "gelu": lambda x: L.Dense(4, activation="gelu")(L.Flatten()(L.Dense(5, activation="silu")(x))),
+        "elu": lambda x: L.Dense(4, activation="elu")(L.Flatten()(L.ELU(alpha=0.3)(L.Dense(5)(x)))),
     }
 
 

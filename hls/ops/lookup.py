@@ -90,7 +90,31 @@ class Silu(LookupActivation):
         return x * tf.sigmoid(x)
 
 
+class Elu(LookupActivation):
+    """x above zero, alpha (exp(x) - 1) below it."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return x or alpha (exp(x) - 1)."""
+        import tensorflow as tf
+
+        return tf.where(x > 0, x, node.attrs["alpha"] * tf.math.expm1(tf.minimum(x, 0)))
+
+
+def _lower_elu(work: Any, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
+    name: str = work.add(layer, "elu", inputs, shape, alpha=float(layer.alpha))
+    return name
+
+
 OPERATIONS: Sequence[LookupActivation] = (
+    Elu(
+        Traits(
+            op="elu",
+            family="activation",
+            layers={"ELU": _lower_elu},
+            activations={"elu": {"alpha": 1.0}},  # keras.activations.elu's default
+        )
+    ),
     Gelu(Traits(op="gelu", family="activation", activations={"gelu": {}})),
     Silu(Traits(op="silu", family="activation", activations={"silu": {}})),
 )
