@@ -41,6 +41,7 @@ def command(
     from bitfront.search.quantities.table import number
     from bitfront.search.trials.front import pareto, pick
     from bitfront.search.trials.reference import Reference
+    from bitfront.spaces import traits
 
     from .places import study_folder
 
@@ -65,7 +66,7 @@ def command(
         table.add_column(quantity.head, justify="right", overflow="fold")
     for row in chosen.layers:
         costs = [quantity.number(float(row.get(quantity.key, 0))) for quantity in shown]
-        built = "lut" in row or row["op"] in {"input", "dropout"}
+        built = "lut" in row or not traits(row["op"]).built
         table.add_row(row["node"], row["op"] if built else f"{row['op']}, not built", *costs)
     console.print(table)
     types = {f"{row['node']}/{role}": text for row in chosen.layers for role, text in row["types"].items()}
