@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from bitfront.hls import DesignDescription
+    from bitfront.hls import DesignDescription, Target
+    from bitfront.spaces import LayerHardware
 
 EXAMPLES = """\
 Examples: `bitfront estimate net.keras --precision "fixed<8,3>" --part alveo-u250`;
@@ -66,7 +67,8 @@ def command(
     ] = None,
 ) -> None:
     """Estimate LUT, FF, DSP, BRAM, latency and interval, each with its 80 % interval."""
-    from bitfront.spaces import UserError
+    from bitfront.hls import Target
+    from bitfront.spaces import LayerHardware, UserError
 
     if (source is None) == (designs is None):
         raise UserError("Give either a model, a bundle or a study, or --designs with a file of designs.")
@@ -78,10 +80,9 @@ def command(
     assert source is not None
     found = _study_or_bundle(source)
     if found is None:
-        options = {
-            "part": part, "clock_ns": clock_ns, "io_type": io_type, "strategy": strategy, "reuse_factor": reuse_factor,
-        }  # fmt: skip
-        found = [_model(source, precision, trust_model, options)]
+        target = Target(part=part, clock_ns=clock_ns, io_type=io_type)
+        hardware = LayerHardware(strategy=strategy, reuse_factor=reuse_factor)
+        found = [_model(source, precision, target, hardware, trust=trust_model)]
         if not source.endswith((".keras", ".h5", ".hdf5")) and not as_json:
             typer.echo("Note: the weights are untrained; their values shape LUT and DSP.")
         if not as_json:
@@ -126,13 +127,15 @@ def _study_or_bundle(source: str) -> list[DesignDescription] | None:
     return list(study_designs(folder, front).values())
 
 
-def _model(source: str, precision: str, trust: bool, options: dict[str, Any]) -> DesignDescription:
+def _model(
+    source: str, precision: str, target: Target, hardware: LayerHardware, *, trust: bool
+) -> DesignDescription:
     from bitfront.search.bundle.designs import model_design
     from bitfront.search.problem.load import load_model
     from bitfront.spaces import FixedPoint
 
     chosen = FixedPoint.parse(precision)  # before TensorFlow, which takes seconds to load
-    return model_design(load_model(source, Path(), trust=trust), chosen, **options)
+    return model_design(load_model(source, Path(), trust=trust), chosen, target, hardware)
 
 
 def _tell_moved(design: DesignDescription, asked: int) -> None:

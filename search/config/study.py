@@ -31,6 +31,9 @@ from .sections import (
 from .settings import digest, renamed
 from .space import SpaceConfig, check_patterns
 
+if TYPE_CHECKING:
+    from bitfront.hls import Target
+
 Task = Literal["binary", "multiclass", "regression"]
 _OBJECTIVES = ("metric", *(quantity.name for quantity in QUANTITIES.values() if quantity.objective))
 if TYPE_CHECKING:
@@ -324,6 +327,19 @@ class StudyConfig(Section):
         """Return the tasks of the outputs that the metric is computed for."""
         chosen = self.metric.output
         return {self.task[chosen]} if isinstance(self.task, dict) and chosen in self.task else self._tasks()
+
+    @property
+    def target(self) -> Target:
+        """What a candidate is built for, and hls4ml's settings for all of it."""
+        from bitfront.hls import Target
+
+        return Target(
+            part=self.device.part,
+            clock_ns=self.device.clock_ns,
+            io_type=self.hls.io_type,
+            backend=self.hls.backend,
+            table_size=self.space.table_size,
+        )
 
     def limits(self) -> dict[str, Limit]:
         """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own, each as it was said.

@@ -174,7 +174,7 @@ class GradientWidths:
         """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
         if len(self.evaluator.space.sparsities) == 1:
             return {}
-        strategy = self.evaluator.space.candidate(start).strategy
+        strategy = self.evaluator.space.candidate(start).chosen("strategy")
         kernels = {
             key
             for key in self.evaluator.training.trainer.per_weight_steps
