@@ -8,7 +8,16 @@ if TYPE_CHECKING:
     from .candidate import Candidate, LayerHardware, hardware_of, layer_hardware
     from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
     from .graph import Graph, Node, Tensor, Weights
-    from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
+    from .lowering import (
+        Row,
+        Unsupported,
+        is_own,
+        lower,
+        lower_with_tensors,
+        survey,
+        trained_variables,
+        untrained_layers,
+    )
     from .operations import Hardware, Traits, register, registered, traits, unregister
     from .precision import FixedPoint, Overflow, Rounding, integer_bits
     from .space import Dimension, LayerRule, Moved, Params, Space, Value, build_space
@@ -33,6 +42,7 @@ __all__ = [
     "Tensor",
     "ToolMissing",
     "Traits",
+    "Unsupported",
     "UserError",
     "Value",
     "Weights",
@@ -66,6 +76,7 @@ __getattr__ = lazy_door(
         ),
         "lowering": (
             "Row",
+            "Unsupported",
             "is_own",
             "lower",
             "lower_with_tensors",
