@@ -39,6 +39,7 @@ from ..warm_start.context import SearchContext
 from ..warm_start.stages import WarmStart
 from .background_synthesis import BackgroundSynthesis
 from .progress import Progress
+from .result import StudyResult
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,21 +50,6 @@ _SUSPECT = ("error:", "crash:", "timeout:", "out_of_memory:", "compiler:")
 """Classes of failure that may be the study's or the machine's, rather than a candidate's."""
 _MOST_IN_A_ROW = 10
 """Such failures in a row after which the search stops."""
-
-
-@dataclass(frozen=True)
-class StudyResult:
-    """What a run leaves: the study folder and what is in it."""
-
-    folder: Path
-    evaluations: tuple[Evaluation, ...]
-    front: tuple[Evaluation, ...]
-    interrupted: bool = False
-
-    @property
-    def feasible(self) -> bool:
-        """Whether any candidate meets every constraint."""
-        return any(e.feasible for e in self.evaluations)
 
 
 def run_study(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..evaluator.evaluator import Evaluator
     from ..trials.reference import Reference
-    from .launcher import StudyResult
+    from .result import StudyResult
 
 _SHOWN = 12
 """Front members that a live table shows."""
