@@ -109,7 +109,10 @@ def test_one_choice_for_all_layers_is_built_as_near_as_each_can():
     assert shared.choices == (1, 1024)
     candidate = study.space.candidate({**study.space.uniform(8, "ptq"), "reuse_factor": 1024})
     assert candidate.reuse_factor == {"conv": 12, "each": 4, "out": 162}
-    rows = {row.name: row.reuse_factor for row in study.cost(candidate, study.types(candidate)).layers}
+    rows = {
+        row.name: row.reuse_factor
+        for row in study.costs.estimate(candidate, study.costs.types(candidate)).layers
+    }
     assert {name: rows[name] for name in candidate.reuse_factor} == candidate.reuse_factor
 
 

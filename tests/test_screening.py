@@ -90,7 +90,7 @@ def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(evaluator, way):
 
 def test_the_way_down_ends_when_the_metric_is_lost_or_nothing_can_be_narrowed(evaluator, way, objectives):
     """It goes below what training could regain, or to the narrowest candidate of the space."""
-    lead = evaluator.float_score - evaluator.blind_score()
+    lead = evaluator.float_score - evaluator.scores.blind()
     lost = min(e.score for e in way) < evaluator.float_score - 0.3 * lead
     narrowest = any(
         all(e.params[d.name] == d.low for d in evaluator.space.dimensions if d.kind == "width") for e in way

@@ -6,18 +6,17 @@ from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
     from .cache import TrainingCache
+    from .costs import resources_of
     from .design import candidate_design
     from .evaluator import Evaluator
     from .hardware import hardware_notices
     from .promotion import Promotion
-    from .record import Record, resources_of
     from .space import space_of
     from .training import Start
 
 __all__ = [
     "Evaluator",
     "Promotion",
-    "Record",
     "Start",
     "TrainingCache",
     "candidate_design",
@@ -30,11 +29,11 @@ __getattr__ = lazy_door(
     __name__,
     {
         "cache": ("TrainingCache",),
+        "costs": ("resources_of",),
         "design": ("candidate_design",),
         "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),
         "promotion": ("Promotion",),
-        "record": ("Record", "resources_of"),
         "space": ("space_of",),
         "training": ("Start",),
     },

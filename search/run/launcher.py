@@ -102,9 +102,10 @@ class _Launcher:
         bound_tensorflow()
         with alone(study_folder.folder):
             problem = study_folder.open(config, self.base_dir, self.progress.say)
-            self.evaluator = evaluator = Evaluator(problem)
+            cache = None
             if config.cache:
-                evaluator.cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
+                cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
+            self.evaluator = evaluator = Evaluator(problem, cache)
             reference = study_folder.write_reference(evaluator)
             self.objectives, self.box = reference.objectives, reference.box
         self.evaluations = {e.number: e for e in read_evaluations(study_folder.folder, corrected=False)}

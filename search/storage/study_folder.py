@@ -177,7 +177,7 @@ class StudyFolder:
         device = part(config.device.part)
         scores = {"val": evaluator.float_score}
         if test:
-            scores["test"] = evaluator.float_test_score()
+            scores["test"] = evaluator.scores.of_float("test")
         identity = self.identity
         data = problem.data
         objectives = parse_objectives(config.objectives, evaluator.metric_record)
@@ -294,7 +294,7 @@ class StudyFolder:
         if "test" in evaluation.metrics or evaluation.status != "complete":
             return evaluation
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        score = evaluator.test_score(types, self.weights(evaluation))
+        score = evaluator.scores.of(types, self.weights(evaluation), "test")
         scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
         scored.write(self.folder)
         return scored

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
-from ..evaluator.record import resources_of
+from ..evaluator.costs import resources_of
 from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
 from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
@@ -164,7 +164,7 @@ def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Eval
         params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(found) % len(zeros)]}
         params = {name: value for name, value in params.items() if name in e.params}
         candidate = evaluator.space.candidate(params)
-        resources = resources_of(evaluator.untrained_cost(candidate, evaluator.types(candidate)))
+        resources = resources_of(evaluator.costs.untrained(candidate, evaluator.costs.types(candidate)))
         found.append(
             replace(
                 e,
@@ -242,7 +242,7 @@ def in_float32(evaluator: Evaluator, params: Params) -> bool:
     """Whether a candidate is computed exactly in float32, for which the model is traced anyway."""
     from bitfront.hls.bit_true import FLOAT32_MANTISSA
 
-    types = evaluator.types(evaluator.space.candidate(params))
+    types = evaluator.costs.types(evaluator.space.candidate(params))
     return mantissa_bits(evaluator.graph, types) <= FLOAT32_MANTISSA
 
 

@@ -86,7 +86,7 @@ def _found(context: SearchContext) -> tuple[list[Seed], int]:
 def widest_that_counts(evaluator: Evaluator, uniform: Sequence[Params]) -> int:
     """Return the position of the width above the narrowest that keeps the metric without training."""
     sign = SIGNS[evaluator.metric_record.direction]
-    lost = (1 - KEPT_LEAD) * abs(evaluator.float_score - evaluator.blind_score())
+    lost = (1 - KEPT_LEAD) * abs(evaluator.float_score - evaluator.scores.blind())
     kept = 0
     for position, params in enumerate(uniform):
         if in_float32(evaluator, params):  # a wider one keeps it anyway, and takes long to compute
@@ -110,7 +110,7 @@ def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: i
     samples = len(evaluator.problem.data.x_train[0])
     rng = np.random.default_rng([config.seed, _STREAM])
     trainer.reset()
-    evaluator.begin()
+    evaluator.scores.begin_training()
     begun, sound = 0, epochs > 0
     for position, params in enumerate(uniform, 1):
         exact = sound and _assign(evaluator, params)
@@ -125,7 +125,7 @@ def _assign(evaluator: Evaluator, params: Params) -> bool:
     """Give the model a candidate's types for the weights that it holds; whether these can be computed exactly."""
     try:
         evaluator.bit_true.assign(
-            evaluator.types(evaluator.space.candidate(params), evaluator.bit_true.weights())
+            evaluator.costs.types(evaluator.space.candidate(params), evaluator.bit_true.weights())
         )
     except UserError:
         return False
