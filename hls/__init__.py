@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from .estimate import Estimate
     from .export import hls_config, to_keras, to_qkeras
     from .hls4ml_project import BuildError, HlsProject, Notice, convert
+    from .operation import Operation, operation, operations
     from .parts import Part, catalogue, part
     from .precision import Calibration, Types, resolve
     from .support import (
-        REFUSED,
-        REFUSED_STRATEGIES,
         LayerSupport,
         buildable_with,
         check_hardware,
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISTRIBUTED",
-    "REFUSED",
-    "REFUSED_STRATEGIES",
     "BitTrue",
     "BitTrueLayer",
     "BuildError",
@@ -52,6 +49,7 @@ __all__ = [
     "LayerDescription",
     "LayerSupport",
     "Notice",
+    "Operation",
     "Part",
     "Removable",
     "Shrunk",
@@ -72,6 +70,8 @@ __all__ = [
     "legal_reuse_factor",
     "legal_reuse_factors",
     "node_reuse_factors",
+    "operation",
+    "operations",
     "part",
     "pruned",
     "removable",
@@ -102,12 +102,11 @@ __getattr__ = lazy_door(
         "estimate": ("Estimate",),
         "export": ("hls_config", "to_keras", "to_qkeras"),
         "hls4ml_project": ("BuildError", "HlsProject", "Notice", "convert"),
+        "operation": ("Operation", "operation", "operations"),
         "parts": ("Part", "catalogue", "part"),
         "precision": ("Calibration", "Types", "resolve"),
         "support": (
             "LayerSupport",
-            "REFUSED",
-            "REFUSED_STRATEGIES",
             "buildable_with",
             "check_hardware",
             "support_table",

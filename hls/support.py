@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, Graph, Node, Row, UserError, survey
+from bitfront.spaces import Graph, Node, Row, UserError, survey
 
 from .design.reuse import DISTRIBUTED, built_strategy
+from .operation import operation
 
 if TYPE_CHECKING:
     import keras
@@ -18,53 +19,10 @@ STRATEGIES = ("Latency", "Resource", "distributed_arithmetic")
 MAX_READERS = 7
 """How many layers may read one stream, an output of the model counted as one: hls4ml's `clone_stream` ends there."""
 
-REFUSED: Mapping[tuple[str, str], str] = {
-    ("bidirectional", "io_stream"): "hls4ml builds bidirectional layers with io_parallel only",
-    (
-        "einsum_dense",
-        "io_stream",
-    ): "hls4ml builds EinsumDense, and so attention's projections, with io_parallel only",
-    ("einsum", "io_stream"): "hls4ml builds attention's products with io_parallel only",
-}
-"""(operation, io_type) -> why it can't be built."""
-_ROWS_SKIPPED = (
-    "hls4ml's streams compute every row where the kernel is 1 pixel high, whatever the stride is: make the vertical stride 1 "
-    "or the kernel higher, or use io_parallel"
-)
-_DEPTHWISE = "hls4ml has no Resource strategy for depthwise convolutions, use Latency"
-_NO_RESOURCE = "hls4ml has Latency and distributed arithmetic for it, not Resource"
-_NO_DA = "hls4ml has no distributed arithmetic for recurrent layers"
-REFUSED_STRATEGIES: Mapping[tuple[str, str], str] = {
-    ("depthwise_conv1d", "resource"): _DEPTHWISE,
-    ("depthwise_conv2d", "resource"): _DEPTHWISE,
-    ("einsum_dense", "resource"): _NO_RESOURCE,
-    ("einsum", "resource"): _NO_RESOURCE,
-    **{(op, "distributed_arithmetic"): _NO_DA for op in sorted(RECURRENT)},
-}
-"""(operation, strategy in lower case) -> why it can't be built."""
-
 
 def interface_refusal(node: Node, source: tuple[int, ...], io_type: str) -> str | None:
     """Return why a node can't be built for an interface, None where it can; `source` is its input's shape."""
-    if io_type == "io_stream" and node.op in {"max_pool", "avg_pool"}:
-        return _streamed_pooling(node, source)
-    if io_type == "io_stream" and _skips_rows_of_height_one(node):
-        return _ROWS_SKIPPED
-    return REFUSED.get((node.op, io_type))
-
-
-def _streamed_pooling(node: Node, source: tuple[int, ...]) -> str | None:
-    """hls4ml's streamed pooling (`nnet_pooling_stream.h`) asserts that nothing is padded, and in 2D disjoint windows."""
-    pool, strides = node.attrs["pool_size"], node.attrs["strides"]
-    padded = node.attrs["padding"] == "same" and any(
-        (-(-size // stride) - 1) * stride + window > size
-        for size, window, stride in zip(source[:-1], pool, strides, strict=True)
-    )
-    if padded:
-        return "hls4ml pools padded windows with io_parallel only: use io_parallel, or padding='valid'"
-    if len(pool) == 2 and tuple(pool) != tuple(strides):
-        return "hls4ml streams a 2D pooling only where strides equal pool_size: use io_parallel, or equal strides"
-    return None
+    return operation(node.op).refused(node, source, io_type)
 
 
 @dataclass(frozen=True)
@@ -112,12 +70,12 @@ def _row(row: Row, nodes: Mapping[str, Node]) -> LayerSupport:
         if (reason := interface_refusal(node, nodes[node.inputs[0]].shape, io))
     }
     how = {
-        s: REFUSED_STRATEGIES[node.op, s.lower()]
+        s: reason
         for node in own
         for s in STRATEGIES
-        if (node.op, s.lower()) in REFUSED_STRATEGIES
+        if (reason := operation(node.op).refused_strategy(s.lower()))
     }
-    multiplied = [node for node in own if node.op in LINEAR | EINSUMS]
+    multiplied = [node for node in own if node.traits.family in {"linear", "einsum"}]
     if multiplied and all(built_strategy(node, DISTRIBUTED) == "latency" for node in multiplied):
         how[DISTRIBUTED] = "Latency is built where distributed arithmetic is asked for"
     return LayerSupport(
@@ -128,10 +86,6 @@ def _row(row: Row, nodes: Mapping[str, Node]) -> LayerSupport:
         tuple(s for s in STRATEGIES if s not in how),
         "; ".join(dict.fromkeys([*where.values(), *how.values()])) or None,
     )
-
-
-_SUMMED_BY_ADDERS = frozenset({"dense", "conv1d", "conv2d"})
-"""Operations that da4ml turns into adders where their strategy is distributed arithmetic."""
 
 
 def check_hardware(
@@ -165,10 +119,10 @@ def check_hardware(
     )
     chosen = {layer: {s.lower() for s in own} for layer, own in per_layer.items()}
     faults += [
-        f"{node.name!r} ({node.op}): {REFUSED_STRATEGIES[node.op, s]}"
+        f"{node.name!r} ({node.op}): {reason}"
         for node in graph
         for s in sorted(chosen.get(node.layer, ()))
-        if (node.op, s) in REFUSED_STRATEGIES
+        if (reason := operation(node.op).refused_strategy(s))
     ]
     if set().union(*chosen.values()) == {"distributed_arithmetic"} and max(reuse_factors) > 1:
         faults.append("distributed arithmetic needs reuse factor 1")
@@ -177,7 +131,7 @@ def check_hardware(
         f"{node.name!r} ({node.op}): distributed arithmetic sums exactly whatever the accumulator, so set "
         "accumulators: exact for it, or another strategy"
         for node in graph
-        if node.op in _SUMMED_BY_ADDERS
+        if operation(node.op).summed_by_adders
         and node.layer in narrow
         and "distributed_arithmetic" in chosen.get(node.layer, ())
     ]
@@ -221,36 +175,26 @@ def buildable_with(graph: Graph) -> dict[str, tuple[str, ...]]:
     return {io_type: tuple(strategies) for io_type, strategies in found.items()}
 
 
-def _skips_rows_of_height_one(node: Node) -> bool:
-    """Whether a 2-D convolution has a kernel 1 pixel high, more than 1 wide, and leaves out rows."""
-    if node.op not in {"conv2d", "depthwise_conv2d"}:
-        return False
-    height, width = node.attrs["kernel_size"]
-    # `pointwise_conv_2d_cl` counts rows; there is none of it for depthwise convolutions
-    pointwise = node.op == "conv2d" and width == 1
-    return bool(height == 1 and node.attrs["strides"][0] > 1 and not pointwise)
-
-
 def _outputs_without_firmware(graph: Graph) -> list[str]:
     """Return what is wrong with outputs that hls4ml has no layer for: inputs, and one tensor given out twice."""
     made = [_computed_by(graph, output) for output in graph.outputs]
     faults = [
         f"its output {output!r} is the input {source!r} as it is, so leave it out"
         for output, source in zip(graph.outputs, made, strict=True)
-        if graph[source].op == "input"
+        if not graph[source].inputs
     ]
     return faults + [
         f"its outputs {', '.join(map(repr, same))} are one tensor, so give it out once"
         for source in dict.fromkeys(made)
         if len(same := [o for o, m in zip(graph.outputs, made, strict=True) if m == source]) > 1
-        and graph[source].op != "input"
+        and graph[source].inputs
     ]
 
 
 def _computed_by(graph: Graph, name: str) -> str:
     """Return the node whose values an output has: a dropout changes none, and a last reshape is left out."""
     node = graph[name]
-    while node.op in {"dropout", "reshape"}:
+    while node.inputs and (operation(node.op).left_out_last or not node.traits.built):
         node = graph[node.inputs[0]]
     return node.name
 

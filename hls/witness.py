@@ -79,7 +79,9 @@ def first_difference(model: keras.Model, samples: Samples | None = None) -> Diff
         UserError: when a layer can't be computed at all, or the samples don't fit the model.
     """
     lowered = lower_with_tensors(model, head="keep")
-    probes = _probes(model, None if samples is None else _fitting(model, samples))
+    graph = lowered[0]
+    entries = [graph.entries(graph[name]) for name in graph.inputs]
+    probes = _probes(model, None if samples is None else _fitting(model, samples), entries)
     with _kept(model):
         found = _compared(model, lowered, probes)
         if found is None and model.trainable_weights:
@@ -135,9 +137,28 @@ def _fitting(model: Any, samples: Samples) -> list[NDArray[np.float32]]:
     return found
 
 
-def _probes(model: Any, samples: Inputs | None) -> dict[str, list[NDArray[np.float32]]]:
-    """Return the inputs to compare on, by what they are called."""
+def _require_entries(model: Any, samples: Inputs, entries: Sequence[int]) -> None:
+    """Refuse samples of an input that chooses entries which are no numbers of any.
+
+    Raises:
+        UserError: naming the input, the first such value and what it may be.
+    """
+    for tensor, array, count in zip(model.inputs, samples, entries, strict=True):
+        wrong = array[(array != np.round(array)) | (array < 0) | (array >= count)] if count else array[:0]
+        if wrong.size:
+            raise UserError(
+                f"Input {tensor._keras_history.operation.name!r} holds {wrong.flat[0]:g}: an Embedding with {count} entries "
+                f"reads it, so give whole numbers from 0 to {count - 1}."
+            )
+
+
+def _probes(
+    model: Any, samples: Inputs | None, entries: Sequence[int]
+) -> dict[str, list[NDArray[np.float32]]]:
+    """Return the inputs to compare on, by what they are called; `entries`: how many each input chooses from, 0 of others."""
     rng = np.random.default_rng(0)
+    if samples is not None:
+        _require_entries(model, samples, entries)
     shapes = [tuple(t.shape[1:]) for t in model.inputs]
     if samples is None:
         base: list[Any] = [rng.normal(size=(SAMPLES, *shape)).astype(np.float32) for shape in shapes]
@@ -168,12 +189,15 @@ def _probes(model: Any, samples: Inputs | None) -> dict[str, list[NDArray[np.flo
     }
     kinds = [str(t.dtype) for t in model.inputs]
     return {
-        key: [_possible(x, kind) for x, kind in zip(xs, kinds, strict=True)] for key, xs in probes.items()
+        key: [_possible(x, kind, n) for x, kind, n in zip(xs, kinds, entries, strict=True)]
+        for key, xs in probes.items()
     }
 
 
-def _possible(x: NDArray[Any], kind: str) -> NDArray[np.float32]:
-    """Return values that an input of this type can hold: whole ones in its range where it is an integer's."""
+def _possible(x: NDArray[Any], kind: str, entries: int = 0) -> NDArray[np.float32]:
+    """Return values that an input of this type can hold: whole ones in its range where it is an integer's or chooses entries."""
+    if entries:
+        return (np.round(np.abs(x)) % entries).astype(np.float32)
     if kind == "bool":
         return (x > 0).astype(np.float32)
     if "int" not in kind:
@@ -302,7 +326,7 @@ def _graph_values(
     moved: dict[str, NDArray[Any]] = {}
     change: dict[str, NDArray[Any]] = {}
     for node in graph:
-        first = [next(given)] if node.op == "input" else []
+        first = [] if node.inputs else [next(given)]
         sources = first or [keras_values.get(i, values[i]) for i in node.inputs]
         others = first or [keras_values.get(i, moved[i]) for i in node.inputs]
         if not first:  # what goes in is exact
@@ -314,7 +338,7 @@ def _graph_values(
         change[node.name] = np.zeros_like(values[node.name])
         if "grid" not in node.attrs:
             np.abs(moved[node.name] - values[node.name], where=finite, out=change[node.name])
-        if node.op == "layernorm":
+        if node.traits.normalizes:
             change[node.name] = np.maximum(change[node.name], _mean_rounding(graph, node, sources[0]))
     return values, change
 

@@ -7,17 +7,13 @@ from .doors import lazy_door
 if TYPE_CHECKING:
     from .candidate import Candidate
     from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
-    from .graph import EINSUMS, LINEAR, LOOKUPS, MERGES, RECURRENT, Graph, Node, Tensor, Weights
+    from .graph import Graph, Node, Tensor, Weights
     from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
+    from .operations import Hardware, Traits, register, registered, traits, unregister
     from .precision import FixedPoint, Overflow, Rounding, integer_bits
-    from .space import Dimension, Hardware, LayerRule, Moved, Params, Space, Value, build_space
+    from .space import Dimension, LayerRule, Moved, Params, Space, Value, build_space
 
 __all__ = [
-    "EINSUMS",
-    "LINEAR",
-    "LOOKUPS",
-    "MERGES",
-    "RECURRENT",
     "BitfrontError",
     "Candidate",
     "Dimension",
@@ -35,6 +31,7 @@ __all__ = [
     "Space",
     "Tensor",
     "ToolMissing",
+    "Traits",
     "UserError",
     "Value",
     "Weights",
@@ -44,8 +41,12 @@ __all__ = [
     "lazy_door",
     "lower",
     "lower_with_tensors",
+    "register",
+    "registered",
     "survey",
     "trained_variables",
+    "traits",
+    "unregister",
     "untrained_layers",
 ]
 
@@ -55,13 +56,8 @@ __getattr__ = lazy_door(
         "candidate": ("Candidate",),
         "errors": ("BitfrontError", "NothingFeasible", "ToolMissing", "UserError"),
         "graph": (
-            "EINSUMS",
             "Graph",
-            "LINEAR",
-            "LOOKUPS",
-            "MERGES",
             "Node",
-            "RECURRENT",
             "Tensor",
             "Weights",
         ),
@@ -74,7 +70,8 @@ __getattr__ = lazy_door(
             "trained_variables",
             "untrained_layers",
         ),
+        "operations": ("Hardware", "Traits", "register", "registered", "traits", "unregister"),
         "precision": ("FixedPoint", "Overflow", "Rounding", "integer_bits"),
-        "space": ("Dimension", "Hardware", "LayerRule", "Moved", "Params", "Space", "Value", "build_space"),
+        "space": ("Dimension", "LayerRule", "Moved", "Params", "Space", "Value", "build_space"),
     },
 )

@@ -9,49 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .operations import Traits, traits
+
 Weights = Mapping[str, Mapping[str, NDArray[np.float32]]]
 """Node name -> role -> array."""
-
-WEIGHTED = frozenset(
-    {
-        "dense",
-        "conv1d",
-        "conv2d",
-        "depthwise_conv1d",
-        "depthwise_conv2d",
-        "batchnorm",
-        "lstm",
-        "gru",
-        "simple_rnn",
-        "bidirectional",
-        "einsum_dense",
-        "layernorm",
-        "add_constant",
-    }
-)
-"""Operations that hold weights."""
-RECURRENT = frozenset({"lstm", "gru", "simple_rnn", "bidirectional"})
-"""Operations with a state."""
-LINEAR = frozenset({"dense", "conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
-"""Operations that accumulate products of one input tensor and constant weights."""
-EINSUMS = frozenset({"einsum_dense", "einsum"})
-"""Operations of an attention that multiply: with constant weights, and two tensors with each other."""
-LOOKUPS = frozenset({"gelu", "silu"})
-"""Activations that are looked up by every bit of their input."""
-MERGES = frozenset({"add", "subtract", "multiply", "average", "maximum", "minimum"})
-"""Elementwise operations on two tensors."""
-ACTIVATIONS = frozenset({"relu", "leaky_relu", "tanh", "sigmoid", "softmax", "linear"}) | LOOKUPS
-"""Elementwise operations on one tensor (softmax: along the last axis)."""
-PASSING = frozenset({"max_pool", "global_max_pool", "reshape", "concatenate", "zero_padding", "dropout"})
-"""Operations whose output values are values of their inputs: they carry no precision of their own."""
-_INNER: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("tanh", "sigmoid", *sorted(RECURRENT)), ("table",)),
-    "softmax": ("inp_norm", "exp_table", "inv_table"),
-    "layernorm": ("mean", "variance", "normalized", "table"),
-}
-"""Operation -> what carries a precision inside it: tables, what addresses them, statistics."""
-_NEVER_NEGATIVE = frozenset({"relu", "sigmoid", "softmax"})
-_KEEP_SIGN = PASSING | {"avg_pool", "global_avg_pool", "add", "multiply", "average", "maximum", "minimum"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +29,15 @@ class Node:
     shape: tuple[int, ...]
     layer: str
     attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def traits(self) -> Traits:
+        """What is known of its operation.
+
+        Raises:
+            UserError: when no package offers that operation.
+        """
+        return traits(self.op)
 
 
 @dataclass(frozen=True, order=True)
@@ -117,7 +87,7 @@ class Graph:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the input nodes, in the order in which the model takes them."""
-        return tuple(n.name for n in self.nodes if n.op == "input")
+        return tuple(n.name for n in self.nodes if n.traits.family == "input")
 
     def consumers(self, name: str) -> tuple[Node, ...]:
         """Return the nodes that read the output of `name`."""
@@ -128,29 +98,35 @@ class Graph:
 
         hls4ml writes the accumulator straight into an activation's input, so rounding there would only cost accuracy.
         """
-        if node.op not in LINEAR | MERGES | {"batchnorm", "einsum_dense"} or node.name in self.outputs:
+        if not node.traits.hands_accumulator or node.name in self.outputs:
             return False
         readers = self.consumers(node.name)
-        return len(readers) == 1 and readers[0].op in ACTIVATIONS - LOOKUPS - {"softmax", "linear"}
+        return len(readers) == 1 and readers[0].traits.reads_accumulator
 
     def nonnegative(self, name: str) -> bool:
         """Return whether the output of node `name` can't be negative, whatever the data."""
         node = self[name]
-        if node.op == "input":
+        if node.traits.family == "input":
             return name in self.nonnegative_inputs
-        if node.op in _NEVER_NEGATIVE:
+        if node.traits.sign == "nonnegative":
             return True
-        return node.op in _KEEP_SIGN and all(self.nonnegative(i) for i in node.inputs)
+        return node.traits.sign == "kept" and all(self.nonnegative(i) for i in node.inputs)
+
+    def entries(self, node: Node) -> int:
+        """Return how many entries the numbers at an input choose from; 0 where it holds other values."""
+        readers = [one for one in self.consumers(node.name) if one.traits.entries]
+        return (
+            max((int(one.attrs[one.traits.entries]) for one in readers), default=0) if not node.inputs else 0
+        )
 
     def tensors(self, node: Node) -> tuple[Tensor, ...]:
         """Return the tensors of `node` whose precision may be chosen, weights first, the result last."""
         found = [Tensor(node.name, role) for role in self.weights.get(node.name, {})]
-        if node.op in LINEAR | RECURRENT:
+        known = node.traits
+        if known.accumulator:
             found.append(Tensor(node.name, "accum"))
-        found += [Tensor(node.name, role) for role in _INNER.get(node.op, ())]
-        if node.op == "leaky_relu":
-            found.append(Tensor(node.name, "slope"))
-        if node.op not in PASSING and not self.fused(node):
+        found += [Tensor(node.name, role) for role in known.inner]
+        if known.rounds and not self.fused(node) and not self.entries(node):
             found.append(Tensor(node.name, "result", signed=not self.nonnegative(node.name)))
         return tuple(found)
 

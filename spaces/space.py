@@ -10,13 +10,12 @@ from typing import Literal, get_args
 
 from .candidate import Candidate
 from .errors import UserError
-from .graph import EINSUMS, LINEAR, RECURRENT, Graph, Node, Tensor
+from .graph import Graph, Node, Tensor
+from .operations import Hardware
 
 Value = int | str
 Params = Mapping[str, Value]
 """Dimension name -> value: what a sampler proposes."""
-Hardware = Literal["strategy", "reuse_factor", "recurrent_reuse_factor", "recurrent_mode"]
-"""What is chosen of how a layer is built; the last two of recurrent layers alone."""
 Range = tuple[int, int]
 """Lowest and highest width, both included."""
 
@@ -268,17 +267,17 @@ def _owner(graph: Graph, node: Node, tensor: Tensor, parts: bool) -> str | None:
     share one width; a normalization's scale and bias have that of its result; the sum of a residual connection has
     that of the branch it adds. So a block of one attention and two dense layers has some 15 dimensions.
     """
-    if all(n.op != "einsum" for n in graph):
+    if not any(n.traits.multiplies_tensors for n in graph):
         return None
     part = node.attrs.get("part")
     if parts:
         return f"{node.name}.{group_of(tensor)}" if part else None
     if part in {"scores", "softmax"} and tensor.role == "result":
         return f"{node.layer}.scores"
-    if node.op == "layernorm" and group_of(tensor) in {"weights", "biases"}:
+    if node.traits.normalizes and group_of(tensor) in {"weights", "biases"}:
         return f"{node.layer}.activations"
-    if node.op == "add":
-        products = [graph[i] for i in node.inputs if graph[i].op in {"dense", "einsum_dense"}]
+    if node.traits.residual:
+        products = [graph[i] for i in node.inputs if graph[i].traits.projects]
         branches = [n for n in products if len(graph.consumers(n.name)) == 1]
         if len(branches) == 1:
             return f"{branches[0].layer}.activations"
@@ -290,7 +289,7 @@ def _width_of(
 ) -> tuple[str, Range]:
     """Return the dimension that sets the width of a tensor, and its range."""
     group = group_of(tensor)
-    if node.op == "input":
+    if node.traits.family == "input":
         return f"{node.layer}.input", inputs
     if group in {"recurrent_weights", "biases"} and getattr(rule, group) is None:
         group = "weights"
@@ -319,16 +318,6 @@ def _tied(dimensions: list[Dimension], ties: Iterable[Sequence[str]]) -> list[Di
     return dimensions
 
 
-_BUILT: Mapping[str, frozenset[str]] = {
-    "strategy": EINSUMS | LINEAR | RECURRENT,
-    "reuse_factor": EINSUMS | LINEAR | RECURRENT,
-    # hls4ml lists the factors of both directions of a bidirectional layer together
-    "recurrent_reuse_factor": RECURRENT - {"bidirectional"},
-    "recurrent_mode": RECURRENT - {"simple_rnn"},
-}
-"""The operations that a choice of hardware is for."""
-
-
 def _hardware(
     graph: Graph,
     choices_of: Callable[[Hardware, str], tuple[tuple[Value, ...], bool]],
@@ -339,7 +328,7 @@ def _hardware(
     for key in keys:
         shared: list[str] = []
         for node in graph:
-            if node.op not in _BUILT[key]:
+            if key not in node.traits.hardware:
                 continue
             choices, own = choices_of(key, node.layer)
             if not choices:

@@ -15,7 +15,6 @@ from bitfront.hls import BitTrue, Types, hls_config, legal_reuse_factor, resolve
 from bitfront.search import verify_bundle
 from bitfront.search.bundle import BundleSource
 from bitfront.spaces import BitfrontError, Graph, lower
-from bitfront.spaces.graph import LINEAR, RECURRENT
 
 CHECKSUMS = "checksums.sha256"
 
@@ -79,7 +78,11 @@ def family(
     """
     model, x = zoo.zoo(group, 1, seed=seed, only=only), zoo.data(group, 200)
     graph = lower(model, head="keep")
-    places = frozenset(n.name for n in graph if n.op in LINEAR | RECURRENT) if narrow else frozenset()
+    places = (
+        frozenset(n.name for n in graph if n.traits.family in {"linear", "recurrent"})
+        if narrow
+        else frozenset()
+    )
     bit_true = BitTrue(graph, narrow_accumulators=places)
     widths = zoo.random_widths(graph, seed, low, high) | {f"{name}/accum": 12 for name in places}
     types = resolve(graph, widths, bit_true.calibrate([x[:100]], rule="mse"))
@@ -95,7 +98,7 @@ def of_candidate(
     reuse = {
         n.name: legal_reuse_factor(graph, n.name, zoo.REUSE_FACTOR)
         for n in graph
-        if n.op in LINEAR | RECURRENT and strategy == "Resource"
+        if n.traits.family in {"linear", "recurrent"} and strategy == "Resource"
     }
     return BundleSource(
         name="family",

@@ -16,7 +16,6 @@ import pytest
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, resolve, to_keras
 from bitfront.spaces import FixedPoint, Graph, lower
-from bitfront.spaces.graph import LINEAR, RECURRENT
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
 
@@ -159,6 +158,7 @@ def norm_branches(_: int) -> dict[str, Branch]:
         ),
         "own_positions": lambda x: L.Dense(3)(L.Flatten()(Positions()(L.Dense(4)(x)))),
         "gelu": lambda x: L.Dense(4, activation="gelu")(L.Flatten()(L.Dense(5, activation="silu")(x))),
+        "elu": lambda x: L.Dense(4, activation="elu")(L.Flatten()(L.ELU(alpha=0.3)(L.Dense(5)(x)))),
     }
 
 
@@ -281,7 +281,9 @@ def differences(
     expected = bit_true.predict([x])
     plain = to_keras(graph, bit_true.weights(), types)
     reuse = {
-        n.name: legal_reuse_factor(graph, n.name, REUSE_FACTOR) for n in graph if n.op in LINEAR | RECURRENT
+        n.name: legal_reuse_factor(graph, n.name, REUSE_FACTOR)
+        for n in graph
+        if n.traits.family in {"linear", "recurrent"}
     }
     config = hls_config(
         graph, types, plain, strategy=strategy, reuse_factor=reuse if strategy == "Resource" else 1

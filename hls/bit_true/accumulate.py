@@ -49,16 +49,16 @@ class Accumulator:
 
     def linear(self, x: Any, kernel: Any, bias: Any | None) -> Any:
         """Return the node's sum of products for its input `x` (channels last)."""
-        op, attrs = self.node.op, self.node.attrs
-        if op == "dense":
+        attrs = self.node.attrs
+        if "kernel_size" not in attrs:
             return self.matmul(x, kernel, bias)
-        one_dimensional = op.endswith("1d")
+        one_dimensional = len(attrs["kernel_size"]) == 1
         sizes, strides = attrs["kernel_size"], attrs["strides"]
         padding = "VALID" if attrs["padding"] == "causal" else attrs["padding"].upper()
         if one_dimensional:
             x, sizes, strides = x[:, None], (1, *sizes), (1, *strides)
         patches = tf.image.extract_patches(x, [1, *sizes, 1], [1, *strides, 1], [1, 1, 1, 1], padding)
-        if op.startswith("depthwise"):
+        if self.node.traits.channel_axes == 2:  # a kernel for each channel
             channels = kernel.shape[-2]
             shape = tf.concat([tf.shape(patches)[:-1], [sizes[0] * sizes[1], channels]], 0)
             products = self.store(tf.reshape(patches, shape) * tf.reshape(kernel, (-1, channels)))

@@ -1,15 +1,12 @@
-"""Activations, merges, pooling and reshaping."""
+"""Inputs, activations, merges and what moves values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import qkeras
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
@@ -26,17 +23,26 @@ class Input(Layer):
         return self.result(inputs[0])
 
 
-class Rounding(Layer):
-    """ReLU and linear: a QKeras activation carrying our quantizer (unsigned after ReLU, so it clips at zero)."""
+class Entries(Layer):
+    """Numbers of entries, as they are: whole, and none beyond the last."""
 
-    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the input."""
+        return inputs[0]
+
+
+class Rounding(Layer):
+    """ReLU (`clips`) and linear: a QKeras activation carrying our quantizer (unsigned after ReLU, so it clips at zero)."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode, *, clips: bool) -> None:
         super().__init__(graph, node, mode)
+        self.clips = clips
         self.inner = qkeras.QActivation(self.quantizers["result"], name=node.name, dtype="float32")
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the activation of the one input."""
         (x,) = inputs
-        x = tf.nn.relu(x) if self.node.op == "relu" else x
+        x = tf.nn.relu(x) if self.clips else x
         return self.inner.call(x) if self.mode.exact else self.model_rounding(x)
 
 
@@ -71,106 +77,24 @@ class TableActivation(Layer):
 
 
 class Merge(Layer):
-    """Two tensors of one shape, element by element."""
+    """Two tensors of one shape, element by element, as `merge` says."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode, merge: Callable[[Any, Any], Any]) -> None:
+        super().__init__(graph, node, mode)
+        self.merge = merge
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the merged tensor, rounded."""
-        a, b = inputs
-        merged = {
-            "add": lambda: a + b,
-            "subtract": lambda: a - b,
-            "multiply": lambda: a * b,
-            "average": lambda: (a + b) * 0.5,
-            "maximum": lambda: tf.maximum(a, b),
-            "minimum": lambda: tf.minimum(a, b),
-        }[self.node.op]()
-        return self.result(merged)
-
-
-class Pool(Layer):
-    """Maximum and average over windows or over all positions.
-
-    An average is summed exactly and divided as ap_fixed divides: truncated toward zero at the accumulator's
-    fraction, which is the input's plus `ceil(log2(window))` (`exact.averaged`). With padding `same`, an average is
-    over the values in the window that are no padding, and a maximum too.
-    """
-
-    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
-        super().__init__(graph, node, mode)
-        shape = graph[node.inputs[0]].shape
-        self.axes = tuple(range(1, len(shape)))
-        self.window = prod(shape[:-1]) if node.op.startswith("global") else prod(node.attrs["pool_size"])
-        self.counts: Any = np.int64(self.window)
-        """Values that an average is over: a number, or one per position of the output."""
-        if node.attrs.get("padding") == "same":
-            self.counts = _overlaps(shape[:-1], node)
-        self.accum_scale = tf.Variable(2.0**10, trainable=False, dtype=tf.float64)
-
-    def assign(self, types: Mapping[str, FixedPoint]) -> None:
-        """Give the accumulator of an average its type."""
-        if "accum" in types:
-            self.accum_scale.assign(1.0 / types["accum"].step)
-
-    def __call__(self, inputs: Sequence[Any]) -> Any:
-        """Return the pooled tensor."""
-        (x,) = inputs
-        op = self.node.op
-        if op == "global_max_pool":
-            return tf.reduce_max(x, self.axes)
-        if op == "global_avg_pool":
-            return self.result(self._divide(tf.reduce_sum(x, self.axes)))
-        one_dimensional = len(self.node.attrs["pool_size"]) == 1
-        if one_dimensional:
-            x = x[:, None]
-        size = ((1,) if one_dimensional else ()) + tuple(self.node.attrs["pool_size"])
-        strides = ((1,) if one_dimensional else ()) + tuple(self.node.attrs["strides"])
-        padding = self.node.attrs["padding"].upper()
-        sums = None if op == "max_pool" else self._sums(x, size, strides, padding)
-        pooled = tf.nn.max_pool2d(x, size, strides, padding) if sums is None else sums
-        pooled = pooled[:, 0] if one_dimensional else pooled
-        return pooled if sums is None else self.result(self._divide(pooled))
-
-    def _sums(self, x: Any, size: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Any:
-        """Return the exact sum of every window (an average pooling of TensorFlow would round)."""
-        patches = tf.image.extract_patches(x, [1, *size, 1], [1, *strides, 1], [1, 1, 1, 1], padding)
-        shape = tf.concat([tf.shape(patches)[:-1], [self.window, x.shape[-1]]], 0)
-        return tf.reduce_sum(tf.reshape(patches, shape), -2)
-
-    def _divide(self, total: Any) -> Any:
-        mean = total / tf.cast(self.counts, total.dtype)
-        if not self.mode.exact:
-            return mean
-        scale = tf.cast(self.accum_scale, total.dtype)
-        # in integers: a compiler may turn the division of floats into a product that rounds
-        steps = tf.truncatediv(tf.cast(total * scale, tf.int64), self.counts)
-        exact = tf.cast(steps, total.dtype) / scale
-        return mean + tf.stop_gradient(exact - mean) if self.mode.training else exact
-
-
-def _overlaps(sizes: tuple[int, ...], node: Node) -> NDArray[np.int64]:
-    """Return how many values of the input each window holds, shape (*output positions, 1), for padding `same`."""
-    counts = np.ones(1, np.int64)
-    for size, pool, stride in zip(sizes, node.attrs["pool_size"], node.attrs["strides"], strict=True):
-        steps = -(-size // stride)
-        before = max((steps - 1) * stride + pool - size, 0) // 2
-        first = np.arange(steps) * stride - before
-        inside = np.minimum(first + pool, size) - np.maximum(first, 0)
-        counts = counts[..., None] * inside
-    return counts.reshape(*counts.shape[1:], 1)
+        return self.result(self.merge(*inputs))
 
 
 class Moving(Layer):
-    """Reshape, padding, concatenation and dropout: values move, or vanish while training."""
+    """Values move as `move` says, or vanish while training."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode, move: Callable[[Sequence[Any]], Any]) -> None:
+        super().__init__(graph, node, mode)
+        self.move = move
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the moved values."""
-        x, attrs = inputs[0], self.node.attrs
-        if self.node.op == "reshape":
-            return tf.reshape(x, (-1, *self.node.shape))
-        if self.node.op == "zero_padding":
-            return tf.pad(x, [[0, 0], *[list(p) for p in attrs["padding"]], [0, 0]])
-        if self.node.op == "concatenate":
-            return tf.concat(list(inputs), attrs["axis"])
-        if self.mode.training and attrs["rate"] > 0:
-            return tf.nn.dropout(x, attrs["rate"])
-        return x
+        return self.move(inputs)

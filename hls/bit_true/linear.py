@@ -7,7 +7,7 @@ as the C++ does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,14 +20,43 @@ from .accumulate import Accumulator
 from .base import Layer
 from .quantizer import Mode
 
+Kind = Callable[[Node, Any, Any, dict[str, Any]], keras.Layer]
+"""What makes a layer of a node: (node, quantizer of its kernel, of its bias, Keras's own arguments)."""
+
+
+def dense(node: Node, kernel: Any, bias: Any, common: dict[str, Any]) -> keras.Layer:
+    """Return a QKeras dense layer."""
+    return qkeras.QDense(node.attrs["units"], kernel_quantizer=kernel, bias_quantizer=bias, **common)
+
+
+def convolution(axes: int, *, depthwise: bool) -> Kind:
+    """Return what makes QKeras convolutions over one or two axes; a causal one is padded before it is called."""
+
+    def made(node: Node, kernel: Any, bias: Any, common: dict[str, Any]) -> keras.Layer:
+        size, padding = node.attrs["kernel_size"], node.attrs["padding"]
+        options = {
+            **common,
+            "strides": node.attrs["strides"],
+            "padding": "valid" if padding == "causal" else padding,
+        }
+        if depthwise and axes == 1:
+            return _DepthwiseConv1D(size, quantizers=(kernel, bias), **options)
+        options["bias_quantizer"] = bias
+        if depthwise:
+            return qkeras.QDepthwiseConv2D(size, depthwise_quantizer=kernel, **options)
+        kind = qkeras.QConv1D if axes == 1 else qkeras.QConv2D
+        return kind(node.attrs["filters"], size, kernel_quantizer=kernel, **options)
+
+    return made
+
 
 class Linear(Layer):
     """A QKeras layer with its quantizers, or the same sum with a narrow accumulator."""
 
-    def __init__(self, graph: Graph, node: Node, mode: Mode, *, narrow: bool = False) -> None:
+    def __init__(self, graph: Graph, node: Node, mode: Mode, kind: Kind, *, narrow: bool = False) -> None:
         super().__init__(graph, node, mode)
         weights = graph.weights[node.name]
-        self.inner = self._build(graph, weights)
+        self.inner = self._build(graph, weights, kind)
         self.variables["weight"] = self._kernel(self.inner).value
         if "bias" in weights:
             self.variables["bias"] = self.inner.bias.value
@@ -35,38 +64,10 @@ class Linear(Layer):
             variable.assign(weights[role])
         self.accumulator = Accumulator(node, mode) if narrow else None
 
-    def _build(self, graph: Graph, weights: Mapping[str, Any]) -> keras.Layer:
-        node, op = self.node, self.node.op
-        common: dict[str, Any] = {
-            "use_bias": "bias" in weights,
-            "bias_quantizer": self.quantizers.get("bias"),
-            "name": node.name,
-            "dtype": "float32",
-        }
-        if op == "dense":
-            layer = qkeras.QDense(node.attrs["units"], kernel_quantizer=self.quantizers["weight"], **common)
-        else:
-            common |= {"strides": node.attrs["strides"], "padding": node.attrs["padding"]}
-            if common["padding"] == "causal":
-                common["padding"] = "valid"
-            if op == "depthwise_conv2d":
-                layer = qkeras.QDepthwiseConv2D(
-                    node.attrs["kernel_size"], depthwise_quantizer=self.quantizers["weight"], **common
-                )
-            elif op == "depthwise_conv1d":
-                layer = _DepthwiseConv1D(
-                    node.attrs["kernel_size"],
-                    quantizers=(self.quantizers["weight"], common.pop("bias_quantizer")),
-                    **common,
-                )
-            else:
-                kind = qkeras.QConv1D if op == "conv1d" else qkeras.QConv2D
-                layer = kind(
-                    node.attrs["filters"],
-                    node.attrs["kernel_size"],
-                    kernel_quantizer=self.quantizers["weight"],
-                    **common,
-                )
+    def _build(self, graph: Graph, weights: Mapping[str, Any], kind: Kind) -> keras.Layer:
+        node = self.node
+        common: dict[str, Any] = {"use_bias": "bias" in weights, "name": node.name, "dtype": "float32"}
+        layer = kind(node, self.quantizers["weight"], self.quantizers.get("bias"), common)
         shape = graph[node.inputs[0]].shape
         if node.attrs.get("padding") == "causal":  # padded before it is called
             shape = (shape[0] + node.attrs["kernel_size"][0] - 1, *shape[1:])

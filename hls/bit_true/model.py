@@ -10,19 +10,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bitfront.spaces import LINEAR, FixedPoint, Graph, Node, UserError, Weights
+from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
 
+from ..operation import Settings, operation
 from ..precision.resolve import FLOAT64_MANTISSA, Calibration, mantissa_bits
-from .attention import AddConstant, Einsum, EinsumDense
 from .base import BitTrueLayer
 from .compiled import Compiled
-from .elementwise import Input, LeakyReLU, Merge, Moving, Pool, Rounding, TableActivation
-from .linear import BatchNorm, Linear
-from .lookup import Lookup
-from .normalization import LayerNorm
 from .quantizer import Mode, VariableFixedPoint
-from .recurrent import Recurrent
-from .softmax import Softmax
 
 Arrays = Sequence[NDArray[np.floating]]
 FLOAT32_MANTISSA = 24
@@ -149,7 +143,7 @@ class BitTrue:
             layer = self.layers[node.name]
             sources = (
                 [tf.cast(next(given), self.mode.dtype)]
-                if node.op == "input"
+                if not node.inputs
                 else [values[i] for i in node.inputs]
             )
             values[node.name] = layer(sources)
@@ -204,7 +198,7 @@ class BitTrue:
                     # drawn at random: equal strides would meet the same pixel or feature each time
                     samples[key] = draw.choice(np.asarray(value).ravel(), SAMPLES)
         for node in self.graph:
-            if node.op in LINEAR:
+            if node.traits.family == "linear":
                 peaks.setdefault(f"{node.name}/accum", peaks[f"{node.name}/result"])
         return Calibration(peaks=peaks, samples=samples, rule=rule)
 
@@ -287,33 +281,4 @@ def build_layer(graph: Graph, node: Node, mode: Mode, table_size: int, narrow: b
     Raises:
         UserError: when there is none for its operation.
     """
-    op = node.op
-    if op in LINEAR:
-        return Linear(graph, node, mode, narrow=narrow)
-    if op in {"lstm", "gru", "simple_rnn", "bidirectional"}:
-        return Recurrent(graph, node, mode, table_size=table_size, narrow=narrow)
-    if op in {"tanh", "sigmoid"}:
-        return TableActivation(graph, node, mode, table_size=table_size)
-    simple = _SIMPLE.get(op)
-    if simple is None:
-        raise UserError(f"Node {node.name!r}: there is no bit-true layer for {op!r}.")
-    return simple(graph, node, mode)
-
-
-_SIMPLE: dict[str, Callable[[Graph, Node, Mode], BitTrueLayer]] = {
-    "input": Input,
-    "batchnorm": BatchNorm,
-    "relu": Rounding,
-    "linear": Rounding,
-    "leaky_relu": LeakyReLU,
-    "softmax": Softmax,
-    "einsum_dense": EinsumDense,
-    "einsum": Einsum,
-    "add_constant": AddConstant,
-    "layernorm": LayerNorm,
-    "gelu": Lookup,
-    "silu": Lookup,
-    **dict.fromkeys(("add", "subtract", "multiply", "average", "maximum", "minimum"), Merge),
-    **dict.fromkeys(("max_pool", "avg_pool", "global_max_pool", "global_avg_pool"), Pool),
-    **dict.fromkeys(("reshape", "zero_padding", "concatenate", "dropout"), Moving),
-}
+    return operation(node.op).layer(graph, node, mode, Settings(table_size, narrow))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import Graph, Weights
 
+from ..operation import operation
+
 
 def pruned(graph: Graph, weights: Weights, share: float) -> Weights:
     """Return weights of which this share, over all kernels together, is zero: those that matter least.
@@ -45,10 +47,7 @@ def zero_share(weights: Weights) -> float:
 
 def _positions(graph: Graph, node: str) -> int:
     """Return how many products each weight of a kernel has in a design."""
-    shape = graph[node].shape
-    if graph[node].op == "einsum_dense":  # over the positions of a sequence, which come first
-        return shape[0] if len(shape) > 1 else 1
-    return math.prod(shape[:-1]) if graph[node].op.startswith(("conv", "depthwise")) else 1
+    return operation(graph[node].op).products(graph[node])
 
 
 def kept(

@@ -36,12 +36,21 @@ class Recurrent(Layer):
     """One direction or two of a recurrent layer, `tanh` and `sigmoid` from tables."""
 
     def __init__(
-        self, graph: Graph, node: Node, mode: Mode, *, table_size: int = 1024, narrow: bool = False
+        self,
+        graph: Graph,
+        node: Node,
+        mode: Mode,
+        cell: str,
+        *,
+        both: bool = False,
+        table_size: int = 1024,
+        narrow: bool = False,
     ) -> None:
+        """Build the cells; `cell`: `lstm`, `gru` or `simple_rnn`, in both directions where `both`."""
         super().__init__(graph, node, mode)
         for role, value in graph.weights[node.name].items():
             self.make(role, value)
-        self.cell = node.attrs.get("cell", node.op)
+        self.cell, self.both = cell, both
         self.tanh = Table("tanh", table_size, mode)
         self.gates = Table(_GATES[self.cell], table_size, mode, columns=node.attrs["units"])
         self.narrow = Accumulator(node, mode) if narrow else None
@@ -71,7 +80,7 @@ class Recurrent(Layer):
         """Return the states of all steps, or the last one ([batch, steps, units] or [batch, units])."""
         self.observed = {}
         x = tf.transpose(inputs[0], (1, 0, 2))
-        if self.node.op != "bidirectional":
+        if not self.both:
             states = self._run(x, "")
         else:
             forward = self._run(x, "forward_")

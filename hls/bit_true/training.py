@@ -54,7 +54,7 @@ class Trainer:
         """
         self.model, self.batch_size = model, batch_size
         graph = model.graph
-        self._logits_of = frozenset(o for o in graph.outputs if graph[o].op in {"sigmoid", "softmax"})
+        self._logits_of = frozenset(o for o in graph.outputs if graph[o].traits.probabilities)
         self._losses = [_loss(task, loss) for task in tasks]
         self._x = [tf.constant(part, tf.float32) for part in x]
         self._y = [

@@ -8,6 +8,7 @@ from math import prod
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
+from ..operation import operation
 from .layers import LayerDescription
 
 __all__ = ["as_built"]
@@ -35,7 +36,7 @@ def as_built(
         if not stream:
             yield built
             continue
-        if node.op == "reshape" and len(node.shape) == 1:
+        if operation(node.op).left_out_last and len(node.shape) == 1:
             reads[node.name] = built.after[0] if built.after else ""
             continue
         padding = _padding(graph, node, built)

@@ -18,9 +18,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
-from math import prod
 
-from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, Graph, Node
+from bitfront.spaces import Graph, Node
+
+from ..operation import operation
 
 __all__ = [
     "built_reuse_factors",
@@ -33,8 +34,6 @@ __all__ = [
 ]
 
 DISTRIBUTED = "distributed_arithmetic"
-_DISTRIBUTABLE = frozenset({"dense", "conv1d", "conv2d", "einsum_dense"})
-_GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
 
 def _legal(n_in: int, n_out: int, reuse: int) -> bool:
@@ -107,7 +106,7 @@ def built_strategy(node: Node, strategy: str) -> str:
     depthwise convolutions: `init_depconv1d` and `init_depconv2d` take Latency without a word.
     """
     asked = strategy.lower()
-    return "latency" if asked == DISTRIBUTED and node.op not in _DISTRIBUTABLE else asked
+    return "latency" if asked == DISTRIBUTED and not operation(node.op).distributable else asked
 
 
 def node_reuse_factors(
@@ -118,39 +117,14 @@ def node_reuse_factors(
     `recurrent`: those of a recurrent layer's recurrent kernel.
     """
     node = graph[name]
-    if node.op not in LINEAR | RECURRENT | EINSUMS:
+    if "reuse_factor" not in node.traits.hardware:
         return None
     built = built_strategy(node, strategy)
     if built == DISTRIBUTED:
         return (1,)
-    if built != "resource" or node.op in EINSUMS:
+    if built != "resource":
         return None
-    return _resource_factors(graph, node, io_type, recurrent)
-
-
-def _resource_factors(graph: Graph, node: Node, io_type: str, recurrent: bool) -> tuple[int, ...]:
-    source = graph[node.inputs[0]].shape
-    if node.op in RECURRENT:
-        units, gates = node.attrs["units"], _GATES[node.attrs.get("cell", node.op)]
-        if node.op == "bidirectional":
-            shapes = [(n, g * units) for g in {gates, 3} for n in (source[-1], units)]
-            return _common(tuple(shapes))
-        return legal_reuse_factors(units if recurrent else source[-1], gates * units)
-    if node.op == "dense":
-        inputs, convolution = source[-1], len(source) > 1
-    else:
-        window = prod(node.attrs["kernel_size"])
-        inputs, convolution = window * (1 if node.op.startswith("depthwise") else source[-1]), True
-    legal = legal_reuse_factors(inputs, node.shape[-1])
-    if convolution and io_type == "io_parallel":
-        return tuple(factor for factor in legal if factor <= inputs)
-    return legal
-
-
-@lru_cache(maxsize=4096)
-def _common(shapes: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
-    """Return the factors that are legal for products of all these sizes."""
-    return tuple(sorted(set.intersection(*(set(legal_reuse_factors(*shape)) for shape in shapes))))
+    return operation(node.op).reuse_factors(graph, node, io_type, recurrent=recurrent)
 
 
 def legal_reuse_factor(
@@ -186,11 +160,11 @@ def built_reuse_factors(
     """
     node = graph[name]
     kernel = legal_reuse_factor(graph, name, wanted, (strategy,), io_type)
-    if node.op not in RECURRENT:
+    if node.traits.family != "recurrent":
         return kernel, None
     if node_reuse_factors(graph, name, strategy, io_type, recurrent=True) is None:
         return kernel, recurrent
-    if node.op == "bidirectional":
+    if "recurrent_reuse_factor" not in node.traits.hardware:  # one for both products
         return kernel, kernel
     asked = wanted if recurrent is None else recurrent
     return kernel, legal_reuse_factor(graph, name, asked, (strategy,), io_type, recurrent=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import RECURRENT, Graph
+from bitfront.spaces import Graph
 
 from ..design.reuse import built_reuse_factors, built_strategy
 from ..hls4ml_project.extension import NORM_TYPES
+from ..operation import operation
 
 if TYPE_CHECKING:
     import keras
@@ -68,9 +69,9 @@ def hls_config(
             strategy=layer["Strategy"],
             io_type=io_type,
         )
-        if node.op in RECURRENT:
+        if node.traits.family == "recurrent":
             layer["Static"] = (recurrent_mode or {}).get(node.name, "static") == "static"
-            if asked is not None and node.op != "bidirectional":
+            if asked is not None and "recurrent_reuse_factor" in node.traits.hardware:
                 layer["RecurrentReuseFactor"] = asked
         precision = layer.setdefault("Precision", {})
         for key, kind in types.items():
@@ -78,21 +79,12 @@ def hls_config(
             if owner != node.name:
                 continue
             role = _RENAMED.get(role, role)
-            if role in _BY_TYPE_NAME or (node.op == "softmax" and role == "accum"):
+            if role in _BY_TYPE_NAME:
                 layer[f"{role}_t"] = str(kind)
                 precision.pop(role, None)
             else:
                 precision[role] = str(kind)
-        if node.op in {"tanh", "sigmoid"} | RECURRENT:
-            layer["TableSize"] = table_size
-        if node.op in RECURRENT and node.op != "gru" and node.attrs.get("cell") != "gru":
-            # Keras's LSTM has one bias; hls4ml adds a second, which is zero
-            for prefix in ("forward_", "backward_") if node.op == "bidirectional" else ("",):
-                precision[f"{prefix}recurrent_bias"] = str(types[f"{node.name}/{prefix}bias"])
-        if node.op == "softmax":
-            layer["Implementation"] = "stable"
-            layer["exp_table_size"] = 2 ** types[f"{node.name}/inp_norm"].width
-            layer["inv_table_size"] = 2 ** types[f"{node.name}/inv_inp"].width
+        operation(node.op).configure(graph, node, layer, types, table_size=table_size)
         for role, text in precision.items():
             if text == "auto":
                 precision[role] = str(types[f"{node.name}/result"])

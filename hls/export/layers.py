@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -43,12 +44,20 @@ class AddConstant(keras.layers.Layer):
 class Lookup(keras.layers.Layer):
     """The activation `function` as a table, addressed by the bits of an input of type fixed<width, integer>.
 
-    The input's type is ufixed where not `signed`.
+    The input's type is ufixed where not `signed`. `attributes` are what the function needs besides its input.
     """
 
-    def __init__(self, function: str, width: int, integer: int, signed: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        function: str,
+        width: int,
+        integer: int,
+        signed: bool,
+        attributes: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.function = function
+        self.function, self.attributes = function, dict(attributes or {})
         self.width, self.integer, self.signed = width, integer, signed
 
     def build(self, input_shape: Any) -> None:
@@ -70,5 +79,6 @@ class Lookup(keras.layers.Layer):
             "width": self.width,
             "integer": self.integer,
             "signed": self.signed,
+            "attributes": self.attributes,
         }
         return {**super().get_config(), **own}

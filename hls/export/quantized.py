@@ -10,43 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import LINEAR, MERGES, FixedPoint, Graph, Node, Weights
+from bitfront.spaces import FixedPoint, Graph, Node, Weights
 
+from ..operation import operation
 from ..precision.resolve import mantissa_bits
-from .plain import Rounded, build, make_layer, rounded_weights
+from .plain import Rounded, build, rounded_weights
+from .quantizer import quantizer_of
 
 if TYPE_CHECKING:
     import keras
 
     from ..precision.resolve import Types
-
-
-def quantizer_of(kind: FixedPoint) -> Any:
-    """Return a QKeras quantizer that rounds to `kind` (round half to even, saturate), with alpha = 1.
-
-    `quantized_bits` and `quantized_relu` where they can express the type, else our own, as a constant.
-    """
-    import qkeras
-
-    from ..bit_true import VariableFixedPoint
-
-    if kind.signed and kind.width >= 2 and 1 <= kind.integer <= kind.width:
-        return qkeras.quantized_bits(kind.width, kind.integer - 1, symmetric=0, keep_negative=True, alpha=1.0)
-    if not kind.signed and 0 <= kind.integer <= kind.width:
-        return qkeras.quantized_relu(kind.width, kind.integer)
-    return VariableFixedPoint(kind.width, kind.integer, signed=kind.signed)
-
-
-_EXACT = (
-    LINEAR
-    | MERGES
-    | {"relu", "linear", "batchnorm", "einsum_dense", "einsum", "add_constant", "max_pool", "global_max_pool"}
-    | {"reshape", "zero_padding", "concatenate"}
-)
-"""Operations that QKeras or Keras itself computes as the firmware does, given rounded inputs and weights."""
 
 
 def to_qkeras(
@@ -68,12 +44,13 @@ def to_qkeras(
     def factory(node: Node, values: Rounded) -> Any:
         own = {key.rpartition("/")[2]: kind for key, kind in types.items() if key.startswith(f"{node.name}/")}
         roles = {tensor.role for tensor in graph.tensors(node)}
-        if wide or node.name in narrow_accumulators or not _exact(graph, node):
+        if wide or node.name in narrow_accumulators or not operation(node.op).exact_in_keras(graph, node):
             kept = {role: str(kind) for role, kind in own.items() if role != "result" or role in roles}
             narrow = node.name in narrow_accumulators
             return _firmware_layer(node, values, kept, wide=wide, table_size=table_size, narrow=narrow)
-        layer = _layer(node, values, own)
-        if "result" not in roles or node.op == "relu":
+        rounded = operation(node.op).qkeras_layer(node, values, own)
+        layer = rounded or operation(node.op).keras_layer(node, values, types)
+        if "result" not in roles or (rounded is not None and node.traits.family == "activation"):
             return layer
         return _Chain(layer, own["result"], f"{node.name}_result")
 
@@ -86,15 +63,6 @@ def to_qkeras(
         input_factory=_input_rounding(types, wide),
         dtype="float64" if wide else "float32",
     )
-
-
-def _exact(graph: Graph, node: Node) -> bool:
-    """Return whether Keras computes `node` as the firmware does; an average is divided by a shift then."""
-    if node.op in {"avg_pool", "global_avg_pool"}:
-        shape = graph[node.inputs[0]].shape
-        window = prod(shape[:-1]) if node.op.startswith("global") else prod(node.attrs["pool_size"])
-        return window & (window - 1) == 0
-    return node.op in _EXACT
 
 
 def _firmware_layer(
@@ -151,29 +119,3 @@ class _Chain:
 
     def set_weights(self, values: Any) -> None:
         self.layer.set_weights(values)
-
-
-def _layer(node: Node, values: Rounded, own: dict[str, FixedPoint]) -> Any:
-    """Return the QKeras layer of a node, or the plain one where QKeras has none."""
-    import qkeras
-
-    attrs, name = node.attrs, node.name
-    bias = {
-        "use_bias": "bias" in values,
-        "bias_quantizer": quantizer_of(own["bias"]) if "bias" in values else None,
-    }
-    kernel = quantizer_of(own["weight"]) if "weight" in values else None
-    match node.op:
-        case "dense":
-            return qkeras.QDense(attrs["units"], kernel_quantizer=kernel, name=name, **bias)
-        case "conv1d" | "conv2d" if attrs["padding"] != "causal":
-            kind = qkeras.QConv1D if node.op == "conv1d" else qkeras.QConv2D
-            shape = {"strides": attrs["strides"], "padding": attrs["padding"], "name": name}
-            return kind(attrs["filters"], attrs["kernel_size"], kernel_quantizer=kernel, **shape, **bias)
-        case "depthwise_conv2d":
-            shape = {"strides": attrs["strides"], "padding": attrs["padding"], "name": name}
-            return qkeras.QDepthwiseConv2D(attrs["kernel_size"], depthwise_quantizer=kernel, **shape, **bias)
-        case "relu":
-            return qkeras.QActivation(quantizer_of(own["result"]), name=name)
-        case _:
-            return make_layer(node, values)

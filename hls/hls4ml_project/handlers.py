@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from ..operation import operations
 from .extension import register_layers
 from .recurrent_reuse import register_recurrent_reuse
 from .sandbox import BuildError
@@ -21,7 +22,8 @@ def register_handlers() -> None:
     the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
     code that hls4ml's AMD backends lack (see `simple_rnn`), and so do attention's products, layer normalization,
     sums with a constant and activations by table (see `extension`). `RecurrentReuseFactor` of LSTM and GRU counts. Padding of a streamed Conv1D goes into its own
-    branch. A flattened stream is repacked for all readers but dense layers.
+    branch. A flattened stream is repacked for all readers but dense layers. What else an operation needs, it says itself
+    (`Operation.convert_with`).
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
@@ -30,6 +32,8 @@ def register_handlers() -> None:
     _pad_the_right_branch()
     _repack_what_is_flattened()
     register_layers()
+    for one in operations().values():
+        one.convert_with()
 
     class CheckedBidirectionalHandler(BidirectionalHandler):
         handles = ("keras.src.layers.rnn.bidirectional.Bidirectional",)

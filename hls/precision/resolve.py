@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.spaces import (
-    LINEAR,
-    MERGES,
-    RECURRENT,
     FixedPoint,
     Graph,
     Node,
@@ -22,8 +18,7 @@ from bitfront.spaces import (
     integer_bits,
 )
 
-from . import exact
-from .attention import NormTypes, norm_mantissa_bits, product_sum, softmax_types
+from ..operation import operation
 
 FLOAT64_MANTISSA = 53
 """Bits up to which a float64 holds every integer."""
@@ -119,7 +114,7 @@ def resolve(
         UserError: when a width is missing or a lossless accumulator would be wider than 64 bits.
     """
     types: Types = {}
-    resolver = _Resolver(
+    resolver = Resolver(
         graph, widths, calibration, shifts or {}, weights or graph.weights, weight_types or {}, types
     )
     for node in graph:
@@ -128,7 +123,9 @@ def resolve(
 
 
 @dataclass(frozen=True)
-class _Resolver:
+class Resolver:
+    """Makes the types of a graph, node by node; operations ask it for what is chosen and calibrated."""
+
     graph: Graph
     widths: Mapping[str, int]
     calibration: Calibration
@@ -143,20 +140,24 @@ class _Resolver:
             key = f"{node.name}/{role}"
             known = self.weight_types.get(key)
             self.types[key] = known or weight_type(
-                values, self._width(key), self.calibration.rule, self.shifts.get(key, 0)
+                values, self.width(key), self.calibration.rule, self.shifts.get(key, 0)
             )
         x = [self.types[f"{i}/result"] for i in node.inputs]
-        found = _RULES.get(node.op, _Resolver._quantized)(self, node, x)
-        for role, kind in found.items():
+        for role, kind in operation(node.op).types(self, node, x).items():
             self.types[f"{node.name}/{role}"] = kind
 
-    def _width(self, key: str) -> int:
+    def width(self, key: str) -> int:
+        """Return the bits that the candidate chooses for a tensor.
+
+        Raises:
+            UserError: when it chooses none.
+        """
         try:
             return self.widths[key]
         except KeyError:
             raise UserError(f"The candidate gives no width for tensor {key!r}.") from None
 
-    def _result(
+    def result(
         self, node: Node, exact_type: FixedPoint | None = None, copied: Sequence[FixedPoint] = ()
     ) -> FixedPoint:
         """Return the type in which a node hands on its result.
@@ -168,19 +169,20 @@ class _Resolver:
         if exact_type is not None and self.graph.fused(node):
             return exact_type
         tensor = Tensor(node.name, "result", signed=not self.graph.nonnegative(node.name))
-        width = self._width(tensor.key)
+        width = self.width(tensor.key)
         integer = self.calibration.integer(tensor, width) + self.shifts.get(tensor.key, 0)
         integer = min([integer, *(width + source.integer for source in copied)])
         return FixedPoint(width, integer, tensor.signed, "RND_CONV", "SAT")
 
-    def _quantized_weights(self, node: Node, prefix: str = "") -> dict[str, NDArray[np.float64]]:
+    def quantized_weights(self, node: Node, prefix: str = "") -> dict[str, NDArray[np.float64]]:
+        """Return a node's weights as values of their types, by role; of those with a prefix, without it."""
         return {
             role.removeprefix(prefix): self.types[f"{node.name}/{role}"].quantize(values)
             for role, values in self.weights[node.name].items()
             if role.startswith(prefix)
         }
 
-    def _accumulator(self, node: Node, lossless: FixedPoint) -> FixedPoint:
+    def accumulator(self, node: Node, lossless: FixedPoint) -> FixedPoint:
         """Return the lossless accumulator, or the narrow one that the candidate asks for."""
         key = f"{node.name}/accum"
         width = self.widths.get(key, 0)
@@ -190,198 +192,28 @@ class _Resolver:
         integer = lossless.integer if peak is None else min(integer_bits(peak) + 1, lossless.integer)
         return FixedPoint(width, integer)
 
-    def _quantized(self, node: Node, x: list[FixedPoint]) -> Types:
-        return {"result": self._result(node, copied=x)}
+    def calibrated(self, node: Node, role: str, *, signed: bool) -> tuple[int, int]:
+        """Return width and integer bits of a calibrated tensor within a node.
 
-    def _linear(self, node: Node, x: list[FixedPoint]) -> Types:
-        quantized = self._quantized_weights(node)
-        bias = self.types.get(f"{node.name}/bias")
-        fraction = x[0].fraction + self.types[f"{node.name}/weight"].fraction
-        bound = exact.sum_bound(
-            quantized["weight"],
-            quantized.get("bias"),
-            exact.largest(x[0]),
-            depthwise=node.op.startswith("depthwise"),
-        )
-        lossless = exact.holding(bound, max(fraction, bias.fraction) if bias else fraction)
-        accum = self._accumulator(node, lossless)
-        return {"accum": accum, "result": self._result(node, accum)}
-
-    def _recurrent(self, node: Node, x: list[FixedPoint]) -> Types:
-        result = self._result(node)
-        table = FixedPoint(self._width(f"{node.name}/table"), 1)
-        bound, fraction = 1.0, table.fraction
-        for prefix in ("forward_", "backward_") if node.op == "bidirectional" else ("",):
-            q = self._quantized_weights(node, prefix)
-            kinds = {r: self.types[f"{node.name}/{prefix}{r}"] for r in q}
-            input_part = exact.sum_bound(q["weight"], q["bias"], exact.largest(x[0]), depthwise=False)
-            state_part = exact.sum_bound(
-                q["recurrent_weight"], q.get("recurrent_bias"), exact.largest(result), depthwise=False
-            )
-            bound = max(bound, input_part + state_part)
-            fraction = max(
-                fraction,
-                x[0].fraction + kinds["weight"].fraction,
-                result.fraction + kinds["recurrent_weight"].fraction,
-                *(kinds[r].fraction for r in kinds if r.endswith("bias")),
-            )
-        accum = self._accumulator(node, exact.holding(bound, fraction))
-        return {"accum": accum, "table": table, "result": result}
-
-    def _batchnorm(self, node: Node, x: list[FixedPoint]) -> Types:
-        quantized = self._quantized_weights(node)
-        scale, bias = self.types[f"{node.name}/scale"], self.types[f"{node.name}/bias"]
-        bound = float(np.max(np.abs(quantized["scale"]) * exact.largest(x[0]) + np.abs(quantized["bias"])))
-        lossless = exact.holding(bound, max(x[0].fraction + scale.fraction, bias.fraction))
-        return {"result": self._result(node, lossless)}
-
-    def _merge(self, node: Node, x: list[FixedPoint]) -> Types:
-        a, b = x
-        if node.op in {"add", "subtract", "average"}:
-            whole = exact.added(a, b, difference=node.op == "subtract")
-            if node.op == "average":
-                whole = FixedPoint(whole.width, whole.integer - 1, whole.signed)
-        else:
-            whole = exact.multiplied(a, b) if node.op == "multiply" else exact.union(a, b)
-        copied = x if node.op in {"maximum", "minimum"} else ()
-        return {"result": self._result(node, whole, copied)}
-
-    def _table(self, node: Node, x: list[FixedPoint]) -> Types:
-        return {"table": FixedPoint(self._width(f"{node.name}/table"), 1), "result": self._result(node)}
-
-    def _leaky(self, node: Node, x: list[FixedPoint]) -> Types:
-        slope = weight_type(np.array([node.attrs["slope"]]), self._width(f"{node.name}/slope"), "max")
-        return {"slope": slope, "result": self._result(node)}
-
-    def _softmax(self, node: Node, x: list[FixedPoint]) -> Types:
-        roles = ("inp_norm", "exp_table", "inv_table")
-        inner = softmax_types(node.shape[-1], *(self._width(f"{node.name}/{role}") for role in roles))
-        return inner | {"result": self._result(node)}
-
-    def _einsum_dense(self, node: Node, x: list[FixedPoint]) -> Types:
-        operands, output = node.attrs["equation"].split("->")
-        letters = operands.split(",")[1]
-        summed = tuple(i for i, c in enumerate(letters) if c not in output)
-        quantized = self._quantized_weights(node)
-        bound = float(np.abs(quantized["weight"]).sum(summed).max(initial=0.0)) * exact.largest(x[0])
-        fraction = x[0].fraction + self.types[f"{node.name}/weight"].fraction
-        if "bias" in quantized:
-            bound += float(np.abs(quantized["bias"]).max(initial=0.0))
-            fraction = max(fraction, self.types[f"{node.name}/bias"].fraction)
-        accum = exact.holding(bound, fraction)
-        return {"accum": accum, "result": self._result(node, accum)}
-
-    def _einsum(self, node: Node, x: list[FixedPoint]) -> Types:
-        return {
-            "accum": product_sum(x[0], x[1], einsum_terms(self.graph, node)),
-            "result": self._result(node),
-        }
-
-    def _inner(self, node: Node, role: str, *, signed: bool) -> tuple[int, int]:
-        """Return width and integer bits of a calibrated tensor within a node."""
+        Raises:
+            UserError: when the candidate gives no width, or it was never calibrated.
+        """
         tensor = Tensor(node.name, role, signed)
-        width = self._width(tensor.key)
+        width = self.width(tensor.key)
         return width, self.calibration.integer(tensor, width) + self.shifts.get(tensor.key, 0)
 
-    def _layernorm(self, node: Node, x: list[FixedPoint]) -> Types:
-        width, integer = self._inner(node, "normalized", signed=True)
-        kinds = NormTypes(
-            node.shape[-1],
-            x[0],
-            *self._inner(node, "mean", signed=x[0].signed),
-            *self._inner(node, "variance", signed=False),
-            FixedPoint(width, integer, True, "RND", "SAT"),
-            self._width(f"{node.name}/table"),
-        ).all()
-        return kinds | {"result": self._result(node)}
 
-    def _passing(self, node: Node, x: list[FixedPoint]) -> Types:
-        kind = exact.union(*x)
-        return {"result": kind, "accum": kind} if node.op.endswith("max_pool") else {"result": kind}
-
-    def _average(self, node: Node, x: list[FixedPoint]) -> Types:
-        window = (
-            prod(node.attrs["pool_size"])
-            if node.op == "avg_pool"
-            else prod(self.graph[node.inputs[0]].shape[:-1])
-        )
-        return {"accum": exact.averaged(window, x[0]), "result": self._result(node)}
-
-
-_RULES: dict[str, Callable[[_Resolver, Node, list[FixedPoint]], Types]] = {
-    **dict.fromkeys(LINEAR, _Resolver._linear),
-    **dict.fromkeys(RECURRENT, _Resolver._recurrent),
-    **dict.fromkeys(MERGES, _Resolver._merge),
-    "batchnorm": _Resolver._batchnorm,
-    "tanh": _Resolver._table,
-    "sigmoid": _Resolver._table,
-    "softmax": _Resolver._softmax,
-    "leaky_relu": _Resolver._leaky,
-    "einsum_dense": _Resolver._einsum_dense,
-    "einsum": _Resolver._einsum,
-    "layernorm": _Resolver._layernorm,
-    **dict.fromkeys(("avg_pool", "global_avg_pool"), _Resolver._average),
-    **dict.fromkeys(
-        ("max_pool", "global_max_pool", "reshape", "concatenate", "zero_padding", "dropout"),
-        _Resolver._passing,
-    ),
-}
-
-
-def einsum_terms(graph: Graph, node: Node) -> int:
-    """Return how many products each output of an einsum of two variables sums."""
-    operands, output = node.attrs["equation"].split("->")
-    letters, shape = operands.split(",")[0], graph[node.inputs[0]].shape
-    return prod(size for c, size in zip(letters[1:], shape, strict=True) if c not in output)
-
-
-def mantissa_bits(graph: Graph, types: Types) -> int:
+def mantissa_bits(graph: Graph, types: Mapping[str, FixedPoint]) -> int:
     """Return how many mantissa bits hold every intermediate value: up to 24, float32 computes exactly."""
+    own: dict[str, dict[str, FixedPoint]] = {}
+    for key, kind in types.items():
+        name, _, role = key.rpartition("/")
+        own.setdefault(name, {})[role] = kind
     most = 0
     for node in graph:
-        kinds = {r: t for r in ("accum", "result", "table") if (t := types.get(f"{node.name}/{r}"))}
-        accum, result = kinds.get("accum"), kinds["result"]
-        most = max(most, *(t.width - t.signed for t in kinds.values()))
-        if node.op in LINEAR | {"einsum_dense"} and accum:
-            x = types[f"{node.inputs[0]}/result"]
-            w = types[f"{node.name}/weight"]
-            lossless = accum.integer - accum.signed + max(accum.fraction, x.fraction + w.fraction)
-            most = max(most, lossless)
-        elif node.op in RECURRENT and accum:
-            table = kinds["table"]
-            # a state saturates, so sums beyond its range need no exactness
-            gated = max(2 * table.fraction, result.fraction + table.fraction) + result.integer - result.signed
-            x = types[f"{node.inputs[0]}/result"]
-            for prefix in ("forward_", "backward_") if node.op == "bidirectional" else ("",):
-                products = max(
-                    x.fraction + types[f"{node.name}/{prefix}weight"].fraction,
-                    result.fraction + types[f"{node.name}/{prefix}recurrent_weight"].fraction,
-                    accum.fraction,
-                )
-                most = max(most, accum.integer - accum.signed + products)
-            most = max(most, gated)
-        elif node.op == "batchnorm":
-            x, scale, bias = (
-                types[f"{node.inputs[0]}/result"],
-                *(types[f"{node.name}/{r}"] for r in ("scale", "bias")),
-            )
-            fraction = max(x.fraction + scale.fraction, bias.fraction)
-            most = max(most, fraction + max(x.integer + scale.integer, bias.integer) + 1)
-        elif node.op in MERGES:
-            a, b = (types[f"{i}/result"] for i in node.inputs)
-            most = max(
-                most, exact.multiplied(a, b).width if node.op == "multiply" else exact.added(a, b).width + 1
-            )
-        elif node.op == "leaky_relu":
-            most = max(most, types[f"{node.inputs[0]}/result"].width + types[f"{node.name}/slope"].width)
-        elif node.op == "add_constant":
-            a, b = types[f"{node.inputs[0]}/result"], types[f"{node.name}/bias"]
-            most = max(most, exact.added(a, b).width)
-        elif node.op == "layernorm":
-            # computed in float64 whatever the rest is computed in
-            norm = {k.rpartition("/")[2]: t for k, t in types.items() if k.startswith(f"{node.name}/")}
-            inner = norm_mantissa_bits(norm)
-            most = max(most, inner if inner > FLOAT64_MANTISSA else 0)
-        elif node.op == "softmax":
-            most = max(most, types[f"{node.name}/accum"].width + types[f"{node.name}/inv_table"].width)
+        kinds = own[node.name]
+        stated = (kinds[role] for role in ("accum", "result", "table") if role in kinds)
+        most = max(most, *(kind.width - kind.signed for kind in stated))
+        x = [own[name]["result"] for name in node.inputs]
+        most = max(most, operation(node.op).mantissa_bits(node, kinds, x))
     return most

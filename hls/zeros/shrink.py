@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import LINEAR, FixedPoint, Graph, Node, Weights
+from bitfront.spaces import FixedPoint, Graph, Node, Weights
 
-from ..precision.attention import product_sum
-from ..precision.resolve import Types, einsum_terms
-from .liveness import Axis, Masks, Ties, einsum_letters, needed, nonzero, reach
+from ..operation import operation
+from ..precision.resolve import Types
+from .liveness import Masks, needed, nonzero, reach
+from .ties import Axis, Ties
 
 Arrays = dict[str, dict[str, NDArray[np.floating]]]
 
@@ -56,7 +56,7 @@ def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
 def _has_gaps(graph: Graph, weights: Weights, types: Types) -> bool:
     """Whether any row or column of a kernel is zero: without one, everything has an effect."""
     for name, roles in weights.items():
-        if "weight" not in roles or graph[name].op not in LINEAR | {"einsum_dense"}:
+        if "weight" not in roles or graph[name].traits.family not in _CONSTANT_PRODUCTS:
             continue
         array = np.asarray(roles["weight"])
         there = np.abs(array) > types[f"{name}/weight"].step / 2
@@ -66,6 +66,10 @@ def _has_gaps(graph: Graph, weights: Weights, types: Types) -> bool:
             if not there.any(tuple(a for a in range(array.ndim) if a != axis)).all():
                 return True
     return False
+
+
+_CONSTANT_PRODUCTS = frozenset({"linear", "einsum"})
+"""Families of operations that multiply one tensor with constants, where they have a kernel."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,9 @@ class Removable:
 
 def removable(graph: Graph) -> tuple[Removable, ...]:
     """Return the keys, values and heads of all attentions, each by itself, and all of a kind together."""
-    multiplied = {name for node in graph if node.op == "einsum" for name in (node.name, *node.inputs)}
+    multiplied = {
+        name for node in graph if node.traits.multiplies_tensors for name in (node.name, *node.inputs)
+    }
     found = []
     for axes in Ties(graph).groups(graph):
         if not any(name in multiplied for name, _ in axes):
@@ -107,9 +113,11 @@ def removable(graph: Graph) -> tuple[Removable, ...]:
         arrays = tuple(
             (name, role, position)
             for name, axis in axes
-            if graph[name].op in LINEAR | {"einsum_dense"}
+            if graph[name].traits.family in _CONSTANT_PRODUCTS and name in graph.weights
             for role, array in graph.weights[name].items()
-            for position, of in enumerate(_axes(graph, graph[name], role, np.ndim(array)))
+            for position, of in enumerate(
+                operation(graph[name].op).weight_axes(graph, graph[name], role, np.ndim(array))
+            )
             if of == (name, axis)
         )
         size = graph[axes[0][0]].shape[axes[0][1]]
@@ -131,20 +139,22 @@ def _without_empty_branches(
     live = nonzero(graph, values)
     nodes = []
     for node in graph:
-        if node.op != "add":
+        if len(node.inputs) != 2:
             nodes.append(node)
             continue
         for this, other in zip(node.inputs, reversed(node.inputs), strict=True):
             constant = _constant(graph, this, values, live, kinds)
             if constant is None or graph[other].shape != node.shape:
                 continue
+            left = operation(node.op).without(node, other, constant=bool(constant.any()))
+            if left is None:
+                break
             if constant.any():
                 bias = np.broadcast_to(constant, node.shape).astype(np.float32)
                 kept[node.name] = {"bias": bias}
                 values[node.name] = {"bias": bias}
                 kinds[f"{node.name}/bias"] = kinds[f"{this}/result"]
-            kind = "add_constant" if constant.any() else "linear"
-            node = replace(node, op=kind, inputs=(other,), attrs={})
+            node = left
             break
         nodes.append(node)
     return replace(graph, nodes=tuple(nodes))
@@ -157,7 +167,7 @@ def _constant(
     if not live[name].any():
         return np.zeros(graph[name].shape, np.float32)
     node = graph[name]
-    if node.op not in {"dense", "einsum_dense"} or graph.fused(node):
+    if not operation(node.op).gives_bias or graph.fused(node):
         return None
     if reach(node, [live[i] for i in node.inputs], {"weight": values[name]["weight"]}).any():
         return None
@@ -208,21 +218,14 @@ def _taken(
         shape = tuple(
             len(entries.get((node.name, axis), range(size))) for axis, size in enumerate(node.shape)
         )
-        nodes.append(replace(node, shape=shape, attrs=_attributes(node, shape)))
+        nodes.append(replace(node, shape=shape, attrs=operation(node.op).resized(node, shape)))
     made = replace(graph, nodes=tuple(nodes), weights=kept)
-    for node in made:
-        if node.op == "einsum":  # fewer products need a narrower sum
-            x = [kinds[f"{name}/result"] for name in node.inputs]
-            kinds[f"{node.name}/accum"] = product_sum(x[0], x[1], einsum_terms(made, node))
+    for node in made:  # fewer products need a narrower sum
+        x = [kinds[f"{name}/result"] for name in node.inputs]
+        own = operation(node.op).retyped(made, node, x)
+        kinds |= {f"{node.name}/{role}": kind for role, kind in own.items()}
     names = {node.name for node in made}
     return Shrunk(made, kept, {key: kind for key, kind in kinds.items() if key.rpartition("/")[0] in names})
-
-
-def _attributes(node: Node, shape: tuple[int, ...]) -> Mapping[str, Any]:
-    sizes = {"units": shape[-1], "filters": shape[-1]}
-    return (
-        {key: sizes.get(key, value) for key, value in node.attrs.items()} if node.op in LINEAR else node.attrs
-    )
 
 
 def _sliced(
@@ -234,26 +237,10 @@ def _sliced(
     found = {}
     for role, array in arrays.items():
         value = np.asarray(array, np.float32)
-        for axis, of in enumerate(_axes(graph, node, role, value.ndim)):
+        for axis, of in enumerate(operation(node.op).weight_axes(graph, node, role, value.ndim)):
             if (
                 of is not None and of in entries and value.shape[axis] > 1
             ):  # a bias of one entry along an axis is added to all
                 value = np.take(value, entries[of], axis)
         found[role] = value
     return found
-
-
-def _axes(graph: Graph, node: Node, role: str, count: int) -> list[Axis | None]:
-    """Return the axis of a node's output that each axis of a weight array belongs to; None for those of a window."""
-    own: list[Axis | None] = [(node.name, axis) for axis in range(len(node.shape))]
-    if role != "weight":  # aligned at the end, as a bias is added
-        return own[len(own) - count :]
-    source = node.inputs[0]
-    read: list[Axis | None] = [(source, axis) for axis in range(len(graph[source].shape))]
-    if node.op == "einsum_dense":
-        first, second, result = einsum_letters(node)
-        of = dict(zip(first, read, strict=True)) | dict(zip(result, own, strict=True))
-        return [of[letter] for letter in second]
-    if node.op in LINEAR:
-        return [None] * (count - 2) + [read[-1], own[-1]]
-    return [None] * count

@@ -11,7 +11,7 @@ import yaml
 
 from bitfront.hls import DesignDescription, check_hardware, describe
 from bitfront.hls.precision import uniform_types
-from bitfront.spaces import EINSUMS, LINEAR, RECURRENT, FixedPoint, UserError, lower
+from bitfront.spaces import FixedPoint, UserError, lower
 
 from ..config import StudyConfig, load_study
 from ..evaluator.design import candidate_design
@@ -42,7 +42,7 @@ def model_design(
     """
     graph = lower(model)
     check_hardware(graph, io_type=io_type, strategies=(strategy,), reuse_factors=(reuse_factor,))
-    shared = [node.name for node in graph if node.op in LINEAR | RECURRENT]
+    shared = [node.name for node in graph if node.traits.family in {"linear", "recurrent"}]
     return describe(
         graph,
         uniform_types(graph, precision),
@@ -77,7 +77,7 @@ def bundle_design(folder: Path) -> DesignDescription:
         tensors = json.loads((folder / _PRECISION).read_text(encoding="utf-8"))["tensors"]
         graph = lower(keras.models.load_model(folder / _MODEL, compile=False), head="keep")
         layers: Mapping[str, Any] = config["HLSConfig"]["LayerName"]
-        chosen = {node.name: layers[node.name] for node in graph if node.op in EINSUMS | LINEAR | RECURRENT}
+        chosen = {node.name: layers[node.name] for node in graph if node.traits.hardware}
         return describe(
             graph,
             {key: FixedPoint.parse(one["type"]) for key, one in tensors.items()},

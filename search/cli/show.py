@@ -39,6 +39,7 @@ def command(
     from bitfront.search.measurements.corrected import read_evaluations
     from bitfront.search.trials.front import pareto, pick
     from bitfront.search.trials.reference import Reference
+    from bitfront.spaces import traits
 
     from .places import study_folder
 
@@ -60,7 +61,7 @@ def command(
         table.add_column(column, justify="left" if column in {"node", "op"} else "right", overflow="fold")
     for row in chosen.layers:
         costs = [f"{float(row.get(key, 0)):,.0f}" for key in ("lut", "ff", "dsp", "bram18", "ebops")]
-        built = "lut" in row or row["op"] in {"input", "dropout"}
+        built = "lut" in row or not traits(row["op"]).built
         table.add_row(row["node"], row["op"] if built else f"{row['op']}, not built", *costs)
     console.print(table)
     types = {f"{row['node']}/{role}": text for row in chosen.layers for role, text in row["types"].items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bitfront.hls import DISTRIBUTED, built_strategy, legal_reuse_factor, node_reuse_factors
-from bitfront.spaces import RECURRENT, Graph, Hardware, Moved, Space, Value
+from bitfront.spaces import Graph, Hardware, Moved, Space, Value
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
@@ -22,7 +22,9 @@ def nearest_built(config: StudyConfig, graph: Graph, key: Hardware, name: str, v
     node = graph[name]
     if key == "strategy":
         # a product of two tensors has no constants to distribute: not worth a word
-        latency = node.op != "einsum" and built_strategy(node, str(value)) != str(value).lower()
+        latency = (
+            not node.traits.multiplies_tensors and built_strategy(node, str(value)) != str(value).lower()
+        )
         return "Latency" if latency else value
     if key == "recurrent_mode":
         return value
@@ -42,7 +44,7 @@ def moved_hardware(config: StudyConfig, graph: Graph, space: Space) -> tuple[Mov
         for name in d.targets:
             node = graph[name]
             chosen = config.hls.choices("recurrent_reuse_factor", node.layer)[0]
-            if node.op not in RECURRENT - {"bidirectional"} or chosen:
+            if "recurrent_reuse_factor" not in node.traits.hardware or chosen:
                 continue
             for asked in dict.fromkeys(d.built(choice)[name] for choice in d.choices):
                 built = nearest_built(config, graph, "recurrent_reuse_factor", name, asked)

@@ -41,7 +41,7 @@ def bit_true_model(config: StudyConfig, graph: Graph, space: Space) -> BitTrue:
 
 def from_logits(graph: Graph) -> list[bool]:
     """Return whether each output of a graph gives logits, its sigmoid or softmax left off."""
-    return [graph[output].op not in {"sigmoid", "softmax"} for output in graph.outputs]
+    return [not graph[output].traits.probabilities for output in graph.outputs]
 
 
 def narrow_nodes(space: Space) -> frozenset[str]:

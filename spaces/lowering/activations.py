@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..operations import registered
 from .quantizers import quantized_activation
 from .unsupported import Unsupported
 
-SUPPORTED_ACTIVATIONS = frozenset(
-    {"linear", "relu", "leaky_relu", "tanh", "sigmoid", "softmax", "gelu", "silu"}
-)
-_ATTRIBUTES: dict[str, dict[str, Any]] = {"leaky_relu": {"slope": 0.2}}
-"""What a Keras activation of that name has as its default; the slope is `keras.activations.leaky_relu`'s."""
 _PROBE = np.concatenate([np.linspace(-12, 12, 97), [-1e4, -300.0, -40.0, 40.0, 300.0, 1e4]])
 """Where functions of one name are compared: around zero, and far out, where a clip shows."""
 
@@ -33,16 +30,25 @@ def activation_kind(function: Any) -> tuple[str, dict[str, Any]]:
     name = getattr(function, "__name__", None) or type(function).__name__
     if type(function).__module__.startswith("keras.") and name in {"ReLU", "LeakyReLU"}:
         return rectifier(function)
-    if name not in SUPPORTED_ACTIVATIONS:
-        raise Unsupported(
-            f"activation {name!r} has no bit-true model; use one of {', '.join(sorted(SUPPORTED_ACTIVATIONS))}"
-        )
+    known = supported_activations()
+    if name not in known:
+        raise Unsupported(f"activation {name!r} has no bit-true model; use one of {', '.join(sorted(known))}")
     if not _computes(function, name):
         raise Unsupported(
             f"its activation is called {name!r} but computes something else than Keras's {name}; "
             "use Keras's function, or build it from Keras layers"
         )
-    return name, dict(_ATTRIBUTES.get(name, {}))
+    op, attributes = known[name]
+    return op, dict(attributes)
+
+
+def supported_activations() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
+    """Return the Keras activations that the firmware computes: name -> operation, and its attributes by default."""
+    return {
+        name: (op, attributes)
+        for op, one in registered().items()
+        for name, attributes in one.traits.activations.items()
+    }
 
 
 def rectifier(layer: Any) -> tuple[str, dict[str, Any]]:

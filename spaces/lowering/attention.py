@@ -255,4 +255,4 @@ def exported(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
         return work.add(layer, "einsum", inputs, shape, equation=layer.equation)
     if kind == "AddConstant":
         return add_constant(work, layer, inputs[0], layer.constant, shape)
-    return work.add(layer, layer.function, inputs, shape)
+    return work.add(layer, layer.function, inputs, shape, **layer.attributes)

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..operations import traits
+
 if TYPE_CHECKING:
     import keras
 
@@ -72,13 +74,7 @@ def _behind(layer: Any, op: str, role: str, part: str | None) -> list[Any]:
     if direction in {"forward", "backward"}:
         owner, role = getattr(layer, f"{direction}_layer"), rest
     owner = getattr(owner, "cell", owner)
-    names = _NAMES.get(role, ())
-    if op.startswith("depthwise"):
-        names = ("depthwise_kernel", *names) if role == "weight" else names
-    elif op.startswith("conv") and role == "weight":
-        names = ("pointwise_kernel", *names)
-    elif op in {"batchnorm", "layernorm"} and role == "bias":
-        names = ("beta",)
+    names = traits(op).variables.get(role, _NAMES.get(role, ()))
     own = list(getattr(owner, "weights", ()))
     for name in names:
         if hasattr(owner, name):

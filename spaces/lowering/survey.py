@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UserError
-from ..graph import LINEAR, MERGES, Graph, Node
+from ..graph import Graph, Node
+from ..operations import registered
 from .arguments import OPERATIONS, call_fault, is_own, kind_of, masking
 from .attention import positional
 from .frozen import folded, trained_variables
 from .layers import LAYERS
 from .unsupported import Unsupported
-from .work import Arrays, Lowering
+from .work import Arrays, Handler, Lowering
 
 if TYPE_CHECKING:
     import keras
@@ -144,7 +145,7 @@ def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[i
         Unsupported: when the firmware can't compute it.
     """
     kind = kind_of(layer)
-    handler = None if is_own(layer) else LAYERS.get(kind)
+    handler = None if is_own(layer) else handler_of(kind)
     if handler is None and not is_own(layer):
         raise Unsupported(f"{kind} layers are not supported")
     if any(i in work.constants for i in inputs) and kind != "Add":
@@ -159,6 +160,14 @@ def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[i
             "build it from Keras layers that `bitfront doctor` accepts"
         )
     return name
+
+
+def handler_of(kind: str) -> Handler | None:
+    """Return how a Keras layer is lowered, by its class name: as said here, or by an operation."""
+    found = LAYERS.get(kind)
+    if found is not None:
+        return found
+    return next((one.traits.layers[kind] for one in registered().values() if kind in one.traits.layers), None)
 
 
 def _calls(functional: Any) -> Iterator[tuple[Any, Any, Any, str | None]]:
@@ -190,9 +199,9 @@ def _fold_batchnorm(work: Lowering) -> None:
         inputs = tuple(renamed.get(i, i) for i in node.inputs)
         source = by_name[inputs[0]] if inputs else None
         if (
-            node.op == "batchnorm"
+            node.traits.folds
             and source is not None
-            and source.op in LINEAR
+            and source.traits.family == "linear"
             and readers[source.name] == 1
         ):
             work.frozen = folded(
@@ -215,7 +224,7 @@ def _merge_roundings(work: Lowering) -> None:
     """
     by_name = {n.name: n for n in work.nodes}
     readers = _readers(work)
-    normalized = {i for n in work.nodes if n.op == "batchnorm" for i in n.inputs}
+    normalized = {i for n in work.nodes if n.traits.folds for i in n.inputs}
     renamed: dict[str, str] = {}
     grids: dict[str, Any] = {}
     for node in work.nodes:
@@ -223,7 +232,7 @@ def _merge_roundings(work: Lowering) -> None:
             continue
         source = by_name[node.inputs[0]]
         alone = readers[source.name] == 1 and "grid" not in source.attrs and node.name not in normalized
-        if alone and source.name not in renamed and source.op in _ROUNDED:
+        if alone and source.name not in renamed and source.traits.takes_rounding:
             grids[source.name] = node.attrs["grid"]
             renamed[node.name] = source.name
     kept = [
@@ -236,10 +245,6 @@ def _merge_roundings(work: Lowering) -> None:
         if n.name not in renamed
     ]
     _rename(work, kept, renamed)
-
-
-_ROUNDED = LINEAR | MERGES | {"input", "batchnorm", "einsum_dense"}
-"""Operations whose own result's type can take a rounding over."""
 
 
 def _readers(work: Lowering) -> Counter[str]:
@@ -259,7 +264,7 @@ def _rename(work: Lowering, kept: list[Node], renamed: Mapping[str, str]) -> Non
 def _scaled(node: Node, own: Arrays, norm: Arrays) -> Arrays:
     """Return the weights of a linear node with a scale and a bias per output channel multiplied in."""
     scale, kernel = norm["scale"].astype(np.float64), own["weight"].astype(np.float64)
-    factor = scale.reshape(kernel.shape[-2:]) if node.op.startswith("depthwise") else scale
+    factor = scale.reshape(kernel.shape[-node.traits.channel_axes :])
     bias = own.get("bias", np.zeros(scale.size, np.float32)).astype(np.float64)
     return {
         "weight": (kernel * factor).astype(np.float32),
@@ -271,10 +276,12 @@ def _decide_head(work: Lowering, head: str) -> Graph:
     """Leave the last activation off where `head` says so, unless another layer reads what it gives."""
     if head not in {"auto", "keep", "logits"}:
         raise UserError(f"head: {head!r} is unknown; use auto, keep or logits.")
-    drop = {"auto": {"softmax"}, "keep": set(), "logits": {"softmax", "sigmoid"}}[head]
+    drop = {"auto": {"auto"}, "keep": set[str](), "logits": {"auto", "logits"}}[head]
     by_name = {n.name: n for n in work.nodes}
     read = {name for n in work.nodes for name in n.inputs}
-    dropped = {o: by_name[o] for o in work.outputs if by_name[o].op in drop and o not in read}
+    dropped = {
+        o: by_name[o] for o in work.outputs if by_name[o].traits.probabilities in drop and o not in read
+    }
     kinds = {n.op for n in dropped.values()}
     return Graph(
         nodes=tuple(n for n in work.nodes if n.name not in dropped),

@@ -1,0 +1,120 @@
+"""Activations that are looked up by every bit of their input, exact by construction: GELU, SiLU, ELU.
+
+A new one is a function of one variable: a subclass of `LookupActivation` with its `curve`, in a module of its own or here.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from bitfront.spaces import FixedPoint, Graph, Node, Traits
+
+from ..operation import Settings, Types, Values
+from .base import Elementwise
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..bit_true.base import BitTrueLayer
+    from ..bit_true.quantizer import Mode
+
+
+class LookupActivation(Elementwise):
+    """A function of one variable, as a table with an entry for every value of its input, of the result's type."""
+
+    @staticmethod
+    @abstractmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return the function of a TensorFlow tensor."""
+
+    def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
+        """Return the function, rounded in float64 as the table's entries are."""
+        from ..bit_true.lookup import Lookup
+
+        return Lookup(graph, node, mode, lambda x: self.curve(x, node))
+
+    def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
+        """Return our look-up layer for the type of its input."""
+        from ..export.layers import Lookup
+
+        source = types[f"{node.inputs[0]}/result"]
+        kind = (source.width, source.integer, source.signed)
+        attributes = {key: value for key, value in node.attrs.items() if key != "grid"}
+        return Lookup(node.op, *kind, attributes, name=node.name)
+
+    def keras_values(self, node: Node, types: Types) -> dict[str, NDArray[Any]]:
+        """Return the table."""
+        from ..bit_true.lookup import table
+
+        kinds = types[f"{node.inputs[0]}/result"], types[f"{node.name}/result"]
+        return {"table": table(lambda x: self.curve(x, node), *kinds)}
+
+    def described_as(self, node: Node) -> str:
+        """Return the kind of all tables."""
+        return "table_activation"
+
+    def described_types(self, kinds: dict[str, FixedPoint], result: FixedPoint) -> dict[str, FixedPoint]:
+        """Return the result's type as the table's too."""
+        return kinds | {"table": result}
+
+    def sizes(self, graph: Graph, node: Node, types: Types, *, table_size: int) -> dict[str, int]:
+        """Return values and entries: one for each value of the input's type."""
+        entries = 2 ** types[f"{node.inputs[0]}/result"].width
+        return super().sizes(graph, node, types, table_size=table_size) | {"table_size": entries}
+
+
+class Gelu(LookupActivation):
+    """x times the normal distribution's integral, without Keras's `approximate`."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return x Phi(x)."""
+        import tensorflow as tf
+
+        return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
+
+
+class Silu(LookupActivation):
+    """x times its sigmoid."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return x / (1 + exp(-x))."""
+        import tensorflow as tf
+
+        return x * tf.sigmoid(x)
+
+
+class Elu(LookupActivation):
+    """x above zero, alpha (exp(x) - 1) below it."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return x or alpha (exp(x) - 1)."""
+        import tensorflow as tf
+
+        return tf.where(x > 0, x, node.attrs["alpha"] * tf.math.expm1(tf.minimum(x, 0)))
+
+
+def _lower_elu(work: Any, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
+    name: str = work.add(layer, "elu", inputs, shape, alpha=float(layer.alpha))
+    return name
+
+
+OPERATIONS: Sequence[LookupActivation] = (
+    Elu(
+        Traits(
+            op="elu",
+            family="activation",
+            layers={"ELU": _lower_elu},
+            activations={"elu": {"alpha": 1.0}},  # keras.activations.elu's default
+        )
+    ),
+    Gelu(Traits(op="gelu", family="activation", activations={"gelu": {}})),
+    Silu(Traits(op="silu", family="activation", activations={"silu": {}})),
+)

@@ -1,0 +1,217 @@
+"""LSTM, GRU and simple recurrent layers, in one direction or two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitfront.spaces import FixedPoint, Graph, Hardware, Node, Traits
+
+from ..design.layers import GATES
+from ..design.reuse import legal_reuse_factors
+from ..operation import Settings, Types, Values
+from ..precision import exact
+from .base import BaseOperation
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..bit_true.base import BitTrueLayer
+    from ..bit_true.quantizer import Mode
+    from ..design.weights import WeightContent
+    from ..precision.resolve import Resolver
+
+_LAYERS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
+
+
+class Recurrent(BaseOperation):
+    """One direction, whose operation is its cell."""
+
+    prefixes: tuple[str, ...] = ("",)
+    distributed_refusal = "hls4ml has no distributed arithmetic for recurrent layers"
+    rtl_refusal = "it has a state, and the RTL flow unrolls what has none"
+
+    def cell(self, node: Node) -> str:
+        """Return the cell, `lstm` say."""
+        return node.op
+
+    def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
+        """Return the accumulator, which holds what input and state can give a gate, the tables' entries and the state."""
+        result = resolver.result(node)
+        table = FixedPoint(resolver.width(f"{node.name}/table"), 1)
+        bound, fraction = 1.0, table.fraction
+        for prefix in self.prefixes:
+            q = resolver.quantized_weights(node, prefix)
+            kinds = {r: resolver.types[f"{node.name}/{prefix}{r}"] for r in q}
+            input_part = exact.sum_bound(q["weight"], q["bias"], exact.largest(x[0]), depthwise=False)
+            state_part = exact.sum_bound(
+                q["recurrent_weight"], q.get("recurrent_bias"), exact.largest(result), depthwise=False
+            )
+            bound = max(bound, input_part + state_part)
+            fraction = max(
+                fraction,
+                x[0].fraction + kinds["weight"].fraction,
+                result.fraction + kinds["recurrent_weight"].fraction,
+                *(kinds[r].fraction for r in kinds if r.endswith("bias")),
+            )
+        accum = resolver.accumulator(node, exact.holding(bound, fraction))
+        return {"accum": accum, "table": table, "result": result}
+
+    def mantissa_bits(self, node: Node, own: Types, x: Sequence[FixedPoint]) -> int:
+        """Return the bits of both products' sum, and of gates times states; a state saturates, so more needs none."""
+        result, table, accum = own["result"], own["table"], own["accum"]
+        gated = max(2 * table.fraction, result.fraction + table.fraction) + result.integer - result.signed
+        products = max(
+            accum.fraction,
+            *(x[0].fraction + own[f"{prefix}weight"].fraction for prefix in self.prefixes),
+            *(result.fraction + own[f"{prefix}recurrent_weight"].fraction for prefix in self.prefixes),
+        )
+        return max(gated, accum.integer - accum.signed + products)
+
+    def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
+        """Return the cells, their gates from tables."""
+        from ..bit_true.recurrent import Recurrent
+
+        return Recurrent(
+            graph,
+            node,
+            mode,
+            self.cell(node),
+            both=len(self.prefixes) == 2,
+            table_size=settings.table_size,
+            narrow=settings.narrow,
+        )
+
+    def reuse_factors(
+        self, graph: Graph, node: Node, io_type: str, *, recurrent: bool
+    ) -> tuple[int, ...] | None:
+        """Return the factors of hls4ml's list, of the kernel or the recurrent one."""
+        units = node.attrs["units"]
+        inputs = units if recurrent else graph[node.inputs[0]].shape[-1]
+        return legal_reuse_factors(inputs, GATES[self.cell(node)] * units)
+
+    def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
+        """Return LSTM, GRU or SimpleRNN."""
+        from keras import layers
+
+        kind = getattr(layers, _LAYERS[self.cell(node)])
+        return kind(node.attrs["units"], return_sequences=node.attrs["return_sequences"], name=node.name)
+
+    def keras_weights(self, node: Node, values: Values) -> list[NDArray[Any]]:
+        """Return kernel, recurrent kernel and bias; a GRU's has two rows."""
+        found = []
+        for prefix in self.prefixes:
+            bias = values[f"{prefix}bias"]
+            if f"{prefix}recurrent_bias" in values:
+                bias = np.stack([bias, values[f"{prefix}recurrent_bias"]])
+            found += [values[f"{prefix}weight"], values[f"{prefix}recurrent_weight"], bias]
+        return found
+
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
+        """Say how many entries the tables have; a second bias that hls4ml adds is zero, and of the first's type."""
+        layer["TableSize"] = table_size
+        for prefix in self.prefixes:
+            if f"{node.name}/{prefix}recurrent_bias" not in types:
+                layer["Precision"][f"{prefix}recurrent_bias"] = str(types[f"{node.name}/{prefix}bias"])
+
+    def described_as(self, node: Node) -> str:
+        """Return the cell."""
+        return self.cell(node)
+
+    def sizes(self, graph: Graph, node: Node, types: Types, *, table_size: int) -> dict[str, int]:
+        """Return inputs, units, steps, the tables' entries, and directions where there are two."""
+        steps, features = graph[node.inputs[0]].shape
+        sizes = {
+            "n_in": features,
+            "n_state": node.attrs["units"],
+            "sequence": steps,
+            "table_size": table_size,
+        }
+        return sizes | ({"directions": 2} if len(self.prefixes) == 2 else {})
+
+    def options(self, node: Node) -> dict[str, str | bool | int]:
+        """Return what is computed of the sequence, and with which functions."""
+        return {
+            "return_sequences": bool(node.attrs["return_sequences"]),
+            "activation": "tanh",
+            "recurrent_activation": "sigmoid",
+        }
+
+
+class Bidirectional(Recurrent):
+    """Two directions side by side; the cell is an attribute of the node."""
+
+    prefixes = ("forward_", "backward_")
+
+    def cell(self, node: Node) -> str:
+        """Return the cell of both."""
+        return str(node.attrs["cell"])
+
+    def reuse_factors(
+        self, graph: Graph, node: Node, io_type: str, *, recurrent: bool
+    ) -> tuple[int, ...] | None:
+        """Return the factors that are right for both products: hls4ml takes one for them, from a list for three gates."""
+        units = node.attrs["units"]
+        inputs = graph[node.inputs[0]].shape[-1]
+        gates = {GATES[self.cell(node)], GATES["gru"]}
+        return _common(tuple((n, g * units) for g in sorted(gates) for n in (inputs, units)))
+
+    def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
+        """Refuse streams."""
+        return "hls4ml builds bidirectional layers with io_parallel only" if io_type == "io_stream" else None
+
+    def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
+        """Return Bidirectional."""
+        from keras import layers
+
+        inner = getattr(layers, _LAYERS[self.cell(node)])
+        sequences = node.attrs["return_sequences"]
+        return layers.Bidirectional(inner(node.attrs["units"], return_sequences=sequences), name=node.name)
+
+    def described_types(self, kinds: dict[str, FixedPoint], result: FixedPoint) -> dict[str, FixedPoint]:
+        """Return the forward direction's types as one direction's."""
+        return {
+            role.removeprefix("forward_"): kind
+            for role, kind in kinds.items()
+            if not role.startswith("backward_")
+        }
+
+    def described_weights(self, content: dict[str, WeightContent]) -> dict[str, WeightContent]:
+        """Return the forward direction's contents as one direction's; the second keeps its prefix."""
+        return {role.removeprefix("forward_"): one for role, one in content.items()}
+
+
+@lru_cache(maxsize=4096)
+def _common(shapes: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    """Return the factors that are legal for products of all these sizes."""
+    return tuple(sorted(set.intersection(*(set(legal_reuse_factors(*shape)) for shape in shapes))))
+
+
+_RECURRENT: dict[str, Any] = {"family": "recurrent", "accumulator": True, "inner": ("table",)}
+_KERNELS: frozenset[Hardware] = frozenset({"strategy", "reuse_factor"})
+
+OPERATIONS = (
+    Recurrent(
+        Traits(
+            op="lstm",
+            hardware=_KERNELS | {"recurrent_reuse_factor", "recurrent_mode"},
+            **_RECURRENT,
+        )
+    ),
+    Recurrent(
+        Traits(
+            op="gru",
+            hardware=_KERNELS | {"recurrent_reuse_factor", "recurrent_mode"},
+            **_RECURRENT,
+        )
+    ),
+    Recurrent(Traits(op="simple_rnn", hardware=_KERNELS | {"recurrent_reuse_factor"}, **_RECURRENT)),
+    # hls4ml lists the factors of both directions of a bidirectional layer together
+    Bidirectional(Traits(op="bidirectional", hardware=_KERNELS | {"recurrent_mode"}, **_RECURRENT)),
+)
