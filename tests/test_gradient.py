@@ -259,11 +259,10 @@ def test_single_weights_move_only_where_their_bits_cost_something(evaluator, spa
     assert {one.params["sparsity"] for _, one in path.searched()} == {0}
 
 
-def test_seeds_are_found_once_and_a_damaged_file_is_named(evaluator, tmp_path):
+def test_seeds_are_found_once_and_a_damaged_file_is_named(evaluator, said, tmp_path):
     """A study that goes on reads them with their weights."""
     objectives = parse_objectives(evaluator.problem.config.objectives, evaluator.metric_record)
-    said = []
-    context = SearchContext(evaluator, objectives, evaluator.box(objectives), tmp_path, said.append)
+    context = SearchContext(evaluator, objectives, evaluator.box(objectives), tmp_path)
     first, again = gradient_seeds(context), gradient_seeds(context)
 
     assert len(said) == 1
@@ -385,11 +384,11 @@ def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
     assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]
 
 
-def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp_path):
+def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, said, tmp_path):
     """What it found stays in the choice from the whole, which proposes none of it again; each is found once."""
-    objectives, said = axes(sparse), []
+    objectives = axes(sparse)
     box = sparse.box(objectives)
-    context = SearchContext(sparse, objectives, box, tmp_path, said.append)
+    context = SearchContext(sparse, objectives, box, tmp_path)
     first = first_seeds(context)
     assert (tmp_path / FIRST_FILE).exists()
     assert not (tmp_path / GRADIENT_FILE).exists()

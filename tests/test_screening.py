@@ -132,10 +132,10 @@ def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervol
     assert wanted[2].scaled(evaluation.resources["latency_ns"]) <= evaluator.box(wanted).reference[2]
 
 
-def test_screening_is_done_once_and_proposes_training(evaluator, objectives, tmp_path):
+def test_screening_is_done_once_and_proposes_training(evaluator, objectives, said, tmp_path):
     """A study that goes on reads what it found; a damaged file is named."""
-    box, said = evaluator.box(objectives), []
-    context = SearchContext(evaluator, objectives, box, tmp_path, said.append)
+    box = evaluator.box(objectives)
+    context = SearchContext(evaluator, objectives, box, tmp_path)
     shown, to_train, found = greedy(context), greedy_to_train(context), screened(context)
     again = greedy(context), greedy_to_train(context), screened(context)
 
@@ -160,7 +160,7 @@ def test_screening_that_was_cut_off_on_its_way_down_goes_on_from_there(evaluator
     box = evaluator.box(objectives)
     (tmp_path / "cut").mkdir()
     (tmp_path / "whole").mkdir()
-    cut = SearchContext(evaluator, objectives, box, tmp_path / "cut", print)
+    cut = SearchContext(evaluator, objectives, box, tmp_path / "cut")
     greedy(cut)
     evaluator.evaluate(0, evaluator.space.uniform(4, "qat"))
     went_on = screened(cut)

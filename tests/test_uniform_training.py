@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small_study
+from logged import logged
 
 from bitfront.search import Evaluator, load_problem, load_study, read_evaluations
 from bitfront.search.problem.float_model import train_float
@@ -30,11 +31,9 @@ def context(tmp_path_factory):
     train_float(problem)
     evaluator = Evaluator(problem)
     objectives = parse_objectives(config.objectives, evaluator.metric_record)
-    said = []
-    made = SearchContext(
-        evaluator, objectives, evaluator.box(objectives), tmp_path_factory.mktemp("folder"), said.append
-    )
-    return made, said
+    folder = tmp_path_factory.mktemp("folder")
+    with logged() as said:
+        yield SearchContext(evaluator, objectives, evaluator.box(objectives), folder), said
 
 
 def trained(evaluator):

@@ -92,7 +92,7 @@ def open_evaluator(folder: Path) -> Evaluator:
     config = load_study(file, [f"output={folder / 'studies'}", "tracking.enabled=false"])
     study_folder = StudyFolder(folder / "studies" / "float")
     study_folder.folder.mkdir(parents=True, exist_ok=True)
-    return Evaluator(study_folder.open(config, folder, print))
+    return Evaluator(study_folder.open(config, folder))
 
 
 def searched(evaluator: Evaluator) -> Space:
@@ -238,6 +238,8 @@ def _told(value: float) -> str:
 
 def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
+    from rich.console import Console
+
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
     from bitfront.search.storage import OptunaStudy
@@ -264,7 +266,7 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
         asked = [f"output={out}", "cache=0", f"sampler={sampler}", "tracking.enabled=false"]
         config = load_study(study.file, asked)
         began = time.process_time()
-        run_study(config, study.folder, trials=trials, wall=1e6, fresh=True)
+        run_study(config, study.folder, trials=trials, wall=1e6, fresh=True, console=Console(highlight=False))
         whole = time.process_time() - began
     asking = spent["ask"] - spent["stages"]
     share = (asking + spent["tell"]) / whole

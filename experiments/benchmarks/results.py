@@ -65,15 +65,17 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
     Raises:
         UserError: the study's data are missing.
     """
+    from rich.console import Console
+
     from bitfront.search import Evaluator, load_study, run_study, write_report
     from bitfront.search.storage import StudyFolder
 
     started = time.perf_counter()
     config = load_study(study.file, [f"output={studies}", "tracking.enabled=false"], preset=preset)
-    result = run_study(config, study.folder)
+    result = run_study(config, study.folder, console=Console(highlight=False))
     total = time.perf_counter() - started
     study_folder = StudyFolder(result.folder)
-    evaluator = Evaluator(study_folder.open(config, study.folder, print))
+    evaluator = Evaluator(study_folder.open(config, study.folder))
     members = {e.number for e in result.front}
     # a candidate that training made worse is its own ptq one: once is enough
     different = {e.design: e for e in reversed(result.evaluations) if e.status == "complete"}

@@ -89,7 +89,7 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
         study_folder.folder.mkdir(parents=True)
         evaluator, objectives, box = _evaluator(config, Path(place), study_folder)
         template, _ = evaluator.evaluate(0, evaluator.space.uniform(8, "ptq"))
-        optuna_study = OptunaStudy(config, study_folder, evaluator.space, objectives, (), print)
+        optuna_study = OptunaStudy(config, study_folder, evaluator.space, objectives, ())
         running: list[tuple[float, int, Outcome]] = []
         evaluations: list[Evaluation] = []
         clock = busy = 0.0
@@ -120,7 +120,7 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
 
 
 def _evaluator(config, base: Path, study_folder: StudyFolder):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    evaluator = Evaluator(study_folder.open(config, base, lambda _: None))
+    evaluator = Evaluator(study_folder.open(config, base))
     objectives = parse_objectives(config.objectives, evaluator.metric_record)
     return evaluator, objectives, evaluator.box(objectives)
 

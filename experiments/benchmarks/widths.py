@@ -59,6 +59,8 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     Raises:
         UserError: there is no such ready study, or its data are missing.
     """
+    from rich.console import Console
+
     from bitfront.search import Evaluator, load_study, run_study
     from bitfront.search.evaluator import Start
     from bitfront.search.storage import StudyFolder
@@ -68,9 +70,9 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]
     asked += ["budget.wall=24h", "tracking.enabled=false", *(f"space.{text}" for text in RANGES)]
     config = load_study(study.file, asked)
-    result = run_study(config, study.folder)
+    result = run_study(config, study.folder, console=Console(highlight=False))
     study_folder = StudyFolder(result.folder)
-    evaluator = Evaluator(study_folder.open(config, study.folder, print))
+    evaluator = Evaluator(study_folder.open(config, study.folder))
     float_score = evaluator.scores.of_float("test")
     points, ebops = [], []
     trained = [evaluator.space.uniform(width, "qat") for width in reversed(WIDTHS)]

@@ -6,6 +6,7 @@ has running is either without files (it is evaluated again under its number) or 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from ..trials.reference import Reference
 from ..warm_start.context import SearchContext
 from ..warm_start.stages import WarmStart
 from .background_synthesis import BackgroundSynthesis
+from .messages import messages_on
 from .progress import Progress
 from .result import StudyResult
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from ..config import StudyConfig
 
+_log = logging.getLogger(__name__)
 _SUSPECT = ("error:", "crash:", "timeout:", "out_of_memory:", "compiler:")
 """Classes of failure that may be the study's or the machine's, rather than a candidate's."""
 _MOST_IN_A_ROW = 10
@@ -69,7 +72,7 @@ def run_study(
         trials: other number of trials than the study's budget.
         wall: other wall-clock budget than the study's, in seconds.
         fresh: begin anew; the old folder is kept beside it, numbered.
-        console: where progress goes; plain lines where it is no terminal.
+        console: shows what is logged meanwhile, and a live table if it is a terminal; `logging` alone hears it where None.
 
     Raises:
         UserError: for anything in the study, the model or the data that can't be used, and when the folder holds
@@ -78,7 +81,7 @@ def run_study(
     study_folder = StudyFolder(Path(config.output) / config.name)
     if fresh:
         study_folder.set_aside()
-    with locked(study_folder.folder, shared=config.storage != JOURNAL):
+    with locked(study_folder.folder, shared=config.storage != JOURNAL), messages_on(console):
         return _Launcher(config, base_dir, study_folder, Progress(console), trials, wall).run()
 
 
@@ -98,10 +101,10 @@ class _Launcher:
 
     def run(self) -> StudyResult:
         study_folder, config = self.study_folder, self.config
-        self.progress.say(f"Study {config.name} in {study_folder.folder}")
+        _log.info(f"Study {config.name} in {study_folder.folder}")
         bound_tensorflow()
         with alone(study_folder.folder):
-            problem = study_folder.open(config, self.base_dir, self.progress.say)
+            problem = study_folder.open(config, self.base_dir)
             cache = None
             if config.cache:
                 cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
@@ -113,7 +116,7 @@ class _Launcher:
         self._volumes = hypervolume_history(list(self.evaluations.values()), self.objectives, self.box)
         proposals = self._proposals()
         learn = proposals.surrogate.learn if proposals else lambda rounded: None
-        context = SearchContext(evaluator, self.objectives, self.box, study_folder.folder, self.progress.say)
+        context = SearchContext(evaluator, self.objectives, self.box, study_folder.folder)
         self.warm_start = WarmStart(context, learn)
         optuna_study = OptunaStudy(
             config,
@@ -121,23 +124,20 @@ class _Launcher:
             evaluator.space,
             self.objectives,
             self.evaluations.values(),
-            self.progress.say,
             self.warm_start.stages(),
             proposals,
         )
         tracker = self._tracker()
         self._start_tracking(tracker)
         self.progress.start(evaluator, reference, self.objectives)
-        self.background = BackgroundSynthesis(
-            study_folder.folder, config, reference, tracker, self.progress.say
-        )
+        self.background = BackgroundSynthesis(study_folder.folder, config, reference, tracker)
         self.background.start(self.evaluations.values())
         try:
             self._search(optuna_study, tracker)
             self.background.finish(self.evaluations)
         except KeyboardInterrupt:
             self.interrupted = True
-            self.progress.say("Interrupted: what is finished is kept, the same command goes on from here.")
+            _log.info("Interrupted: what is finished is kept, the same command goes on from here.")
         except OSError as error:
             raise UserError(
                 f"The study folder {study_folder.folder} can't be written ({error.strerror or error}): see to it, and run the "
@@ -182,9 +182,7 @@ class _Launcher:
                     job = again.popleft() if again else self._next(optuna_study)
                     if job is None:
                         break
-                    executor = executor or open_executor(
-                        self.evaluator, self.study_folder.folder, self.progress.say
-                    )
+                    executor = executor or open_executor(self.evaluator, self.study_folder.folder)
                     outcome = self._known(job, executor)
                     if outcome is None:
                         executor.submit(self._planned(job))
@@ -200,7 +198,7 @@ class _Launcher:
                 if not again:
                     _, running = optuna_study.elsewhere()
                     if running:
-                        self.progress.say(f"{len(running)} trials are still evaluated by other launchers.")
+                        _log.info(f"{len(running)} trials are still evaluated by other launchers.")
                     return
                 self._start_tracking(tracker)
         finally:
@@ -230,7 +228,7 @@ class _Launcher:
         waited = len(self._volumes) if last is None else [n for n, _ in self._volumes][::-1].index(last)
         if waited < patience:
             return False
-        self.progress.say(f"The last {waited} candidates gained no hypervolume: the search ends here.")
+        _log.info(f"The last {waited} candidates gained no hypervolume: the search ends here.")
         return True
 
     def _planned(self, job: Job) -> Job:
@@ -327,7 +325,7 @@ class _Launcher:
             return NullTracker()
         # launchers that share a study take turns to start, so there `start` must be done when it returns
         kind = SubprocessTracker if self.config.storage == JOURNAL else MlflowTracker
-        return kind(Path(self.config.output), section.uri, warn=self.progress.say)
+        return kind(Path(self.config.output), section.uri)
 
     def _front(self) -> list[Evaluation]:
         return pareto(self.background.view(self.evaluations.values()), self.objectives)
@@ -358,7 +356,7 @@ class _Launcher:
 
         front = self._front()
         if front and front[0].feasible and not self.interrupted:
-            self.progress.say("Scoring the front and the uniform baselines on the test data, with intervals")
+            _log.info("Scoring the front and the uniform baselines on the test data, with intervals")
             shown = self.background.view(self.evaluations.values())
             chosen = (front, compared(shown, self.objectives))
             as_filed = ([self.evaluations[e.number] for e in some] for some in chosen)
@@ -374,7 +372,7 @@ class _Launcher:
                     evaluator.problem.data.x_val,
                     again=False,
                 )
-            self.progress.say("Writing the report")
+            _log.info("Writing the report")
             report = write_report(self.study_folder.folder)
             artifacts = [
                 p for p in (report, *(self.study_folder.folder / n for n in _ARTIFACTS)) if p.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ..config import StudyConfig
     from .study_folder import StudyFolder
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _HOLDER = "launcher"
 """User attribute of a trial: the launcher that has it."""
@@ -66,7 +68,6 @@ class OptunaStudy:
         space: what a candidate is drawn from.
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
-        say: takes sentences for the user.
         stages: what is tried before the sampler's own candidates; the uniform baselines where None.
         proposals: what the `surrogate` sampler, which is `auto` too, proposes from.
 
@@ -82,17 +83,16 @@ class OptunaStudy:
         space: Space,
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
-        say: Callable[[str], None],
         stages: Sequence[Stage] | None = None,
         proposals: Proposals | None = None,
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, study_folder.folder
-        self._url, self._say = config.storage, say
+        self._url = config.storage
         self._open: dict[int, optuna.Trial] = {}
         self.shared = config.storage != JOURNAL
         self._presence = Presence(study_folder.folder) if self.shared else None
         if not self.shared and (notice := repair_journal(study_folder.folder / JOURNAL_FILE)):
-            say(notice)
+            _log.info(notice)
         uniform = baselines(space)
         known = Identity.read(study_folder.folder)
         self._carried = known.carried if known else 0
@@ -242,7 +242,7 @@ class OptunaStudy:
             self._said = True
             most = self._space.different
             what = f"{most} candidates, all of which have" if most > 1 else "a single candidate, which has"
-            self._say(f"The space has {what} been tried: the search ends here.")
+            _log.info(f"The space has {what} been tried: the search ends here.")
         return found
 
     def _repeated(self, job: Job) -> bool:
@@ -304,7 +304,7 @@ class OptunaStudy:
             self._presence.end()
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
-        return patiently(action, self._url, self._say)
+        return patiently(action, self._url)
 
 
 @contextlib.contextmanager

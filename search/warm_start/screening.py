@@ -8,6 +8,7 @@ most enter as they were rounded too, at once, so that a search has something to 
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
+
+_log = logging.getLogger(__name__)
 
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
@@ -133,7 +136,7 @@ def _to_train(evaluator: Evaluator, found: Sequence[Evaluation], first: int = 0)
 def _greedy(context: SearchContext) -> list[Evaluation]:
     path, count = context.folder / GREEDY_FILE, context.evaluator.problem.config.screening
     if not path.exists():
-        context.say(f"Screening: {count} candidates are rounded without training")
+        _log.info(f"Screening: {count} candidates are rounded without training")
         _write(path, greedy_from_uniform(context.evaluator, context.objectives, count // 2))
     return _read(path)
 

@@ -12,6 +12,7 @@ wider ones, whose weights have little to regain, take over those of the first.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from .screening import in_float32
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
+
+_log = logging.getLogger(__name__)
 
 FIRST = 6
 """Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the way down
@@ -73,7 +76,7 @@ def _found(context: SearchContext) -> tuple[list[Seed], int]:
         # a study that had its path before there was this training goes on without
         epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.problem.config.gradient_epochs
         if epochs:
-            context.say(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
+            _log.info(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
         narrower = list(narrowed_together(evaluator, uniform[first:], epochs))
         seeds = [*(replace(narrower[0], params=params) for params in uniform[:first]), *narrower]
         write_seeds(path, [dict(params) for params in uniform], seeds, first=first)

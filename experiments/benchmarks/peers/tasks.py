@@ -61,7 +61,7 @@ class Task:
 
         study_folder = StudyFolder(self.folder / "float")
         study_folder.folder.mkdir(parents=True, exist_ok=True)
-        return Evaluator(study_folder.open(self.config("name=float"), self.study_folder, print))
+        return Evaluator(study_folder.open(self.config("name=float"), self.study_folder))
 
     def config(self, *more: str) -> Any:
         """Return the study's configuration with these overrides."""
