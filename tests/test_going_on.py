@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.evaluator.space import space_of
 from bitfront.search.problem.load import load_problem
 from bitfront.search.run.messages import messages_on
+from bitfront.search.samplers import SeededSampler, optuna_sampler
 from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage import warm_start_files
 from bitfront.search.storage.identity import Identity, recorded_study
@@ -414,7 +416,14 @@ def optuna_study_of(folder: Path, text: str, **values) -> OptunaStudy:
     folder.mkdir(exist_ok=True)
     study_folder = StudyFolder(folder)
     config = config.model_copy(update=values)
-    return OptunaStudy(config, study_folder, space, OBJECTIVES, ())
+    return OptunaStudy(
+        config,
+        study_folder,
+        space,
+        OBJECTIVES,
+        (),
+        SeededSampler(partial(optuna_sampler, config.sampler), config.seed),
+    )
 
 
 def test_a_trial_that_repeats_another_uses_up_none_of_the_budget(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from optuna.trial import TrialState
 
 from bitfront.search import StudyConfig
 from bitfront.search.execution import Job
+from bitfront.search.samplers import SeededSampler, optuna_sampler
 from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage.journal import repair_journal
 from bitfront.search.storage.optuna_study import OptunaStudy, Stage
@@ -36,7 +38,15 @@ def open_optuna_study(folder: Path, *, finished=(), sampler: str = "tpe", stages
         model="m.py:f", data="d.py:f", task="binary", objectives=("metric", "lut"), sampler=sampler
     )
     folder.mkdir(exist_ok=True)
-    return OptunaStudy(config, StudyFolder(folder), SPACE, OBJECTIVES, finished, stages)
+    return OptunaStudy(
+        config,
+        StudyFolder(folder),
+        SPACE,
+        OBJECTIVES,
+        finished,
+        SeededSampler(partial(optuna_sampler, sampler), config.seed),
+        stages,
+    )
 
 
 def evaluated(job: Job) -> Evaluation:
@@ -235,6 +245,7 @@ def test_two_launchers_enter_each_stage_together_and_try_no_candidate_twice(tmp_
             SPACE,
             OBJECTIVES,
             (),
+            SeededSampler(partial(optuna_sampler, "random"), config.seed),
             staged([]),
         )
         for _ in range(2)

@@ -16,15 +16,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from bitfront.spaces import Params, Space
 
 from ..execution import Job
-from ..samplers.optuna_samplers import (
-    Proposals,
-    as_optuna,
-    baselines,
-    chosen_sampler,
-    distributions,
-    seeded_sampler,
-    suggest,
-)
+from ..samplers.optuna_samplers import as_optuna, baselines, distributions, suggest
+from ..samplers.study_sampler import StudySampler
 from ..samplers.tried import KEPT, REPEATS, Tried
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.objectives import Objective
@@ -68,8 +61,8 @@ class OptunaStudy:
         space: what a candidate is drawn from.
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
+        sampler: proposes candidates once the stages have none left.
         stages: what is tried before the sampler's own candidates; the uniform baselines where None.
-        proposals: what the `surrogate` sampler, which is `auto` too, proposes from.
 
     Raises:
         UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
@@ -83,8 +76,8 @@ class OptunaStudy:
         space: Space,
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
+        sampler: StudySampler,
         stages: Sequence[Stage] | None = None,
-        proposals: Proposals | None = None,
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, study_folder.folder
         self._url = config.storage
@@ -99,24 +92,23 @@ class OptunaStudy:
         self.openers = self._carried
         """How many candidates come before the sampler's, as far as their stages have been entered: those of a narrower space
         that the study was widened from, then those of the stages."""
+        self._sampler = sampler
+        sampler.startup = max(_STARTUP, self.openers)
         self._sampled = config.sampler != "grid-uniform"
         self._seed = config.seed
         self._tried = Tried(space)
         self._said = False
         self._stages = deque([Stage(lambda: uniform, "uniform")] if stages is None else stages)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        name = f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront"
         with _quiet(), alone(study_folder.folder):
+            self._storage = open_storage(config.storage, study_folder.folder)
             self._study = optuna.create_study(
-                study_name=f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront",
-                storage=open_storage(config.storage, study_folder.folder),
+                study_name=name,
+                storage=self._storage,
                 directions=[*config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
-                sampler=seeded_sampler(
-                    chosen_sampler(config.sampler, config.budget.trials),
-                    config.seed,
-                    startup=lambda: max(_STARTUP, self.openers),
-                    proposals=proposals,
-                ),
+                sampler=sampler,
             )
             self._restore({e.number: e for e in finished})
 
@@ -155,8 +147,13 @@ class OptunaStudy:
             return
         params = as_optuna(self._space, lost.params)
         self._study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=kinds))
-        self._open[lost.number] = Trial(self._study, self._study.get_trials(deepcopy=False)[-1]._trial_id)
+        self._open[lost.number] = self._trial(len(self._study.get_trials(deepcopy=False)) - 1)
         self.tell(lost)
+
+    def _trial(self, number: int) -> Trial:
+        """Return a trial of the storage to go on with."""
+        study = self._storage.get_study_id_from_name(self._study.study_name)
+        return Trial(self._study, self._storage.get_trial_id_from_study_id_trial_number(study, number))
 
     def enter(self, begun: int) -> None:
         """Enqueue the candidates of the stages whose turn it is when so many trials have begun; the first one's always."""
@@ -171,6 +168,7 @@ class OptunaStudy:
                 self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": stage.kind})
             self._stages.popleft()
             self.openers += len(candidates)
+            self._sampler.startup = max(_STARTUP, self.openers)
 
     def _is_new(self, params: Params) -> bool:
         """Whether a candidate was not among those that the study was widened with."""
@@ -183,7 +181,7 @@ class OptunaStudy:
     def _interrupted(self) -> list[Job]:
         with _quiet(), alone(self._folder):
             left = [
-                Trial(self._study, frozen._trial_id)
+                self._trial(frozen.number)
                 for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
                 if frozen.number not in self._open and not self._held(frozen.user_attrs.get(_HOLDER))
             ]

@@ -20,7 +20,7 @@ from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
 from ..evaluator.costs import resources_of
-from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
+from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, mixed_seed, optuna_sampler, suggest
 from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
@@ -282,7 +282,7 @@ def further(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
             directions=["minimize"] * len(objectives),
-            sampler=make_sampler("nsga2", evaluator.problem.config.seed, 0, startup=0),
+            sampler=optuna_sampler("nsga2", mixed_seed(evaluator.problem.config.seed, 0), startup=0),
         )
         for evaluation in known:
             study.enqueue_trial(as_optuna(space, evaluation.params))
