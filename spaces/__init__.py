@@ -8,7 +8,16 @@ if TYPE_CHECKING:
     from .candidate import Candidate
     from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
     from .graph import Graph, Node, Tensor, Weights
-    from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
+    from .lowering import (
+        Row,
+        Unsupported,
+        is_own,
+        lower,
+        lower_with_tensors,
+        survey,
+        trained_variables,
+        untrained_layers,
+    )
     from .operations import Hardware, Traits, register, registered, traits, unregister
     from .precision import FixedPoint, Overflow, Rounding, integer_bits
     from .space import Dimension, LayerRule, Moved, Params, Space, Value, build_space
@@ -32,6 +41,7 @@ __all__ = [
     "Tensor",
     "ToolMissing",
     "Traits",
+    "Unsupported",
     "UserError",
     "Value",
     "Weights",
@@ -63,6 +73,7 @@ __getattr__ = lazy_door(
         ),
         "lowering": (
             "Row",
+            "Unsupported",
             "is_own",
             "lower",
             "lower_with_tensors",

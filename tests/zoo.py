@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import qkeras
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, resolve, to_keras
 from bitfront.spaces import FixedPoint, Graph, lower
@@ -158,7 +159,22 @@ def norm_branches(_: int) -> dict[str, Branch]:
         ),
         "own_positions": lambda x: L.Dense(3)(L.Flatten()(Positions()(L.Dense(4)(x)))),
         "gelu": lambda x: L.Dense(4, activation="gelu")(L.Flatten()(L.Dense(5, activation="silu")(x))),
+        "rounded": lambda x: L.Dense(3)(
+            L.Flatten()(
+                qkeras.QActivation(qkeras.quantized_bits(6, 2, alpha=1.0))(L.MaxPooling1D(2)(L.Dense(4)(x)))
+            )
+        ),
         "elu": lambda x: L.Dense(4, activation="elu")(L.Flatten()(L.ELU(alpha=0.3)(L.Dense(5)(x)))),
+    }
+
+
+def entry_branches(_: int) -> dict[str, Branch]:
+    """Branches on 7 numbers of 11 entries."""
+    return {
+        "embedded": lambda x: L.Dense(3)(L.Flatten()(L.Embedding(11, 3)(x))),
+        "two_tables": lambda x: L.GlobalAveragePooling1D()(
+            L.Concatenate()([L.Embedding(11, 2)(x), L.Dense(4, activation="relu")(L.Embedding(11, 5)(x))])
+        ),
     }
 
 
@@ -185,7 +201,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "attention": (7, 6),
     "einsum": (7, 6),
     "norms": (7, 6),
+    "entries": (7,),
 }
+ENTRIES = {"entries": 11}
+"""Group -> how many entries the numbers of its input choose from."""
 GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "vector": vector_branches,
     "merges": merge_branches,
@@ -196,6 +215,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "attention": attention_branches,
     "einsum": einsum_branches,
     "norms": norm_branches,
+    "entries": entry_branches,
 }
 
 
@@ -226,6 +246,8 @@ def randomize(model: keras.Model, seed: int) -> None:
 def data(group: str, samples: int, seed: int = 1) -> np.ndarray:
     """Return inputs with some values far out, so that saturation happens."""
     rng = np.random.default_rng(seed)
+    if group in ENTRIES:
+        return rng.integers(0, ENTRIES[group], (samples, *SHAPES[group])).astype(np.float32)
     x = rng.normal(size=(samples, *SHAPES[group]))
     x[::17] *= 4
     return x.astype(np.float32)
