@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
-from .base import Section, at
+from .base import Section, at, nearest
 from .fields import Bytes, CountLimit, Integer, Real, tuple_of
 from .metric import MetricConfig, check_metric
 from .running import ClusterConfig, TrialConfig
@@ -30,6 +30,8 @@ from .settings import digest, renamed
 from .space import SpaceConfig, check_patterns
 
 Task = Literal["binary", "multiclass", "regression"]
+SAMPLERS = ("auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform")
+"""Samplers that bitfront brings."""
 Objective = Literal["metric", "lut", "ff", "dsp", "bram", "latency", "ii", "ebops", "energy"]
 PYTHON_OBJECT = "(given through Python)"
 """What a study file shows in place of a model or data that exist only in a Python session."""
@@ -145,12 +147,13 @@ class StudyConfig(Section):
         default_factory=lambda: BudgetConfig(trials=60),
         description="when the search ends; 60 trials without it",
     )
-    sampler: Literal["auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform"] = Field(
+    sampler: str = Field(
         default="auto",
         description="who proposes candidates: auto is surrogate, and nsga2 where the budget is beyond 1,000 trials; surrogate "
         "knows what candidates cost, and by Gaussian processes what training may add to their rounded score; of Optuna's, "
         "tpe (multivariate) is for up to some hundred trials, gp takes about a second a trial and needs the extra "
-        "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone",
+        "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone; or your own as file.py:function, called with "
+        "(seed, space, objectives) for each trial and returning a sampler of Optuna",
         examples=["nsga2"],
     )
     screening: Integer = Field(
@@ -246,6 +249,13 @@ class StudyConfig(Section):
             raise ValueError(
                 "was an object of a Python session: run the study from Python again, or name a file here"
             )
+        return value
+
+    @field_validator("sampler")
+    @classmethod
+    def _proposer(cls, value: str) -> str:
+        if value not in SAMPLERS and ":" not in value:
+            raise ValueError(f"isn't known: {nearest(value, SAMPLERS)} (or file.py:function)")
         return value
 
     @field_validator("storage")
