@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .doors import lazy_door
 
 if TYPE_CHECKING:
-    from .candidate import Candidate
+    from .candidate import Candidate, LayerHardware, hardware_of, layer_hardware
     from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
     from .graph import Graph, Node, Tensor, Weights
     from .lowering import (
@@ -29,6 +29,7 @@ __all__ = [
     "FixedPoint",
     "Graph",
     "Hardware",
+    "LayerHardware",
     "LayerRule",
     "Moved",
     "Node",
@@ -46,8 +47,10 @@ __all__ = [
     "Value",
     "Weights",
     "build_space",
+    "hardware_of",
     "integer_bits",
     "is_own",
+    "layer_hardware",
     "lazy_door",
     "lower",
     "lower_with_tensors",
@@ -63,7 +66,7 @@ __all__ = [
 __getattr__ = lazy_door(
     __name__,
     {
-        "candidate": ("Candidate",),
+        "candidate": ("Candidate", "LayerHardware", "hardware_of", "layer_hardware"),
         "errors": ("BitfrontError", "NothingFeasible", "ToolMissing", "UserError"),
         "graph": (
             "Graph",

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 import zoo
 
-from bitfront.hls import DesignDescription, Operation, describe, operations
+from bitfront.hls import DesignDescription, Operation, Target, describe, operations
 from bitfront.hls.bit_true.model import BitTrue
 from bitfront.hls.estimate import site_estimate
 from bitfront.hls.precision import resolve
@@ -30,9 +30,7 @@ def models() -> dict[str, tuple[Graph, BitTrue, dict, dict]]:
     found = {}
     for group in zoo.GROUPS:
         graph, bit_true, types = zoo.prepared(zoo.zoo(group, 1), zoo.data(group, 64), 1, low=8, high=12)
-        design = describe(
-            graph, types, bit_true.weights(), name=group, part=zoo.PART, clock_ns=5.0, io_type="io_parallel"
-        )
+        design = describe(graph, types, bit_true.weights(), {}, Target(part=zoo.PART))
         found[group] = graph, bit_true, types, design
     return found
 
@@ -219,7 +217,7 @@ def test_an_operation_of_another_package_is_lowered_computed_and_priced(doubled)
     assert np.array_equal(
         bit_true.predict([x])[0], types["twice/result"].quantize(2 * types["x/result"].quantize(x))
     )
-    design = describe(graph, types, {}, name="one", part=zoo.PART, clock_ns=5.0)
+    design = describe(graph, types, {}, {}, Target(part=zoo.PART))
     assert site_estimate(design).lut > 0
 
 

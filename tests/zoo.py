@@ -16,7 +16,7 @@ import pytest
 import qkeras
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, resolve, to_keras
-from bitfront.spaces import FixedPoint, Graph, lower
+from bitfront.spaces import FixedPoint, Graph, LayerHardware, lower
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
 
@@ -293,6 +293,18 @@ def prepared(
     return graph, bit_true, types
 
 
+def hardware(graph: Graph, strategy: str) -> dict[str, LayerHardware]:
+    """Return a strategy for all nodes, with a reuse factor above 1 where there are multipliers to share."""
+    shared = {n.name for n in graph if n.traits.family in {"linear", "recurrent"} and strategy == "Resource"}
+    return {
+        n.name: LayerHardware(
+            strategy=strategy,
+            reuse_factor=legal_reuse_factor(graph, n.name, REUSE_FACTOR) if n.name in shared else 1,
+        )
+        for n in graph
+    }
+
+
 def differences(
     folder: Path, group: str, io_type: str, strategy: str, copies: int = 1, *, seed: int = 3, **options: Any
 ) -> dict[str, float]:
@@ -302,14 +314,7 @@ def differences(
     graph, bit_true, types = prepared(model, x, seed, **options)
     expected = bit_true.predict([x])
     plain = to_keras(graph, bit_true.weights(), types)
-    reuse = {
-        n.name: legal_reuse_factor(graph, n.name, REUSE_FACTOR)
-        for n in graph
-        if n.traits.family in {"linear", "recurrent"}
-    }
-    config = hls_config(
-        graph, types, plain, strategy=strategy, reuse_factor=reuse if strategy == "Resource" else 1
-    )
+    config = hls_config(graph, types, plain, hardware(graph, strategy))
     found = emulated(folder / "project", plain, config, x, io_type)
     return {
         name: float(np.abs(a - b.reshape(a.shape)).max())

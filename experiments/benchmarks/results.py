@@ -115,7 +115,7 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
 
 def _rows(evaluator: Any, study_folder: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
     """Yield a candidate, a uniform one once for each choice of the hardware, where it keeps the limits."""
-    from bitfront.search.evaluator import resources_of
+    from bitfront.search.quantities import resources_of
     from bitfront.search.trials import resource_violations
 
     weights = study_folder.weights(evaluation)
@@ -152,7 +152,7 @@ def _hardware(evaluator: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]
 
 def _least(evaluator: Any) -> dict[str, float]:
     """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
-    from bitfront.search.evaluator import resources_of
+    from bitfront.search.quantities import resources_of
 
     narrow = {
         **evaluator.space.uniform(0, "ptq"),

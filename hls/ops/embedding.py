@@ -10,8 +10,10 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits, Unsupported
 
+from ..estimate.elementwise import embedding_layer
 from ..operation import Mask, Settings, Types, Values
 from .base import BaseOperation
+from .kinds import Kind
 
 if TYPE_CHECKING:
     from keras import Layer as KerasLayer
@@ -137,6 +139,7 @@ OPERATIONS = (
             entries="entries",
             variables={"weight": ("embeddings",)},
             layers={"Embedding": _lower},
-        )
+        ),
+        kinds=(Kind("embedding", embedding_layer, ("n_in", "n_out", "vocabulary")),),
     ),
 )

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Synthesise a study's front with AMD's tools, and record what they report beside the estimates."""
     from bitfront.search.config import load_study
-    from bitfront.search.config.quantities import duration
+    from bitfront.search.config.values import duration
     from bitfront.spaces import UserError
 
     from .places import study_folder

@@ -6,7 +6,6 @@ from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
     from .cache import TrainingCache
-    from .costs import resources_of
     from .design import candidate_design
     from .evaluator import Evaluator
     from .hardware import hardware_notices
@@ -21,7 +20,6 @@ __all__ = [
     "TrainingCache",
     "candidate_design",
     "hardware_notices",
-    "resources_of",
     "space_of",
 ]
 
@@ -29,7 +27,6 @@ __getattr__ = lazy_door(
     __name__,
     {
         "cache": ("TrainingCache",),
-        "costs": ("resources_of",),
         "design": ("candidate_design",),
         "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),

@@ -10,18 +10,12 @@ from bitfront.hls import Calibration, Estimate, Types, pruned, resolve
 from bitfront.hls.estimate import Correction, site_estimate
 from bitfront.spaces import Candidate, Graph, Weights
 
+from ..quantities.table import intervals_of, resources_of
 from ..trials.objectives import Constraint, resource_violations
 from .design import candidate_design
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
-
-
-def resources_of(estimate: Estimate) -> dict[str, float]:
-    """Return what an estimate says, as `Evaluation.resources` names it."""
-    names = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles", "ebops", "energy_pj")
-    times = {"latency_ns": estimate.latency_ns, "ii_ns": estimate.ii_cycles * estimate.clock_ns}
-    return {name: float(getattr(estimate, name)) for name in names} | times
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,20 +104,11 @@ class Costs:
         return Cost(
             types=types,
             resources=resources,
-            intervals=_intervals(estimate),
+            intervals=intervals_of(estimate),
             layers=_layers(self._graph, types, estimate),
             corrected=corrected,
             violations=resource_violations(self._constraints, corrected),
         )
-
-
-def _intervals(estimate: Estimate) -> dict[str, tuple[float, float]]:
-    intervals = {key: (float(low), float(high)) for key, (low, high) in estimate.intervals.items()}
-    for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
-        if cycles in intervals:
-            low, high = intervals[cycles]
-            intervals[nanoseconds] = (low * estimate.clock_ns, high * estimate.clock_ns)
-    return intervals
 
 
 def _layers(graph: Graph, types: Types, estimate: Estimate) -> tuple[Mapping[str, Any], ...]:

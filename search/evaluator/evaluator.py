@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, get_args
 from bitfront.hls import BitTrue, Types, part
 from bitfront.spaces import Candidate, Graph, Hardware, Params, Space, UserError, Weights
 
+from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import baselines
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.front import Box
-from ..trials.objectives import Constraint, Metric, Objective, broken, metric_violations, parse_constraints
+from ..trials.objectives import Constraint, Metric, Objective, broken, constraints_of, metric_violations
 from .cache import TrainingCache
-from .costs import Cost, Costs, resources_of
+from .costs import Cost, Costs
 from .parts import Judged, Rounded, evaluation_of
 from .prepare import bit_true_model, graph_of, metric_of
 from .promotion import Promotion
@@ -83,7 +84,7 @@ class Evaluator:
         self.bit_true: BitTrue = bit_true_model(config, self.graph, self.space)
         self.scores = Scores(problem, self.graph, self.bit_true)
         self.metric_record: Metric = metric_of(self.scores.ranking)
-        self.constraints: tuple[Constraint, ...] = parse_constraints(
+        self.constraints: tuple[Constraint, ...] = constraints_of(
             config.limits(), self.metric_record, part(config.device.part).capacity()
         )
         rule = "mse" if config.space.integer_bits == "mse" else "max"

@@ -11,7 +11,7 @@ from bitfront.spaces import Graph, Space
 from ..problem.data import checked_inputs, gather
 from ..problem.own_layers import check_registered
 from ..problem.user_code import UserFunction
-from ..trials.objectives import parse_constraints, parse_objectives
+from ..trials.objectives import constraints_of, parse_objectives
 from .prepare import bit_true_model, graph_of, metric_of
 from .space import space_of
 
@@ -35,7 +35,7 @@ def preflight(problem: Problem) -> tuple[Graph, Space]:
     graph = graph_of(problem)
     space = space_of(config, graph)
     bit_true_model(config, graph, space)
-    parse_constraints(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
+    constraints_of(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
     own = own_sampler_function(problem)
     if own is not None:
         from ..samplers.own_sampler import OwnSampler  # here, since it loads Optuna, which takes a second

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bitfront.hls import BitTrue, check_hardware
 from bitfront.spaces import Graph, Space, lower
 
-from ..config.metric import BUILT_IN
+from ..quantities import METRICS
 from ..trials.objectives import Metric
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def narrow_nodes(space: Space) -> frozenset[str]:
 
 def metric_of(ranking: Ranking) -> Metric:
     """Return a ranking's metric as reports and constraints know it."""
-    built_in = BUILT_IN.get(ranking.name)
+    built_in = METRICS.get(ranking.name)
     ties = next((one.ties for one in ranking.outputs if one is not None), "")
     decides = built_in is not None and built_in.decides
     return Metric(

@@ -12,8 +12,9 @@ from ..analysis.against_float import against_float, knee_note, knee_warning
 from ..analysis.findings import Findings
 from ..analysis.view import Standing, StudyView, advice, si
 from ..problem.score_warnings import percent, tied, ties_note, ties_range
+from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation, total_seconds
-from ..trials.objectives import QUANTITIES, SIGNS, Objective
+from ..trials.objectives import SIGNS, Objective
 from . import evidence, findings_page, markup, plots
 from .axes import Figure
 

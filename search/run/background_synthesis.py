@@ -14,6 +14,7 @@ from bitfront.spaces import ToolMissing
 from ..config import StudyConfig
 from ..measurements.corrected import correct, learn
 from ..measurements.record import SynthesisRecord, measured_of, read_records
+from ..quantities import QUANTITIES
 from ..synthesis.flows import VendorFlow
 from ..synthesis.jobs import SynthesisJobs
 from ..tracking import Tracker
@@ -25,9 +26,6 @@ from ..trials.reference import Reference
 __all__ = ["BackgroundSynthesis", "describe_record", "finalists"]
 
 _log = logging.getLogger(__name__)
-_SHOWN = {
-    "lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "latency_cycles": "latency", "ii_cycles": "II",
-}  # fmt: skip
 
 
 def finalists(
@@ -55,10 +53,10 @@ def describe_record(record: SynthesisRecord, estimated: Mapping[str, float]) -> 
     parts = []
     for stage, figures in outcome.measured.items():
         cells = [
-            f"{label} {figures[key]:,.0f}"
-            + (f" (estimate {estimated[key]:,.0f})" if key in estimated else "")
-            for key, label in _SHOWN.items()
-            if key in figures
+            f"{q.head} {q.number(figures[q.key])}"
+            + (f" (estimate {q.number(estimated[q.key])})" if q.key in estimated else "")
+            for q in QUANTITIES.values()
+            if q.in_reports and q.key in figures
         ]
         parts.append(f"{stage}: {', '.join(cells)}")
     if not outcome.ok:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from bitfront.hls import Types, WeightContent, pruned, zero_share
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
-from ..evaluator.costs import resources_of
+from ..quantities.table import resources_of
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
 from .attention_pruning import AttentionPruning, free_parts
@@ -182,7 +182,7 @@ class GradientWidths:
         """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
         if len(self.evaluator.space.sparsities) == 1:
             return {}
-        strategy = self.evaluator.space.candidate(start).strategy
+        strategy = self.evaluator.space.candidate(start).chosen("strategy")
         kernels = {
             key
             for key in self.evaluator.training.trainer.per_weight_steps

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
-from ..evaluator.costs import resources_of
+from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, mixed_seed, optuna_sampler, suggest
 from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
