@@ -115,7 +115,7 @@ def evaluator():
 
 def cost(evaluator, **chosen):
     candidate = evaluator.space.candidate({**evaluator.space.uniform(8, "ptq"), **chosen})
-    return evaluator.cost(candidate, evaluator.types(candidate))
+    return evaluator.costs.estimate(candidate, evaluator.costs.types(candidate))
 
 
 def test_a_study_searches_them_and_the_estimate_follows(evaluator):

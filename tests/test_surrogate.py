@@ -14,17 +14,15 @@ from bitfront.search.quantities import Limit
 from bitfront.search.samplers.encoding import Encoding
 from bitfront.search.samplers.expected_improvement import MANY, ExpectedImprovement
 from bitfront.search.samplers.gaussian_process import Process, fitted_lengths
-from bitfront.search.samplers.optuna_samplers import (
+from bitfront.search.samplers.optuna_samplers import as_optuna, suggest
+from bitfront.search.samplers.surrogate import LEAST, Surrogate
+from bitfront.search.samplers.surrogate_sampler import (
     AT_ONCE,
     GROWTH,
     ONE_BY_ONE,
-    Proposals,
-    as_optuna,
+    SurrogateSampler,
     proposed_with,
-    seeded_sampler,
-    suggest,
 )
-from bitfront.search.samplers.surrogate import LEAST, Surrogate
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.front import Box, dominated
 from bitfront.search.trials.objectives import Metric, constraints_of, parse_objectives
@@ -197,9 +195,9 @@ def test_what_optuna_is_told_repeats_from_the_seed_and_the_trials_before():
     """One by one and several at once, also when the study was closed in between."""
 
     def search(count, again=()):
-        trials = list(again)
+        trials = {e.number: e for e in again}
         surrogate = Surrogate(SPACE, OBJECTIVES, BOX)
-        sampler = seeded_sampler("surrogate", 3, proposals=Proposals(surrogate, lambda: trials))
+        sampler = SurrogateSampler(surrogate, 3, trials)
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for e in again:
             study.enqueue_trial(as_optuna(SPACE, e.params))
@@ -208,8 +206,8 @@ def test_what_optuna_is_told_repeats_from_the_seed_and_the_trials_before():
             trial = study.ask()
             found = measured(trial.number, suggest(trial, SPACE))
             study.tell(trial, [found.score, found.resources["lut"]])
-            trials.append(found)
-        return [dict(e.params) for e in trials]
+            trials[found.number] = found
+        return [dict(e.params) for e in trials.values()]
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     count = ONE_BY_ONE + 3 * (ONE_BY_ONE // GROWTH) + 1

@@ -231,8 +231,8 @@ def test_scores_by_the_lowest_class_are_those_of_an_argmax(place):
     problem = load_problem(config, place)
     evaluator = Evaluator(problem)
     e, _ = evaluator.evaluate(0, {})
-    types = evaluator.types(evaluator.space.candidate({}))
-    (outputs,) = evaluator.outputs(types, None)
+    types = evaluator.costs.types(evaluator.space.candidate({}))
+    (outputs,) = evaluator.scores.outputs(types, None)
 
     assert e.score == e.ties["lowest"] == np.mean(outputs.argmax(1) == problem.data.y_val[0])
 

@@ -14,7 +14,7 @@ import numpy as np
 from bitfront.hls import BitTrue, hls_config, shrunk, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
 
-from ..evaluator.evaluator import from_logits, narrow_nodes
+from ..evaluator.prepare import from_logits, narrow_nodes
 from ..evaluator.space import space_of
 from ..problem.load import output_names
 from ..problem.own_layers import with_own_layers

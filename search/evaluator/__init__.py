@@ -10,14 +10,12 @@ if TYPE_CHECKING:
     from .evaluator import Evaluator
     from .hardware import hardware_notices
     from .promotion import Promotion
-    from .record import Record
     from .space import space_of
     from .training import Start
 
 __all__ = [
     "Evaluator",
     "Promotion",
-    "Record",
     "Start",
     "TrainingCache",
     "candidate_design",
@@ -33,7 +31,6 @@ __getattr__ = lazy_door(
         "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),
         "promotion": ("Promotion",),
-        "record": ("Record",),
         "space": ("space_of",),
         "training": ("Start",),
     },

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from ..trials.objectives import Objective
 from ..trials.reference import Reference
 
 __all__ = ["BackgroundSynthesis", "describe_record", "finalists"]
+
+_log = logging.getLogger(__name__)
 
 
 def finalists(
@@ -69,7 +72,6 @@ class BackgroundSynthesis:
     config: StudyConfig
     reference: Reference
     tracker: Tracker
-    say: Callable[[str], None]
     correction: Correction = field(default_factory=lambda: Correction.of([]))
     _records: list[SynthesisRecord] = field(default_factory=list)
     _begun: set[tuple[str, Fidelity]] = field(default_factory=set)
@@ -85,12 +87,12 @@ class BackgroundSynthesis:
         try:
             tool = find_tool(self.config.hls.backend, fidelity)
         except ToolMissing as error:
-            self.say(
+            _log.info(
                 f"{error} The study goes on with estimates; `bitfront synth {self.study_dir}` can follow."
             )
             return
         self._tool, self._jobs = tool, SynthesisJobs(self.study_dir, section.jobs)
-        self.say(f"Front members are synthesised with {tool.path} while the search goes on.")
+        _log.info(f"Front members are synthesised with {tool.path} while the search goes on.")
 
     def view(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
         """Return evaluations as the syntheses so far correct them."""
@@ -167,7 +169,7 @@ class BackgroundSynthesis:
                 if record.outcome.measured
                 else ""
             )
-            self.say(line.rstrip(".") + after + ".")
+            _log.info(line.rstrip(".") + after + ".")
 
     def _learn(self, records: list[SynthesisRecord], evaluations: Iterable[Evaluation]) -> None:
         self._records = records
