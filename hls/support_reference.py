@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .support import STRATEGIES, LayerSupport, support_table
+from .backends import STRATEGIES
+from .support import LayerSupport, support_table
 
 _HEAD = """\
 # Supported layers
