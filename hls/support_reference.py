@@ -8,7 +8,8 @@ from typing import Any
 
 from bitfront.spaces.lowering import supported_activations
 
-from .support import STRATEGIES, LayerSupport, support_table
+from .backends import STRATEGIES
+from .support import LayerSupport, support_table
 
 _HEAD = """\
 # Supported layers

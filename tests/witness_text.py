@@ -291,7 +291,7 @@ def json_faults(truth, told):
         "hypervolume": truth.hypervolumes[-1],
         "importance": {name: dict(found) for name, found in truth.importances.items()},
         "uniform_trained": truth.uniform_trained,
-        "rivals": truth.uniform_matches,
+        "uniform_matches": truth.uniform_matches,
         "budgets": truth.budgets,
         "optimistic": truth.optimistic,
         "test": truth.tests,
