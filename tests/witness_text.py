@@ -291,9 +291,11 @@ def json_faults(truth, told):
         "hypervolume": truth.hypervolumes[-1],
         "importance": {name: dict(found) for name, found in truth.importances.items()},
         "uniform_trained": truth.uniform_trained,
-        "rivals": truth.uniform_matches,
+        "uniform_matches": truth.uniform_matches,
         "budgets": truth.budgets,
         "optimistic": truth.optimistic,
+        "rivals": truth.uniform_matches,
+        "lucky": truth.optimistic,
         "test": truth.tests,
     }
     faults = [f"{key} is not known here" for key in set(told) - set(wanted) - {"knee_warning"}]

@@ -12,8 +12,7 @@ from ..analysis.view import StudyView, si
 from ..measurements.measured import STAGES
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import QUANTITIES
-from . import markup, palette
-from .axes import Figure, Trace, heatmap, layout, log_axis
+from . import markup
 
 COMPARED = ("lut", "ff", "dsp", "latency_ns")
 """Figures of `Evaluation.resources` that are set against what a tool measured."""
@@ -63,59 +62,11 @@ def pairs(view: StudyView) -> list[Pair]:
     return found
 
 
-def calibration(found: Sequence[Pair]) -> Figure:
-    """Draw estimate against measurement on equal log scales; a figure of 0 has no place there."""
-    drawn = [p for p in found if p.estimate > 0 and p.measured > 0]
-    data: list[Trace] = []
-    for key in COMPARED:
-        chosen = [p for p in drawn if p.key == key]
-        if not chosen:
-            continue
-        bounds = [p.evaluation.intervals.get(key, (p.estimate, p.estimate)) for p in chosen]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": label(key),
-                "x": [p.estimate for p in chosen],
-                "y": [p.measured for p in chosen],
-                "text": [
-                    f"Trial {p.evaluation.number}: {STAGES[p.stage]} {si(p.measured)}, estimate {si(p.estimate)}"
-                    for p in chosen
-                ],
-                "hovertemplate": "%{text}<extra></extra>",
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [max(0.0, b[1] - p.estimate) for p, b in zip(chosen, bounds, strict=True)],
-                    "arrayminus": [max(0.0, p.estimate - b[0]) for p, b in zip(chosen, bounds, strict=True)],
-                    "thickness": 1.2,
-                    "width": 3,
-                },
-                "marker": {
-                    "symbol": palette.QUANTITY_PLOTLY[key],
-                    "size": 11,
-                    "color": palette.QUANTITIES[key],
-                    "line": {"color": palette.INK, "width": 1},
-                },
-            }
-        )
-    values = [value for p in drawn for value in (p.estimate, p.measured)] or [1.0]
-    low, high = min(values) / 2, max(values) * 2
-    equal: Trace = {"type": "scatter", "mode": "lines", "name": "equal", "x": [low, high], "y": [low, high]}
-    equal |= {"line": {"color": palette.GREY, "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"}
-    shown = layout("Estimate, with its 80 % interval", "Measured by a tool")
-    shown["xaxis"] |= log_axis(values)
-    shown["yaxis"] |= log_axis(values)
-    return {"data": [equal, *data], "layout": shown}
-
-
-def synthesis_section(view: StudyView, figures: dict[str, Figure]) -> str:
+def synthesis_section(view: StudyView) -> str:
     """Return estimate against synthesis, with the errors in words; nothing where no tool has run."""
     found = pairs(view)
     if not found:
         return ""
-    figures["synthesis"] = calibration(found)
     designs = len({p.evaluation.number for p in found})
     rows = []
     for key in COMPARED:
@@ -176,56 +127,12 @@ def bars(view: StudyView) -> list[Bar]:
     return sorted(found, key=lambda bar: (not bar.single, bar.time))
 
 
-def latency_figure(found: Sequence[Bar]) -> Figure:
-    """Draw the times on a log scale, a row each; filled for one inference, hollow for time per inference."""
-    data: list[Trace] = []
-    for device in palette.DEVICES:
-        for single in (True, False):
-            chosen = [bar for bar in found if bar.device == device and bar.single == single]
-            if not chosen:
-                continue
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": f"{device}, {'one inference' if single else 'per inference of many'}",
-                    "x": [bar.time for bar in chosen],
-                    "y": [html.escape(bar.name) for bar in chosen],
-                    "hovertemplate": "%{y}: <b>%{x:.3g} µs</b><extra></extra>",
-                    "error_x": {
-                        "type": "data",
-                        "symmetric": False,
-                        "array": [max(0.0, bar.high - bar.time) for bar in chosen],
-                        "arrayminus": [max(0.0, bar.time - bar.low) for bar in chosen],
-                        "thickness": 1.5,
-                    },
-                    "marker": {
-                        "symbol": palette.DEVICE_PLOTLY[device] + ("" if single else "-open"),
-                        "size": 13,
-                        "color": palette.DEVICES[device],
-                        "line": {"width": 2},
-                    },
-                }
-            )
-    shown = layout("Time per inference (µs)", "")
-    shown["xaxis"] |= log_axis([value for bar in found for value in (bar.low, bar.high) if value > 0])
-    shown["yaxis"] |= {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": [html.escape(bar.name) for bar in reversed(found)],
-    }
-    shown["height"] = 170 + 30 * len(found)
-    shown["legend"]["y"] = -0.25
-    return {"data": data, "layout": shown}
-
-
-def latency_section(view: StudyView, figures: dict[str, Figure]) -> str:
+def latency_section(view: StudyView) -> str:
     """Return the FPGA against processors; nothing where no processor was measured or nothing is feasible."""
     found = bars(view) if view.latency and view.picks else []
     single = {bar.device: bar for bar in reversed(found) if bar.single}  # the fastest of each device
     if "FPGA" not in single:
         return ""
-    figures["latency"] = latency_figure(found)
     uniform_matches = [single[device] for device in ("CPU", "GPU") if device in single]
     told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in uniform_matches)
     sentence = (
@@ -266,33 +173,10 @@ def _quoted() -> str:
     )
 
 
-def sensitivity_figure(view: StudyView) -> Figure:
-    """Draw the metric's change for every tensor (rows) and width (columns)."""
-    rows = view.sensitivity
-    tensors = list(dict.fromkeys(row.tensor for row in rows))
-    bits = sorted({row.bits for row in rows})
-    change = {(row.tensor, row.bits): row.change for row in rows}
-    trace = heatmap(
-        [str(b) for b in bits],
-        [html.escape(tensor) for tensor in tensors],
-        [[change.get((tensor, b)) for b in bits] for tensor in tensors],
-        bar="change",
-        hover="%{y} at %{x} bits: %{z:+.4f}",
-    )
-    trace |= {"texttemplate": "%{z:+.3f}", "textfont": {"size": 12}}
-    trace["reversescale"] = view.reference.metric.direction == "minimize"
-    shown = layout("Bits", "")
-    shown["xaxis"] |= {"type": "category", "showgrid": False}
-    shown["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
-    shown["height"] = 130 + 30 * max(3, len(tensors))
-    return {"data": [trace], "layout": shown}
-
-
-def sensitivity_section(view: StudyView, figures: dict[str, Figure]) -> str:
+def sensitivity_section(view: StudyView) -> str:
     """Return the sensitivity table as a picture; nothing where the study has none."""
     if not view.sensitivity:
         return ""
-    figures["sensitivity"] = sensitivity_figure(view)
     caption = (
         f"Change of {html.escape(markup.lower(view.metric_name))} when one tensor alone is narrowed to so many bits, without "
         "training. Changes of several tensors don't add up, and training undoes part of them."

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
 
 from ..analysis.findings import Budget, Findings, UniformMatch
 from ..analysis.view import StudyView, si
 from . import markup
-from .axes import Figure, heatmap, layout
-
-SHOWN = 24
-"""Dimensions that the picture of importances shows at most."""
 
 
 def test_section(view: StudyView, found: Findings) -> str:
@@ -123,34 +118,10 @@ def _budget_cells(row: Budget) -> list[str]:
     return [si(row.limit), html.escape(row.name), *sides, _figure(row.gain)]
 
 
-def importance_rows(importance: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return the dimensions that explain most of any objective, the most first."""
-    most: dict[str, float] = {}
-    for shares in importance.values():
-        for name, share in shares.items():
-            most[name] = max(most.get(name, 0.0), share)
-    return sorted(most, key=lambda name: -most[name])[:SHOWN]
-
-
-def importance_section(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
+def importance_section(found: Findings) -> str:
     """Return the picture of which dimensions matter for which objective; nothing where too few were scored."""
-    rows = importance_rows(found.importance)
-    if not rows:
+    if not any(found.importance.values()):
         return ""
-    shown = [o for o in view.objectives if found.importance.get(o.name)]
-    trace = heatmap(
-        [html.escape(o.label) for o in shown],
-        [html.escape(name) for name in rows],
-        [[100 * found.importance[o.name].get(name, 0.0) for o in shown] for name in rows],
-        bar="%",
-        hover="%{y}: %{z:.1f} % of %{x}",
-    )
-    trace |= {"zmin": 0, "texttemplate": "%{z:.0f}", "textfont": {"size": 12}}
-    drawn = layout("", "")
-    drawn["xaxis"] |= {"type": "category", "showgrid": False, "side": "top"}
-    drawn["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
-    drawn["height"] = 110 + 26 * len(rows)
-    figures["importance"] = {"data": [trace], "layout": drawn}
     caption = (
         "Share of each objective's variance over the scored candidates that a dimension explains alone (fANOVA), in per "
         "cent. It describes what was searched: a width that was never low shows no harm."

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from .figure import Figure, script
+
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 """Forbids a page every request: it is offline by construction, and a layer's name can't load anything."""
 
@@ -17,7 +19,7 @@ def document(
     header: str,
     main: str,
     footer: str,
-    figures: Mapping[str, Any],
+    figures: Mapping[str, Figure],
     *,
     skip: str = "#trials-section",
 ) -> str:
@@ -46,8 +48,8 @@ def document(
 {main}
 </main>
 <footer>{footer}</footer>
-<script type="application/json" id="figures">{as_json(figures)}</script>
-<script>{plotly_js()}</script>
+<script type="application/json" id="figures">{as_json({name: one.spec() for name, one in figures.items()})}</script>
+<script>{script()}</script>
 <script>
 {asset("page.js")}
 </script>
@@ -106,10 +108,3 @@ def as_json(value: Any) -> str:
 def asset(name: str) -> str:
     """Return a file of this package."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def plotly_js() -> str:
-    """Return Plotly's JavaScript."""
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from urllib.parse import quote
 
-from ..analysis.against_float import against_float, knee_note, knee_warning
+from ..analysis.against_float import knee_note, knee_warning
 from ..analysis.findings import Findings
+from ..analysis.headline import headline
 from ..analysis.view import Standing, StudyView, advice, si
 from ..problem.score_warnings import percent, tied, ties_note, ties_range
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.objectives import QUANTITIES, SIGNS, Objective
-from . import evidence, findings_page, markup, plots
-from .axes import Figure
+from . import evidence, findings_page, markup
+from .charts import metric_range
+from .figure import Figure
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
 PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
@@ -26,74 +28,21 @@ PICK_NOTES = {
 }
 
 
-def render(view: StudyView, found: Findings, front_csv: str) -> str:
+def render(view: StudyView, found: Findings, figures: Mapping[str, Figure], front_csv: str) -> str:
     """Return the page of a study and what it teaches; `front_csv` is offered as a download."""
-    figures: dict[str, Figure] = {}
-    sections = [_scatter_section(view, cost, figures) for cost in view.costs] if view.scored else []
-    sections.append(_heat_section(view, figures))
+    sections = [_scatter_section(view, cost) for cost in view.costs] if view.scored else []
+    sections.append(_heat_section(view))
     sections.append(findings_page.test_section(view, found))
     sections.append(findings_page.gains_section(view, found))
-    sections.append(findings_page.importance_section(view, found, figures))
-    sections.append(evidence.sensitivity_section(view, figures))
-    sections.append(_pair(view, found, figures))
-    sections.append(evidence.synthesis_section(view, figures))
-    sections.append(evidence.latency_section(view, figures))
+    sections.append(findings_page.importance_section(found))
+    sections.append(evidence.sensitivity_section(view))
+    sections.append(_pair(view, found))
+    sections.append(evidence.synthesis_section(view))
+    sections.append(evidence.latency_section(view))
     sections += [_trials_section(view), _failures_section(view), _details_section(view, front_csv)]
     main = "\n".join(filter(None, [_picks(view), *sections]))
     return markup.document(
         f"{view.reference.study}: bitfront report", _header(view), main, _footer(view), figures
-    )
-
-
-def headline(view: StudyView) -> str:
-    """Return the study in two sentences of plain text."""
-    reference = view.reference
-    device = f" on {reference.device['part']}" if reference.device.get("part") else ""
-    subject = reference.model or reference.study
-    feasible = sum(e.feasible for e in view.evaluations)
-    baseline = sum(e.kind == "uniform" for e in view.evaluations)
-    text = (
-        f"{len(view.evaluations)} candidates for {subject}{device} at {reference.clock_ns:g} ns"
-        f"{f' ({baseline} of them uniform baselines)' if baseline else ''}: {feasible} meet every limit, "
-        f"{len(view.front) if view.any_feasible else 0} are on the front. "
-    )
-    knee = view.picks.get("knee")
-    if knee is None:
-        return text + f"The float model scores {reference.float_score:.4f} on validation data."
-    now, cost = view.against(knee), view.costs[0]
-    text += f"On {now.split} data the float model scores {now.float_score:.4f}"
-    text += f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with {si(cost.value(knee))} {cost.label}."
-    if knee.kind == "uniform":
-        text += f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
-    elif uniform_match := nearest_uniform(view, knee):
-        split = view.against(uniform_match).split
-        told = against_float(view.reference, uniform_match, validation=split != now.split)
-        aside = "" if split == now.split else " on validation data"
-        only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
-        text += (
-            f" The uniform baseline nearest in score, trial {uniform_match.number} ({view.names[uniform_match.number]}{only}), "
-            f"has {told.score:.4f}{aside} with {si(cost.value(uniform_match))}"
-            f"{f', the knee {knee.score:.4f} there' if aside else ''}."
-        )
-    return text
-
-
-def nearest_uniform(view: StudyView, e: Evaluation) -> Evaluation | None:
-    """Return the feasible uniform baseline whose score is nearest, on the split that candidate and float model compare on.
-
-    On validation data where no uniform one was scored there, as in older studies. Of those that are equally near, as far as four decimals show, the cheapest.
-    """
-    pool = [u for u in view.scored if u.kind == "uniform" and u.feasible]
-    same = [u for u in pool if view.against(u).split == view.against(e).split]
-    cost = view.costs[0]
-
-    def score(one: Evaluation) -> float:
-        return against_float(view.reference, one, validation=not same).score
-
-    return min(
-        same or pool,
-        key=lambda u: (round(abs(score(u) - score(e)), 4), cost.value(u), u.number),
-        default=None,
     )
 
 
@@ -188,12 +137,11 @@ def _card(view: StudyView, how: str, e: Evaluation) -> str:
     )
 
 
-def _scatter_section(view: StudyView, cost: Objective, figures: dict[str, Figure]) -> str:
-    name = f"cost-{cost.name}-plot"
-    figures[name] = plots.scatter(view, cost)
-    hidden = plots.metric_range(view)[1]
+def _scatter_section(view: StudyView, cost: Objective) -> str:
+    name = f"front_{cost.name}"
+    hidden = metric_range(view)[1]
     outside = (
-        f" {hidden} trial{'s' if hidden > 1 else ''} with other scores lie outside; double-click the figure to see all."
+        f" {hidden} trial{'s' if hidden > 1 else ''} with other scores lie outside: zoom out to see them."
         if hidden
         else ""
     )
@@ -206,10 +154,9 @@ def _scatter_section(view: StudyView, cost: Objective, figures: dict[str, Figure
     return markup.section(f"cost-{cost.name}", heading, markup.figure(name, heading, caption))
 
 
-def _heat_section(view: StudyView, figures: dict[str, Figure]) -> str:
+def _heat_section(view: StudyView) -> str:
     if not any(e.precision for e in view.front):
         return ""
-    figures["precision"] = plots.heat_map(view)
     caption = (
         f"Bits of every tensor, from the model's input to its output; one row a front member, cheapest in "
         f"{html.escape(markup.lower(view.costs[0].label))} on top: trial, method, score (validation), {html.escape(markup.lower(view.costs[0].label))}."
@@ -221,10 +168,9 @@ def _heat_section(view: StudyView, figures: dict[str, Figure]) -> str:
     )
 
 
-def _pair(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
+def _pair(view: StudyView, found: Findings) -> str:
     if not view.scored:
         return ""
-    figures["hypervolume"] = plots.hypervolume_curve(view)
     caption = (
         "Volume of the objectives that the feasible candidates dominate, in units of the box that the float model's "
         f"score, the score without any input and the uniform candidates' resources span (resources by their logarithm). {findings_page.progress_note(found)}"
@@ -232,15 +178,13 @@ def _pair(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
     left = markup.section(
         "progress-section", "Progress of the search", markup.figure("hypervolume", "Hypervolume", caption)
     )
-    gain = plots.training_gain(view)
-    if gain is None:
+    if all(e.gain is None or not e.precision for e in view.scored):
         trained = any("qat" in e.metrics for e in view.scored)
         none = (
             "Every training changed the design too" if trained else "No candidate was trained in this study"
         )
         right = markup.section("training-section", "PTQ or QAT?", f"<p>{none}.</p>")
     else:
-        figures["training"] = gain
         right = markup.section(
             "training-section",
             "PTQ or QAT?",
@@ -358,7 +302,7 @@ def _details_section(view: StudyView, front_csv: str) -> str:
         else ""
     )
     content = (
-        f"<p>The front as a table: {download}. The figures as PNG and PDF lie in the study's folder "
+        f"<p>The front as a table: {download}. The figures as PNG, SVG and PDF lie in the study's folder "
         f"<code>figures</code>. Another point: <code>bitfront export {html.escape(shlex.quote(view.folder))} "
         f"--pick 'lut&lt;5000'</code>, or with a trial's number.</p>{config}"
     )
