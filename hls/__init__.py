@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         check_hardware,
         support_table,
     )
+    from .target import Target
     from .witness import Difference, check_model, first_difference
     from .zeros import Removable, Shrunk, removable, shrunk
 
@@ -53,6 +54,7 @@ __all__ = [
     "Part",
     "Removable",
     "Shrunk",
+    "Target",
     "Trainer",
     "Types",
     "VariableFixedPoint",
@@ -111,6 +113,7 @@ __getattr__ = lazy_door(
             "check_hardware",
             "support_table",
         ),
+        "target": ("Target",),
         "witness": ("Difference", "check_model", "first_difference"),
         "zeros": ("Removable", "Shrunk", "removable", "shrunk"),
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from .bit_true.base import BitTrueLayer
     from .bit_true.quantizer import Mode
+    from .design.layers import LayerDescription
     from .design.weights import WeightContent
+    from .estimate.context import Context, LayerStructure
     from .precision.resolve import Resolver
     from .zeros.ties import Axis, Ties
 
@@ -39,6 +41,85 @@ class Settings:
 
     table_size: int = 1024
     narrow: bool = False
+
+
+class LayerKind(Protocol):
+    """How one kind of layer of a design is sized, and what it costs; named in `LayerDescription.op`.
+
+    A design may come from a candidate, a project or a published record, so that there are kinds which no node becomes.
+    Sizes and counts are of one inference.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes that a layer of it must state."""
+        ...
+
+    @property
+    def family(self) -> Literal["", "cnn", "rnn", "transformer"]:
+        """The family that a design with such a layer is counted with; empty where it says nothing."""
+        ...
+
+    @property
+    def convolution(self) -> bool:
+        """Whether it slides a window over positions, of which hls4ml computes some at once (`parallelization`)."""
+        ...
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether hls4ml splits its positions into partitions, computed one after the other."""
+        ...
+
+    def matrix(self, layer: LayerDescription) -> tuple[int, int]:
+        """Return inputs and outputs of its product with a constant matrix; 0, 0 where there is none."""
+        ...
+
+    def positions(self, layer: LayerDescription) -> int:
+        """Return how often that product is applied."""
+        ...
+
+    def multiplications(self, layer: LayerDescription) -> int:
+        """Return its multiplications, zeros and all."""
+        ...
+
+    def as_built(self, layer: LayerDescription) -> LayerDescription:
+        """Return the layer that hls4ml makes of it before it writes it."""
+        ...
+
+    def channels(self, layer: LayerDescription, before: int) -> int:
+        """Return the values in a word of the stream behind it, of which there are `before` in front of it."""
+        ...
+
+    def words(self, layer: LayerDescription, channels: int) -> int:
+        """Return the words of that stream."""
+        ...
+
+    def structure(self, layer: LayerDescription, context: Context) -> LayerStructure:
+        """Return what it puts on the device, before the fit."""
+        ...
+
+    def ebops(self, layer: LayerDescription) -> float:
+        """Return its effective bit operations."""
+        ...
+
+    def energy(self, layer: LayerDescription) -> float:
+        """Return its energy, in picojoules."""
+        ...
+
+    @property
+    def shares(self) -> bool:
+        """Whether a reuse factor lets its multipliers be shared."""
+        ...
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether it has a recurrent product beside its own."""
+        ...
 
 
 class Operation(Protocol):
@@ -198,6 +279,11 @@ class Operation(Protocol):
         """Return the contents of its weights by those names."""
         ...
 
+    @property
+    def kinds(self) -> Sequence[LayerKind]:
+        """The kinds of layers whose home it is: what it is described as, and relatives in published records."""
+        ...
+
     # -- RTL ------------------------------------------------------------------------------------------------------
 
     @property
@@ -218,6 +304,21 @@ def operation(op: str) -> Operation:
     """
     traits(op)
     return cast(Operation, registered()[op])
+
+
+def layer_kinds() -> Mapping[str, LayerKind]:
+    """Return every kind of layer by its name."""
+    known = operations()
+    if _kinds.get("of") is not known:
+        found: dict[str, LayerKind] = {}
+        for one in known.values():
+            found |= {kind.name: kind for kind in one.kinds}
+        _kinds.update(of=known, kinds=found)
+    return cast(Mapping[str, LayerKind], _kinds["kinds"])
+
+
+_kinds: dict[str, Any] = {}
+"""The kinds of the operations that are registered now."""
 
 
 def operations() -> Mapping[str, Operation]:

@@ -5,10 +5,19 @@ from typing import TYPE_CHECKING
 from .doors import lazy_door
 
 if TYPE_CHECKING:
-    from .candidate import Candidate
+    from .candidate import Candidate, LayerHardware, hardware_of, layer_hardware
     from .errors import BitfrontError, NothingFeasible, ToolMissing, UserError
     from .graph import Graph, Node, Tensor, Weights
-    from .lowering import Row, is_own, lower, lower_with_tensors, survey, trained_variables, untrained_layers
+    from .lowering import (
+        Row,
+        Unsupported,
+        is_own,
+        lower,
+        lower_with_tensors,
+        survey,
+        trained_variables,
+        untrained_layers,
+    )
     from .operations import Hardware, Traits, register, registered, traits, unregister
     from .precision import FixedPoint, Overflow, Rounding, integer_bits
     from .space import Dimension, LayerRule, Moved, Params, Space, Value, build_space
@@ -20,6 +29,7 @@ __all__ = [
     "FixedPoint",
     "Graph",
     "Hardware",
+    "LayerHardware",
     "LayerRule",
     "Moved",
     "Node",
@@ -32,12 +42,15 @@ __all__ = [
     "Tensor",
     "ToolMissing",
     "Traits",
+    "Unsupported",
     "UserError",
     "Value",
     "Weights",
     "build_space",
+    "hardware_of",
     "integer_bits",
     "is_own",
+    "layer_hardware",
     "lazy_door",
     "lower",
     "lower_with_tensors",
@@ -53,7 +66,7 @@ __all__ = [
 __getattr__ = lazy_door(
     __name__,
     {
-        "candidate": ("Candidate",),
+        "candidate": ("Candidate", "LayerHardware", "hardware_of", "layer_hardware"),
         "errors": ("BitfrontError", "NothingFeasible", "ToolMissing", "UserError"),
         "graph": (
             "Graph",
@@ -63,6 +76,7 @@ __getattr__ = lazy_door(
         ),
         "lowering": (
             "Row",
+            "Unsupported",
             "is_own",
             "lower",
             "lower_with_tensors",

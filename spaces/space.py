@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Literal, get_args
 
-from .candidate import Candidate
+from .candidate import Candidate, layer_hardware
 from .errors import UserError
 from .graph import Graph, Node, Tensor
 from .operations import Hardware
@@ -142,7 +142,9 @@ class Space:
         Raises:
             UserError: when a value is missing or outside its dimension.
         """
-        chosen: dict[str, dict[str, Value]] = {key: {} for key in ("width", "shift", *get_args(Hardware))}
+        widths: dict[str, int] = {}
+        shifts: dict[str, int] = {}
+        hardware: dict[Hardware, dict[str, Value]] = {kind: {} for kind in get_args(Hardware)}
         method, sparsity = "ptq", 0
         for dimension in (*self.fixed, *self.dimensions):
             value = self._value(dimension, params)
@@ -150,16 +152,17 @@ class Space:
                 method = str(value)
             elif dimension.kind == "sparsity":
                 sparsity = int(value)
+            elif dimension.kind == "width":
+                widths |= {target: int(bits) for target, bits in dimension.built(value).items()}
+            elif dimension.kind == "shift":
+                shifts |= {target: int(bits) for target, bits in dimension.built(value).items() if bits}
             else:
-                chosen[dimension.kind].update(dimension.built(value))
+                hardware[dimension.kind] |= dimension.built(value)
         return Candidate(
             method=method,
-            widths={k: int(v) for k, v in chosen["width"].items()},
-            shifts={k: int(v) for k, v in chosen["shift"].items() if v},
-            strategy={k: str(v) for k, v in chosen["strategy"].items()},
-            reuse_factor={k: int(v) for k, v in chosen["reuse_factor"].items()},
-            recurrent_reuse_factor={k: int(v) for k, v in chosen["recurrent_reuse_factor"].items()},
-            recurrent_mode={k: str(v) for k, v in chosen["recurrent_mode"].items()},
+            widths=widths,
+            shifts=shifts,
+            hardware=layer_hardware(hardware),
             sparsity=sparsity if method == "qat" else 0,
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import zoo
 
-from bitfront.hls import BitTrue, Types, hls_config, legal_reuse_factor, resolve, to_keras, to_qkeras
+from bitfront.hls import BitTrue, Types, hls_config, resolve, to_keras, to_qkeras
 from bitfront.search import verify_bundle
 from bitfront.search.bundle import BundleSource
 from bitfront.spaces import BitfrontError, Graph, lower
@@ -95,11 +95,6 @@ def of_candidate(
 ) -> BundleSource:
     """Return a bundle's source for a candidate that its bit-true model holds."""
     plain = to_keras(graph, bit_true.weights(), types)
-    reuse = {
-        n.name: legal_reuse_factor(graph, n.name, zoo.REUSE_FACTOR)
-        for n in graph
-        if n.traits.family in {"linear", "recurrent"} and strategy == "Resource"
-    }
     return BundleSource(
         name="family",
         quantized_model=to_qkeras(
@@ -108,7 +103,7 @@ def of_candidate(
         model=plain,
         float_model=plain,
         precision=types,
-        hls_config=hls_config(graph, types, plain, strategy=strategy, reuse_factor=reuse or 1),
+        hls_config=hls_config(graph, types, plain, zoo.hardware(graph, strategy)),
         part=zoo.PART,
         clock_ns=5,
         golden_inputs=inputs,

@@ -17,4 +17,5 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
         os.environ.setdefault(name, threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from logged import said  # noqa: F401 - a fixture
 from pages import full_page, page, view  # noqa: F401 - fixtures

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bitfront.search.quantities import Limit
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.front import Box
 from bitfront.search.trials.objectives import (
     Metric,
     broken,
+    constraints_of,
     metric_violations,
-    parse_constraints,
     parse_objectives,
     resource_violations,
 )
@@ -33,8 +34,12 @@ DEVICE = {
     "uram": 1280,
 }
 OBJECTIVES = parse_objectives(["accuracy", "lut", "latency"], METRIC)
-LIMITS = {"lut": "4%", "latency": "2us", "accuracy_drop": "10%"}
-CONSTRAINTS = parse_constraints(LIMITS, METRIC, {k: v for k, v in DEVICE.items() if k != "part"})
+LIMITS = {
+    "lut": Limit(69120, given="4%"),
+    "latency": Limit(2000, "ns", "2us"),
+    "metric_drop": Limit(0.0842),
+}
+CONSTRAINTS = constraints_of(LIMITS, METRIC, {k: v for k, v in DEVICE.items() if k != "part"})
 CLOCK_NS = 5.0
 
 # node, op, multiplications, roles

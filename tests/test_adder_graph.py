@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from zoo import zoo
 
-from bitfront.hls import convert, describe, hls_config, to_keras
+from bitfront.hls import Target, convert, describe, hls_config, to_keras
 from bitfront.hls.design.adder_graph import adder_graph
 from bitfront.hls.design.layers import DesignDescription
 from bitfront.hls.estimate import estimate
 from bitfront.hls.precision.uniform import uniform_types
-from bitfront.spaces import FixedPoint, lower
+from bitfront.spaces import FixedPoint, LayerHardware, lower
 
+DISTRIBUTED = LayerHardware(strategy="distributed_arithmetic")
 PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}
 
 
@@ -42,12 +43,10 @@ def test_registers_are_those_of_da4mls_own_pipeline(levels):
 def test_a_candidate_has_the_cost_that_hls4ml_finds_for_its_kernels(tmp_path):
     graph = lower(zoo("vector", 1, only=("mlp",)))
     types = uniform_types(graph, FixedPoint(7, 2))
-    strategy = dict.fromkeys((n.name for n in graph if n.op == "dense"), "distributed_arithmetic")
-    design = describe(graph, types, graph.weights, name="m", strategy=strategy, **PLACE)
+    hardware = {n.name: DISTRIBUTED for n in graph if n.op == "dense"}
+    design = describe(graph, types, graph.weights, hardware, Target(**PLACE))
     model = to_keras(graph, graph.weights, types)
-    project = convert(
-        model, hls_config(graph, types, model, strategy=strategy), tmp_path / "p", part=PLACE["part"]
-    )
+    project = convert(model, hls_config(graph, types, model, hardware), tmp_path / "p", part=PLACE["part"])
     theirs = {layer.name: layer.get_attr("da_kernel_cost") for layer in project.graph.get_layers()}
     ours = {layer.name: layer.adders.luts for layer in design.layers if layer.adders}
 
@@ -70,8 +69,8 @@ def test_a_solved_kernel_is_solved_once():
 def test_the_adders_go_to_json_and_back_with_the_design():
     graph = lower(zoo("vector", 1, only=("softmax",)))
     types = uniform_types(graph, FixedPoint(6, 2))
-    strategy = {n.name: "distributed_arithmetic" for n in graph if n.op == "dense"}
-    design = describe(graph, types, graph.weights, name="m", strategy=strategy, **PLACE)
+    hardware = {n.name: DISTRIBUTED for n in graph if n.op == "dense"}
+    design = describe(graph, types, graph.weights, hardware, Target(**PLACE))
     again = DesignDescription.from_json(design.to_json())
 
     assert again == design

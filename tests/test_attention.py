@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zoo
 
-from bitfront.hls import BitTrue, check_hardware, describe, resolve, to_keras, to_qkeras
+from bitfront.hls import BitTrue, Target, check_hardware, describe, resolve, to_keras, to_qkeras
 from bitfront.hls.estimate import estimate
 from bitfront.spaces import LayerRule, UserError, build_space, lower
 
@@ -206,10 +206,8 @@ def test_an_estimate_prices_every_node(assigned):
         graph,
         types,
         bit_true.weights(),
-        name="block",
-        part="xcvu13p-flga2577-2-e",
-        clock_ns=5,
-        io_type="io_parallel",
+        {},
+        Target(part="xcvu13p-flga2577-2-e"),
     )
     found = estimate(design)
     rows = {row.name: row for row in found.layers}

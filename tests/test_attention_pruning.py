@@ -68,7 +68,7 @@ def evaluator(file):
 
 def built(evaluator, params, weights):
     """Return the nodes that are built for a candidate."""
-    types = evaluator.types(evaluator.space.candidate(params), weights)
+    types = evaluator.costs.types(evaluator.space.candidate(params), weights)
     return {node.name for node in shrunk(evaluator.graph, weights, types).graph}
 
 
@@ -91,11 +91,11 @@ def test_only_what_the_loss_is_better_without_goes_for_nothing_and_everything_at
     params = evaluator.space.uniform(6, "qat")
     candidate = evaluator.space.candidate(params)
     trainer.reset()
-    evaluator.begin()
-    evaluator.bit_true.assign(evaluator.types(candidate))
+    evaluator.scores.begin_training()
+    evaluator.bit_true.assign(evaluator.costs.types(candidate))
 
     def cost(weights):
-        return evaluator.cost(candidate, evaluator.types(candidate, weights), weights).ebops
+        return evaluator.costs.estimate(candidate, evaluator.costs.types(candidate, weights), weights).ebops
 
     attention_pruning, order = AttentionPruning(evaluator), np.arange(1000)
     before = trainer.loss(attention_pruning._order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoo import zoo
 
 from bitfront.experiments.benchmarks.estimators import plain_layers, table
+from bitfront.hls import Target
 from bitfront.search.bundle.designs import model_design
 from bitfront.spaces import FixedPoint
 
@@ -12,10 +13,13 @@ PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}
 
 
 def test_an_mlp_is_told_layer_by_layer_and_anything_else_is_left_out():
-    mlp = model_design(zoo("vector", 1, only=("mlp",)), FixedPoint(8, 3), **PLACE)
+    mlp = model_design(zoo("vector", 1, only=("mlp",)), FixedPoint(8, 3), Target(**PLACE))
 
     assert plain_layers(mlp) == [["dense", 16], ["relu"], ["dense", 10], ["relu"], ["dense", 5]]
-    assert plain_layers(model_design(zoo("recurrent", 1, only=("gru",)), FixedPoint(8, 3), **PLACE)) is None
+    assert (
+        plain_layers(model_design(zoo("recurrent", 1, only=("gru",)), FixedPoint(8, 3), Target(**PLACE)))
+        is None
+    )
 
 
 def test_both_estimators_are_scored_on_the_designs_that_both_estimate():

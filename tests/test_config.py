@@ -264,6 +264,7 @@ class TestMeaning:
             device={"part": "xcvu13p", "clock_ns": 4},
         ).limits()
 
+        limits = {name: limit.value for name, limit in limits.items()}
         assert limits["lut"] == 864_000
         assert limits["ff"] == 3_456_000
         assert (limits["dsp"], limits["latency"], limits["ii"]) == (0, 2000, 40)

@@ -19,6 +19,8 @@ FAST = [
     ("attention", "io_parallel", "Latency"),
     ("einsum", "io_parallel", "distributed_arithmetic"),
     ("norms", "io_stream", "Latency"),
+    ("entries", "io_parallel", "Latency"),
+    ("entries", "io_stream", "Resource"),
 ]
 COPIES = 5
 """Random precisions of every layer in one build of the slow tier."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zoo
 
-from bitfront.hls import hls_config, to_keras
+from bitfront.hls import Target, hls_config, to_keras
 
 STREAMING = [g for g in zoo.GROUPS if g not in {"attention", "bidirectional", "einsum"}]
 
@@ -42,7 +42,7 @@ def test_a_flattened_stream_is_read_right_by_any_layer(tmp_path, tail):
     samples = np.random.default_rng(0).normal(size=(100, 3, 2)).astype(np.float32)
     graph, bit_true, types = zoo.prepared(model, samples, 1)
     plain = to_keras(graph, bit_true.weights(), types)
-    config = hls_config(graph, types, plain, io_type="io_stream")
+    config = hls_config(graph, types, plain, target=Target(io_type="io_stream"))
 
     given = zoo.emulated(tmp_path / "p", plain, config, samples, "io_stream")
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bitfront.hls.design import closest_reuse_factor, legal_reuse_factors, settle_reuse_factors
-from bitfront.hls.design.layers import OPERATIONS, DesignDescription, LayerDescription
+from bitfront.hls.design.layers import DesignDescription, LayerDescription
 from bitfront.hls.design.weights import WeightContent
 from bitfront.hls.estimate import estimate
+from bitfront.hls.operation import layer_kinds
 from bitfront.spaces.errors import UserError
 from bitfront.spaces.precision import FixedPoint
 
@@ -200,10 +201,10 @@ def test_an_unknown_part_is_refused():
         estimate(design(dense(), part="xc9zz"))
 
 
-@pytest.mark.parametrize("op", sorted(OPERATIONS))
+@pytest.mark.parametrize("op", sorted(layer_kinds()))
 @pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
 def test_every_operation_can_be_estimated_in_parallel_and_on_streams(op, io_type):
-    sizes = dict.fromkeys(OPERATIONS[op], 4)
+    sizes = dict.fromkeys(layer_kinds()[op].sizes, 4)
     layer = LayerDescription(name="x", op=op, inputs=(T, T), result=T, sizes=sizes)
     found = estimate(design(layer, io_type=io_type))
     assert found.latency_cycles >= 0

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from zoo import GROUPS, zoo
 
-from bitfront.hls import describe, hls_config, to_keras, to_qkeras
+from bitfront.hls import Target, describe, hls_config, to_keras, to_qkeras
 from bitfront.hls.estimate import estimate
 from bitfront.hls.precision.uniform import uniform_types
 from bitfront.search.bundle.designs import bundle_design, model_design
 from bitfront.search.bundle.source import BundleSource
 from bitfront.search.bundle.write import write_bundle
 from bitfront.search.cli import main as run_main
-from bitfront.spaces import FixedPoint, UserError, lower
+from bitfront.spaces import FixedPoint, LayerHardware, UserError, lower
 
 PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}
 
@@ -26,7 +26,7 @@ PLACE = {"part": "xcu250-figd2104-2L-e", "clock_ns": 5.0}
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_kind_of_layer_has_a_row_with_figures(group):
     model = zoo(group, 1)
-    found = estimate(model_design(model, FixedPoint(8, 3), **PLACE))
+    found = estimate(model_design(model, FixedPoint(8, 3), Target(**PLACE)))
     nodes = [node.name for node in lower(model) if node.op not in {"input", "dropout"}]
 
     assert [layer.name for layer in found.layers] == nodes
@@ -37,7 +37,7 @@ def test_every_kind_of_layer_has_a_row_with_figures(group):
 
 def test_wider_precisions_cost_more():
     model = zoo("vector", 1)
-    luts = [estimate(model_design(model, FixedPoint(width, 3), **PLACE)).lut for width in (4, 7, 10)]
+    luts = [estimate(model_design(model, FixedPoint(width, 3), Target(**PLACE))).lut for width in (4, 7, 10)]
 
     assert luts == sorted(luts)
     assert luts[0] * 2 < luts[-1]
@@ -57,7 +57,7 @@ def test_branches_count_side_by_side():
     """Two equal branches take as long as one, and the sum one step more."""
     x = keras.Input((16,))
     one, two = (keras.layers.Dense(16, name=name)(x) for name in ("one", "two"))
-    both = model_design(keras.Model(x, keras.layers.Add()([one, two])), FixedPoint(16, 6), **PLACE)
+    both = model_design(keras.Model(x, keras.layers.Add()([one, two])), FixedPoint(16, 6), Target(**PLACE))
     chained = replace(both, layers=tuple(replace(layer, after=None) for layer in both.layers))
 
     assert estimate(both).latency_cycles < estimate(chained).latency_cycles
@@ -74,7 +74,7 @@ def test_a_dropout_costs_nothing_and_breaks_no_chain():
     plain = build(dropout=False)
     dropped = build(dropout=True)
     dropped.set_weights(plain.get_weights())
-    found = [estimate(model_design(model, FixedPoint(12, 4), **PLACE)) for model in (plain, dropped)]
+    found = [estimate(model_design(model, FixedPoint(12, 4), Target(**PLACE))) for model in (plain, dropped)]
 
     assert found[0].latency_cycles == found[1].latency_cycles
     assert found[0].lut == found[1].lut
@@ -82,7 +82,12 @@ def test_a_dropout_costs_nothing_and_breaks_no_chain():
 
 def test_a_strategy_that_hls4ml_lacks_is_refused():
     with pytest.raises(UserError, match="no distributed arithmetic for recurrent layers"):
-        model_design(zoo("recurrent", 1), FixedPoint(8, 3), strategy="distributed_arithmetic", **PLACE)
+        model_design(
+            zoo("recurrent", 1),
+            FixedPoint(8, 3),
+            Target(**PLACE),
+            LayerHardware(strategy="distributed_arithmetic"),
+        )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_a_bundle_is_estimated_as_the_trial_that_it_was_written_from(group, bran
     """Its files alone give the design description that the search had."""
     graph = lower(zoo(group, 1, only=(branch,)))
     types = uniform_types(graph, FixedPoint(7, 2))
-    hardware = {"strategy": {graph.nodes[-1].name: "Resource"}, "reuse_factor": {graph.nodes[-1].name: 2}}
+    hardware = {graph.nodes[-1].name: LayerHardware(strategy="Resource", reuse_factor=2)}
     plain = to_keras(graph, graph.weights, types)
     golden = np.zeros((200, *graph[graph.inputs[0]].shape))
     source = BundleSource(
@@ -101,14 +106,14 @@ def test_a_bundle_is_estimated_as_the_trial_that_it_was_written_from(group, bran
         model=plain,
         float_model=plain,
         precision=types,
-        hls_config=hls_config(graph, types, plain, **hardware),
+        hls_config=hls_config(graph, types, plain, hardware),
         golden_inputs=[golden],
         golden_outputs=[np.zeros((200, *plain.output_shape[1:]))],
         evaluation={},
         **PLACE,
     )
     bundle = write_bundle(source, tmp_path / "b", check=False)
-    known = describe(graph, types, graph.weights, name="b", io_type="io_parallel", **hardware, **PLACE)
+    known = replace(describe(graph, types, graph.weights, hardware, Target(**PLACE)), name="b")
 
     assert estimate(bundle_design(bundle)).to_json() == estimate(known).to_json()
 
@@ -194,7 +199,7 @@ def test_what_gates_multiply_has_the_bits_of_their_tables_and_of_the_state(cell,
     graph = lower(model)
     wanted = uniform_types(graph, FixedPoint(5, 2))
     types = {**wanted, "cell/table": FixedPoint(7, 1)}
-    design = describe(graph, types, graph.weights, name="one", **PLACE)
+    design = describe(graph, types, graph.weights, {}, Target(**PLACE))
     (layer,) = (one for one in design.layers if one.name == "cell")
     content = {role: layer.weights[role].bits for role in ("weight", "recurrent_weight")}
     constants = sum(content.values()) * 5

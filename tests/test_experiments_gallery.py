@@ -24,7 +24,7 @@ from bitfront.experiments.gallery import PRESETS
 from bitfront.hls import support_table
 from bitfront.search import run_study, space_of
 from bitfront.search.config import load_study
-from bitfront.search.evaluator.evaluator import require_buildable
+from bitfront.search.evaluator.prepare import require_buildable
 from bitfront.spaces import UserError, lower
 
 STUDIES = gallery()

@@ -28,7 +28,6 @@ from bitfront.search.analysis.uniform_comparison import compared
 from bitfront.search.analysis.view import StudyView
 from bitfront.search.cli.main import app
 from bitfront.search.report import write_report
-from bitfront.search.run.progress import Progress
 from bitfront.search.storage.study_folder import StudyFolder
 from bitfront.spaces import UserError
 
@@ -111,7 +110,7 @@ def test_the_front_is_rescored_only_once(finished):
     file, folder = finished
     config = load_study(file, [f"output={folder.parent}"])
     study_folder = StudyFolder(folder)
-    evaluator = Evaluator(study_folder.open(config, file.parent, Progress().say))
+    evaluator = Evaluator(study_folder.open(config, file.parent))
     before = (folder / FILE).stat().st_mtime_ns
     view = StudyView.read(folder)
     front = sorted(view.front, key=lambda e: e.number)

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from bitfront.search import StudyConfig, load_study, read_evaluations
 from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.evaluator.space import space_of
 from bitfront.search.problem.load import load_problem
-from bitfront.search.run.progress import Progress
+from bitfront.search.run.messages import messages_on
+from bitfront.search.samplers import SeededSampler, optuna_sampler
 from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage import warm_start_files
 from bitfront.search.storage.identity import Identity, recorded_study
@@ -56,7 +58,8 @@ def opened(file: Path, *overrides: str):
     said = io.StringIO()
     with locked(folder_of(file)):
         study_folder = StudyFolder(folder_of(file))
-        problem = study_folder.open(config, file.parent, Progress(Console(file=said, width=2000)).say)
+        with messages_on(Console(file=said, width=2000)):
+            problem = study_folder.open(config, file.parent)
     return problem, said.getvalue()
 
 
@@ -362,11 +365,9 @@ def go(optuna_study: OptunaStudy, most: int = 60) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "grid-uniform"])
-def test_a_space_without_a_choice_ends_after_its_one_candidate(tmp_path, sampler):
-    said: list[str] = []
-    optuna_study = optuna_study_of(
-        tmp_path, "{weights: 4, activations: 5, input: 4, method: ptq}", said, sampler=sampler
-    )
+def test_a_space_without_a_choice_ends_after_its_one_candidate(tmp_path, said, sampler):
+    text = "{weights: 4, activations: 5, input: 4, method: ptq}"
+    optuna_study = optuna_study_of(tmp_path, text, sampler=sampler)
 
     assert len(go(optuna_study)) == 1
     assert optuna_study.ask(None) is None
@@ -374,13 +375,13 @@ def test_a_space_without_a_choice_ends_after_its_one_candidate(tmp_path, sampler
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
-def test_a_small_space_is_tried_whole_each_candidate_once(tmp_path, sampler):
-    text, said = "{weights: 4..5, activations: 5..6, input: 4, method: ptq}", []
-    drawn = go(optuna_study_of(tmp_path, text, said, sampler=sampler))
+def test_a_small_space_is_tried_whole_each_candidate_once(tmp_path, said, sampler):
+    text = "{weights: 4..5, activations: 5..6, input: 4, method: ptq}"
+    drawn = go(optuna_study_of(tmp_path, text, sampler=sampler))
 
     assert len(drawn) == len({digest for _, digest in drawn}) == 16
     assert said == ["The space has 16 candidates, all of which have been tried: the search ends here."]
-    assert go(optuna_study_of(tmp_path, text, said, sampler=sampler)) == []
+    assert go(optuna_study_of(tmp_path, text, sampler=sampler)) == []
 
 
 def small_space(text: str):
@@ -410,12 +411,19 @@ def test_candidates_are_counted_as_what_they_are(text, different):
     assert space.different == len(seen) == different
 
 
-def optuna_study_of(folder: Path, text: str, said: list[str] | None = None, **values) -> OptunaStudy:
+def optuna_study_of(folder: Path, text: str, **values) -> OptunaStudy:
     config, space = small_space(text)
     folder.mkdir(exist_ok=True)
     study_folder = StudyFolder(folder)
     config = config.model_copy(update=values)
-    return OptunaStudy(config, study_folder, space, OBJECTIVES, (), (said if said is not None else []).append)
+    return OptunaStudy(
+        config,
+        study_folder,
+        space,
+        OBJECTIVES,
+        (),
+        SeededSampler(partial(optuna_sampler, config.sampler), config.seed),
+    )
 
 
 def test_a_trial_that_repeats_another_uses_up_none_of_the_budget(tmp_path):

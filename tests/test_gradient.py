@@ -114,7 +114,7 @@ def passed(pool):
 
 def ebops(evaluator, params):
     candidate = evaluator.space.candidate(params)
-    return evaluator.cost(candidate, evaluator.types(candidate)).ebops
+    return evaluator.costs.estimate(candidate, evaluator.costs.types(candidate)).ebops
 
 
 def test_the_path_leads_from_wide_types_to_narrow_ones(evaluator, passed):
@@ -204,12 +204,12 @@ def test_a_width_that_the_loss_cannot_feel_is_as_narrow_as_the_float_weights_all
 
     assert {name for name in params if found[name] != params[name]} == {"hidden.activations"}
     assert found["hidden.activations"] < 8
-    assert score >= wide - 0.02 * (evaluator.float_score - evaluator.blind_score())
+    assert score >= wide - 0.02 * (evaluator.float_score - evaluator.scores.blind())
 
 
 def test_asking_which_widths_the_loss_reaches_trains_nothing(evaluator):
     """They are those that exploring gives a slope of."""
-    evaluator.begin()
+    evaluator.scores.begin_training()
     before = evaluator.bit_true.weights()
     reached = evaluator.training.trainer.reached()
     for node, roles in evaluator.bit_true.weights().items():
@@ -259,11 +259,10 @@ def test_single_weights_move_only_where_their_bits_cost_something(evaluator, spa
     assert {one.params["sparsity"] for _, one in path.searched()} == {0}
 
 
-def test_seeds_are_found_once_and_a_damaged_file_is_named(evaluator, tmp_path):
+def test_seeds_are_found_once_and_a_damaged_file_is_named(evaluator, said, tmp_path):
     """A study that goes on reads them with their weights."""
     objectives = parse_objectives(evaluator.problem.config.objectives, evaluator.metric_record)
-    said = []
-    context = SearchContext(evaluator, objectives, evaluator.box(objectives), tmp_path, said.append)
+    context = SearchContext(evaluator, objectives, evaluator.box(objectives), tmp_path)
     first, again = gradient_seeds(context), gradient_seeds(context)
 
     assert len(said) == 1
@@ -331,7 +330,7 @@ def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(sparse, sp
         assert zeros(one) >= one.params["sparsity"] / 100
     assert {one.params["sparsity"] for _, one in sparse_pool} >= {0, 50}
     least = ebops(sparse, {**sparse.space.uniform(3, "qat"), "sparsity": 0})
-    blind, lead = sparse.blind_score(), sparse.float_score - sparse.blind_score()
+    blind, lead = sparse.scores.blind(), sparse.float_score - sparse.scores.blind()
     useful = [e.resources["ebops"] for e, _ in sparse_pool if e.score > blind + 0.7 * lead]
     assert min(useful) < 0.5 * least
 
@@ -352,7 +351,7 @@ def test_weights_of_a_sparse_path_have_fewer_bits_than_their_types(sparse, spars
 def test_training_on_from_the_path_keeps_the_steps_of_its_weights(sparse, sparse_pool):
     """So that a candidate costs what it cost on the path, and scores no less."""
     objectives = axes(sparse)
-    blind, found = sparse.blind_score(), chosen(sparse_pool, objectives, sparse.box(objectives), 8)
+    blind, found = sparse.scores.blind(), chosen(sparse_pool, objectives, sparse.box(objectives), 8)
     one = [one for one in found if sparse.inherited(0, one.params, one.weights).score > blind][-1]
     before = sparse.inherited(0, one.params, one.weights)
     start = Start("gradient", one.weights, sparse=True, per_weight=True)
@@ -366,7 +365,7 @@ def test_training_on_from_the_path_keeps_the_steps_of_its_weights(sparse, sparse
     for key, array in kernels(weights).items():
         assert not array[kernels(one.weights)[key] == 0].any()
     types = {key: FixedPoint.parse(text) for key, text in after.precision.items()}
-    assert sparse.score(sparse.outputs(types, weights)) == after.score
+    assert sparse.scores.of_outputs(sparse.scores.outputs(types, weights)) == after.score
 
 
 def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
@@ -385,11 +384,11 @@ def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
     assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]
 
 
-def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, tmp_path):
+def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, said, tmp_path):
     """What it found stays in the choice from the whole, which proposes none of it again; each is found once."""
-    objectives, said = axes(sparse), []
+    objectives = axes(sparse)
     box = sparse.box(objectives)
-    context = SearchContext(sparse, objectives, box, tmp_path, said.append)
+    context = SearchContext(sparse, objectives, box, tmp_path)
     first = first_seeds(context)
     assert (tmp_path / FIRST_FILE).exists()
     assert not (tmp_path / GRADIENT_FILE).exists()

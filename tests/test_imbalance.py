@@ -174,10 +174,10 @@ def test_weights_find_the_rare_class_in_float_training_and_in_qat_alike(kind):
         evaluator = Evaluator(problem)
         order = np.arange(3000)
         evaluator.training.trainer.reset()
-        evaluator.bit_true.assign(evaluator.types(evaluator.space.candidate({"method": "qat"})))
+        evaluator.bit_true.assign(evaluator.costs.types(evaluator.space.candidate({"method": "qat"})))
         for _ in range(4):
             evaluator.training.trainer.epoch(order, 0.02)
-        recall["qat", wanted] = evaluator.ranking.outcome(
+        recall["qat", wanted] = evaluator.scores.ranking.outcome(
             problem.data.y_val, evaluator.bit_true.predict(problem.data.x_val)
         ).recall["y"][1]
 

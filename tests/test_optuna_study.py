@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from optuna.trial import TrialState
 
 from bitfront.search import StudyConfig
 from bitfront.search.execution import Job
+from bitfront.search.samplers import SeededSampler, optuna_sampler
 from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage.journal import repair_journal
 from bitfront.search.storage.optuna_study import OptunaStudy, Stage
@@ -31,15 +33,20 @@ SPACE = Space(
 OBJECTIVES = parse_objectives(("metric", "lut"), Metric("accuracy", "maximize", 1.0))
 
 
-def open_optuna_study(
-    folder: Path, *, finished=(), sampler: str = "tpe", said: list[str] | None = None, stages=None
-) -> OptunaStudy:
+def open_optuna_study(folder: Path, *, finished=(), sampler: str = "tpe", stages=None) -> OptunaStudy:
     config = StudyConfig(
         model="m.py:f", data="d.py:f", task="binary", objectives=("metric", "lut"), sampler=sampler
     )
     folder.mkdir(exist_ok=True)
-    say = (said if said is not None else []).append
-    return OptunaStudy(config, StudyFolder(folder), SPACE, OBJECTIVES, finished, say, stages)
+    return OptunaStudy(
+        config,
+        StudyFolder(folder),
+        SPACE,
+        OBJECTIVES,
+        finished,
+        SeededSampler(partial(optuna_sampler, sampler), config.seed),
+        stages,
+    )
 
 
 def evaluated(job: Job) -> Evaluation:
@@ -114,14 +121,13 @@ def test_a_journal_that_lost_its_end_leads_to_the_same_trials(undisturbed, tmp_p
 
 
 @pytest.mark.parametrize("tail", [b'{"op_code":4,"wor', b"\0" * 4096, b'{"op_code"\xff\xfe}\n', b"\n"])
-def test_a_torn_end_is_cut_off_kept_and_told(undisturbed, tmp_path, tail):
+def test_a_torn_end_is_cut_off_kept_and_told(undisturbed, tmp_path, said, tail):
     """Half a line, zeros after a power loss, bytes that are no text: one sentence, and the study goes on."""
     sampler, _, folder = undisturbed
     shutil.copy(folder / "journal.log", tmp_path)
     with (tmp_path / "journal.log").open("ab") as file:
         file.write(tail)
-    said: list[str] = []
-    optuna_study = open_optuna_study(tmp_path, sampler=sampler, said=said)
+    optuna_study = open_optuna_study(tmp_path, sampler=sampler)
 
     assert len(said) == 1
     assert "torn record" in said[0]
@@ -239,7 +245,7 @@ def test_two_launchers_enter_each_stage_together_and_try_no_candidate_twice(tmp_
             SPACE,
             OBJECTIVES,
             (),
-            print,
+            SeededSampler(partial(optuna_sampler, "random"), config.seed),
             staged([]),
         )
         for _ in range(2)

@@ -89,6 +89,7 @@ def test_the_wheel_has_the_command_and_the_licence(wheel):
         licence = archive.read(f"{info}/licenses/LICENSE").decode()
     assert dict(scripts["console_scripts"]) == {"bitfront": "bitfront.search.cli:main"}
     assert dict(scripts["bitfront.studies"]) == {"gallery": "bitfront.experiments:gallery"}
+    assert dict(scripts["bitfront.operations"]) == {"built_in": "bitfront.hls.ops:OPERATIONS"}
     assert "License-Expression: Apache-2.0" in metadata
     assert "Apache License" in licence
     assert "Version 2.0, January 2004" in licence

@@ -17,9 +17,10 @@ from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.evaluator.promotion import LEAST_TRAINED, Fit, Promotion
 from bitfront.search.evaluator.training import nearest
 from bitfront.search.problem.float_model import train_float
+from bitfront.search.quantities import Limit
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.front import Box, hypervolume
-from bitfront.search.trials.objectives import Metric, parse_constraints, parse_objectives
+from bitfront.search.trials.objectives import Metric, constraints_of, parse_objectives
 
 METRIC = Metric("accuracy", "maximize", 1.0)
 OBJECTIVES = parse_objectives(["accuracy", "ebops"], METRIC)
@@ -90,7 +91,7 @@ def test_a_candidate_that_others_beat_even_trained_is_not_trained():
 
 def test_a_gain_that_stays_below_the_least_metric_is_none():
     """A constraint on the metric counts in the expectation."""
-    limits = parse_constraints({"accuracy": 0.89}, METRIC)
+    limits = constraints_of({"metric": Limit(0.89)}, METRIC)
     assert promotion(known(), limits).expected("rounded", 0.7, {"ebops": 100.0}) == 0.0
     assert promotion(known()).expected("rounded", 0.7, {"ebops": 100.0}) > 0.0
 

@@ -120,7 +120,7 @@ def test_what_a_sparse_candidate_will_cost_is_known_before_it_is_trained(evaluat
     """From the float weights, as sparse as it will be: so limits and the sampler judge it by its own cost."""
     params = {**evaluator.space.uniform(6, "qat"), "sparsity": 90}
     candidate = evaluator.space.candidate(params)
-    expected = evaluator.untrained_cost(candidate, evaluator.types(candidate)).ebops
+    expected = evaluator.costs.untrained(candidate, evaluator.costs.types(candidate)).ebops
     found, _ = evaluator.evaluate(2, params)
     assert found.resources["ebops"] == pytest.approx(expected, rel=0.25)
 

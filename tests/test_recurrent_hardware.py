@@ -9,7 +9,7 @@ import zoo
 
 from bitfront.hls import built_reuse_factors, convert, hls_config, to_keras
 from bitfront.search import Evaluator, StudyConfig, load_problem
-from bitfront.spaces import Candidate, UserError, lower
+from bitfront.spaces import Candidate, LayerHardware, UserError, lower
 
 
 def model(cell="GRU", steps=5, features=3, units=4):
@@ -54,15 +54,13 @@ def built(folder, cell, mode, factors, strategy="Resource"):
     graph, bit_true, types = zoo.prepared(net, x, 5)
     expected = bit_true.predict([x])[0]
     plain = to_keras(graph, bit_true.weights(), types)
-    config = hls_config(
-        graph,
-        types,
-        plain,
+    hardware = LayerHardware(
         strategy=strategy,
-        reuse_factor={"rnn": factors[0]},
-        recurrent_reuse_factor={"rnn": factors[1]},
-        recurrent_mode={"rnn": mode},
+        reuse_factor=factors[0],
+        recurrent_reuse_factor=factors[1],
+        recurrent_mode=mode,
     )
+    config = hls_config(graph, types, plain, {"rnn": hardware})
     project = convert(plain, config, folder / "p", part="xcvu13p-flga2577-2-e").compile()
     text = (project.folder / "firmware" / "parameters.h").read_text()
     return text, float(np.abs(project.predict(x) - expected).max())
@@ -117,7 +115,7 @@ def evaluator():
 
 def cost(evaluator, **chosen):
     candidate = evaluator.space.candidate({**evaluator.space.uniform(8, "ptq"), **chosen})
-    return evaluator.cost(candidate, evaluator.types(candidate))
+    return evaluator.costs.estimate(candidate, evaluator.costs.types(candidate))
 
 
 def test_a_study_searches_them_and_the_estimate_follows(evaluator):
@@ -132,10 +130,12 @@ def test_a_study_searches_them_and_the_estimate_follows(evaluator):
 
 
 def test_a_candidate_without_these_choices_keeps_the_digest_that_it_had():
-    plain = Candidate(method="ptq", widths={"a/weight": 4}, reuse_factor={"a": 2})
+    plain = Candidate(method="ptq", widths={"a/weight": 4}, hardware={"a": LayerHardware(reuse_factor=2)})
     assert plain.digest == Candidate.from_json(plain.to_json()).digest
     assert set(plain.to_json()) == {"method", "widths", "shifts", "strategy", "reuse_factor"}
-    other = Candidate(method="ptq", widths={"a/weight": 4}, recurrent_mode={"a": "non_static"})
+    other = Candidate(
+        method="ptq", widths={"a/weight": 4}, hardware={"a": LayerHardware(recurrent_mode="non_static")}
+    )
     assert Candidate.from_json(other.to_json()) == other
 
 

@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 import zoo
 
-from bitfront.hls import BuildError, convert, hls_config, legal_reuse_factors, node_reuse_factors, to_keras
+from bitfront.hls import (
+    BuildError,
+    Target,
+    convert,
+    hls_config,
+    legal_reuse_factors,
+    node_reuse_factors,
+    to_keras,
+)
+from bitfront.spaces import LayerHardware
 
 L = keras.layers
 LAYERS = {
@@ -66,7 +75,8 @@ def differences(folder: Path, kind, factors, io_type, strategy, backend="Vitis",
     graph, bit_true, types = zoo.prepared(model, x, 5)
     expected = bit_true.predict([x])
     plain = to_keras(graph, bit_true.weights(), types)
-    config = hls_config(graph, types, plain, strategy=strategy, io_type=io_type, backend=backend)
+    target = Target(io_type=io_type, backend=backend)
+    config = hls_config(graph, types, plain, LayerHardware(strategy=strategy), target)
     for number, factor in enumerate(factors):
         layer = config["LayerName"][f"layer{number}"]
         layer["ReuseFactor"] = factor[0] if isinstance(factor, tuple) else factor

@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 import small_study
 
-from bitfront.search.samplers.optuna_samplers import chosen_sampler, make_sampler
+from bitfront.search.samplers.optuna_samplers import chosen_sampler, optuna_sampler
 from bitfront.spaces import UserError
 
 
@@ -24,7 +24,7 @@ def test_auto_is_the_surrogate_until_trials_are_many(name, trials, chosen):
 def test_the_gaussian_process_without_pytorch_says_what_to_install():
     """Optuna's own message names a module that no user asked for."""
     with pytest.raises(UserError, match=r"bitfront\[gp\]"):
-        make_sampler("gp", 1, 0, startup=10)
+        optuna_sampler("gp", 1, 10)
 
 
 def test_the_uniform_grid_ends_with_its_last_width(tmp_path):

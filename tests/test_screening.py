@@ -90,7 +90,7 @@ def test_the_way_down_narrows_one_width_by_one_bit_at_a_time(evaluator, way):
 
 def test_the_way_down_ends_when_the_metric_is_lost_or_nothing_can_be_narrowed(evaluator, way, objectives):
     """It goes below what training could regain, or to the narrowest candidate of the space."""
-    lead = evaluator.float_score - evaluator.blind_score()
+    lead = evaluator.float_score - evaluator.scores.blind()
     lost = min(e.score for e in way) < evaluator.float_score - 0.3 * lead
     narrowest = any(
         all(e.params[d.name] == d.low for d in evaluator.space.dimensions if d.kind == "width") for e in way
@@ -132,10 +132,10 @@ def test_slower_designs_with_reused_multipliers_are_on_the_scale_of_the_hypervol
     assert wanted[2].scaled(evaluation.resources["latency_ns"]) <= evaluator.box(wanted).reference[2]
 
 
-def test_screening_is_done_once_and_proposes_training(evaluator, objectives, tmp_path):
+def test_screening_is_done_once_and_proposes_training(evaluator, objectives, said, tmp_path):
     """A study that goes on reads what it found; a damaged file is named."""
-    box, said = evaluator.box(objectives), []
-    context = SearchContext(evaluator, objectives, box, tmp_path, said.append)
+    box = evaluator.box(objectives)
+    context = SearchContext(evaluator, objectives, box, tmp_path)
     shown, to_train, found = greedy(context), greedy_to_train(context), screened(context)
     again = greedy(context), greedy_to_train(context), screened(context)
 
@@ -160,7 +160,7 @@ def test_screening_that_was_cut_off_on_its_way_down_goes_on_from_there(evaluator
     box = evaluator.box(objectives)
     (tmp_path / "cut").mkdir()
     (tmp_path / "whole").mkdir()
-    cut = SearchContext(evaluator, objectives, box, tmp_path / "cut", print)
+    cut = SearchContext(evaluator, objectives, box, tmp_path / "cut")
     greedy(cut)
     evaluator.evaluate(0, evaluator.space.uniform(4, "qat"))
     went_on = screened(cut)

@@ -8,7 +8,7 @@ import pytest
 import zoo
 from zoo import L, needs_compiler
 
-from bitfront.hls import BitTrue, Trainer, convert, describe, hls_config, removable, shrunk, to_keras
+from bitfront.hls import BitTrue, Target, Trainer, convert, describe, hls_config, removable, shrunk, to_keras
 from bitfront.hls.estimate import estimate
 
 PLACE = {"part": zoo.PART, "clock_ns": 5.0}
@@ -129,7 +129,7 @@ def test_what_is_removed_costs_nothing(block):
 
     def products(weights):
         left = shrunk(graph, weights, types)
-        design = describe(left.graph, left.types, left.weights, name="d", **PLACE)
+        design = describe(left.graph, left.types, left.weights, {}, Target(**PLACE))
         rows = {row.name: row for row in estimate(design).layers}
         return rows["mha_scores"].ebops, rows["mha_context"].ebops
 

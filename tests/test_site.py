@@ -10,13 +10,13 @@ import pytest
 from test_reports import UTILIZATION, csynth_xml
 from zoo import zoo
 
-from bitfront.hls import convert, describe, hls_config, to_keras
+from bitfront.hls import Target, convert, describe, hls_config, to_keras
 from bitfront.hls.design.of_project import project_design
 from bitfront.hls.design.weights import DesignError
 from bitfront.hls.estimate import Site, SiteDesign, estimate, load_site, site_estimate
 from bitfront.hls.precision.uniform import uniform_types
 from bitfront.search.cli import main
-from bitfront.spaces import FixedPoint, UserError, lower
+from bitfront.spaces import FixedPoint, LayerHardware, UserError, lower
 
 PART = "xcu250-figd2104-2L-e"
 CASES = [
@@ -39,11 +39,10 @@ def written(folder, group, branch, io_type="io_parallel", **hardware):
     graph = lower(zoo(group, 1, only=(branch,)), head="keep")
     types = uniform_types(graph, FixedPoint(8, 3))
     model = to_keras(graph, graph.weights, types)
-    convert(model, hls_config(graph, types, model, **hardware), folder, io_type=io_type, part=PART).write()
-    return describe(
-        graph, types, graph.weights, name="bitfront", part=PART, clock_ns=5.0, io_type=io_type,
-        **{key: dict.fromkeys((n.name for n in graph), value) for key, value in hardware.items()},
-    )  # fmt: skip
+    chosen, target = LayerHardware(**hardware), Target(part=PART, io_type=io_type)
+    config = hls_config(graph, types, model, chosen, target)
+    convert(model, config, folder, io_type=io_type, part=PART).write()
+    return describe(graph, types, graph.weights, chosen, target)
 
 
 @pytest.mark.parametrize(("group", "branch", "io_type"), CASES)

@@ -10,23 +10,22 @@ import pytest
 import small_study
 from scipy.stats import norm
 
+from bitfront.search.quantities import Limit
 from bitfront.search.samplers.encoding import Encoding
 from bitfront.search.samplers.expected_improvement import MANY, ExpectedImprovement
 from bitfront.search.samplers.gaussian_process import Process, fitted_lengths
-from bitfront.search.samplers.optuna_samplers import (
+from bitfront.search.samplers.optuna_samplers import as_optuna, suggest
+from bitfront.search.samplers.surrogate import LEAST, Surrogate
+from bitfront.search.samplers.surrogate_sampler import (
     AT_ONCE,
     GROWTH,
     ONE_BY_ONE,
-    Proposals,
-    as_optuna,
+    SurrogateSampler,
     proposed_with,
-    seeded_sampler,
-    suggest,
 )
-from bitfront.search.samplers.surrogate import LEAST, Surrogate
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.front import Box, dominated
-from bitfront.search.trials.objectives import Metric, parse_constraints, parse_objectives
+from bitfront.search.trials.objectives import Metric, constraints_of, parse_objectives
 from bitfront.spaces import Space
 from bitfront.spaces.space import Dimension
 
@@ -116,7 +115,7 @@ def test_rounded_candidates_teach_it_before_the_first_trials_say_much():
 
 def test_it_keeps_to_limits_once_it_has_seen_some_broken():
     """Most of its proposals meet a limit that nearly no random candidate meets."""
-    limits = parse_constraints({"lut": 20}, METRIC)
+    limits = constraints_of({"lut": Limit(20)}, METRIC)
     surrogate = Surrogate(SPACE, OBJECTIVES, BOX, limits, 0.9)
     random = begun(60, lut_limit=20)
     found = searched(random, surrogate, 20, lut_limit=20)[60:]
@@ -127,7 +126,7 @@ def test_it_keeps_to_limits_once_it_has_seen_some_broken():
 
 def test_a_limit_on_the_metric_keeps_it_from_the_cheapest_candidates():
     """A candidate that breaks it adds no hypervolume, however cheap."""
-    limits = parse_constraints({"accuracy_drop": 0.05}, METRIC)
+    limits = constraints_of({"metric_drop": Limit(0.05)}, METRIC)
     free = searched(begun(20), Surrogate(SPACE, OBJECTIVES, BOX, (), 0.9), 20)[20:]
     bound = searched(begun(20), Surrogate(SPACE, OBJECTIVES, BOX, limits, 0.9), 20)[20:]
 
@@ -196,9 +195,9 @@ def test_what_optuna_is_told_repeats_from_the_seed_and_the_trials_before():
     """One by one and several at once, also when the study was closed in between."""
 
     def search(count, again=()):
-        trials = list(again)
+        trials = {e.number: e for e in again}
         surrogate = Surrogate(SPACE, OBJECTIVES, BOX)
-        sampler = seeded_sampler("surrogate", 3, proposals=Proposals(surrogate, lambda: trials))
+        sampler = SurrogateSampler(surrogate, 3, trials)
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for e in again:
             study.enqueue_trial(as_optuna(SPACE, e.params))
@@ -207,8 +206,8 @@ def test_what_optuna_is_told_repeats_from_the_seed_and_the_trials_before():
             trial = study.ask()
             found = measured(trial.number, suggest(trial, SPACE))
             study.tell(trial, [found.score, found.resources["lut"]])
-            trials.append(found)
-        return [dict(e.params) for e in trials]
+            trials[found.number] = found
+        return [dict(e.params) for e in trials.values()]
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     count = ONE_BY_ONE + 3 * (ONE_BY_ONE // GROWTH) + 1
@@ -326,7 +325,7 @@ def test_a_limit_that_nothing_known_comes_near_takes_no_model():
     """What is proposed is then the same as without it."""
 
     def surrogate(limit):
-        limits = parse_constraints({"lut": limit}, METRIC) if limit else ()
+        limits = constraints_of({"lut": Limit(limit)}, METRIC) if limit else ()
         return Surrogate(SPACE, OBJECTIVES, BOX, limits, 0.9)
 
     far, near = surrogate(1e9), surrogate(1e6)

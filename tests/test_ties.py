@@ -18,11 +18,11 @@ from bitfront.search import StudyConfig, load_study, read_evaluations
 from bitfront.search.bundle.reload import candidate_artifacts
 from bitfront.search.bundle.score import score_lines, write_score
 from bitfront.search.cli import main
-from bitfront.search.config.metric import BUILT_IN
 from bitfront.search.evaluator.evaluator import Evaluator
 from bitfront.search.problem.load import load_problem
 from bitfront.search.problem.metrics import accuracy, balanced_accuracy, build_ranking, log_odds, roc_auc
 from bitfront.search.problem.score_warnings import float_warnings, trial_warnings
+from bitfront.search.quantities import METRICS
 from bitfront.search.tracking.content import run_metrics
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.files import trial_folder
@@ -110,7 +110,7 @@ def test_logits_that_a_softmax_would_round_to_the_same_probability_stay_apart():
     assert len(set(log_odds(rows)[:, 0])) == 1
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("name", sorted(METRICS))
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint8, bool])
 def test_every_metric_takes_labels_of_every_integer_kind(name, dtype):
     task = "regression" if name == "mse" else "binary"
@@ -231,8 +231,8 @@ def test_scores_by_the_lowest_class_are_those_of_an_argmax(place):
     problem = load_problem(config, place)
     evaluator = Evaluator(problem)
     e, _ = evaluator.evaluate(0, {})
-    types = evaluator.types(evaluator.space.candidate({}))
-    (outputs,) = evaluator.outputs(types, None)
+    types = evaluator.costs.types(evaluator.space.candidate({}))
+    (outputs,) = evaluator.scores.outputs(types, None)
 
     assert e.score == e.ties["lowest"] == np.mean(outputs.argmax(1) == problem.data.y_val[0])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small_study
+from logged import logged
 
 from bitfront.search import Evaluator, load_problem, load_study, read_evaluations
 from bitfront.search.problem.float_model import train_float
@@ -30,11 +31,9 @@ def context(tmp_path_factory):
     train_float(problem)
     evaluator = Evaluator(problem)
     objectives = parse_objectives(config.objectives, evaluator.metric_record)
-    said = []
-    made = SearchContext(
-        evaluator, objectives, evaluator.box(objectives), tmp_path_factory.mktemp("folder"), said.append
-    )
-    return made, said
+    folder = tmp_path_factory.mktemp("folder")
+    with logged() as said:
+        yield SearchContext(evaluator, objectives, evaluator.box(objectives), folder), said
 
 
 def trained(evaluator):
@@ -65,7 +64,7 @@ def test_it_is_done_once_and_a_damaged_file_is_named(context):
     first, other = training.first_uniform(made), training.other_uniform(made)
     again = training.first_uniform(made)
     order = trained(evaluator)
-    lead = evaluator.float_score - evaluator.blind_score()
+    lead = evaluator.float_score - evaluator.scores.blind()
     kept = max(
         i
         for i, p in enumerate(order)
@@ -100,18 +99,18 @@ def test_a_width_that_is_too_wide_to_be_exact_is_passed_over(context):
     """Those after it are trained all the same."""
     evaluator = context[0].evaluator
     two = [evaluator.space.uniform(8, "qat"), evaluator.space.uniform(4, "qat")]
-    refused = evaluator.types
+    refused = evaluator.costs.types
 
     def types(candidate, *rest):
         if candidate.widths["hidden/weight"] == 8:
             raise UserError("too wide")
         return refused(candidate, *rest)
 
-    evaluator.types = types
+    evaluator.costs.types = types
     try:
         wide, narrow = training.narrowed_together(evaluator, two, 4)
     finally:
-        del evaluator.types
+        del evaluator.costs.types
     assert (wide.weights, wide.epochs) == ({}, 0.0)
     assert narrow.weights
     assert narrow.epochs == 4

@@ -13,9 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import qkeras
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, resolve, to_keras
-from bitfront.spaces import FixedPoint, Graph, lower
+from bitfront.spaces import FixedPoint, Graph, LayerHardware, lower
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
 
@@ -158,7 +159,22 @@ def norm_branches(_: int) -> dict[str, Branch]:
         ),
         "own_positions": lambda x: L.Dense(3)(L.Flatten()(Positions()(L.Dense(4)(x)))),
         "gelu": lambda x: L.Dense(4, activation="gelu")(L.Flatten()(L.Dense(5, activation="silu")(x))),
+        "rounded": lambda x: L.Dense(3)(
+            L.Flatten()(
+                qkeras.QActivation(qkeras.quantized_bits(6, 2, alpha=1.0))(L.MaxPooling1D(2)(L.Dense(4)(x)))
+            )
+        ),
         "elu": lambda x: L.Dense(4, activation="elu")(L.Flatten()(L.ELU(alpha=0.3)(L.Dense(5)(x)))),
+    }
+
+
+def entry_branches(_: int) -> dict[str, Branch]:
+    """Branches on 7 numbers of 11 entries."""
+    return {
+        "embedded": lambda x: L.Dense(3)(L.Flatten()(L.Embedding(11, 3)(x))),
+        "two_tables": lambda x: L.GlobalAveragePooling1D()(
+            L.Concatenate()([L.Embedding(11, 2)(x), L.Dense(4, activation="relu")(L.Embedding(11, 5)(x))])
+        ),
     }
 
 
@@ -185,7 +201,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "attention": (7, 6),
     "einsum": (7, 6),
     "norms": (7, 6),
+    "entries": (7,),
 }
+ENTRIES = {"entries": 11}
+"""Group -> how many entries the numbers of its input choose from."""
 GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "vector": vector_branches,
     "merges": merge_branches,
@@ -196,6 +215,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "attention": attention_branches,
     "einsum": einsum_branches,
     "norms": norm_branches,
+    "entries": entry_branches,
 }
 
 
@@ -226,6 +246,8 @@ def randomize(model: keras.Model, seed: int) -> None:
 def data(group: str, samples: int, seed: int = 1) -> np.ndarray:
     """Return inputs with some values far out, so that saturation happens."""
     rng = np.random.default_rng(seed)
+    if group in ENTRIES:
+        return rng.integers(0, ENTRIES[group], (samples, *SHAPES[group])).astype(np.float32)
     x = rng.normal(size=(samples, *SHAPES[group]))
     x[::17] *= 4
     return x.astype(np.float32)
@@ -271,6 +293,18 @@ def prepared(
     return graph, bit_true, types
 
 
+def hardware(graph: Graph, strategy: str) -> dict[str, LayerHardware]:
+    """Return a strategy for all nodes, with a reuse factor above 1 where there are multipliers to share."""
+    shared = {n.name for n in graph if n.traits.family in {"linear", "recurrent"} and strategy == "Resource"}
+    return {
+        n.name: LayerHardware(
+            strategy=strategy,
+            reuse_factor=legal_reuse_factor(graph, n.name, REUSE_FACTOR) if n.name in shared else 1,
+        )
+        for n in graph
+    }
+
+
 def differences(
     folder: Path, group: str, io_type: str, strategy: str, copies: int = 1, *, seed: int = 3, **options: Any
 ) -> dict[str, float]:
@@ -280,14 +314,7 @@ def differences(
     graph, bit_true, types = prepared(model, x, seed, **options)
     expected = bit_true.predict([x])
     plain = to_keras(graph, bit_true.weights(), types)
-    reuse = {
-        n.name: legal_reuse_factor(graph, n.name, REUSE_FACTOR)
-        for n in graph
-        if n.traits.family in {"linear", "recurrent"}
-    }
-    config = hls_config(
-        graph, types, plain, strategy=strategy, reuse_factor=reuse if strategy == "Resource" else 1
-    )
+    config = hls_config(graph, types, plain, hardware(graph, strategy))
     found = emulated(folder / "project", plain, config, x, io_type)
     return {
         name: float(np.abs(a - b.reshape(a.shape)).max())

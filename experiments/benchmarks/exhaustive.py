@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def open_evaluator(folder: Path) -> Evaluator:
     config = load_study(file, [f"output={folder / 'studies'}", "tracking.enabled=false"])
     study_folder = StudyFolder(folder / "studies" / "float")
     study_folder.folder.mkdir(parents=True, exist_ok=True)
-    return Evaluator(study_folder.open(config, folder, print))
+    return Evaluator(study_folder.open(config, folder))
 
 
 def searched(evaluator: Evaluator) -> Space:
@@ -170,23 +171,33 @@ def trainings(evaluator: Evaluator, known: Truth, name: str, seed: int, start: W
     import optuna
 
     from bitfront.search import Evaluation
-    from bitfront.search.samplers import Proposals, Surrogate, as_optuna, seeded_sampler, suggest
+    from bitfront.search.samplers import (
+        SeededSampler,
+        StudySampler,
+        Surrogate,
+        SurrogateSampler,
+        as_optuna,
+        optuna_sampler,
+        suggest,
+    )
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     points = [(score, ebops) for score, ebops, _ in known.values()]
     reference = (min(score for score, _ in points), float(np.log2(1 + max(e for _, e in points))))
     whole = volume(points, reference)
     space, objectives = searched(evaluator), _objectives(evaluator)
-    evaluations: list[Evaluation] = []
+    evaluations: dict[int, Evaluation] = {}
     surrogate = Surrogate(
         space, objectives, evaluator.box(objectives), float_score=evaluator.float_score, rounded=start.rounded
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        startup = max(10, len(start.params))
-        sampler = seeded_sampler(
-            name, seed, startup=lambda: startup, proposals=Proposals(surrogate, lambda: evaluations)
+        sampler: StudySampler = (
+            SurrogateSampler(surrogate, seed, evaluations)
+            if name == "surrogate"
+            else SeededSampler(partial(optuna_sampler, name), seed)
         )
+        sampler.startup = max(10, len(start.params))
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for params in start.params:
             study.enqueue_trial(as_optuna(space, params))
@@ -200,16 +211,14 @@ def trainings(evaluator: Evaluator, known: Truth, name: str, seed: int, start: W
             score, ebops, ptq = known[key]
             tried[key] = score, ebops
             study.tell(trial, [score, float(np.log2(1 + ebops))])
-            evaluations.append(
-                Evaluation(
-                    number=trial.number,
-                    digest=key,
-                    method="qat",
-                    status="complete",
-                    params=chosen,
-                    metrics={"ptq": ptq, "qat": score, "score": score},
-                    resources={"ebops": ebops},
-                )
+            evaluations[trial.number] = Evaluation(
+                number=trial.number,
+                digest=key,
+                method="qat",
+                status="complete",
+                params=chosen,
+                metrics={"ptq": ptq, "qat": score, "score": score},
+                resources={"ebops": ebops},
             )
             asked += 1
             share = volume(tried.values(), reference) / whole
@@ -238,6 +247,8 @@ def _told(value: float) -> str:
 
 def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
+    from rich.console import Console
+
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
     from bitfront.search.storage import OptunaStudy
@@ -264,7 +275,7 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
         asked = [f"output={out}", "cache=0", f"sampler={sampler}", "tracking.enabled=false"]
         config = load_study(study.file, asked)
         began = time.process_time()
-        run_study(config, study.folder, trials=trials, wall=1e6, fresh=True)
+        run_study(config, study.folder, trials=trials, wall=1e6, fresh=True, console=Console(highlight=False))
         whole = time.process_time() - began
     asking = spent["ask"] - spent["stages"]
     share = (asking + spent["tell"]) / whole

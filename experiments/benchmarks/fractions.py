@@ -68,14 +68,14 @@ def measure(study: Study, seed: int, integers: Sequence[int], fractions: Sequenc
     problem = load_problem(load_study(study.file, [f"seed={seed}"], preset="quick"), study.folder)
     train_float(problem)
     evaluator = Evaluator(problem)
-    reference = evaluator.float_test_score()
+    reference = evaluator.scores.of_float("test")
     for integer in integers:
         for fraction in fractions:
             kind = FixedPoint(integer + fraction, integer, rounding="RND_CONV", overflow="SAT")
             types = uniform_types(evaluator.graph, kind)
             for method in ("ptq", "qat"):
                 weights = _trained(evaluator, types, seed) if method == "qat" else None
-                test = evaluator.test_score(types, weights)
+                test = evaluator.scores.of(types, weights, "test")
                 yield Score(study.name, seed, method, integer, fraction, test, test / reference)
 
 
@@ -93,13 +93,13 @@ def _trained(evaluator: Any, types: Any, seed: int) -> Any:
         batch_size=config.batch_size,
         optimizer=config.optimizer,
     )
-    evaluator.test_score(types, None)  # the float weights, and these types
+    evaluator.scores.of(types, None, "test")  # the float weights, and these types
     rng = np.random.default_rng(seed)
     best, best_value = None, None
     for _ in range(config.epochs):
         trainer.epoch(rng.permutation(len(data.x_train[0])), config.learning_rate)
-        value = evaluator.score(bit_true.predict(data.x_val))
-        if best_value is None or evaluator.ranking.better(value, best_value):
+        value = evaluator.scores.of_outputs(bit_true.predict(data.x_val))
+        if best_value is None or evaluator.scores.ranking.better(value, best_value):
             best, best_value = bit_true.weights(), value
     return best
 

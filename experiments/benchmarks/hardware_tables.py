@@ -185,16 +185,16 @@ def _gpu_measurements() -> list[dict[str, Any]]:
 def _estimated(
     model: Any, part: str, reuse: int, *, precision: str = PRECISION, strategy: str = "Resource"
 ) -> tuple[Any, Any]:
+    from bitfront.hls import Target
     from bitfront.hls.estimate import estimate
     from bitfront.search.bundle import model_design
+    from bitfront.spaces import LayerHardware
 
     design = model_design(
         model,
         FixedPoint.parse(precision),
-        part=part,
-        clock_ns=CLOCK_NS,
-        strategy=strategy,
-        reuse_factor=reuse,
+        Target(part=part, clock_ns=CLOCK_NS),
+        LayerHardware(strategy=strategy, reuse_factor=reuse),
     )
     return design, estimate(design)
 

@@ -65,15 +65,17 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
     Raises:
         UserError: the study's data are missing.
     """
+    from rich.console import Console
+
     from bitfront.search import Evaluator, load_study, run_study, write_report
     from bitfront.search.storage import StudyFolder
 
     started = time.perf_counter()
     config = load_study(study.file, [f"output={studies}", "tracking.enabled=false"], preset=preset)
-    result = run_study(config, study.folder)
+    result = run_study(config, study.folder, console=Console(highlight=False))
     total = time.perf_counter() - started
     study_folder = StudyFolder(result.folder)
-    evaluator = Evaluator(study_folder.open(config, study.folder, print))
+    evaluator = Evaluator(study_folder.open(config, study.folder))
     members = {e.number for e in result.front}
     # a candidate that training made worse is its own ptq one: once is enough
     different = {e.design: e for e in reversed(result.evaluations) if e.status == "complete"}
@@ -99,7 +101,7 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
         "trials": len(result.evaluations),
         "search_s": round(study_folder.spent_seconds(), 1),
         "wall_s": round(total, 1),
-        "float": {"val": evaluator.float_score, "test": evaluator.float_test_score()},
+        "float": {"val": evaluator.float_score, "test": evaluator.scores.of_float("test")},
         "least": _least(evaluator),
         "candidates": [asdict(row) for row in rows],
     }
@@ -113,17 +115,17 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
 
 def _rows(evaluator: Any, study_folder: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
     """Yield a candidate, a uniform one once for each choice of the hardware, where it keeps the limits."""
-    from bitfront.search.evaluator import resources_of
+    from bitfront.search.quantities import resources_of
     from bitfront.search.trials import resource_violations
 
     weights = study_folder.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-    test = evaluator.test_score(types, weights)
+    test = evaluator.scores.of(types, weights, "test")
     uniform = evaluation.kind == "uniform"
     own = {} if uniform else evaluation.params
     for hardware in _hardware(evaluator, own):
         params = {**evaluation.params, **hardware, "method": evaluation.method}
-        cost = evaluator.cost(evaluator.space.candidate(params), types, weights)
+        cost = evaluator.costs.estimate(evaluator.space.candidate(params), types, weights)
         figures = resources_of(cost)
         if any(excess > 0 for excess in resource_violations(evaluator.constraints, figures).values()):
             continue
@@ -150,7 +152,7 @@ def _hardware(evaluator: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]
 
 def _least(evaluator: Any) -> dict[str, float]:
     """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
-    from bitfront.search.evaluator import resources_of
+    from bitfront.search.quantities import resources_of
 
     narrow = {
         **evaluator.space.uniform(0, "ptq"),
@@ -159,7 +161,7 @@ def _least(evaluator: Any) -> dict[str, float]:
     figures = []
     for hardware in _hardware(evaluator, {}):
         candidate = evaluator.space.candidate({**narrow, **hardware})
-        figures.append(resources_of(evaluator.cost(candidate, evaluator.types(candidate))))
+        figures.append(resources_of(evaluator.costs.estimate(candidate, evaluator.costs.types(candidate))))
     return {key: min(one[key] for one in figures) for key in COSTS}
 
 

@@ -19,12 +19,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from bitfront.search import Evaluation, Evaluator, hypervolume, load_study, pareto
 from bitfront.search.execution import Job, Outcome
+from bitfront.search.samplers import SeededSampler, optuna_sampler
 from bitfront.search.storage import OptunaStudy, StudyFolder
 from bitfront.search.trials import parse_objectives
 
@@ -89,7 +91,8 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
         study_folder.folder.mkdir(parents=True)
         evaluator, objectives, box = _evaluator(config, Path(place), study_folder)
         template, _ = evaluator.evaluate(0, evaluator.space.uniform(8, "ptq"))
-        optuna_study = OptunaStudy(config, study_folder, evaluator.space, objectives, (), print)
+        proposing = SeededSampler(partial(optuna_sampler, sampler), config.seed)
+        optuna_study = OptunaStudy(config, study_folder, evaluator.space, objectives, (), proposing)
         running: list[tuple[float, int, Outcome]] = []
         evaluations: list[Evaluation] = []
         clock = busy = 0.0
@@ -120,7 +123,7 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
 
 
 def _evaluator(config, base: Path, study_folder: StudyFolder):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    evaluator = Evaluator(study_folder.open(config, base, lambda _: None))
+    evaluator = Evaluator(study_folder.open(config, base))
     objectives = parse_objectives(config.objectives, evaluator.metric_record)
     return evaluator, objectives, evaluator.box(objectives)
 

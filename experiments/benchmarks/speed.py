@@ -172,7 +172,7 @@ class _Ours:
 
     def ptq(self, params: Params | None = None) -> None:
         self._assign(params)
-        self.evaluator.score(self.bit_true.predict(self.x_val))
+        self.evaluator.scores.of_outputs(self.bit_true.predict(self.x_val))
 
     def qat(self) -> None:
         self._assign(None)
@@ -183,7 +183,7 @@ class _Ours:
 
     def _assign(self, params: Params | None) -> None:
         candidate = self.evaluator.space.candidate(params or random_params(self.evaluator.space, self.draw))
-        self.bit_true.assign(self.evaluator.types(candidate))
+        self.bit_true.assign(self.evaluator.costs.types(candidate))
 
 
 def _timed(function: Callable[[], Any], times: int = 1) -> float:

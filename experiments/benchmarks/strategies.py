@@ -74,6 +74,8 @@ def run_log(name: str, way: str, seed: int, trainings: int, out: Path) -> RunLog
     Raises:
         UserError: there is no such ready study.
     """
+    from rich.console import Console
+
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
     from bitfront.search.trials import Reference, hypervolume_history
@@ -90,7 +92,9 @@ def run_log(name: str, way: str, seed: int, trainings: int, out: Path) -> RunLog
         *settings,
     ]
     config = load_study(study.file, asked)
-    result = run_study(config, study.folder, trials=TRIALS_A_TRAINING * trainings)
+    result = run_study(
+        config, study.folder, trials=TRIALS_A_TRAINING * trainings, console=Console(highlight=False)
+    )
     evaluations = sorted(result.evaluations, key=lambda e: e.number)
     used = trainings_spent(evaluations, config)
     reference = Reference.read(result.folder)

@@ -45,7 +45,7 @@ def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[fl
     section, epochs = problem.config.training, problem.config.gradient_epochs
     long = section.model_copy(update={"epochs": section.epochs + epochs - int(np.ceil(FIRST * epochs))})
     alone = Evaluator(replace(problem, config=problem.config.model_copy(update={"training": long})))
-    found = {("float", ""): (evaluator.float_score, evaluator.float_test_score())}
+    found = {("float", ""): (evaluator.float_score, evaluator.scores.of_float("test"))}
     for one in narrowed_together(evaluator, uniform, epochs):
         name = str(max(v for k, v in one.params.items() if k.endswith(".weights") and isinstance(v, int)))
         if len(found) > len(REGIMES) * most:
@@ -57,7 +57,7 @@ def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[fl
             ("alone", alone, None),
         ):
             found[name, regime] = _judged(place, one.params, start)
-        evaluator.begin()
+        evaluator.scores.begin_training()
         evaluator.bit_true.restore(held)
     return found
 
@@ -67,7 +67,7 @@ def _judged(evaluator: Any, params: Any, start: Any) -> tuple[float, float]:
 
     evaluation, weights = evaluator.evaluate(0, params, "uniform", start=start)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-    return evaluation.score, evaluator.test_score(types, weights)
+    return evaluation.score, evaluator.scores.of(types, weights, "test")
 
 
 def table(found: Sequence[dict[tuple[str, str], tuple[float, float]]]) -> str:

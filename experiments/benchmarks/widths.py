@@ -59,6 +59,8 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     Raises:
         UserError: there is no such ready study, or its data are missing.
     """
+    from rich.console import Console
+
     from bitfront.search import Evaluator, load_study, run_study
     from bitfront.search.evaluator import Start
     from bitfront.search.storage import StudyFolder
@@ -68,10 +70,10 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     asked = [f"name={name}_seed_{seed}", f"seed={seed}", f"output={out}", f"budget.trials={trials}"]
     asked += ["budget.wall=24h", "tracking.enabled=false", *(f"space.{text}" for text in RANGES)]
     config = load_study(study.file, asked)
-    result = run_study(config, study.folder)
+    result = run_study(config, study.folder, console=Console(highlight=False))
     study_folder = StudyFolder(result.folder)
-    evaluator = Evaluator(study_folder.open(config, study.folder, print))
-    float_score = evaluator.float_test_score()
+    evaluator = Evaluator(study_folder.open(config, study.folder))
+    float_score = evaluator.scores.of_float("test")
     points, ebops = [], []
     trained = [evaluator.space.uniform(width, "qat") for width in reversed(WIDTHS)]
     passed = list(narrowed_together(evaluator, trained, config.gradient_epochs))[::-1]
@@ -84,14 +86,14 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
             )
             if evaluation.status != "complete":
                 continue
-            test = evaluator.test_score(_types(evaluation), weights)
+            test = evaluator.scores.of(_types(evaluation), weights, "test")
             points.append(_point(seed, method, width, evaluation, test, float_score))
             if method == "ptq":
                 ebops.append((evaluation.resources["ebops"], width))
     costs, widths = zip(*sorted(ebops), strict=True)
     for member in result.front:
         weights = study_folder.weights(member)
-        test = evaluator.test_score(_types(member), weights)
+        test = evaluator.scores.of(_types(member), weights, "test")
         equal = float(np.interp(member.resources["ebops"], costs, widths))
         points.append(_point(seed, "front", equal, member, test, float_score))
     return points

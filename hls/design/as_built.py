@@ -31,7 +31,7 @@ def as_built(
             yield from _copies(graph, graph[name], kind, reads)
     for layer in layers:
         node = graph[layer.name]
-        built = _pointwise(layer) if layer.op == "dense" and layer.positions > 1 else layer
+        built = layer.kind.as_built(layer)
         built = replace(built, after=tuple(reads.get(name, name) for name in layer.after or ()))
         if not stream:
             yield built
@@ -45,18 +45,6 @@ def as_built(
             built = replace(built, after=(padding.name,), sizes={**built.sizes, **_padded(built)})
         yield built
         yield from _copies(graph, node, built.result, reads)
-
-
-def _pointwise(layer: LayerDescription) -> LayerDescription:
-    positions = layer.positions
-    sizes = {
-        "in_width": positions,
-        "n_chan": layer.sizes["n_in"],
-        "filt_width": 1,
-        "n_filt": layer.sizes["n_out"],
-        "out_width": positions,
-    }
-    return replace(layer, op="conv1d", sizes=sizes)
 
 
 def _copies(graph: Graph, node: Node, kind: FixedPoint, reads: dict[str, str]) -> Iterator[LayerDescription]:
@@ -87,7 +75,7 @@ def _padded(layer: LayerDescription) -> dict[str, int]:
 
 def _padding(graph: Graph, node: Node, layer: LayerDescription) -> LayerDescription | None:
     """Return the layer that pads a convolution's stream; None where nothing is padded."""
-    if node.attrs.get("padding") not in ("same", "causal") or "conv" not in layer.op:
+    if node.attrs.get("padding") not in ("same", "causal") or not layer.kind.convolution:
         return None
     source = graph[node.inputs[0]].shape
     cells = prod(_padded(layer).values())

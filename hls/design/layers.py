@@ -6,74 +6,20 @@ all that an estimate needs. Everything is immutable and goes to JSON and back un
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bitfront.spaces import FixedPoint
 
+from ..operation import LayerKind, layer_kinds
 from .adder_graph import AdderGraph
 from .weights import DesignError, WeightContent, typical_content
 
-__all__ = ["OPERATIONS", "DesignDescription", "DesignError", "LayerDescription", "WeightContent"]
+__all__ = ["DesignDescription", "DesignError", "LayerDescription", "WeightContent"]
 
 VERSION = 1
 """Version of the JSON form; a reader refuses a newer one."""
-
-OPERATIONS: dict[str, tuple[str, ...]] = {
-    "dense": ("n_in", "n_out"),
-    "conv1d": ("in_width", "n_chan", "filt_width", "n_filt", "out_width"),
-    "conv2d": (
-        "in_height", "in_width", "n_chan", "filt_height", "filt_width", "n_filt", "out_height", "out_width",
-    ),
-    "depthwise_conv1d": ("in_width", "n_chan", "filt_width", "n_filt", "out_width"),
-    "depthwise_conv2d": (
-        "in_height", "in_width", "n_chan", "filt_height", "filt_width", "n_filt", "out_height", "out_width",
-    ),
-    "lstm": ("n_in", "n_state", "sequence"),
-    "gru": ("n_in", "n_state", "sequence"),
-    "simple_rnn": ("n_in", "n_state", "sequence"),
-    "normalize": ("n_in",),
-    "layernorm": ("n_in", "sequence"),
-    "pooling1d": ("in_width", "n_filt", "pool_width", "out_width"),
-    "pooling2d": ("in_height", "in_width", "n_filt", "pool_height", "pool_width", "out_height", "out_width"),
-    "global_pooling": ("n_in", "n_filt"),
-    "linear": ("n_in",),
-    "relu": ("n_in",),
-    "leaky_relu": ("n_in",),
-    "hard_activation": ("n_in",),
-    "sigmoid": ("n_in",),
-    "tanh": ("n_in",),
-    "table_activation": ("n_in",),
-    "softmax": ("n_in",),
-    "argmax": ("n_in",),
-    "add": ("n_in",),
-    "multiply": ("n_in",),
-    "concatenate": ("n_in",),
-    "reshape": ("n_in",),
-    "transpose": ("n_in",),
-    "clone": ("n_in",),
-    "zero_padding": ("n_in", "n_out"),
-    "slice": ("n_in", "n_out"),
-    "resize": ("n_in", "n_out"),
-    "sum": ("n_in", "n_out"),
-    "embedding": ("n_in", "n_out", "vocabulary"),
-    "einsum": ("n_free0", "n_free1", "n_contract", "n_inplace"),
-    "einsum_dense": ("n_free_data", "n_free_kernel", "n_contract", "n_inplace"),
-    "hept_attention": ("sequence", "heads", "head_size", "coordinates"),
-}  # fmt: skip
-"""Every operation and the sizes that a layer of it must state.
-
-`n_in` counts all elements of an element-wise layer's input, but the positions of a global pooling, as hls4ml has it,
-and the elements of one slice of a softmax (`outer` slices, 1 where not stated). Optional sizes: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
-`directions` (2: bidirectional), `outer`, `n_filt` (channels of a stream),
-`table_size`. A separable convolution is a depthwise one followed by a convolution with a kernel of 1; a Keras
-`TimeDistributed(Dense)` or a Dense on a sequence is `dense` with `positions`; average, subtract, minimum, maximum
-cost what `add` costs; `table_activation` stands for elu, selu, softplus, softsign.
-"""
-
-GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +28,16 @@ class LayerDescription:
 
     Attributes:
         name: the layer's name.
-        op: one of `OPERATIONS`.
+        op: its kind, one of `bitfront.hls.operation.layer_kinds()`.
         inputs: the type of each input.
         result: the type of the output.
         types: further types by name: `weight`, `bias`, `accum`, `table`; `recurrent_weight`, `recurrent_bias`,
             `recurrent_table`; `exp_table`, `inv_table`, `inv_inp`. (A normalisation's scale is its `weight`.)
-        sizes: `OPERATIONS[op]`, and the optional ones named there.
+        sizes: those of its kind, which counts all elements of an element-wise layer's input as `n_in`, but the positions of
+            a global pooling, as hls4ml has it, and the elements of one slice of a softmax (`outer` slices, 1 where not
+            stated). Optional: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
+            `directions` (2: bidirectional), `outer`, `n_filt` (channels of a stream), `table_size`. A separable convolution
+            is a depthwise one followed by a convolution with a kernel of 1.
         weights: content of each weight array, by the same names as the types (`backward_weight`, ... for the
             second direction).
         reuse_factor, recurrent_reuse_factor: after hls4ml's own rounding; the second defaults to the first.
@@ -119,11 +69,10 @@ class LayerDescription:
     adders: AdderGraph | None = None
 
     def __post_init__(self) -> None:
-        if self.op not in OPERATIONS:
-            raise DesignError(
-                f"Layer '{self.name}' is a '{self.op}', which is none of {', '.join(OPERATIONS)}."
-            )
-        missing = [size for size in OPERATIONS[self.op] if size not in self.sizes]
+        known = layer_kinds()
+        if self.op not in known:
+            raise DesignError(f"Layer '{self.name}' is a '{self.op}', which is none of {', '.join(known)}.")
+        missing = [size for size in self.kind.sizes if size not in self.sizes]
         if missing:
             raise DesignError(f"Layer '{self.name}' ({self.op}) lacks the sizes {', '.join(missing)}.")
         bad = [size for size, value in self.sizes.items() if value < 1]
@@ -133,6 +82,11 @@ class LayerDescription:
             raise DesignError(f"Layer '{self.name}' ({self.op}): the reuse factor must be positive.")
         if not self.inputs:
             raise DesignError(f"Layer '{self.name}' ({self.op}) has no input.")
+
+    @property
+    def kind(self) -> LayerKind:
+        """How its kind is sized, and what it costs."""
+        return layer_kinds()[self.op]
 
     def size(self, name: str, default: int = 1) -> int:
         """Return a size, or `default` where it isn't stated."""
@@ -145,48 +99,17 @@ class LayerDescription:
         A recurrent layer's kernel is meant; its recurrent kernel is `n_state` by the same outputs
         (`get_layer_mult_size` in hls4ml's FPGA backend).
         """
-        size = self.sizes
-        if self.op == "dense":
-            return size["n_in"], size["n_out"]
-        if self.op in ("conv1d", "conv2d"):
-            return size["n_chan"] * size["filt_width"] * self.size("filt_height"), size["n_filt"]
-        if self.op in ("depthwise_conv1d", "depthwise_conv2d"):
-            return size["filt_width"] * self.size("filt_height"), size["n_filt"]
-        if self.op in GATES:
-            return size["n_in"], size["n_state"] * GATES[self.op]
-        if self.op == "einsum_dense":
-            return size["n_contract"], size["n_free_kernel"] * size["n_inplace"]
-        return 0, 0
+        return self.kind.matrix(self)
 
     @property
     def positions(self) -> int:
         """How often the product is applied in one inference: output pixels, sequence steps, or 1."""
-        if "conv" in self.op or "pooling" in self.op:
-            return self.size("out_height") * self.size("out_width")
-        if self.op in GATES or self.op == "layernorm":
-            return self.sizes["sequence"]
-        if self.op == "einsum_dense":
-            return self.sizes["n_free_data"]
-        return self.size("positions")
+        return self.kind.positions(self)
 
     @property
     def multiplications(self) -> int:
         """Multiplications of one inference, zeros and all."""
-        n_in, n_out = self.matrix
-        size = self.sizes
-        if self.op in GATES:
-            gate = 3 if self.op != "simple_rnn" else 0
-            cell = n_in * n_out + size["n_state"] * n_out + gate * size["n_state"]
-            return cell * size["sequence"] * self.size("directions")
-        if self.op == "einsum":
-            return math.prod(size[name] for name in OPERATIONS["einsum"])
-        if self.op == "layernorm":
-            return 3 * size["n_in"]
-        if self.op in ("normalize", "multiply", "softmax"):
-            return size["n_in"] * self.size("outer")
-        if self.op == "hept_attention":
-            return size["sequence"] ** 2 * size["heads"] * (2 * size["head_size"] + size["coordinates"])
-        return n_in * n_out * self.positions
+        return self.kind.multiplications(self)
 
     def type(self, name: str, default: FixedPoint | None = None) -> FixedPoint:
         """Return a type by name; without it `default`, or else the result's."""
@@ -291,7 +214,7 @@ class DesignDescription:
             return "dataflow"
         for layer in self.layers:
             partitions = layer.positions // max(1, min(layer.size("parallelization"), layer.positions))
-            if layer.op in ("conv1d", "conv2d") and partitions != 1:
+            if layer.kind.partitioned and partitions != 1:
                 return "dataflow"
             if layer.strategy == "resource":
                 return "dataflow"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bitfront.spaces import FixedPoint, Graph, Node, Weights
+from bitfront.spaces import FixedPoint, Graph, LayerHardware, Node, Weights, hardware_of
 
 from ..operation import operation
 from ..precision.resolve import Types
+from ..target import Target
 from .adder_graph import AdderGraph, adder_graph
 from .as_built import as_built
 from .layers import DesignDescription, LayerDescription
@@ -19,43 +20,28 @@ def describe(
     graph: Graph,
     types: Types,
     weights: Weights,
-    *,
-    name: str,
-    part: str,
-    clock_ns: float,
-    io_type: str = "io_parallel",
-    backend: str = "Vitis",
-    strategy: Mapping[str, str] | None = None,
-    reuse_factor: Mapping[str, int] | None = None,
-    recurrent_reuse_factor: Mapping[str, int] | None = None,
-    recurrent_mode: Mapping[str, str] | None = None,
-    table_size: int = 1024,
+    hardware: LayerHardware | Mapping[str, LayerHardware],
+    target: Target,
 ) -> DesignDescription:
-    """Return the design that hls4ml would write for these types and weights.
+    """Return the design, named `design`, that hls4ml would write for these types and weights.
 
-    `strategy`, the reuse factors and the mode are given by node name, the last two of recurrent nodes alone
-    (`Candidate`); reuse factors that a layer can't be built with are moved to the nearest that it can (`hls.reuse`).
+    `hardware` holds for all nodes, or is given by node name (`Candidate`); reuse factors that a layer can't be built with
+    are moved to the nearest that it can (`design.reuse`).
     """
     layers = [
-        _layer(
-            graph,
-            node,
-            types,
-            weights,
-            (strategy or {}).get(node.name, "Latency").lower(),
-            (reuse_factor or {}).get(node.name, 1),
-            (recurrent_reuse_factor or {}).get(node.name),
-            table_size,
-            io_type,
-            static=(recurrent_mode or {}).get(node.name, "static") == "static",
-        )
+        _layer(graph, node, types, weights, hardware_of(hardware, node.name), target)
         for node in graph
         if node.traits.built
     ]
-    stream = io_type == "io_stream"
+    stream = target.io_type == "io_stream"
     built = as_built(graph, layers, {i: types[f"{i}/result"] for i in graph.inputs}, stream=stream)
     return DesignDescription(
-        name=name, layers=tuple(built), part=part, clock_ns=clock_ns, io_type=io_type, backend=backend
+        name="design",
+        layers=tuple(built),
+        part=target.part,
+        clock_ns=target.clock_ns,
+        io_type=target.io_type,
+        backend=target.backend,
     )
 
 
@@ -64,13 +50,8 @@ def _layer(
     node: Node,
     types: Types,
     weights: Weights,
-    chosen: str,
-    factor: int,
-    recurrent_factor: int | None,
-    table_size: int,
-    io_type: str,
-    *,
-    static: bool,
+    hardware: LayerHardware,
+    target: Target,
 ) -> LayerDescription:
     own = {key.rpartition("/")[2]: kind for key, kind in types.items() if key.startswith(f"{node.name}/")}
     content = {
@@ -81,25 +62,30 @@ def _layer(
     known = operation(node.op)
     options = known.options(node)
     if node.traits.family == "recurrent":
-        options = {"static": static, **options}
-    chosen = built_strategy(node, chosen)
+        options = {"static": hardware.static, **options}
+    strategy = built_strategy(node, (hardware.strategy or "Latency").lower())
     factor, recurrent_factor = built_reuse_factors(
-        graph, node.name, factor, recurrent_factor, strategy=chosen, io_type=io_type
+        graph,
+        node.name,
+        hardware.reuse_factor or 1,
+        hardware.recurrent_reuse_factor,
+        strategy=strategy,
+        io_type=target.io_type,
     )
     return LayerDescription(
         name=node.name,
         op=known.described_as(node),
         inputs=tuple(types[f"{i}/result"] for i in node.inputs),
         result=own["result"],
-        sizes=known.sizes(graph, node, types, table_size=table_size),
+        sizes=known.sizes(graph, node, types, table_size=target.table_size),
         types=known.described_types(kinds, own["result"]),
         weights=known.described_weights(content),
         reuse_factor=factor,
         recurrent_reuse_factor=recurrent_factor,
-        strategy=chosen,
+        strategy=strategy,
         options=options,
         after=tuple(_built(graph, name) for name in node.inputs),
-        adders=_adders(node, own, types[f"{node.inputs[0]}/result"], weights, chosen),
+        adders=_adders(node, own, types[f"{node.inputs[0]}/result"], weights, strategy),
     )
 
 

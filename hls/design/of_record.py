@@ -9,7 +9,8 @@ from typing import Any
 
 from bitfront.spaces import FixedPoint, UserError
 
-from .layers import OPERATIONS, DesignDescription, DesignError, LayerDescription, WeightContent
+from ..operation import layer_kinds
+from .layers import DesignDescription, DesignError, LayerDescription, WeightContent
 from .manual_layers import manual_layers
 
 __all__ = ["from_record"]
@@ -149,7 +150,7 @@ def _sizes(op: str, v: Json, layer: Json, pack: int, last: int) -> dict[str, int
     whole = {
         key: int(value) for key, value in v.items() if isinstance(value, int) and not isinstance(value, bool)
     }
-    sizes: dict[str, int] = {key: whole[key] for key in OPERATIONS[op] if whole.get(key, 0) > 0}
+    sizes: dict[str, int] = {key: whole[key] for key in layer_kinds()[op].sizes if whole.get(key, 0) > 0}
     for key in ("stride_height", "stride_width", "table_size", "directions"):
         if whole.get(key, 0) > 0:
             sizes[key] = whole[key]
@@ -258,7 +259,7 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
         "mean": t.get("mean_t"),
     }
     sizes = _sizes(op, v, plain, int(pack[1]) if pack else 0, last_size)
-    if moved and "n_filt" not in OPERATIONS[op]:
+    if moved and "n_filt" not in layer_kinds()[op].sizes:
         sizes["n_filt"] = int(moved)
     limit = max(1, sizes.get("n_in", 1) * sizes.get("n_out", 1)) if op == "dense" else 1 << 40
     options: dict[str, str | bool | int] = {

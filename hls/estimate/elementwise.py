@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from bitfront.hls.design.layers import LayerDescription
 
@@ -11,8 +10,6 @@ from .context import Context, LayerStructure
 from .lookup import table_features, table_memory
 from .multipliers import constant_products, variable_product
 from .timing import tree_levels
-
-__all__ = ["ELEMENTWISE"]
 
 
 def _finish(
@@ -36,14 +33,16 @@ def _at_once(layer: LayerDescription, context: Context) -> int:
     return context.pack(layer) if context.stream else layer.size("n_in")
 
 
-def _linear(layer: LayerDescription, context: Context) -> LayerStructure:
+def linear_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a rounding per value."""
     n = _at_once(layer, context)
     rounds = layer.result.rounding != "TRN" or layer.result.overflow != "WRAP"
     features = {"cast": float(n * layer.result.width) if rounds else 0.0}
     return _finish(layer, context, features, chain=context.delays.compare if rounds else 0.0)
 
 
-def _relu(layer: LayerDescription, context: Context) -> LayerStructure:
+def relu_layer(layer: LayerDescription, context: Context, *, scales: bool = False) -> LayerStructure:
+    """Take a comparison per value, and a product with one constant where it `scales`."""
     n, data, result = _at_once(layer, context), layer.inputs[0].width, layer.result
     rounds = result.rounding != "TRN" or result.overflow != "WRAP"
     features = {
@@ -51,20 +50,22 @@ def _relu(layer: LayerDescription, context: Context) -> LayerStructure:
         "cast": float(n * result.width) if rounds else 0.0,
     }
     dsp = 0.0
-    if layer.op in ("leaky_relu", "hard_activation"):
+    if scales:
         # A product with one constant: shifts and adds, or a slice where data are wide.
         features["shift_add"] = float(n * (data + 7))
     return _finish(layer, context, features, chain=context.delays.compare, dsp=dsp)
 
 
-def _table(layer: LayerDescription, context: Context) -> LayerStructure:
+def table_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a look-up per value."""
     n = _at_once(layer, context)
     return _finish(
         layer, context, table_features(n, layer.inputs[0].width, layer), chain=context.delays.compare, cycles=2
     )  # fmt: skip
 
 
-def _softmax(layer: LayerDescription, context: Context) -> LayerStructure:
+def softmax_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take two tables and a product, per slice of `n_in` values."""
     outer = layer.size("outer")
     n = _at_once(layer, context)
     # A stream computes one slice at a time.
@@ -104,7 +105,7 @@ def _softmax(layer: LayerDescription, context: Context) -> LayerStructure:
     )  # fmt: skip
 
 
-def _normalize(layer: LayerDescription, context: Context) -> LayerStructure:
+def normalize_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     """Take a product with one constant and one addition per element (`nnet_batchnorm.h`)."""
     n = _at_once(layer, context)
     scales = layer.size("n_filt", layer.size("n_in"))
@@ -126,20 +127,21 @@ def _normalize(layer: LayerDescription, context: Context) -> LayerStructure:
     return _finish(layer, context, features, chain=chain + context.delays.add(accum), dsp=dsp, each=each)
 
 
-def _pooling(layer: LayerDescription, context: Context) -> LayerStructure:
+def pooling_layer(layer: LayerDescription, context: Context, *, whole: bool = False) -> LayerStructure:
+    """Take a comparison or sum per value of each window; of all positions where `whole`."""
     size, data = layer.sizes, layer.inputs[0].width
     pool = layer.size("pool_height") * layer.size("pool_width")
     channels = size["n_filt"]
     step = "compare" if str(layer.options.get("pool_op", "Max")).lower().startswith("max") else "adder"
-    if layer.op == "global_pooling":
+    if whole:
         pool = size["n_in"]
-    at_once = 1 if context.stream else layer.positions if layer.op != "global_pooling" else 1
+    at_once = 1 if context.stream else layer.positions if not whole else 1
     features = {step: float(channels * at_once * (pool - 1) * (data + (7 if step == "adder" else 0)))}
     chain = tree_levels(pool) * context.delays.compare
     if not context.stream:
         return LayerStructure(0.0, context.delays.cycles(chain), 1, chain % context.delays.budget, features)
     words = layer.size("in_height") * layer.size("in_width")
-    if layer.op == "global_pooling":
+    if whole:
         words = pool
         features = {step: float(channels * (data + 7)), "state": float(channels * data)}
     else:
@@ -154,13 +156,15 @@ def _pooling(layer: LayerDescription, context: Context) -> LayerStructure:
     )
 
 
-def _add(layer: LayerDescription, context: Context) -> LayerStructure:
+def add_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take an addition per value."""
     n = _at_once(layer, context)
     width = max(layer.result.width, *(type_.width for type_ in layer.inputs))
     return _finish(layer, context, {"adder": float(n * (width + 7))}, chain=context.delays.add(width))
 
 
-def _multiply(layer: LayerDescription, context: Context) -> LayerStructure:
+def multiply_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a product of two variables per value."""
     n = _at_once(layer, context)
     if layer.options.get("function") == "mask_track":
         return _finish(
@@ -174,18 +178,19 @@ def _multiply(layer: LayerDescription, context: Context) -> LayerStructure:
     return _finish(layer, context, features, chain=context.delays.multiply(a, b, dsp=each > 0), dsp=n * each)
 
 
-def _move(layer: LayerDescription, context: Context) -> LayerStructure:
-    """Wires in parallel; on streams a copy, word for word, of the larger of input and output."""
+def move_layer(layer: LayerDescription, context: Context, *, stores: bool = False) -> LayerStructure:
+    """Wires in parallel; on streams a copy, word for word, of the larger of input and output; `stores` all where the order changes."""
     if not context.stream:
         return LayerStructure(0.0, 0, 1, 0.0, {})
     elements = max(layer.size("n_in"), layer.size("n_out"))
     features = {"move": float(context.pack(layer) * layer.result.width)}
-    if layer.op == "transpose":
+    if stores:
         features["state"] = float(layer.size("n_in") * layer.result.width)
     return _finish(layer, context, features, chain=0.0, elements=elements)
 
 
-def _sum(layer: LayerDescription, context: Context) -> LayerStructure:
+def sum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a sum of `n_in / n_out` values for each of `n_out`."""
     terms = max(1, layer.size("n_in") // layer.size("n_out"))
     width = layer.result.width
     at_once = layer.size("n_out") * (1 if context.stream else terms)
@@ -193,36 +198,8 @@ def _sum(layer: LayerDescription, context: Context) -> LayerStructure:
     return _finish(layer, context, {"adder": at_once * (width + 7.0)}, chain=chain)
 
 
-def _embedding(layer: LayerDescription, context: Context) -> LayerStructure:
+def embedding_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+    """Take a row of a table per number."""
     bits = layer.size("n_out") * layer.result.width
     memory = table_memory(layer.size("vocabulary"), bits, 1)
     return _finish(layer, context, {"table_bram": memory, "table_index": float(bits)}, chain=0.0, cycles=1)
-
-
-ELEMENTWISE: dict[str, Callable[[LayerDescription, Context], LayerStructure]] = {
-    "linear": _linear,
-    "relu": _relu,
-    "leaky_relu": _relu,
-    "hard_activation": _relu,
-    "sigmoid": _table,
-    "tanh": _table,
-    "table_activation": _table,
-    "softmax": _softmax,
-    "argmax": _softmax,
-    "normalize": _normalize,
-    "pooling1d": _pooling,
-    "pooling2d": _pooling,
-    "global_pooling": _pooling,
-    "add": _add,
-    "multiply": _multiply,
-    "concatenate": _move,
-    "reshape": _move,
-    "transpose": _move,
-    "clone": _move,
-    "zero_padding": _move,
-    "slice": _move,
-    "resize": _move,
-    "sum": _sum,
-    "embedding": _embedding,
-}
-"""Structure of each operation without a matrix."""

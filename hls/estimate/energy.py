@@ -14,8 +14,9 @@ so the figure ranks candidates and is no power budget.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from bitfront.hls.design.layers import GATES, LayerDescription
+from bitfront.hls.design.layers import LayerDescription
 
 __all__ = ["layer_ebops", "layer_energy", "moons_energy"]
 
@@ -29,58 +30,13 @@ def _multiply(a: float, b: float) -> float:
     return MULTIPLY[0] * a * b + MULTIPLY[1] * math.sqrt(a * b)
 
 
+Array = tuple[str, int, int]
+"""An array of constants: its name, its rows, and the width of what they are multiplied with."""
+
+
 def layer_energy(layer: LayerDescription) -> float:
     """Picojoules of one inference of the layer."""
-    data, accum = layer.inputs[0].width, layer.type("accum").width
-    total = 0.0
-    n_in, n_out = layer.matrix
-    if n_in:
-        for name, rows, operand in _arrays(layer, n_in):
-            content = layer.content(name, rows, n_out)
-            bits = content.bits / max(1, content.nonzero)
-            times = layer.positions * layer.size("directions")
-            total += times * content.nonzero * (_multiply(operand, bits) + ADD * accum)
-            if layer.reuse_factor > 1 and layer.strategy.startswith("resource"):
-                total += times * content.n * layer.type(name).width * SRAM_WORD_PJ / 64
-        cells = layer.positions * layer.size("directions") * layer.size("n_state", 0)
-        total += cells * sum(_multiply(*factors) + ADD * accum for factors in _gate_products(layer))
-    elif layer.op in ("einsum", "hept_attention", "multiply"):
-        total += layer.multiplications * (_multiply(data, layer.inputs[-1].width) + ADD * accum)
-    elif layer.op in ("normalize", "layernorm"):
-        total += layer.multiplications * (_multiply(data, layer.type("weight").width) + ADD * accum)
-    elif layer.op in ("softmax", "sigmoid", "tanh", "table_activation"):
-        table = layer.types["table"].width if "table" in layer.types else 18
-        total += layer.size("n_in") * layer.size("outer") * (table * SRAM_WORD_PJ / 64 + ADD * accum)
-    else:
-        total += layer.size("n_in") * ADD * data if "n_in" in layer.sizes else layer.positions * ADD * data
-    return total
-
-
-def _arrays(layer: LayerDescription, n_in: int) -> list[tuple[str, int, int]]:
-    arrays = [("weight", n_in, layer.inputs[0].width)]
-    if layer.op in GATES:
-        arrays.append(("recurrent_weight", layer.sizes["n_state"], layer.result.width))
-    return arrays
-
-
-def _gate_products(layer: LayerDescription) -> list[tuple[int, int]]:
-    """Return the widths of the factors of the products of variables of each unit and step.
-
-    The C++ keeps what gates read from their tables in the accumulator's type, of which it then has only the table's bits.
-    """
-    table = layer.type("table", layer.type("accum")).width
-    state, accum = layer.result.width, layer.type("accum").width
-    own = {
-        "lstm": [(table, table), (table, state), (table, table)],
-        "gru": [(table, accum), (table, table), (table, state)],
-    }
-    return own.get(layer.op, [])
-
-
-def moons_energy(layer: LayerDescription, *, mac_pj: float = 3.7) -> float:
-    """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40 nm)."""
-    width = max(layer.inputs[0].width, layer.type("weight").width)
-    return float(layer.multiplications * mac_pj * math.pow(width / 16, 1.25))
+    return layer.kind.energy(layer)
 
 
 def layer_ebops(layer: LayerDescription) -> float:
@@ -88,19 +44,55 @@ def layer_ebops(layer: LayerDescription) -> float:
 
     A constant counts the bits between its first and last one (HGQ, arXiv 2405.00645); zeros count nothing.
     """
-    n_in, n_out = layer.matrix
+    return layer.kind.ebops(layer)
+
+
+def matrix_ebops(layer: LayerDescription, arrays: Sequence[Array], gates: Sequence[tuple[int, int]]) -> float:
+    """Return those of products with constants, and of `gates`: products of variables of each unit and step."""
+    n_out = layer.matrix[1]
     times = layer.positions * layer.size("directions")
-    if n_in:
-        total = 0.0
-        for name, rows, operand in _arrays(layer, n_in):
-            total += times * float(layer.content(name, rows, n_out).bits * operand)
-        units = times * layer.size("n_state", 0)
-        return total + float(units * sum(a * b for a, b in _gate_products(layer)))
-    if layer.op in ("einsum", "multiply", "hept_attention"):
-        return float(layer.multiplications * layer.inputs[0].width * layer.inputs[-1].width)
-    if layer.op == "normalize":  # a product with a constant for each value
-        scale = layer.content("weight", 1, layer.sizes["n_in"])
-        return layer.multiplications / scale.n * scale.bits * layer.inputs[0].width
-    if layer.op == "layernorm":
-        return float(layer.multiplications * layer.inputs[0].width * layer.type("weight").width)
-    return 0.0
+    total = 0.0
+    for name, rows, operand in arrays:
+        total += times * float(layer.content(name, rows, n_out).bits * operand)
+    return total + float(times * layer.size("n_state", 0) * sum(a * b for a, b in gates))
+
+
+def matrix_energy(
+    layer: LayerDescription, arrays: Sequence[Array], gates: Sequence[tuple[int, int]]
+) -> float:
+    """Return the energy of products with constants and their sums, of reads of shared constants, and of `gates`."""
+    accum, n_out = layer.type("accum").width, layer.matrix[1]
+    times = layer.positions * layer.size("directions")
+    total = 0.0
+    for name, rows, operand in arrays:
+        content = layer.content(name, rows, n_out)
+        bits = content.bits / max(1, content.nonzero)
+        total += times * content.nonzero * (_multiply(operand, bits) + ADD * accum)
+        if layer.reuse_factor > 1 and layer.strategy.startswith("resource"):
+            total += times * content.n * layer.type(name).width * SRAM_WORD_PJ / 64
+    cells = times * layer.size("n_state", 0)
+    return total + cells * sum(_multiply(*factors) + ADD * accum for factors in gates)
+
+
+def products(layer: LayerDescription, width: int) -> float:
+    """Return the energy of all its multiplications, by factors of `width` bits, and their sums."""
+    each = _multiply(layer.inputs[0].width, width) + ADD * layer.type("accum").width
+    return layer.multiplications * each
+
+
+def tables(layer: LayerDescription) -> float:
+    """Return the energy of a look-up per value."""
+    table = layer.types["table"].width if "table" in layer.types else 18
+    each = table * SRAM_WORD_PJ / 64 + ADD * layer.type("accum").width
+    return layer.size("n_in") * layer.size("outer") * each
+
+
+def each(layer: LayerDescription) -> float:
+    """Return the energy of an addition or comparison per value."""
+    return (layer.size("n_in") if "n_in" in layer.sizes else layer.positions) * ADD * layer.inputs[0].width
+
+
+def moons_energy(layer: LayerDescription, *, mac_pj: float = 3.7) -> float:
+    """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40 nm)."""
+    width = max(layer.inputs[0].width, layer.type("weight").width)
+    return float(layer.multiplications * mac_pj * math.pow(width / 16, 1.25))

@@ -11,14 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from bitfront.hls.design.layers import GATES, DesignDescription, LayerDescription
+from bitfront.hls.design.layers import DesignDescription, LayerDescription
 
-from .attention import attention_layer, einsum_layer, layernorm_layer
 from .context import Context, LayerStructure, context_of
-from .elementwise import ELEMENTWISE
 from .energy import layer_ebops, layer_energy
-from .products import product_layer
-from .recurrent import recurrent_layer
 
 __all__ = ["QUANTITIES", "Coefficients", "Estimate", "Kind", "LayerEstimate", "estimate", "load_coefficients"]
 
@@ -148,6 +144,11 @@ class Estimate:
         """Latency at the target clock."""
         return self.latency_cycles * self.clock_ns
 
+    @property
+    def ii_ns(self) -> float:
+        """Time between two inputs at the target clock."""
+        return self.ii_cycles * self.clock_ns
+
     def to_json(self) -> dict[str, Any]:
         """Plain values: totals, `<quantity>_interval` pairs, and per-layer parts."""
         plain: dict[str, Any] = {
@@ -174,31 +175,12 @@ class Estimate:
 
 def family_of(design: DesignDescription) -> str:
     """Family that a design's errors are counted with, from its operations."""
-    ops = {layer.op for layer in design.layers}
-    if ops & set(GATES):
-        return "rnn"
-    if ops & {"einsum", "einsum_dense", "layernorm", "hept_attention"}:
-        return "transformer"
-    if any("conv" in op or "pooling" in op for op in ops):
-        return "cnn"
-    if any(layer.op == "dense" and layer.size("positions") > 1 for layer in design.layers):
-        return "transformer"
-    return "mlp"
-
-
-def layer_structure(layer: LayerDescription, context: Context) -> LayerStructure:
-    """Rules for one layer."""
-    if layer.matrix[1] and layer.op not in GATES:
-        return product_layer(layer, context)
-    if layer.op in GATES:
-        return recurrent_layer(layer, context)
-    if layer.op == "einsum":
-        return einsum_layer(layer, context)
-    if layer.op == "layernorm":
-        return layernorm_layer(layer, context)
-    if layer.op == "hept_attention":
-        return attention_layer(layer, context)
-    return ELEMENTWISE[layer.op](layer, context)
+    found = {layer.kind.family for layer in design.layers}
+    for family in ("rnn", "transformer", "cnn"):
+        if family in found:
+            return family
+    positions = any(layer.matrix[1] and layer.size("positions") > 1 for layer in design.layers)
+    return "transformer" if positions else "mlp"
 
 
 def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructure]]:
@@ -212,11 +194,8 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
     context.channels = first.size("n_filt", first.size("n_chan", first.size("n_in")))
     structures = []
     for layer in design.layers:
-        structure = layer_structure(layer, context)
-        out = layer.matrix[1] or layer.size("n_filt", context.channels)
-        if layer.op in GATES:
-            out = layer.sizes["n_state"]
-        context.channels = out
+        structure = layer.kind.structure(layer, context)
+        out = context.channels = layer.kind.channels(layer, context.channels)
         if context.stream:
             structure = _with_fifo(layer, structure, out)
         structures.append(structure)
@@ -225,12 +204,7 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
 
 def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
     """Add the FIFO behind a stream's layer: one per channel, as deep as there are positions (hls4ml's default)."""
-    if layer.op == "global_pooling":
-        words = 1
-    elif "n_in" in layer.sizes and not layer.matrix[1]:
-        words = layer.size("n_in") * layer.size("outer") // max(1, channels)
-    else:
-        words = layer.positions
+    words = layer.kind.words(layer, channels)
     bits = words * layer.result.width
     features = dict(structure.features)
     if bits > 512:
@@ -356,9 +330,9 @@ def estimate(
 
 def _hardware(layer: LayerDescription) -> dict[str, Any]:
     """Return how a layer's products are built; nothing where it has none."""
-    if not layer.matrix[1] and layer.op != "einsum":
+    if not layer.kind.shares:
         return {}
-    recurrent = layer.recurrent_reuse_factor or layer.reuse_factor if layer.op in GATES else None
+    recurrent = layer.recurrent_reuse_factor or layer.reuse_factor if layer.kind.recurrent else None
     return {
         "strategy": layer.strategy,
         "reuse_factor": layer.reuse_factor,

@@ -131,7 +131,7 @@ def _resource(
     return Core(dsp, latency, reuse, chain, features)
 
 
-def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
+def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = False) -> LayerStructure:
     """Take a dense layer, a convolution or an einsum-dense, in parallel or on streams."""
     n_in, n_out = layer.matrix
     content = layer.content("weight", n_in, n_out)
@@ -150,13 +150,13 @@ def product_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     )
     features = dict(core.features)
     features["cast"] = float(n_out * layer.result.width) * (layer.result.overflow != "WRAP")
-    convolution = "conv" in layer.op
+    convolution = layer.kind.convolution
     if context.stream:
         return _stream(layer, core, features, context)
     positions = layer.positions
-    unstated = positions if layer.op == "einsum_dense" else 1
+    unstated = positions if at_once else 1
     parallel = min(layer.size("parallelization", unstated), positions)
-    pointwise = layer.op == "conv1d" and layer.sizes["filt_width"] == 1
+    pointwise = layer.kind.partitioned and layer.sizes["filt_width"] == 1 and "filt_height" not in layer.sizes
     if pointwise and not context.vitis and layer.strategy == "latency":
         # hls4ml up to 0.8 unrolled the positions of a pointwise convolution and let RF calls share them.
         parallel = positions
@@ -189,7 +189,7 @@ def _stream(
     """Take a product fed by a stream: one pixel (all channels of a position) at a time."""
     data = layer.inputs[0].width
     resource = layer.strategy.startswith("resource")
-    if "conv" not in layer.op:
+    if not layer.kind.convolution:
         reads = max(1, math.ceil(layer.size("n_in") / max(1, context.pack(layer))))
         positions = layer.positions
         each = core.latency + 1 + (1 if layer.reuse_factor > 1 else 0)

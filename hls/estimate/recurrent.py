@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from bitfront.hls.design.layers import GATES, LayerDescription
+from bitfront.hls.design.layers import LayerDescription
 
 from .context import Context, LayerStructure, merge
 from .lookup import table_features
 from .multipliers import variable_product
 from .products import matrix_core
 
-__all__ = ["recurrent_layer"]
-
-# Element-wise products of variables in a cell: c*i, s*f, o*tanh(s); z*h, (1-z)*h~, r*(U h).
-GATE_PRODUCTS = {"lstm": 3, "gru": 3, "simple_rnn": 0}
+__all__ = ["Cell", "recurrent_layer"]
 
 
-def recurrent_layer(layer: LayerDescription, context: Context) -> LayerStructure:
-    """Take a recurrent layer.
+@dataclass(frozen=True)
+class Cell:
+    """What a cell computes per unit and step.
+
+    Attributes:
+        gates: products of its kernels' columns with an input.
+        products: of two variables: c i, s f, o tanh(s) of an LSTM; z h, (1 - z) h~, r (U h) of a GRU.
+        lookups: in tables.
+        states: values that are kept.
+    """
+
+    gates: int
+    products: int
+    lookups: int
+    states: int = 1
+
+
+def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) -> LayerStructure:
+    """Take a recurrent layer of such cells.
 
     Static mode has one cell used `sequence` times, one after the other: each step waits for the state before it, so
     the interval is the whole latency. Non-static mode unrolls the cells, which multiplies the resources.
     """
     size, directions = layer.sizes, layer.size("directions")
-    state, gates = size["n_state"], GATES[layer.op]
+    state, gates = size["n_state"], cell.gates
     n_in, n_out = layer.matrix
     accum, data, result = layer.type("accum").width, layer.inputs[0].width, layer.result.width
     reuse = layer.reuse_factor
@@ -38,28 +53,29 @@ def recurrent_layer(layer: LayerDescription, context: Context) -> LayerStructure
         data=result, weight=recurrent_type.width, accum=accum,
         reuse=layer.recurrent_reuse_factor or reuse, strategy=layer.strategy, context=context,
     )  # fmt: skip
-    products = GATE_PRODUCTS[layer.op] * state
+    products = cell.products * state
     each = variable_product(accum, accum, context.part, vitis=context.vitis)
     # The tables' 18-bit entries make two of the three products wide, whatever the data's width.
     wide = 2 * state if products and not each else 0
     dsp = kernel.dsp + recurrent.dsp + products * each + wide
 
     features = merge(merge({}, kernel.features), recurrent.features)
-    lookups = {"lstm": 5 * state, "gru": 3 * state, "simple_rnn": state}[layer.op]
-    merge(features, table_features(lookups, accum, layer))
+    merge(features, table_features(cell.lookups * state, accum, layer))
     merge(
         features,
         {
             "adder": (gates + 2) * state * (accum + 7.0),
             "fabric_mult": 0.0 if each else float(products * accum * accum),
             "dsp": float(products * each + wide),
-            "state": float(state * result * (2 if layer.op == "lstm" else 1)),
+            "state": float(state * result * cell.states),
             "sequence_mux": float(size["n_in"] * data * math.log2(max(2, size["sequence"]))),
             "control": 2.0,
         },
     )
 
-    step = _step_cycles(layer, context, max(kernel.latency, recurrent.latency), kernel.nanoseconds, each > 0)
+    step = _step_cycles(
+        layer, cell, context, max(kernel.latency, recurrent.latency), kernel.nanoseconds, each > 0
+    )
     resource = layer.strategy.startswith("resource")
     # The Resource strategy isn't pipelined: entering and leaving the cell and its loop cost cycles.
     step += (4 if reuse == 1 else 3) if resource else 0
@@ -77,7 +93,9 @@ def recurrent_layer(layer: LayerDescription, context: Context) -> LayerStructure
     )
 
 
-def _step_cycles(layer: LayerDescription, context: Context, matrix: int, chain: float, dsp: bool) -> int:
+def _step_cycles(
+    layer: LayerDescription, cell: Cell, context: Context, matrix: int, chain: float, dsp: bool
+) -> int:
     """Cycles of one step: the products, then the chain of gates, tables and state update.
 
     A cell is a chain of one matrix product, two tables and two products of variables with their adders; a table
@@ -85,16 +103,14 @@ def _step_cycles(layer: LayerDescription, context: Context, matrix: int, chain: 
     """
     delay = context.delays
     accum = layer.type("accum").width
-    multiply = delay.multiply(accum, accum, dsp=dsp) if layer.op != "simple_rnn" else 0.0
+    multiply = delay.multiply(accum, accum, dsp=dsp) if cell.products else 0.0
     gates = 2 * multiply + 3 * delay.add(accum) + 2 * delay.compare
     # Where a look-up is slow, computing its index takes a cycle of its own.
     slow = delay.compare > 0.4 * delay.budget
-    tables = (
-        (2 if layer.op != "simple_rnn" else 1) * 2 + 1 if slow else (2 if layer.op != "simple_rnn" else 1)
-    )
+    tables = (2 if cell.products else 1) * 2 + 1 if slow else (2 if cell.products else 1)
     shared = layer.reuse_factor > 1
     body = delay.cycles(gates + (0.0 if shared else chain)) + tables + (matrix + 1 if shared else 0)
     # A multiplier in DSP slices is registered at its output, and between tiles where it takes several.
     stages = (3 if slow else 1) + (accum > context.part.multiplier_ports[0] + 1)
-    registers = 2 * stages if accum > 4 and layer.op != "simple_rnn" else 0
+    registers = 2 * stages if accum > 4 and cell.products else 0
     return body + registers + 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import Graph
+from bitfront.spaces import Graph, LayerHardware, hardware_of
 
 from ..design.reuse import built_reuse_factors, built_strategy
 from ..hls4ml_project.extension import NORM_TYPES
 from ..operation import operation
+from ..target import Target
 
 if TYPE_CHECKING:
     import keras
@@ -22,25 +23,21 @@ _BY_TYPE_NAME = frozenset({"table", "exp_table", "inv_table", "inv_inp", "inp_no
 """Types that hls4ml 1.3 ignores under `Precision` and takes from a layer's `<role>_t`."""
 
 
+_PLAIN, _TARGET = LayerHardware(), Target()
+
+
 def hls_config(
     graph: Graph,
     types: Types,
     model: keras.Model,
-    *,
-    backend: str = "Vitis",
-    io_type: str = "io_parallel",
-    strategy: Mapping[str, str] | str = "Latency",
-    reuse_factor: Mapping[str, int] | int = 1,
-    recurrent_reuse_factor: Mapping[str, int] | None = None,
-    recurrent_mode: Mapping[str, str] | None = None,
-    table_size: int = 1024,
+    hardware: LayerHardware | Mapping[str, LayerHardware] = _PLAIN,
+    target: Target = _TARGET,
 ) -> dict[str, Any]:
     """Return the configuration for hls4ml's converter, by layer name, without any `auto`.
 
-    `model` is what `to_keras` made. `strategy` and `reuse_factor` hold for all nodes, or by node name; the recurrent ones
-    by node name (`Candidate`). Each layer gets the nearest reuse factor that it can be built with for `io_type`
-    (`bitfront.hls.design.reuse`): hls4ml's own choice is not always right. hls4ml itself ignores `RecurrentReuseFactor`:
-    `recurrent_reuse` makes it count.
+    `model` is what `to_keras` made. `hardware` holds for all nodes, or is given by node name (`Candidate`). Each layer gets
+    the nearest reuse factor that it can be built with for the target's interface (`bitfront.hls.design.reuse`): hls4ml's own
+    choice is not always right. hls4ml itself ignores `RecurrentReuseFactor`: `recurrent_reuse` makes it count.
     """
     from hls4ml.utils import config_from_keras_model
 
@@ -49,28 +46,32 @@ def hls_config(
     register_handlers()
 
     config: dict[str, Any] = config_from_keras_model(
-        model, granularity="name", backend=backend, default_precision="fixed<16,6>", default_reuse_factor=1
+        model,
+        granularity="name",
+        backend=target.backend,
+        default_precision="fixed<16,6>",
+        default_reuse_factor=1,
     )
-    default = strategy if isinstance(strategy, str) else "Latency"
+    default = (hardware.strategy if isinstance(hardware, LayerHardware) else None) or "Latency"
     config["Model"]["Strategy"] = "Latency" if default == "distributed_arithmetic" else default
     for node in graph:
         layer = config["LayerName"].get(node.name)
         if layer is None:
             continue
-        layer["Strategy"] = strategy if isinstance(strategy, str) else strategy.get(node.name, default)
+        chosen = hardware_of(hardware, node.name)
+        layer["Strategy"] = chosen.strategy or "Latency"
         if built_strategy(node, layer["Strategy"]) == "latency":
             layer["Strategy"] = "Latency"
-        factor = reuse_factor if isinstance(reuse_factor, int) else reuse_factor.get(node.name, 1)
         layer["ReuseFactor"], asked = built_reuse_factors(
             graph,
             node.name,
-            factor,
-            (recurrent_reuse_factor or {}).get(node.name),
+            chosen.reuse_factor or 1,
+            chosen.recurrent_reuse_factor,
             strategy=layer["Strategy"],
-            io_type=io_type,
+            io_type=target.io_type,
         )
         if node.traits.family == "recurrent":
-            layer["Static"] = (recurrent_mode or {}).get(node.name, "static") == "static"
+            layer["Static"] = chosen.static
             if asked is not None and "recurrent_reuse_factor" in node.traits.hardware:
                 layer["RecurrentReuseFactor"] = asked
         precision = layer.setdefault("Precision", {})
@@ -84,7 +85,7 @@ def hls_config(
                 precision.pop(role, None)
             else:
                 precision[role] = str(kind)
-        operation(node.op).configure(graph, node, layer, types, table_size=table_size)
+        operation(node.op).configure(graph, node, layer, types, table_size=target.table_size)
         for role, text in precision.items():
             if text == "auto":
                 precision[role] = str(types[f"{node.name}/result"])

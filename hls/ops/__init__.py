@@ -4,14 +4,14 @@
 adding one, here or in a package of your own.
 """
 
-from . import activation, einsum, linear, lookup, merge, moving, normalization, pooling, recurrent
+from . import activation, einsum, embedding, linear, lookup, merge, moving, normalization, pooling, recurrent
 from .base import BaseOperation, Elementwise
 from .lookup import LookupActivation
 
 OPERATIONS = tuple(
     one
     for module in (
-        moving, linear, recurrent, normalization, activation, lookup, einsum, merge, pooling,
+        moving, linear, recurrent, normalization, activation, lookup, einsum, embedding, merge, pooling,
     )
     for one in module.OPERATIONS
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
-from ..operation import Mask, Settings, Types, Values
+from ..design.layers import LayerDescription
+from ..estimate.elementwise import linear_layer, relu_layer, softmax_layer, table_layer
+from ..operation import LayerKind, Mask, Settings, Types, Values
 from ..precision.attention import softmax_types
 from .base import BaseOperation, Elementwise, keep_last
+from .kinds import Kind
 
 if TYPE_CHECKING:
     import keras
@@ -29,8 +33,8 @@ class _Rounding(Elementwise):
     keeps_zero = True
     rtl_refusal = None
 
-    def __init__(self, traits: Traits, *, clips: bool) -> None:
-        super().__init__(traits)
+    def __init__(self, traits: Traits, *, clips: bool, kinds: Sequence[LayerKind]) -> None:
+        super().__init__(traits, kinds=kinds)
         self.clips = clips
 
     def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
@@ -181,6 +185,14 @@ class Softmax(BaseOperation):
         return {"implementation": "stable"}
 
 
+class SoftmaxKind(Kind):
+    """A look-up and a product per value."""
+
+    def multiplications(self, layer: LayerDescription) -> int:
+        """Return one per value."""
+        return layer.sizes["n_in"] * layer.size("outer")
+
+
 _TABLE: dict[str, Any] = {"family": "activation", "inner": ("table",), "reads_accumulator": True}
 
 OPERATIONS = (
@@ -193,8 +205,13 @@ OPERATIONS = (
             activations={"relu": {}},
         ),
         clips=True,
+        kinds=(Kind("relu", relu_layer), Kind("hard_activation", partial(relu_layer, scales=True))),
     ),
-    _Rounding(Traits(op="linear", family="activation", activations={"linear": {}}), clips=False),
+    _Rounding(
+        Traits(op="linear", family="activation", activations={"linear": {}}),
+        clips=False,
+        kinds=(Kind("linear", linear_layer),),
+    ),
     LeakyReLU(
         Traits(
             op="leaky_relu",
@@ -202,9 +219,13 @@ OPERATIONS = (
             inner=("slope",),
             reads_accumulator=True,
             activations={"leaky_relu": {"slope": 0.2}},  # keras.activations.leaky_relu's default
-        )
+        ),
+        kinds=(Kind("leaky_relu", partial(relu_layer, scales=True)),),
     ),
-    TableActivation(Traits(op="tanh", activations={"tanh": {}}, **_TABLE)),
+    TableActivation(
+        Traits(op="tanh", activations={"tanh": {}}, **_TABLE),
+        kinds=(Kind("tanh", table_layer, tables=True),),
+    ),
     TableActivation(
         Traits(
             op="sigmoid",
@@ -212,7 +233,8 @@ OPERATIONS = (
             sign="nonnegative",
             probabilities="logits",
             **_TABLE,
-        )
+        ),
+        kinds=(Kind("sigmoid", table_layer, tables=True),),
     ),
     Softmax(
         Traits(
@@ -222,6 +244,7 @@ OPERATIONS = (
             sign="nonnegative",
             probabilities="auto",
             activations={"softmax": {}},
-        )
+        ),
+        kinds=(SoftmaxKind("softmax", softmax_layer, tables=True), Kind("argmax", softmax_layer)),
     ),
 )

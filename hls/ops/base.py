@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits, UserError
 
-from ..operation import Mask, Settings, Types, Values
+from ..operation import LayerKind, Mask, Settings, Types, Values
 
 if TYPE_CHECKING:
     import keras
@@ -41,8 +41,8 @@ class BaseOperation(ABC):
     resource_refusal: str | None = None
     distributed_refusal: str | None = None
 
-    def __init__(self, traits: Traits) -> None:
-        self._traits = traits
+    def __init__(self, traits: Traits, *, kinds: Sequence[LayerKind] = ()) -> None:
+        self._traits, self._kinds = traits, tuple(kinds)
 
     @property
     def traits(self) -> Traits:
@@ -176,6 +176,11 @@ class BaseOperation(ABC):
     def described_weights(self, content: dict[str, WeightContent]) -> dict[str, WeightContent]:
         """Return the contents as they are called in the design."""
         return content
+
+    @property
+    def kinds(self) -> Sequence[LayerKind]:
+        """The kinds of layers whose home it is."""
+        return self._kinds
 
     # -- RTL ------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,14 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
+from ..design.layers import LayerDescription
+from ..estimate.attention import attention_layer, einsum_layer
+from ..estimate.products import product_layer
 from ..operation import Mask, Settings, Types, Values
 from ..precision import exact
 from ..precision.attention import product_sum
 from .base import BaseOperation, Elementwise, einsum_mask
+from .kinds import Matrix, TwoTensors, all_sizes
 from .linear import lossless_sum
 
 if TYPE_CHECKING:
@@ -236,6 +241,31 @@ def _spans(equation: str, *shapes: tuple[int, ...]) -> dict[str, int]:
     }
 
 
+class EinsumDenseKind(Matrix):
+    """An einsum with a constant kernel, every position at once unless the layer says otherwise."""
+
+    def __init__(self) -> None:
+        sizes = ("n_free_data", "n_free_kernel", "n_contract", "n_inplace")
+        rule = partial(product_layer, at_once=True)
+        super().__init__("einsum_dense", rule, sizes, family="transformer")
+
+    def matrix(self, layer: LayerDescription) -> tuple[int, int]:
+        """Return the summed values, and the results of a position."""
+        sizes = layer.sizes
+        return sizes["n_contract"], sizes["n_free_kernel"] * sizes["n_inplace"]
+
+    def positions(self, layer: LayerDescription) -> int:
+        """Return the data's own axes."""
+        return layer.sizes["n_free_data"]
+
+
+def _attention(sizes: Mapping[str, int]) -> int:
+    """Return the multiplications of all pairs of a sequence, in every head: scores, values and distances."""
+    return sizes["sequence"] ** 2 * sizes["heads"] * (2 * sizes["head_size"] + sizes["coordinates"])
+
+
+_SPANS = ("n_free0", "n_free1", "n_contract", "n_inplace")
+_HEADS = ("sequence", "heads", "head_size", "coordinates")
 _HARDWARE: dict[str, Any] = {"hardware": frozenset({"strategy", "reuse_factor"})}
 
 OPERATIONS = (
@@ -247,8 +277,15 @@ OPERATIONS = (
             takes_rounding=True,
             projects=True,
             **_HARDWARE,
-        )
+        ),
+        kinds=(EinsumDenseKind(),),
     ),
-    Einsum(Traits(op="einsum", family="einsum", multiplies_tensors=True, **_HARDWARE)),
+    Einsum(
+        Traits(op="einsum", family="einsum", multiplies_tensors=True, **_HARDWARE),
+        kinds=(
+            TwoTensors("einsum", einsum_layer, _SPANS, all_sizes(*_SPANS), family="transformer", shares=True),
+            TwoTensors("hept_attention", attention_layer, _HEADS, _attention, family="transformer"),
+        ),
+    ),
     AddConstant(Traits(op="add_constant", family="merge")),
 )

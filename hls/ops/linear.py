@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,13 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
+from ..design.layers import LayerDescription
 from ..design.reuse import legal_reuse_factors
-from ..operation import Mask, Settings, Types, Values
+from ..estimate.products import product_layer
+from ..operation import LayerKind, Mask, Settings, Types, Values
 from ..precision import exact
 from .base import BaseOperation, channels, einsum_mask, keep_positions, tie_positions, window_sizes
+from .kinds import Matrix, output_positions
 
 if TYPE_CHECKING:
     import keras
@@ -139,7 +143,8 @@ class Convolution(_Linear):
     """A convolution over one or two axes of positions, channels last; `depthwise` with a kernel for each channel."""
 
     def __init__(self, traits: Traits, axes: int, *, depthwise: bool = False) -> None:
-        super().__init__(traits)
+        kinds: tuple[LayerKind, ...] = (ConvolutionKind(traits.op, axes, depthwise=depthwise),)
+        super().__init__(traits, kinds=kinds)
         self.axes, self.depthwise = axes, depthwise
         self.distributable = self.summed_by_adders = not depthwise
         if depthwise:
@@ -243,6 +248,58 @@ class Convolution(_Linear):
         return np.concatenate([cells[:, c] @ flat[:, c : c + 1] for c in range(flat.shape[1])])
 
 
+class DenseKind(Matrix):
+    """A dense layer, at `positions` of a sequence."""
+
+    def __init__(self) -> None:
+        super().__init__("dense", product_layer, ("n_in", "n_out"))
+
+    def matrix(self, layer: LayerDescription) -> tuple[int, int]:
+        """Return inputs and outputs."""
+        return layer.sizes["n_in"], layer.sizes["n_out"]
+
+    def as_built(self, layer: LayerDescription) -> LayerDescription:
+        """Return the convolution with a kernel of 1 that hls4ml makes of a dense layer on a sequence."""
+        positions = layer.positions
+        if positions == 1:
+            return layer
+        sizes = {
+            "in_width": positions,
+            "n_chan": layer.sizes["n_in"],
+            "filt_width": 1,
+            "n_filt": layer.sizes["n_out"],
+            "out_width": positions,
+        }
+        return replace(layer, op="conv1d", sizes=sizes)
+
+
+class ConvolutionKind(Matrix):
+    """A convolution: its matrix is a window by the filters, `get_layer_mult_size` in hls4ml's FPGA backend."""
+
+    convolution = True
+
+    def __init__(self, name: str, axes: int, *, depthwise: bool) -> None:
+        sides = ("width",) if axes == 1 else ("height", "width")
+        sizes = (
+            *(f"in_{side}" for side in sides),
+            "n_chan",
+            *(f"filt_{side}" for side in sides),
+            "n_filt",
+            *(f"out_{side}" for side in sides),
+        )
+        super().__init__(name, product_layer, sizes, family="cnn")
+        self.depthwise, self.partitioned = depthwise, not depthwise
+
+    def matrix(self, layer: LayerDescription) -> tuple[int, int]:
+        """Return the window's values, those of one channel where each has its own kernel, and the filters."""
+        window = layer.sizes["filt_width"] * layer.size("filt_height")
+        return window * (1 if self.depthwise else layer.sizes["n_chan"]), layer.sizes["n_filt"]
+
+    def positions(self, layer: LayerDescription) -> int:
+        """Return the output's positions."""
+        return output_positions(layer)
+
+
 def lossless_sum(accum: FixedPoint, fraction: int) -> int:
     """Return the mantissa bits of a sum of products with so many fraction bits, before an accumulator stores it."""
     return accum.integer - accum.signed + max(accum.fraction, fraction)
@@ -268,7 +325,7 @@ _DEPTHWISE: dict[str, Any] = {
 }
 
 OPERATIONS = (
-    Dense(Traits(op="dense", projects=True, **_LINEAR)),
+    Dense(Traits(op="dense", projects=True, **_LINEAR), kinds=(DenseKind(),)),
     Convolution(Traits(op="conv1d", variables=_POINTWISE, **_LINEAR), 1),
     Convolution(Traits(op="conv2d", variables=_POINTWISE, **_LINEAR), 2),
     Convolution(Traits(op="depthwise_conv1d", **_LINEAR, **_DEPTHWISE), 1, depthwise=True),

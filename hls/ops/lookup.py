@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
+from ..estimate.elementwise import table_layer
 from ..operation import Settings, Types, Values
 from .base import Elementwise
+from .kinds import Kind
 
 if TYPE_CHECKING:
     import keras
@@ -115,6 +117,9 @@ OPERATIONS: Sequence[LookupActivation] = (
             activations={"elu": {"alpha": 1.0}},  # keras.activations.elu's default
         )
     ),
-    Gelu(Traits(op="gelu", family="activation", activations={"gelu": {}})),
+    Gelu(
+        Traits(op="gelu", family="activation", activations={"gelu": {}}),
+        kinds=(Kind("table_activation", table_layer, tables=True),),
+    ),
     Silu(Traits(op="silu", family="activation", activations={"silu": {}})),
 )

@@ -11,9 +11,11 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
+from ..estimate.elementwise import add_layer, multiply_layer, sum_layer
 from ..operation import Mask, Settings, Types, Values
 from ..precision import exact
 from .base import Elementwise
+from .kinds import ELEMENTS, Kind, TwoTensors, elements
 
 if TYPE_CHECKING:
     import keras
@@ -172,9 +174,15 @@ class _Choice(_Merge):
 _MERGE: dict[str, Any] = {"family": "merge", "hands_accumulator": True, "takes_rounding": True}
 
 OPERATIONS = (
-    Add(Traits(op="add", sign="kept", residual=True, **_MERGE)),
+    Add(
+        Traits(op="add", sign="kept", residual=True, **_MERGE),
+        kinds=(Kind("add", add_layer), Kind("sum", sum_layer, ("n_in", "n_out"))),
+    ),
     Subtract(Traits(op="subtract", **_MERGE)),
-    Multiply(Traits(op="multiply", sign="kept", **_MERGE)),
+    Multiply(
+        Traits(op="multiply", sign="kept", **_MERGE),
+        kinds=(TwoTensors("multiply", multiply_layer, ELEMENTS, elements),),
+    ),
     Average(Traits(op="average", sign="kept", **_MERGE)),
     _Choice(Traits(op="maximum", sign="kept", **_MERGE), np.maximum),
     _Choice(Traits(op="minimum", sign="kept", **_MERGE), np.minimum),

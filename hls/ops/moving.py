@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
+from ..estimate.elementwise import move_layer
 from ..operation import Mask, Settings, Types, Values
 from ..precision import exact
 from .base import BaseOperation, Elementwise, channels, tie_channels
+from .kinds import Kind
 
 if TYPE_CHECKING:
     import keras
@@ -219,8 +222,23 @@ class Dropout(_Passing, Elementwise):
 
 OPERATIONS = (
     Input(Traits(op="input", family="input", takes_rounding=True, built=False)),
-    Reshape(Traits(op="reshape", family="moving", rounds=False, sign="kept")),
-    ZeroPadding(Traits(op="zero_padding", family="moving", rounds=False, sign="kept")),
-    Concatenate(Traits(op="concatenate", family="moving", rounds=False, sign="kept")),
+    Reshape(
+        Traits(op="reshape", family="moving", rounds=False, sign="kept"),
+        kinds=(
+            Kind("reshape", move_layer),
+            Kind("transpose", partial(move_layer, stores=True)),
+            Kind("clone", move_layer),
+            Kind("slice", move_layer, ("n_in", "n_out")),
+            Kind("resize", move_layer, ("n_in", "n_out")),
+        ),
+    ),
+    ZeroPadding(
+        Traits(op="zero_padding", family="moving", rounds=False, sign="kept"),
+        kinds=(Kind("zero_padding", move_layer, ("n_in", "n_out")),),
+    ),
+    Concatenate(
+        Traits(op="concatenate", family="moving", rounds=False, sign="kept"),
+        kinds=(Kind("concatenate", move_layer),),
+    ),
     Dropout(Traits(op="dropout", family="moving", rounds=False, sign="kept", built=False)),
 )

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
+from ..design.layers import LayerDescription
+from ..estimate import energy
+from ..estimate.attention import layernorm_layer
+from ..estimate.elementwise import normalize_layer
 from ..operation import Mask, Settings, Types, Values
 from ..precision import exact
 from ..precision.attention import NORM_ADDRESS_BITS, NormTypes, norm_mantissa_bits
 from .base import BaseOperation, Elementwise, keep_last
+from .kinds import Kind
 
 if TYPE_CHECKING:
     import keras
@@ -154,6 +159,49 @@ class LayerNorm(_Scaled):
         return sizes | {"table_size": 2**NORM_ADDRESS_BITS}
 
 
+class NormalizeKind(Kind):
+    """A product with a constant and a sum per value."""
+
+    def __init__(self) -> None:
+        super().__init__("normalize", normalize_layer)
+
+    def multiplications(self, layer: LayerDescription) -> int:
+        """Return one per value."""
+        return layer.sizes["n_in"] * layer.size("outer")
+
+    def ebops(self, layer: LayerDescription) -> float:
+        """Return the products of the data's width and the constants'."""
+        scale = layer.content("weight", 1, layer.sizes["n_in"])
+        return layer.multiplications / scale.n * scale.bits * layer.inputs[0].width
+
+    def energy(self, layer: LayerDescription) -> float:
+        """Return the energy of the products and sums."""
+        return energy.products(layer, layer.type("weight").width)
+
+
+class LayerNormKind(Kind):
+    """Mean, variance and inverse root of each position, and a product with a constant per value."""
+
+    def __init__(self) -> None:
+        super().__init__("layernorm", layernorm_layer, ("n_in", "sequence"), family="transformer")
+
+    def positions(self, layer: LayerDescription) -> int:
+        """Return the steps of the sequence."""
+        return layer.sizes["sequence"]
+
+    def multiplications(self, layer: LayerDescription) -> int:
+        """Return three per value: its square, by the inverse root, by the scale."""
+        return 3 * layer.sizes["n_in"]
+
+    def ebops(self, layer: LayerDescription) -> float:
+        """Return the products of the data's width and the scale's."""
+        return float(layer.multiplications * layer.inputs[0].width * layer.type("weight").width)
+
+    def energy(self, layer: LayerDescription) -> float:
+        """Return the energy of the products and sums."""
+        return energy.products(layer, layer.type("weight").width)
+
+
 _BIAS = {"bias": ("beta",)}
 
 OPERATIONS = (
@@ -165,7 +213,8 @@ OPERATIONS = (
             takes_rounding=True,
             folds=True,
             variables=_BIAS,
-        )
+        ),
+        kinds=(NormalizeKind(),),
     ),
     LayerNorm(
         Traits(
@@ -174,6 +223,7 @@ OPERATIONS = (
             inner=("mean", "variance", "normalized", "table"),
             normalizes=True,
             variables=_BIAS,
-        )
+        ),
+        kinds=(LayerNormKind(),),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,12 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
-from ..operation import Mask, Settings, Types, Values
+from ..design.layers import LayerDescription
+from ..estimate.elementwise import pooling_layer
+from ..operation import LayerKind, Mask, Settings, Types, Values
 from ..precision import exact
 from .base import BaseOperation, channels, tie_channels, window_sizes
+from .kinds import Windowed
 
 if TYPE_CHECKING:
     import keras
@@ -27,8 +31,10 @@ if TYPE_CHECKING:
 class Pooling(BaseOperation):
     """A pooling within each channel: `average` or maximum, `whole` (all positions) or over windows."""
 
-    def __init__(self, traits: Traits, *, average: bool, whole: bool) -> None:
-        super().__init__(traits)
+    def __init__(
+        self, traits: Traits, *, average: bool, whole: bool, kinds: Sequence[LayerKind] = ()
+    ) -> None:
+        super().__init__(traits, kinds=kinds)
         self.average, self.whole = average, whole
         self.rtl_refusal = "its quotient has no form of additions yet" if average else None
 
@@ -125,6 +131,14 @@ class Pooling(BaseOperation):
         return np.stack(pooled).reshape(node.shape)
 
 
+class WholePoolingKind(Windowed):
+    """A pooling of all positions, which gives one word."""
+
+    def words(self, layer: LayerDescription, channels: int) -> int:
+        """Return 1."""
+        return 1
+
+
 class _GlobalPooling:
     """Chooses the global pooling layer by the rank of what it is called on."""
 
@@ -137,11 +151,29 @@ class _GlobalPooling:
         return getattr(layers, f"Global{self.kind}Pooling{len(x.shape) - 2}D")(name=self.name)(x)
 
 
+_ROW = ("in_width", "n_filt", "pool_width", "out_width")
+_AREA = ("in_height", "in_width", "n_filt", "pool_height", "pool_width", "out_height", "out_width")
+
 OPERATIONS = (
-    Pooling(Traits(op="max_pool", family="pooling", rounds=False, sign="kept"), average=False, whole=False),
+    Pooling(
+        Traits(op="max_pool", family="pooling", rounds=False, sign="kept"),
+        average=False,
+        whole=False,
+        kinds=(
+            Windowed("pooling1d", pooling_layer, _ROW, family="cnn"),
+            Windowed("pooling2d", pooling_layer, _AREA, family="cnn"),
+        ),
+    ),
     Pooling(Traits(op="avg_pool", family="pooling", sign="kept"), average=True, whole=False),
     Pooling(
-        Traits(op="global_max_pool", family="pooling", rounds=False, sign="kept"), average=False, whole=True
+        Traits(op="global_max_pool", family="pooling", rounds=False, sign="kept"),
+        average=False,
+        whole=True,
+        kinds=(
+            WholePoolingKind(
+                "global_pooling", partial(pooling_layer, whole=True), ("n_in", "n_filt"), family="cnn"
+            ),
+        ),
     ),
     Pooling(Traits(op="global_avg_pool", family="pooling", sign="kept"), average=True, whole=True),
 )

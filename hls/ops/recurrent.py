@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Hardware, Node, Traits
 
-from ..design.layers import GATES
+from ..design.layers import LayerDescription
 from ..design.reuse import legal_reuse_factors
+from ..estimate.energy import Array
+from ..estimate.recurrent import Cell, recurrent_layer
 from ..operation import Settings, Types, Values
 from ..precision import exact
 from .base import BaseOperation
+from .kinds import Matrix
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     from ..design.weights import WeightContent
     from ..precision.resolve import Resolver
 
+CELLS = {
+    "lstm": Cell(gates=4, products=3, lookups=5, states=2),
+    "gru": Cell(gates=3, products=3, lookups=3),
+    "simple_rnn": Cell(gates=1, products=0, lookups=1),
+}
 _LAYERS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
 
 
@@ -92,7 +100,7 @@ class Recurrent(BaseOperation):
         """Return the factors of hls4ml's list, of the kernel or the recurrent one."""
         units = node.attrs["units"]
         inputs = units if recurrent else graph[node.inputs[0]].shape[-1]
-        return legal_reuse_factors(inputs, GATES[self.cell(node)] * units)
+        return legal_reuse_factors(inputs, CELLS[self.cell(node)].gates * units)
 
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
         """Return LSTM, GRU or SimpleRNN."""
@@ -159,7 +167,7 @@ class Bidirectional(Recurrent):
         """Return the factors that are right for both products: hls4ml takes one for them, from a list for three gates."""
         units = node.attrs["units"]
         inputs = graph[node.inputs[0]].shape[-1]
-        gates = {GATES[self.cell(node)], GATES["gru"]}
+        gates = {CELLS[self.cell(node)].gates, CELLS["gru"].gates}
         return _common(tuple((n, g * units) for g in sorted(gates) for n in (inputs, units)))
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
@@ -187,6 +195,54 @@ class Bidirectional(Recurrent):
         return {role.removeprefix("forward_"): one for role, one in content.items()}
 
 
+class RecurrentKind(Matrix):
+    """Cells of a kind, `sequence` steps after each other; its kernel is its matrix."""
+
+    recurrent = True
+
+    def __init__(self, name: str) -> None:
+        self.cell = CELLS[name]
+        rule = partial(recurrent_layer, cell=self.cell)
+        super().__init__(name, rule, ("n_in", "n_state", "sequence"), family="rnn")
+
+    def matrix(self, layer: LayerDescription) -> tuple[int, int]:
+        """Return inputs and all gates of all units; the recurrent kernel is `n_state` by as many."""
+        return layer.sizes["n_in"], layer.sizes["n_state"] * self.cell.gates
+
+    def positions(self, layer: LayerDescription) -> int:
+        """Return the steps."""
+        return layer.sizes["sequence"]
+
+    def multiplications(self, layer: LayerDescription) -> int:
+        """Return those of both kernels and of the gates."""
+        n_in, n_out = self.matrix(layer)
+        units = layer.sizes["n_state"]
+        cell = n_in * n_out + units * n_out + self.cell.products * units
+        return cell * layer.sizes["sequence"] * layer.size("directions")
+
+    def channels(self, layer: LayerDescription, before: int) -> int:
+        """Return the units."""
+        return layer.sizes["n_state"]
+
+    def arrays(self, layer: LayerDescription) -> list[Array]:
+        """Return kernel and recurrent kernel."""
+        state = ("recurrent_weight", layer.sizes["n_state"], layer.result.width)
+        return [*super().arrays(layer), state]
+
+    def gate_products(self, layer: LayerDescription) -> list[tuple[int, int]]:
+        """Return the widths of the gates' products.
+
+        The C++ keeps what gates read from their tables in the accumulator's type, of which it then has only the table's bits.
+        """
+        table = layer.type("table", layer.type("accum")).width
+        state, accum = layer.result.width, layer.type("accum").width
+        own = {
+            "lstm": [(table, table), (table, state), (table, table)],
+            "gru": [(table, accum), (table, table), (table, state)],
+        }
+        return own.get(self.name, [])
+
+
 @lru_cache(maxsize=4096)
 def _common(shapes: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
     """Return the factors that are legal for products of all these sizes."""
@@ -202,16 +258,21 @@ OPERATIONS = (
             op="lstm",
             hardware=_KERNELS | {"recurrent_reuse_factor", "recurrent_mode"},
             **_RECURRENT,
-        )
+        ),
+        kinds=(RecurrentKind("lstm"),),
     ),
     Recurrent(
         Traits(
             op="gru",
             hardware=_KERNELS | {"recurrent_reuse_factor", "recurrent_mode"},
             **_RECURRENT,
-        )
+        ),
+        kinds=(RecurrentKind("gru"),),
     ),
-    Recurrent(Traits(op="simple_rnn", hardware=_KERNELS | {"recurrent_reuse_factor"}, **_RECURRENT)),
+    Recurrent(
+        Traits(op="simple_rnn", hardware=_KERNELS | {"recurrent_reuse_factor"}, **_RECURRENT),
+        kinds=(RecurrentKind("simple_rnn"),),
+    ),
     # hls4ml lists the factors of both directions of a bidirectional layer together
     Bidirectional(Traits(op="bidirectional", hardware=_KERNELS | {"recurrent_mode"}, **_RECURRENT)),
 )

@@ -56,7 +56,7 @@ def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
 def _has_gaps(graph: Graph, weights: Weights, types: Types) -> bool:
     """Whether any row or column of a kernel is zero: without one, everything has an effect."""
     for name, roles in weights.items():
-        if "weight" not in roles or graph[name].traits.family not in _CONSTANT_PRODUCTS:
+        if "weight" not in roles or graph[name].traits.family == "recurrent":
             continue
         array = np.asarray(roles["weight"])
         there = np.abs(array) > types[f"{name}/weight"].step / 2

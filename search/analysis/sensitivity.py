@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bitfront.spaces import Dimension, Params, UserError
 
+from ..quantities import QUANTITIES
 from ..trials.files import write_atomic
 from ..trials.objectives import metric_violations
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
 FILE = "sensitivity.csv"
-RESOURCES = ("lut", "ff", "dsp", "bram18", "latency_ns", "ebops")
+RESOURCES = tuple(quantity.key for quantity in QUANTITIES.values() if quantity.objective)
 """Estimated resources whose change is given."""
 
 
@@ -186,7 +187,7 @@ def read_sensitivity(study_dir: Path) -> tuple[Sensitivity, ...]:
                     int(row["bits"]),
                     float(row["metric_change"]),
                     float(row["metric"]),
-                    {key: float(row[f"{key}_change"]) for key in RESOURCES},
+                    {key: float(row[f"{key}_change"]) for key in RESOURCES if f"{key}_change" in row},
                 )
                 for row in csv.DictReader(file)
             ]

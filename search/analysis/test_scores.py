@@ -151,17 +151,17 @@ def rescore(
     others: Sequence[Evaluation] = (),
 ) -> TestScores:
     """Score the float model, a front and others on the test split with intervals; kept in the study's folder, computed once."""
-    sign = SIGNS[evaluator.ranking.direction]
+    sign = SIGNS[evaluator.scores.ranking.direction]
     best = max(range(len(front)), key=lambda i: sign * front[i].score)
     known, chosen = read_test_scores(study_folder.folder), (*front, *others)
     if known and [row.trial for row in known.rows] == [None, *(e.number for e in chosen)]:
         return known
-    models: list[Outputs] = [evaluator.float_pass("test")]
+    models: list[Outputs] = [evaluator.scores.float_outputs("test")]
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        models.append(evaluator.outputs(types, study_folder.weights(evaluation), "test"))
+        models.append(evaluator.scores.outputs(types, study_folder.weights(evaluation), "test"))
     y = evaluator.problem.data.y_test
-    rows = resampled(evaluator.ranking, y, models, best=best + 1, seed=evaluator.problem.config.seed)
+    rows = resampled(evaluator.scores.ranking, y, models, best=best + 1, seed=evaluator.problem.config.seed)
     trials = [None, *(e.number for e in chosen)]
     found = TestScores(
         len(y[0]),

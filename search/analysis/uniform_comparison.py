@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..quantities import Direction
 from ..trials.evaluation import Evaluation
-from ..trials.objectives import SIGNS, Direction, Objective
+from ..trials.objectives import SIGNS, Objective
 
 
 def searched(evaluations: Iterable[Evaluation]) -> list[Evaluation]:

@@ -15,11 +15,12 @@ from bitfront.spaces import FixedPoint, UserError
 from ..measurements.corrected import read_evaluations
 from ..measurements.measured import Measured, read_measured
 from ..problem.score_warnings import float_warnings, trial_warnings
+from ..quantities import QUANTITIES
 from ..storage.study_folder import StudyFolder
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.front import PICKS, hypervolume_history, last_gain, pareto, pick
 from ..trials.names import uniform_names, width_names
-from ..trials.objectives import QUANTITIES, Objective
+from ..trials.objectives import Objective
 from ..trials.reference import Reference
 from .against_float import AgainstFloat, against_float
 from .latency import Timing, read_latency
@@ -94,7 +95,7 @@ class StudyView:
     def costs(self) -> tuple[Objective, ...]:
         """The objectives that are resources, at least one: LUT where the study has none."""
         found = tuple(objective for objective in self.objectives if not objective.is_metric)
-        return found or (Objective("lut", "minimize", "lut", QUANTITIES["lut"].label),)
+        return found or (Objective.of(QUANTITIES["lut"]),)
 
     @property
     def metric_name(self) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from bitfront.hls import DesignDescription, check_hardware, describe
+from bitfront.hls import DesignDescription, Target, check_hardware, describe
 from bitfront.hls.precision import uniform_types
-from bitfront.spaces import FixedPoint, UserError, lower
+from bitfront.spaces import FixedPoint, LayerHardware, UserError, lower
 
 from ..config import StudyConfig, load_study
 from ..evaluator.design import candidate_design
@@ -21,40 +22,33 @@ from .reload import load_float_model, rebuild
 
 __all__ = ["bundle_design", "is_bundle", "model_design", "study_designs"]
 
+_PLAIN = LayerHardware()
 _PRECISION, _CONFIG, _MODEL = "precision.json", "hls4ml_config.yaml", "model.keras"
 
 
 def model_design(
     model: Any,
     precision: FixedPoint,
-    *,
-    part: str,
-    clock_ns: float,
-    io_type: str = "io_parallel",
-    backend: str = "Vitis",
-    strategy: str = "Latency",
-    reuse_factor: int = 1,
+    target: Target,
+    hardware: LayerHardware = _PLAIN,
 ) -> DesignDescription:
-    """Describe a Keras model with `precision` in all of it; a last softmax is left off, as a study does.
+    """Describe a Keras model with `precision` and `hardware` in all of it; a last softmax is left off, as a study does.
 
     Raises:
         UserError: when hls4ml can't build a layer of it, or not for this interface and strategy.
     """
     graph = lower(model)
-    check_hardware(graph, io_type=io_type, strategies=(strategy,), reuse_factors=(reuse_factor,))
-    shared = [node.name for node in graph if node.traits.family in {"linear", "recurrent"}]
-    return describe(
+    check_hardware(
         graph,
-        uniform_types(graph, precision),
-        graph.weights,
-        name=f"{model.name} {precision}",
-        part=part,
-        clock_ns=clock_ns,
-        io_type=io_type,
-        backend=backend,
-        strategy=dict.fromkeys(shared, strategy),
-        reuse_factor=dict.fromkeys(shared, reuse_factor),
+        io_type=target.io_type,
+        strategies=(hardware.strategy or "Latency",),
+        reuse_factors=(hardware.reuse_factor or 1,),
     )
+    shared = [node.name for node in graph if node.traits.family in {"linear", "recurrent"}]
+    design = describe(
+        graph, uniform_types(graph, precision), graph.weights, dict.fromkeys(shared, hardware), target
+    )
+    return replace(design, name=f"{model.name} {precision}")
 
 
 def is_bundle(folder: Path) -> bool:
@@ -77,29 +71,20 @@ def bundle_design(folder: Path) -> DesignDescription:
         tensors = json.loads((folder / _PRECISION).read_text(encoding="utf-8"))["tensors"]
         graph = lower(keras.models.load_model(folder / _MODEL, compile=False), head="keep")
         layers: Mapping[str, Any] = config["HLSConfig"]["LayerName"]
-        chosen = {node.name: layers[node.name] for node in graph if node.traits.hardware}
-        return describe(
+        design = describe(
             graph,
             {key: FixedPoint.parse(one["type"]) for key, one in tensors.items()},
             graph.weights,
-            name=folder.resolve().name,
-            part=config["Part"],
-            clock_ns=float(config["ClockPeriod"]),
-            io_type=config["IOType"],
-            backend=config["Backend"],
-            strategy={name: layer["Strategy"] for name, layer in chosen.items()},
-            reuse_factor={name: int(layer["ReuseFactor"]) for name, layer in chosen.items()},
-            recurrent_reuse_factor={
-                name: int(layer["RecurrentReuseFactor"])
-                for name, layer in chosen.items()
-                if "RecurrentReuseFactor" in layer
-            },
-            recurrent_mode={
-                name: "static" if layer.get("Static", True) else "non_static"
-                for name, layer in chosen.items()
-            },
-            table_size=max((int(layer.get("TableSize", 1024)) for layer in layers.values()), default=1024),
+            {node.name: _hardware(layers[node.name]) for node in graph if node.traits.hardware},
+            Target(
+                part=config["Part"],
+                clock_ns=float(config["ClockPeriod"]),
+                io_type=config["IOType"],
+                backend=config["Backend"],
+                table_size=max((int(one.get("TableSize", 1024)) for one in layers.values()), default=1024),
+            ),
         )
+        return replace(design, name=folder.resolve().name)
     except (
         OSError,
         ValueError,
@@ -113,6 +98,17 @@ def bundle_design(folder: Path) -> DesignDescription:
             f"{folder} can't be read as a bundle ({type(error).__name__}: {str(error).splitlines()[0][:120]}): "
             "export it again."
         ) from error
+
+
+def _hardware(layer: Mapping[str, Any]) -> LayerHardware:
+    """Return how a layer is built, from its part of hls4ml's configuration."""
+    recurrent = layer.get("RecurrentReuseFactor")
+    return LayerHardware(
+        strategy=layer["Strategy"],
+        reuse_factor=int(layer["ReuseFactor"]),
+        recurrent_reuse_factor=None if recurrent is None else int(recurrent),
+        recurrent_mode="static" if layer.get("Static", True) else "non_static",
+    )
 
 
 def study_designs(study_dir: Path, chosen: Iterable[Evaluation]) -> dict[int, DesignDescription]:

@@ -14,7 +14,7 @@ import numpy as np
 from bitfront.hls import BitTrue, hls_config, shrunk, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
 
-from ..evaluator.evaluator import from_logits, narrow_nodes
+from ..evaluator.prepare import from_logits, narrow_nodes
 from ..evaluator.space import space_of
 from ..problem.load import output_names
 from ..problem.own_layers import with_own_layers
@@ -100,13 +100,8 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
             graph,
             types,
             plain,
-            backend=config.hls.backend,
-            io_type=config.hls.io_type,
-            strategy=trial.candidate.strategy,
-            reuse_factor=trial.candidate.reuse_factor,
-            recurrent_reuse_factor=trial.candidate.recurrent_reuse_factor,
-            recurrent_mode=trial.candidate.recurrent_mode,
-            table_size=config.space.table_size,
+            trial.candidate.hardware,
+            config.target,
         ),
         part=config.device.part,
         clock_ns=config.device.clock_ns,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config.metric import BUILT_IN
 from ..problem.metrics import build_ranking
 from ..problem.score_warnings import MOST_TIES, percent, ties_range
+from ..quantities import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def golden_score(
         names: of the outputs in the model, in its order.
         from_logits: whether each gives logits.
     """
-    if labels is None or config.metric.name not in BUILT_IN:
+    if labels is None or config.metric.name not in METRICS:
         return {}
     tasks = {name: config.task_of(name) for name in names}
     ranking = build_ranking(config, Path())(tasks).on_logits(from_logits)
@@ -54,8 +54,7 @@ def golden_score(
         "score": found.score,
         "samples": len(labels[0]),
     }
-    if config.metric.name == "background_rejection":
-        known["signal_efficiency"] = config.metric.signal_efficiency
+    known |= {key: getattr(config.metric, key) for key in METRICS[config.metric.name].options}
     return known | {"outputs": rows, "by_ties": dict(found.ties)}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from bitfront.hls.hls4ml_project import AppliedPatch
 
+from ..quantities import QUANTITIES
 from .score import score_lines
 from .script import script_digest
 from .source import BundleSource
@@ -26,21 +27,6 @@ _LICENCES = {
     "Xilinx ap_types (project/firmware/ap_types)": "Apache-2.0",
     "model, weights and golden samples": "as the model and the data that the study was given",
 }
-
-_FIGURES = (
-    ("lut", "LUT", ""),
-    ("ff", "FF", ""),
-    ("dsp", "DSP", ""),
-    ("bram18", "BRAM (18 kbit)", ""),
-    ("uram", "URAM", ""),
-    ("latency_cycles", "Latency", "cycles"),
-    ("latency_ns", "Latency", "ns"),
-    ("ii_cycles", "Initiation interval", "cycles"),
-    ("ii_ns", "Initiation interval", "ns"),
-    ("ebops", "EBOPs", ""),
-    ("energy_pj", "Energy per inference", "pJ"),
-)
-"""Key in `Evaluation.resources`, name, unit; in the order of the README."""
 
 
 def provenance(source: BundleSource, patches: Sequence[AppliedPatch]) -> dict[str, Any]:
@@ -199,11 +185,9 @@ def figures(source: BundleSource) -> list[str]:
             rows.append(
                 f"| its difference to the float model | {metrics[key] - known[own]:+.6g} | | {split} data |"
             )
-    for key, name, unit in _FIGURES:
-        if key in resources:
-            low, high = intervals.get(key, (None, None))
-            interval = "" if low is None else f"{low:,.6g} to {high:,.6g}"
-            rows.append(
-                f"| {name} | {resources[key]:,.6g} {unit} | {interval} | {origin} |".replace("  ", " ")
-            )
+    for q in QUANTITIES.values():
+        if q.key in resources:
+            low, high = intervals.get(q.key, (None, None))
+            interval = "" if low is None else f"{q.number(low)} to {q.number(high)}"
+            rows.append(f"| {q.label} | {q.text(resources[q.key])} | {interval} | {origin} |")
     return rows

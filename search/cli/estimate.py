@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from bitfront.hls import DesignDescription
+    from bitfront.hls import DesignDescription, Target
+    from bitfront.spaces import LayerHardware
 
 EXAMPLES = """\
 Examples: `bitfront estimate net.keras --precision "fixed<8,3>" --part alveo-u250`;
@@ -18,14 +19,6 @@ Examples: `bitfront estimate net.keras --precision "fixed<8,3>" --part alveo-u25
 `bitfront estimate studies/top_tagging_lstm`; `bitfront estimate --designs designs.jsonl --out estimates.jsonl`.
 """
 Kind = Literal["csynth", "implemented"]
-_FIGURES = {
-    "lut": "LUT",
-    "ff": "FF",
-    "dsp": "DSP",
-    "bram18": "BRAM18",
-    "latency_cycles": "latency (cycles)",
-    "ii_cycles": "II (cycles)",
-}
 
 
 def command(
@@ -74,7 +67,8 @@ def command(
     ] = None,
 ) -> None:
     """Estimate LUT, FF, DSP, BRAM, latency and interval, each with its 80 % interval."""
-    from bitfront.spaces import UserError
+    from bitfront.hls import Target
+    from bitfront.spaces import LayerHardware, UserError
 
     if (source is None) == (designs is None):
         raise UserError("Give either a model, a bundle or a study, or --designs with a file of designs.")
@@ -86,10 +80,9 @@ def command(
     assert source is not None
     found = _study_or_bundle(source)
     if found is None:
-        options = {
-            "part": part, "clock_ns": clock_ns, "io_type": io_type, "strategy": strategy, "reuse_factor": reuse_factor,
-        }  # fmt: skip
-        found = [_model(source, precision, trust_model, options)]
+        target = Target(part=part, clock_ns=clock_ns, io_type=io_type)
+        hardware = LayerHardware(strategy=strategy, reuse_factor=reuse_factor)
+        found = [_model(source, precision, target, hardware, trust=trust_model)]
         if not source.endswith((".keras", ".h5", ".hdf5")) and not as_json:
             typer.echo("Note: the weights are untrained; their values shape LUT and DSP.")
         if not as_json:
@@ -134,13 +127,15 @@ def _study_or_bundle(source: str) -> list[DesignDescription] | None:
     return list(study_designs(folder, front).values())
 
 
-def _model(source: str, precision: str, trust: bool, options: dict[str, Any]) -> DesignDescription:
+def _model(
+    source: str, precision: str, target: Target, hardware: LayerHardware, *, trust: bool
+) -> DesignDescription:
     from bitfront.search.bundle.designs import model_design
     from bitfront.search.problem.load import load_model
     from bitfront.spaces import FixedPoint
 
     chosen = FixedPoint.parse(precision)  # before TensorFlow, which takes seconds to load
-    return model_design(load_model(source, Path(), trust=trust), chosen, **options)
+    return model_design(load_model(source, Path(), trust=trust), chosen, target, hardware)
 
 
 def _tell_moved(design: DesignDescription, asked: int) -> None:
@@ -186,16 +181,21 @@ def _tables(found: list[DesignDescription], kinds: Iterable[Kind]) -> None:
 def _table(title: str, rows: Iterable[Any], *, figures: bool = False) -> Any:
     from rich.table import Table
 
+    from bitfront.search.quantities import QUANTITIES
+
+    rows = list(rows)
+    shown = [q for q in QUANTITIES.values() if q.in_reports and all(hasattr(row, q.estimate) for row in rows)]
     table = Table(title=title, title_justify="left")
     table.add_column("design" if figures else "layer")
-    for label in _FIGURES.values():
-        table.add_column(label, justify="right")
+    for q in shown:
+        table.add_column(q.head, justify="right")
     for row in rows:
-        cells = [f"{getattr(row, key):,.0f}" for key in _FIGURES]
+        cells = [q.number(getattr(row, q.estimate)) for q in shown]
         if figures:
-            spans = [row.intervals[key] for key in _FIGURES]
+            bounds = [row.intervals.get(q.key) for q in shown]
             cells = [
-                f"{cell} [{low:,.0f}..{high:,.0f}]" for cell, (low, high) in zip(cells, spans, strict=True)
+                f"{cell} [{q.number(span[0])}..{q.number(span[1])}]" if span else cell
+                for q, cell, span in zip(shown, cells, bounds, strict=True)
             ]
         table.add_row(row.name, *cells)
     return table

@@ -45,7 +45,7 @@ def command(
     """Search precisions as a study file says, or go on with a search that was stopped."""
     from rich.console import Console
 
-    from bitfront.search.config.quantities import duration
+    from bitfront.search.config.values import duration
     from bitfront.spaces import NothingFeasible, UserError
 
     overrides = list(set_ or [])

@@ -50,7 +50,7 @@ def command(
     )
     from bitfront.search.evaluator.evaluator import Evaluator
     from bitfront.search.report import write_sensitivity_figure
-    from bitfront.search.run.progress import Progress
+    from bitfront.search.run.messages import messages_on
     from bitfront.search.storage.locks import locked
     from bitfront.search.storage.study_folder import StudyFolder
     from bitfront.spaces import UserError
@@ -60,8 +60,8 @@ def command(
     config, base = load(study, set_ or [], preset)
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
     study_folder = StudyFolder(Path(config.output) / config.name)
-    with locked(study_folder.folder):
-        evaluator = Evaluator(study_folder.open(config, base, Progress(console).say))
+    with locked(study_folder.folder), messages_on(console):
+        evaluator = Evaluator(study_folder.open(config, base))
         rows = list(measure_sensitivity(evaluator))
         path = write_sensitivity(study_folder.folder, rows)
         write_sensitivity_figure(rows, evaluator.metric_record, study_folder.folder)

@@ -37,6 +37,8 @@ def command(
 
     from bitfront.search.analysis.against_float import knee_warning
     from bitfront.search.measurements.corrected import read_evaluations
+    from bitfront.search.quantities import QUANTITIES
+    from bitfront.search.quantities.table import number
     from bitfront.search.trials.front import pareto, pick
     from bitfront.search.trials.reference import Reference
     from bitfront.spaces import traits
@@ -57,10 +59,13 @@ def command(
         return
     console = Console(highlight=False)
     table = Table(title=f"Trial {chosen.number}: {chosen.method}, {chosen.status}", title_justify="left")
-    for column in ("node", "op", "LUT", "FF", "DSP", "BRAM18", "EBOPs"):
-        table.add_column(column, justify="left" if column in {"node", "op"} else "right", overflow="fold")
+    for column in ("node", "op"):
+        table.add_column(column, overflow="fold")
+    shown = [quantity for quantity in QUANTITIES.values() if quantity.by_layer]
+    for quantity in shown:
+        table.add_column(quantity.head, justify="right", overflow="fold")
     for row in chosen.layers:
-        costs = [f"{float(row.get(key, 0)):,.0f}" for key in ("lut", "ff", "dsp", "bram18", "ebops")]
+        costs = [quantity.number(float(row.get(quantity.key, 0))) for quantity in shown]
         built = "lut" in row or not traits(row["op"]).built
         table.add_row(row["node"], row["op"] if built else f"{row['op']}, not built", *costs)
     console.print(table)
@@ -74,7 +79,7 @@ def command(
     for key, value in chosen.resources.items():
         interval = chosen.intervals.get(key)
         note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
-        console.print(f"{key:16s} {value:,.{1 if value % 1 else 0}f}{note}", markup=False)
+        console.print(f"{key:16s} {number(key, value)}{note}", markup=False)
     for stage, figures in chosen.measured.items():
         cells = "  ".join(f"{key} {value:,.0f}" for key, value in figures.items())
         console.print(f"{stage:16s} {cells}", markup=False)

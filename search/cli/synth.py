@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Synthesise a study's front with AMD's tools, and record what they report beside the estimates."""
     from bitfront.search.config import load_study
-    from bitfront.search.config.quantities import duration
+    from bitfront.search.config.values import duration
     from bitfront.spaces import UserError
 
     from .places import study_folder
@@ -75,17 +75,20 @@ def command(
         from bitfront.hls.synthesis import find_tool
 
         find_tool(config.hls.backend, asked)
+    from rich.console import Console
+
+    from bitfront.search.run.messages import messages_on
     from bitfront.search.run.synthesise import synthesise_study
 
-    records = synthesise_study(
-        folder,
-        most=None if pareto else top or config.synthesis.finalists,
-        fidelity="rtl" if tool == "yosys" else asked,
-        jobs=jobs,
-        timeout_s=seconds,
-        memory_gib=memory,
-        keep=keep,
-        say=typer.echo,
-    )
+    with messages_on(Console(highlight=False, soft_wrap=True)):
+        records = synthesise_study(
+            folder,
+            most=None if pareto else top or config.synthesis.finalists,
+            fidelity="rtl" if tool == "yosys" else asked,
+            jobs=jobs,
+            timeout_s=seconds,
+            memory_gib=memory,
+            keep=keep,
+        )
     if records and not any(record.outcome.ok for record in records):
         raise typer.Exit(1)

@@ -1,13 +1,13 @@
 """The study file: what can be set, what it means, and how it's read."""
 
+from ..quantities import Limit
+from .constraints import ConstraintsConfig
 from .load import load_study, override, study_path
 from .metric import MetricConfig
-from .quantities import Limit, Widths
 from .ready import ReadyStudy
 from .running import ClusterConfig, TlsConfig, TrialConfig
 from .sections import (
     BudgetConfig,
-    ConstraintsConfig,
     DeviceConfig,
     HlsConfig,
     TrackingConfig,
@@ -15,6 +15,7 @@ from .sections import (
 )
 from .space import LayerSpace, SpaceConfig, check_patterns
 from .study import PYTHON_OBJECT, StudyConfig
+from .values import Widths
 
 __all__ = [
     "PYTHON_OBJECT",

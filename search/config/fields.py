@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
-from . import quantities
+from ..quantities import Limit, limits
+from . import values
 from .base import nearest
-from .quantities import Limit, Widths
+from .values import Widths
 
 Strategy = Literal["Latency", "Resource", "distributed_arithmetic"]
 RecurrentMode = Literal["static", "non_static"]
@@ -75,12 +76,12 @@ def _recurrent_mode(value: Any) -> Any:
     return value
 
 
-def _widths_or(word: str, most: int = quantities.MAX_WIDTH) -> Any:
+def _widths_or(word: str, most: int = values.MAX_WIDTH) -> Any:
     def parse(value: Any) -> Any:
         if value == word:
             return value
         try:
-            return quantities.widths(value, most)
+            return values.widths(value, most)
         except ValueError as error:
             raise ValueError(f"{error} (or {word!r})") from None
 
@@ -89,32 +90,30 @@ def _widths_or(word: str, most: int = quantities.MAX_WIDTH) -> Any:
 
 Integer = Annotated[int, BeforeValidator(_not_bool)]
 Real = Annotated[float, BeforeValidator(_not_bool)]
-WidthRange = Annotated[Widths, PlainValidator(quantities.widths), PlainSerializer(_plain)]
+WidthRange = Annotated[Widths, PlainValidator(values.widths), PlainSerializer(_plain)]
 AddressBits = Annotated[
-    Widths, PlainValidator(lambda value: quantities.widths(value, 12)), PlainSerializer(_plain)
+    Widths, PlainValidator(lambda value: values.widths(value, 12)), PlainSerializer(_plain)
 ]
 TiedWidths = Annotated[Widths | Literal["tied"], _widths_or("tied"), PlainSerializer(_plain)]
 AccumulatorWidths = Annotated[
-    Widths | Literal["exact"], _widths_or("exact", quantities.MAX_ACCUMULATOR), PlainSerializer(_plain)
+    Widths | Literal["exact"], _widths_or("exact", values.MAX_ACCUMULATOR), PlainSerializer(_plain)
 ]
-ResourceLimit = Annotated[Limit, PlainValidator(quantities.resource), PlainSerializer(_plain)]
-TimeLimit = Annotated[Limit, PlainValidator(quantities.time), PlainSerializer(_plain)]
-EnergyLimit = Annotated[Limit, PlainValidator(quantities.energy), PlainSerializer(_plain)]
+ResourceLimit = Annotated[Limit, PlainValidator(limits.share_or_count), PlainSerializer(_plain)]
+TimeLimit = Annotated[Limit, PlainValidator(limits.time), PlainSerializer(_plain)]
+EnergyLimit = Annotated[Limit, PlainValidator(limits.energy), PlainSerializer(_plain)]
 CountLimit = Annotated[
-    Limit, PlainValidator(lambda value: quantities.plain_number(value, 0.0)), PlainSerializer(_plain)
+    Limit, PlainValidator(lambda value: limits.plain_number(value, 0.0)), PlainSerializer(_plain)
 ]
-MetricLimit = Annotated[Limit, PlainValidator(quantities.plain_number), PlainSerializer(_plain)]
+MetricLimit = Annotated[Limit, PlainValidator(limits.plain_number), PlainSerializer(_plain)]
 ClassWeights = Annotated[
     str | dict[int, float] | dict[str, str | dict[int, float]],
-    PlainValidator(quantities.class_weights),
+    PlainValidator(values.class_weights),
     PlainSerializer(_plain),
 ]
 Duration = Annotated[
-    float, PlainValidator(quantities.duration), PlainSerializer(quantities.plain_duration, return_type=str)
+    float, PlainValidator(values.duration), PlainSerializer(values.plain_duration, return_type=str)
 ]
-Bytes = Annotated[
-    int, PlainValidator(quantities.size), PlainSerializer(quantities.plain_size, return_type=str)
-]
+Bytes = Annotated[int, PlainValidator(values.size), PlainSerializer(values.plain_size, return_type=str)]
 Strategies = Annotated[
     tuple[Strategy, ...] | dict[str, tuple[Strategy, ...]],
     PlainValidator(lambda value: _each(value, _strategy)),

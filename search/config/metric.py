@@ -1,41 +1,18 @@
-"""A study's metric: which there are, what each fits, and whether the bounds on it can be met."""
+"""A study's metric, and whether it fits the task and the bounds on it can be met."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ..quantities import METRICS
 from .base import Section, at, nearest
+from .constraints import ConstraintsConfig
 from .fields import Real
-from .sections import ConstraintsConfig
 
-
-@dataclass(frozen=True)
-class BuiltIn:
-    """A metric that bitfront computes itself."""
-
-    direction: Literal["maximize", "minimize"]
-    tasks: tuple[str, ...]
-    """Those that it fits."""
-    perfect: float | None = None
-    """The value that no model can pass; None where there is no bound."""
-    decides: bool = False
-    """Whether it compares decided classes with the right ones, so that ties between classes matter."""
-    ranks: bool = False
-    """Whether it ranks samples, of which those with equal scores count as half above each other."""
-
-
-_CLASSES = ("binary", "multiclass")
-BUILT_IN: Mapping[str, BuiltIn] = {
-    "accuracy": BuiltIn("maximize", _CLASSES, 1.0, decides=True),
-    "balanced_accuracy": BuiltIn("maximize", _CLASSES, 1.0, decides=True),
-    "roc_auc": BuiltIn("maximize", _CLASSES, 1.0, ranks=True),
-    "background_rejection": BuiltIn("maximize", ("binary",), ranks=True),
-    "mse": BuiltIn("minimize", ("regression",), 0.0),
-}
+_NAMES = ", ".join(f"{one.name} ({one.about})" if one.about else one.name for one in METRICS.values())
 
 
 class MetricConfig(Section):
@@ -44,10 +21,7 @@ class MetricConfig(Section):
     shorthand: ClassVar[str | None] = "name"
 
     name: str = Field(
-        description="accuracy, balanced_accuracy (mean of the classes' recalls, so that a rare class weighs as much as a "
-        "common one), roc_auc (several classes: mean of one-versus-rest; a pair of equal scores counts a half), "
-        "background_rejection (binary: 1 / false-positive rate at a fixed signal efficiency), mse, or your own as "
-        "file.py:function, called with (y_true, y_score) and returning a number",
+        description=f"{_NAMES}, or your own as file.py:function, called with (y_true, y_score) and returning a number",
         examples=["background_rejection"],
     )
     signal_efficiency: Real = Field(
@@ -79,11 +53,11 @@ class MetricConfig(Section):
 
     @model_validator(mode="after")
     def _known(self) -> MetricConfig:
-        if self.name not in BUILT_IN and ":" not in self.name:
+        if self.name not in METRICS and ":" not in self.name:
             raise at(
-                "metric", f"= {self.name!r} isn't known: {nearest(self.name, BUILT_IN)} (or file.py:function)"
+                "metric", f"= {self.name!r} isn't known: {nearest(self.name, METRICS)} (or file.py:function)"
             )
-        known = BUILT_IN.get(self.name)
+        known = METRICS.get(self.name)
         natural = known.direction if known else self.direction or "maximize"
         if self.direction not in (None, natural):
             raise at("metric.direction", f"contradicts {self.name}, which {natural}s: leave it out")
@@ -106,26 +80,29 @@ def check_metric(
     chosen = metric.output
     if isinstance(task, dict) and chosen is not None and chosen not in task:
         raise at("metric.output", f"= {chosen!r} isn't an output that task names: {nearest(chosen, task)}")
-    known = BUILT_IN.get(name)
+    known = METRICS.get(name)
     wrong = sorted(task for task in ranked if known and task not in known.tasks)
     if wrong:
-        fitting = [one for one, other in BUILT_IN.items() if wrong[0] in other.tasks]
+        fitting = [one for one, other in METRICS.items() if wrong[0] in other.tasks]
         remedy = (
             "set metric.output to an output that it fits"
             if len(ranked) > 1
             else f"use {' or '.join(fitting)}, or file.py:function"
         )
         raise at("metric", f"= {name!r} doesn't fit task {wrong[0]}: {remedy}")
-    in_unit_interval = known is not None and known.perfect == 1.0
+    if known is None or known.least is None:
+        return
     worst = bounds.metric.value if bounds.metric else None
-    if worst is not None and in_unit_interval and not 0 <= worst < 1:
-        hint = f": write {worst / 100:g}" if 1 < worst <= 100 else ""
-        raise at("constraints.metric", f"= {worst:g} can't be met, {name} lies within 0..1{hint}")
-    if worst is not None and name == "mse" and worst < 0:
-        raise at("constraints.metric", f"= {worst:g} can't be met, mse is never negative")
+    if known.most is None:
+        if worst is not None and worst < known.least:
+            raise at("constraints.metric", f"= {worst:g} can't be met, {name} is never below {known.least:g}")
+        return
+    within = f"{name} lies within {known.least:g}..{known.most:g}"
+    if worst is not None and not known.least <= worst < known.most:
+        hint = f": write {worst / 100:g}" if known.most < worst <= 100 * known.most else ""
+        raise at("constraints.metric", f"= {worst:g} can't be met, {within}{hint}")
     drop = bounds.metric_drop.value if bounds.metric_drop else 0.0
-    if in_unit_interval and drop >= 1:
+    if drop >= known.most - known.least:
         raise at(
-            "constraints.metric_drop",
-            f"= {drop:g} allows anything, {name} lies within 0..1: write {drop / 100:g}, say",
+            "constraints.metric_drop", f"= {drop:g} allows anything, {within}: write {drop / 100:g}, say"
         )

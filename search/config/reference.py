@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .quantities import Limit, Widths
+from ..quantities import Limit
 from .space import LayerSpace
 from .study import StudyConfig
+from .values import Widths
 
 _HEAD = """\
 # The study file
@@ -39,8 +40,8 @@ training: {float_epochs: 30, epochs: 3}
 budget: {trials: 60, wall: 5m}
 ```
 
-Widths are in bits: an int fixes one, `low..high` searches all between, both included. Times take ns, us, ms, s or
-`cycles`, energies pJ, nJ or uJ, durations s, m or h.
+Widths are in bits: an int fixes one, `low..high` searches all between, both included. Counts take k and M, times
+ns, us, ms, s or `cycles`, energies pJ, nJ or uJ, durations s, m or h.
 """
 
 

@@ -12,17 +12,12 @@ from bitfront.spaces import Hardware
 from .base import Section, at
 from .fields import (
     ClassWeights,
-    CountLimit,
     Duration,
-    EnergyLimit,
     Integer,
-    MetricLimit,
     Real,
     RecurrentModes,
-    ResourceLimit,
     ReuseFactors,
     Strategies,
-    TimeLimit,
 )
 from .secrets import restored
 
@@ -135,52 +130,6 @@ class HlsConfig(Section):
 def _all_values(value: tuple[Any, ...] | dict[str, tuple[Any, ...]]) -> set[Any]:
     rows = value.values() if isinstance(value, dict) else [value]
     return {one for row in rows for one in row}
-
-
-class ConstraintsConfig(Section):
-    """Bounds that a candidate must keep; a breach known beforehand stops it before training."""
-
-    lut: ResourceLimit | None = Field(
-        default=None, description="most LUTs, a count or % of the device", examples=["50%"]
-    )
-    ff: ResourceLimit | None = Field(
-        default=None, description="most flip-flops, a count or % of the device", examples=["50%"]
-    )
-    dsp: ResourceLimit | None = Field(
-        default=None, description="most DSP slices, a count or % of the device", examples=[0]
-    )
-    bram: ResourceLimit | None = Field(
-        default=None,
-        description="most block memory in RAMB18 (18 kbit), a count or % of the device",
-        examples=["10%"],
-    )
-    latency: TimeLimit | None = Field(
-        default=None,
-        description="longest time from input to output: ns (default), us, ms or cycles",
-        examples=["2us"],
-    )
-    ii: TimeLimit | None = Field(
-        default=None,
-        description="longest time between two inputs: ns (default), us, ms or cycles",
-        examples=["400ns"],
-    )
-    ebops: CountLimit | None = Field(
-        default=None,
-        description="most effective bit operations (products of operand widths, summed)",
-        examples=[50000],
-    )
-    energy: EnergyLimit | None = Field(
-        default=None, description="most energy per inference: pJ (default), nJ or uJ", examples=["5nJ"]
-    )
-    metric: MetricLimit | None = Field(
-        default=None, description="worst metric that is accepted, in the metric's own unit", examples=[0.85]
-    )
-    metric_drop: CountLimit | None = Field(
-        default=None,
-        description="how much worse than the float model the metric may be, in the metric's own unit; a small one "
-        "makes few candidates feasible",
-        examples=[0.01],
-    )
 
 
 class TrainingConfig(Section):

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..quantities import METRICS
+
 if TYPE_CHECKING:
     from .study import StudyConfig
 
@@ -109,10 +111,8 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
 
 
 def _matters(config: StudyConfig, path: str) -> bool:
-    from .metric import BUILT_IN
-
     if path == "metric.ties":
-        known = BUILT_IN.get(config.metric.name)
+        known = METRICS.get(config.metric.name)
         return known is not None and known.decides
     return path != "stratify" or config.validation_split is not None
 

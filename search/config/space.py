@@ -12,7 +12,7 @@ from bitfront.spaces import UserError
 
 from .base import Section, nearest
 from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths, WidthRange
-from .quantities import Widths
+from .values import Widths
 
 
 class LayerSpace(Section):

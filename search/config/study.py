@@ -6,19 +6,21 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
+from ..quantities import QUANTITIES, Limit
+from ..quantities.metrics import default_metric
 from .base import Section, at
+from .constraints import ConstraintsConfig
 from .fields import Bytes, CountLimit, Integer, Real, tuple_of
 from .metric import MetricConfig, check_metric
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
     BudgetConfig,
-    ConstraintsConfig,
     DeviceConfig,
     FidelityConfig,
     HlsConfig,
@@ -29,12 +31,17 @@ from .sections import (
 from .settings import digest, renamed
 from .space import SpaceConfig, check_patterns
 
+if TYPE_CHECKING:
+    from bitfront.hls import Target
+
 Task = Literal["binary", "multiclass", "regression"]
-Objective = Literal["metric", "lut", "ff", "dsp", "bram", "latency", "ii", "ebops", "energy"]
+_OBJECTIVES = ("metric", *(quantity.name for quantity in QUANTITIES.values() if quantity.objective))
+if TYPE_CHECKING:
+    Objective = str
+else:
+    Objective = Literal[_OBJECTIVES]
 PYTHON_OBJECT = "(given through Python)"
 """What a study file shows in place of a model or data that exist only in a Python session."""
-
-_RESOURCE_FIELDS = {"lut": "lut", "ff": "ff", "dsp": "dsp", "bram": "bram18"}
 
 
 def _source_text(value: Any) -> str:
@@ -102,7 +109,7 @@ class StudyConfig(Section):
         examples=["binary"],
     )
     metric: MetricConfig = Field(
-        default_factory=lambda: MetricConfig(name="accuracy"),
+        default_factory=lambda: MetricConfig(name=default_metric()),
         description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for regression",
         examples=["{name: background_rejection, signal_efficiency: 0.3}"],
     )
@@ -110,8 +117,8 @@ class StudyConfig(Section):
     hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
     objectives: tuple[Objective, ...] = Field(
         default=("metric", "lut", "latency"),
-        description="two to four goals of the search, metric among them: metric, lut, ff, dsp, bram, latency, ii, ebops, "
-        "energy. Each more makes the front larger and slower to cover",
+        description=f"two to four goals of the search, metric among them: {', '.join(_OBJECTIVES)}. Each more makes the "
+        "front larger and slower to cover",
         examples=["[metric, lut]"],
     )
     constraints: ConstraintsConfig = Field(
@@ -225,7 +232,7 @@ class StudyConfig(Section):
             task = values.get("task")
             # a list: a task may be anything here, unhashable too; its own field refuses it afterwards
             tasks = list(task.values()) if isinstance(task, Mapping) else [task]
-            values["metric"] = {"name": "accuracy" if any(t != "regression" for t in tasks) else "mse"}
+            values["metric"] = {"name": default_metric(tasks)}
         return values
 
     @field_validator("name")
@@ -288,27 +295,26 @@ class StudyConfig(Section):
 
         chosen = part(self.device.part)
         capacity = chosen.capacity()
-        for key, field in _RESOURCE_FIELDS.items():
-            limit: Any = getattr(self.constraints, key)
+        given = self.constraints.given()
+        for q in QUANTITIES.values():
+            limit = given.get(q.name)
             if limit is None:
                 continue
-            if not limit.unit and limit.value > capacity[field]:
+            if q.on_device and not limit.unit and limit.value > capacity[q.key]:
                 raise at(
-                    f"constraints.{key}",
-                    f"= {limit} is more than the {capacity[field]} of {chosen.name}: lower it, or choose a larger device",
+                    f"constraints.{q.name}",
+                    f"= {limit} is more than the {capacity[q.key]} of {chosen.name}: lower it, or choose a larger device",
                 )
-            if limit.value == 0 and key in self.objectives:
-                raise at("objectives", f"has {key}, which constraints.{key} sets to 0: leave one of them out")
-        for key in ("latency", "ii"):
-            limit = getattr(self.constraints, key)
-            if limit is not None and self._nanoseconds(limit) < self.device.clock_ns:
+            if limit.value == 0 and q.on_device and q.name in self.objectives:
                 raise at(
-                    f"constraints.{key}",
-                    f"= {limit} is less than one clock cycle ({self.device.clock_ns:g} ns): raise it or shorten the clock",
+                    "objectives", f"has {q.name}, which constraints.{q.name} sets to 0: leave one of them out"
                 )
-
-    def _nanoseconds(self, limit: Any) -> float:
-        return float(limit.value * (self.device.clock_ns if limit.unit == "cycles" else 1.0))
+            clock_ns = self.device.clock_ns
+            if q.unit == "ns" and limit.absolute(clock_ns=clock_ns).value < clock_ns:
+                raise at(
+                    f"constraints.{q.name}",
+                    f"= {limit} is less than one clock cycle ({clock_ns:g} ns): raise it or shorten the clock",
+                )
 
     def task_of(self, output: str) -> Task:
         """Return what an output of the model is for."""
@@ -322,25 +328,33 @@ class StudyConfig(Section):
         chosen = self.metric.output
         return {self.task[chosen]} if isinstance(self.task, dict) and chosen in self.task else self._tasks()
 
-    def limits(self) -> dict[str, float]:
-        """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own.
+    @property
+    def target(self) -> Target:
+        """What a candidate is built for, and hls4ml's settings for all of it."""
+        from bitfront.hls import Target
 
-        What was not given is absent, but a design must always fit the device, so that lut, ff, dsp and bram are
-        bounded by it at least.
+        return Target(
+            part=self.device.part,
+            clock_ns=self.device.clock_ns,
+            io_type=self.hls.io_type,
+            backend=self.hls.backend,
+            table_size=self.space.table_size,
+        )
+
+    def limits(self) -> dict[str, Limit]:
+        """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own, each as it was said.
+
+        What was not given is absent, but a design must always fit the device: 100 % of each of its resources that can be
+        limited is a limit at least.
         """
         from bitfront.hls import part
 
         capacity = part(self.device.part).capacity()
-        found = {key: float(capacity[field]) for key, field in _RESOURCE_FIELDS.items()}
-        for key in type(self.constraints).model_fields:
-            limit: Any = getattr(self.constraints, key)
-            if limit is None:
-                continue
-            if limit.unit == "%":
-                found[key] = limit.value / 100 * capacity[_RESOURCE_FIELDS[key]]
-            else:
-                found[key] = self._nanoseconds(limit) if key in ("latency", "ii") else limit.value
-        return found
+        stock = {q.name: capacity[q.key] for q in QUANTITIES.values() if q.on_device and q.limit}
+        wanted = {name: Limit(100, "%") for name in stock} | self.constraints.given()
+        return {
+            name: limit.absolute(stock.get(name, 0), self.device.clock_ns) for name, limit in wanted.items()
+        }
 
     def check_layers(self, layers: Iterable[str]) -> None:
         """Check that every layer pattern, in `space` and in `hls`, matches a layer of the model.

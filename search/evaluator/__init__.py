@@ -10,19 +10,16 @@ if TYPE_CHECKING:
     from .evaluator import Evaluator
     from .hardware import hardware_notices
     from .promotion import Promotion
-    from .record import Record, resources_of
     from .space import space_of
     from .training import Start
 
 __all__ = [
     "Evaluator",
     "Promotion",
-    "Record",
     "Start",
     "TrainingCache",
     "candidate_design",
     "hardware_notices",
-    "resources_of",
     "space_of",
 ]
 
@@ -34,7 +31,6 @@ __getattr__ = lazy_door(
         "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),
         "promotion": ("Promotion",),
-        "record": ("Record", "resources_of"),
         "space": ("space_of",),
         "training": ("Start",),
     },

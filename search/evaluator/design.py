@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bitfront.hls import DesignDescription, Types, describe, shrunk
@@ -16,18 +17,5 @@ def candidate_design(
 ) -> DesignDescription:
     """Describe a candidate on the study's device, without what its zeros leave without effect."""
     left = shrunk(graph, weights, types)
-    return describe(
-        left.graph,
-        left.types,
-        left.weights,
-        name=name,
-        part=config.device.part,
-        clock_ns=config.device.clock_ns,
-        io_type=config.hls.io_type,
-        backend=config.hls.backend,
-        strategy=candidate.strategy,
-        reuse_factor=candidate.reuse_factor,
-        recurrent_reuse_factor=candidate.recurrent_reuse_factor,
-        recurrent_mode=candidate.recurrent_mode,
-        table_size=config.space.table_size,
-    )
+    design = describe(left.graph, left.types, left.weights, candidate.hardware, config.target)
+    return replace(design, name=name)

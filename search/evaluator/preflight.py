@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitfront.hls import BitTrue, check_model, part
-from bitfront.spaces import Graph, Space, lower
+from bitfront.hls import check_model, part
+from bitfront.spaces import Graph, Space
 
 from ..problem.data import checked_inputs, gather
 from ..problem.own_layers import check_registered
-from ..trials.objectives import parse_constraints
-from .evaluator import metric_of, narrow_nodes, require_buildable
+from ..trials.objectives import constraints_of
+from .prepare import bit_true_model, graph_of, metric_of
 from .space import space_of
 
 if TYPE_CHECKING:
@@ -31,12 +31,10 @@ def preflight(problem: Problem) -> tuple[Graph, Space]:
             something else than in Keras; a pattern, tie or limit that fits nothing.
     """
     config, data = problem.config, problem.data
-    graph = lower(problem.model, head=config.space.head)
-    graph = graph.with_data({n: float(x.min()) for n, x in zip(graph.inputs, data.x_train, strict=True)})
-    require_buildable(config, graph)
+    graph = graph_of(problem)
     space = space_of(config, graph)
-    BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
-    parse_constraints(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
+    bit_true_model(config, graph, space)
+    constraints_of(config.limits(), metric_of(problem.ranking), part(config.device.part).capacity())
     check_registered(problem.model)
     check_model(problem.model, data.x_train)
     return graph, space

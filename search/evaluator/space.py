@@ -12,7 +12,7 @@ from .hardware import nearest_built
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
-    from ..config.quantities import Widths
+    from ..config.values import Widths
 
 
 def space_of(config: StudyConfig, graph: Graph) -> Space:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bitfront.hls import BitTrue, Trainer, zero_share
+from bitfront.hls import BitTrue, Trainer, Types, zero_share
 from bitfront.spaces import Candidate, Graph, Params, Weights
 
 from ..problem.class_weights import sample_weights
-from ..trials.evaluation import Evaluation
+from ..trials.evaluation import Evaluation, Fidelity
 from .cache import History, TrainingCache, content_digest, entry_key
+from .costs import Cost
 from .promotion import Promotion
-from .record import Record
+from .scores import Scores
 
 if TYPE_CHECKING:
     from ..problem.load import Problem
@@ -26,6 +28,8 @@ FINAL_RATE = 0.1
 """The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
 FULL_FROM = 2 / 3
 """Share of a sparse training's epochs in which its zeros become as many as they shall be."""
+SPARSE_START = 0.5
+"""Share of a candidate's lead over a blind guess that sparse weights, to begin with, may lack."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,128 +80,227 @@ def _halvings(params: Params) -> float:
     return -math.log2(1 - sparsity / 100) if isinstance(sparsity, int) else 0.0
 
 
-@dataclass(eq=False)
-class Training:
-    """Trains candidates whose types the bit-true model holds; nothing is built or traced again for the next."""
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What the training stage leaves of a candidate."""
 
-    problem: Problem
-    graph: Graph
-    bit_true: BitTrue
-    score: Callable[[], float]
-    """The validation metric of the bit-true model as it is."""
+    weights: Weights | None
+    """None where the float weights stay: nothing was trained, or the training failed."""
+    types: Types
+    """What the weights were trained for."""
+    fidelity: Fidelity = "ptq"
+    """How far the training went, as `Evaluation.fidelity` names it."""
+    start: str = "float"
+    """What it began with, as `Evaluation.start` names it."""
+    epochs: float = 0.0
+    """Epochs behind the weights, those of the start included."""
+    history: History = ()
+    """One row per epoch, counted from 1: loss and validation metric; row 0 is an inherited start."""
+    fault: str = ""
+    """Why the training failed; empty where it didn't."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Beginning:
+    """What a training begins with, and how well that scores."""
+
+    start: Start | None
+    """None stands for the float weights."""
+    types: Types
+    score: float
+    history: History
+
+
+@dataclass(frozen=True, eq=False)
+class _ShortRung:
+    """Whether a training is worth its rest after the first epochs."""
+
+    promotion: Promotion
+    rounded: float
+    """The candidate's metric without training."""
+    resources: Mapping[str, float]
     better: Callable[[float, float], bool]
-    """Whether one metric is strictly better than another."""
-    _content: str = field(default="", repr=False)
-    _trainer: Trainer | None = field(default=None, repr=False)
 
-    @property
+    def ends(self, history: History) -> bool:
+        """Whether a training with these epochs isn't worth its rest after those of the rung."""
+        epochs = self.promotion.short_epochs
+        values = [self.rounded, *(row["metric"] for row in history if row["epoch"] <= epochs)]
+        best = max(values) if self.better(1.0, 0.0) else min(values)
+        return not self.promotion.worth("short", best, self.resources)
+
+
+class Training:
+    """Trains a study's candidates on its bit-true model; nothing is built or traced again for the next.
+
+    Args:
+        problem: the study's data and settings.
+        graph: its model.
+        bit_true: the bit-true model of the graph.
+        scores: scores what that model outputs.
+        cache: keeps trained weights for this study and others; nothing is kept where None.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        graph: Graph,
+        bit_true: BitTrue,
+        scores: Scores,
+        cache: TrainingCache | None = None,
+    ) -> None:
+        self.cache = cache
+        self._problem, self._graph, self._bit_true, self._scores = problem, graph, bit_true, scores
+        self._better = scores.ranking.better
+
+    @cached_property
     def trainer(self) -> Trainer:
         """What trains the model; it holds the training data."""
-        if self._trainer is None:
-            config, data = self.problem.config.training, self.problem.data
-            self._trainer = Trainer(
-                self.bit_true,
-                data.x_train,
-                data.y_train,
-                tasks=[output.task for output in self.problem.outputs.values()],
-                batch_size=config.batch_size,
-                optimizer=config.optimizer,
-                loss=config.loss,
-                weights=sample_weights(self.problem.class_weights, data.y_train),
-                keep_zeros=self.problem.keeps_zeros,
-            )
-        return self._trainer
+        config, data = self._problem.config.training, self._problem.data
+        return Trainer(
+            self._bit_true,
+            data.x_train,
+            data.y_train,
+            tasks=[output.task for output in self._problem.outputs.values()],
+            batch_size=config.batch_size,
+            optimizer=config.optimizer,
+            loss=config.loss,
+            weights=sample_weights(self._problem.class_weights, data.y_train),
+            keep_zeros=self._problem.keeps_zeros,
+        )
 
-    def weights(
+    def train(
         self,
         candidate: Candidate,
-        record: Record,
-        cache: TrainingCache | None,
+        types: Types,
+        rounded: float,
+        cost: Cost,
         *,
         start: Start | None = None,
         promotion: Promotion | None = None,
-    ) -> tuple[Weights | None, str]:
-        """Return the weights of the best epoch, or None and why; trained from those that the model holds.
+    ) -> Trained:
+        """Train a candidate, whose types and float weights the model holds, as far as that is worth it.
 
-        Where training makes weights zero, these are the last epoch's: earlier ones score better, since they are less
-        sparse than the candidate says; not so where the training begins as sparse as that. The held ones are of `start`,
-        or the float model's where None. A whole training
-        comes from the cache where the same was trained before. With `promotion`, training ends after its short rung where
-        the rest isn't worth it.
+        The weights are those of the best epoch. Where training makes weights zero, they are the last epoch's: earlier
+        ones score better, since they are less sparse than the candidate says; not so where the training begins as
+        sparse as that. A whole training comes from the cache where the same was trained before.
+
+        Args:
+            candidate: what is trained.
+            types: its types with the float weights.
+            rounded: its validation metric with these.
+            cost: what it costs, with the weights of `start` and their types where there is one.
+            start: weights to begin with, if they score well enough (see `_begin`); the float ones where None.
+            promotion: ends the training before it begins, or after its short rung, where the rest isn't worth it.
         """
-        if cache is None:
-            return self._train(candidate, record, promotion, start)
-        self._content = self._content or content_digest(self.problem, self.graph)
-        key = entry_key(self._content, candidate.digest, record.precision, start.digest if start else "")
-        known = cache.get(key)
-        if known is not None:
-            weights, history = known
-            if self._whole(history, record, promotion):
-                record.history, record.fidelity = history, "full"
-                return weights, ""
-        trained, fault = self._train(candidate, record, promotion, start)
-        if trained is not None and record.fidelity == "full":
-            cache.put(key, trained, record.history)
-        return trained, fault
+        begun = self._begin(types, rounded, cost, start)
+        left = Trained(None, begun.types, history=begun.history)
+        if begun.start is not None:
+            left = replace(left, start=begun.start.name, epochs=begun.start.epochs)
+        if candidate.sparsity:  # what its zeros save shows only at the end
+            promotion = None
+        if promotion is not None and not promotion.worth("rounded", begun.score, cost.resources):
+            if begun.start is None:
+                return left
+            return replace(left, weights=begun.start.weights, fidelity="inherited")
+        rung = None
+        if promotion is not None and promotion.short_epochs < self._problem.config.training.epochs:
+            rung = _ShortRung(promotion, rounded, cost.resources, self._better)
+        if self.cache is None:
+            trained = self._epochs(candidate, begun, rung)
+        else:
+            trained = self._cached(self.cache, candidate, begun, cost.precision, rung)
+        epochs = left.epochs + max((row["epoch"] for row in trained.history), default=0)
+        return replace(trained, start=left.start, epochs=epochs)
 
-    def _whole(self, history: History, record: Record, promotion: Promotion | None) -> bool:
-        """Whether a training with this history would have gone on to its end; a sparse one's costs show only there."""
-        sparse = record.candidate.sparsity > 0
-        if promotion is None or sparse or promotion.short_epochs >= self.problem.config.training.epochs:
-            return True
-        seen = [
-            record.metrics["ptq"],
-            *(r["metric"] for r in history if r["epoch"] <= promotion.short_epochs),
-        ]
-        return promotion.worth("short", self._best(seen), record.resources)
+    def _begin(self, types: Types, rounded: float, cost: Cost, start: Start | None) -> _Beginning:
+        """Give the model what the training begins with: `start` where it scores better than the float weights.
 
-    def _best(self, values: Sequence[float]) -> float:
-        return max(values) if self.better(1.0, 0.0) else min(values)
+        Not much worse is enough of sparse weights: what zeros cost in score is not to be paid again.
+        """
+        if start is None:
+            self._scores.begin_training()
+            return _Beginning(None, types, rounded, ())
+        inherited = self._scores.of(cost.types, start.weights)
+        enough = rounded
+        if start.sparse:
+            enough = rounded + SPARSE_START * (self._scores.blind() - rounded)
+        if self._better(inherited, enough):
+            row = {"epoch": 0, "loss": math.nan, "metric": inherited}
+            return _Beginning(start, cost.types, inherited, (row,))
+        self._scores.begin_training(types)
+        return _Beginning(None, types, rounded, ())
 
-    def _train(
-        self, candidate: Candidate, record: Record, promotion: Promotion | None, start: Start | None
-    ) -> tuple[Weights | None, str]:
-        config, data = self.problem.config.training, self.problem.data
+    def _cached(
+        self,
+        cache: TrainingCache,
+        candidate: Candidate,
+        begun: _Beginning,
+        precision: Mapping[str, str],
+        rung: _ShortRung | None,
+    ) -> Trained:
+        """Take a whole training from the cache, if it would have gone to its end; train, and keep it, otherwise."""
+        key = entry_key(
+            self._content, candidate.digest, precision, begun.start.digest if begun.start is not None else ""
+        )
+        entry = cache.get(key)
+        if entry is not None:
+            weights, history = entry
+            if rung is None or not rung.ends(history):
+                return Trained(weights, begun.types, "full", history=tuple(history))
+        trained = self._epochs(candidate, begun, rung)
+        if trained.weights is not None and trained.fidelity == "full":
+            cache.put(key, trained.weights, trained.history)
+        return trained
+
+    @cached_property
+    def _content(self) -> str:
+        """What shapes the study's trainings but the candidate."""
+        return content_digest(self._problem, self._graph)
+
+    def _epochs(self, candidate: Candidate, begun: _Beginning, rung: _ShortRung | None) -> Trained:
+        """Train the weights that the model holds for the study's epochs, or up to the end of the short rung."""
+        config, samples = self._problem.config.training, len(self._problem.data.x_train[0])
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
-        rng = np.random.default_rng([self.problem.config.seed, int(candidate.digest, 16)])
+        rng = np.random.default_rng([self._problem.config.seed, int(candidate.digest, 16)])
         self.trainer.reset()
-        kept, per_weight = start is not None, start is not None and start.per_weight
+        inherits, per_weight = begun.start is not None, begun.start is not None and begun.start.per_weight
         if per_weight:
-            self.trainer.hold(self.bit_true.types)
+            self.trainer.hold(self._bit_true.types)
         # inherited weights are an outcome of training too: the best epoch may be none
-        best: Weights | None = self.bit_true.weights() if kept else None
-        best_value = record.history[-1]["metric"] if kept else math.nan
-        record.fidelity = "full"
+        best: Weights | None = self._bit_true.weights() if inherits else None
+        best_value = begun.score if inherits else math.nan
+        history = list(begun.history)
         zeros = candidate.sparsity / 100
-        becomes_sparse = zeros > 0 and not (kept and zero_share(self.bit_true.weights()) >= zeros)
+        becomes_sparse = zeros > 0 and not (inherits and zero_share(self._bit_true.weights()) >= zeros)
+
+        def failed(reason: str) -> Trained:
+            return Trained(None, begun.types, "full", history=tuple(history), fault=reason)
+
         for epoch in range(config.epochs):
-            judged = promotion is not None and epoch == promotion.short_epochs
-            if judged and not self._whole(record.history, record, promotion):
-                record.fidelity = "short"
-                break
+            if rung is not None and epoch == rung.promotion.short_epochs and rung.ends(history):
+                return Trained(best, begun.types, "short", history=tuple(history))
             rate = learning_rate(config.learning_rate, epoch, config.epochs)
             if zeros:
                 self.trainer.prune(zeros * (ramp(epoch, config.epochs) if becomes_sparse else 1.0))
-            loss = self.trainer.epoch(rng.permutation(len(data.x_train[0])), rate)
+            loss = self.trainer.epoch(rng.permutation(samples), rate)
             if not math.isfinite(loss):
-                return (
-                    None,
-                    f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate",
+                return failed(
+                    f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate"
                 )
-            value = self._score_of_multiples() if per_weight else self.score()
-            record.history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
+            value = self._score_of_multiples() if per_weight else self._scores.of_model()
+            history.append({"epoch": epoch + 1, "loss": loss, "metric": value})
             if not math.isfinite(value):
-                return None, f"nan_metric: outputs are not finite after epoch {epoch + 1}"
-            if best is None or becomes_sparse or self.better(value, best_value):
+                return failed(f"nan_metric: outputs are not finite after epoch {epoch + 1}")
+            if best is None or becomes_sparse or self._better(value, best_value):
                 best, best_value = self.trainer.weights(), value
-        return best, ""
+        return Trained(best, begun.types, "full", history=tuple(history))
 
     def _score_of_multiples(self) -> float:
-        """Return the metric of the weights as multiples of their steps; training goes on as it was."""
-        held = self.bit_true.weights()
-        self.bit_true.restore(self.trainer.weights())
-        value = self.score()
-        self.bit_true.restore(held)
+        """Return the metric of the weights as multiples of their steps, and continue with the weights as they were."""
+        weights = self._bit_true.weights()
+        self._bit_true.restore(self.trainer.weights())
+        value = self._scores.of_model()
+        self._bit_true.restore(weights)
         return value
 
 

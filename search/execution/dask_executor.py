@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -20,6 +21,7 @@ from .worker import Parcel, StudyPlugin, work
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+_log = logging.getLogger(__name__)
 _POLL = 1.0
 """Seconds between two looks at the clock and the cluster while nothing comes back."""
 _PATIENCE = 60.0
@@ -51,7 +53,6 @@ class DaskExecutor:
         client: connected to the scheduler; closed by `close`, with the cluster it started.
         parcel: the study.
         attempts: how often a candidate is tried whose worker dies.
-        say: takes sentences for the user.
         close: ends the cluster, if it was started for this study.
     """
 
@@ -63,10 +64,9 @@ class DaskExecutor:
         parcel: Parcel,
         *,
         attempts: int,
-        say: Callable[[str], None],
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._client, self._parcel, self._attempts, self._say = client, parcel, attempts, say
+        self._client, self._parcel, self._attempts = client, parcel, attempts
         self._close_cluster = close
         self._tasks: dict[int, _Task] = {}
         self._done: queue.Queue[tuple[int, Future]] = queue.Queue()
@@ -176,7 +176,7 @@ class DaskExecutor:
             self._without_workers = now
         elif self._without_workers is not None and now - self._without_workers > _PATIENCE:
             self._without_workers = None
-            self._say("Waiting for workers: the cluster has none at present.")
+            _log.info("Waiting for workers: the cluster has none at present.")
         return None
 
     def _restart(self, worker: str) -> None:

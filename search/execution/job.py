@@ -123,7 +123,7 @@ def evaluate(evaluator: Evaluator, job: Job) -> Outcome:
     `out_of_memory`, `error`; executors add `timeout` and `crash`.
     """
     try:
-        evaluator.correction = job.correction or evaluator.correction
+        evaluator.costs.correction = job.correction or evaluator.costs.correction
         return Outcome(
             *evaluator.evaluate(job.number, job.params, job.kind, promotion=job.promotion, start=job.start)
         )

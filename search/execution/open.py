@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from ..config import ClusterConfig
     from ..evaluator.evaluator import Evaluator
 
+_log = logging.getLogger(__name__)
 _LEAST_MEMORY = 2 << 30
 """Bytes: TensorFlow with a small network takes some 700 MB."""
 STARTS = 3
@@ -32,7 +32,7 @@ _QUEUES = {
 """dask_jobqueue's class, and the program that it submits with."""
 
 
-def open_executor(evaluator: Evaluator, study_dir: Path, say: Callable[[str], None]) -> Executor:
+def open_executor(evaluator: Evaluator, study_dir: Path) -> Executor:
     """Return who evaluates the study's candidates; a cluster's workers may still be starting.
 
     Raises:
@@ -65,7 +65,6 @@ def open_executor(evaluator: Evaluator, study_dir: Path, say: Callable[[str], No
             client,
             Parcel.of(key, evaluator, study_dir, threads=threads),
             attempts=config.trial.attempts,
-            say=say,
             close=started.close if started is not None else lambda: None,
         )
     except (OSError, TimeoutError, ValueError, TypeError) as error:
@@ -81,7 +80,7 @@ def open_executor(evaluator: Evaluator, study_dir: Path, say: Callable[[str], No
         if started is not None
         else f"the workers of {cluster.scheduler}"
     )
-    say(f"Candidates are evaluated by {where}.")
+    _log.info(f"Candidates are evaluated by {where}.")
     return executor
 
 

@@ -72,7 +72,7 @@ class Parcel:
             problem=rest | {"config": config},
             log_folder=str(study_dir.resolve() / "workers"),
             wall=config.trial.wall,
-            cache=evaluator.cache,
+            cache=evaluator.training.cache,
             threads=threads,
             source=source if isinstance(source := problem.config.model, str) else None,
         )
@@ -163,10 +163,8 @@ def _build(parcel: Parcel) -> Evaluator:
     bound_tensorflow(parcel.threads, str(get_worker().name))
     from ..evaluator.evaluator import Evaluator
 
-    evaluator = Evaluator(parcel.unpack())
-    if parcel.cache is not None and parcel.cache.folder.parent.is_dir():
-        evaluator.cache = parcel.cache
-    return evaluator
+    reached = parcel.cache is not None and parcel.cache.folder.parent.is_dir()
+    return Evaluator(parcel.unpack(), parcel.cache if reached else None)
 
 
 def _log_file(parcel: Parcel) -> str:

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.search.config import StudyConfig
+from bitfront.search.config import MetricConfig, StudyConfig
 from bitfront.search.config.base import nearest
-from bitfront.search.config.metric import BUILT_IN
 from bitfront.search.problem.decisions import FALLS, Decisions, Fall, Ties, decisions
 from bitfront.search.problem.user_code import UserFunction
+from bitfront.search.quantities import METRICS
 from bitfront.spaces import UserError
 
 Scores = NDArray[np.floating[Any]]
@@ -101,7 +101,7 @@ class Ranking:
     def _ties(
         self, y_true: Sequence[Labels], y_score: Sequence[Scores], decided: Sequence[Decisions | None]
     ) -> dict[str, float]:
-        built_in = BUILT_IN.get(self.name)
+        built_in = METRICS.get(self.name)
         ranks = built_in is not None and built_in.ranks
         counted = [
             d.tied
@@ -282,6 +282,17 @@ def mse(y_true: Labels, y_score: Scores) -> float:
     return float(np.mean((np.asarray(y_true, dtype=np.float64).reshape(y_score.shape) - y_score) ** 2))
 
 
+def functions_of(wanted: MetricConfig) -> Mapping[str, Function]:
+    """Return what computes each metric of `METRICS`, with the options that a study gives."""
+    return {
+        "accuracy": accuracy,
+        "balanced_accuracy": balanced_accuracy,
+        "roc_auc": lambda y, score, logits, _: roc_auc(y, score, logits),
+        "background_rejection": lambda y, score, *_: background_rejection(y, score, wanted.signal_efficiency),
+        "mse": lambda y, score, *_: mse(y, score),
+    }
+
+
 def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str, str]], Ranking]:
     """Return what makes the ranking that a study file names, once the task of each output is known.
 
@@ -289,14 +300,9 @@ def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str,
         UserError: when the metric's file or function is missing; on the call, when the model has no such output.
     """
     wanted = config.metric
-    functions: dict[str, Function] = {
-        "accuracy": accuracy,
-        "balanced_accuracy": balanced_accuracy,
-        "roc_auc": lambda y, score, logits, _: roc_auc(y, score, logits),
-        "background_rejection": lambda y, score, *_: background_rejection(y, score, wanted.signal_efficiency),
-        "mse": lambda y, score, *_: mse(y, score),
-    }
-    function = functions.get(wanted.name) or _checked(UserFunction(wanted.name, base_dir, "metric"))
+    function = functions_of(wanted).get(wanted.name) or _checked(
+        UserFunction(wanted.name, base_dir, "metric")
+    )
     direction: Literal["maximize", "minimize"] = wanted.direction or "maximize"
 
     def of(tasks: Mapping[str, str]) -> Ranking:

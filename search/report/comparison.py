@@ -8,9 +8,10 @@ from functools import cached_property
 from bitfront.spaces import UserError
 
 from ..analysis.view import StudyView
+from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
 from ..trials.front import Box, hypervolume_history
-from ..trials.objectives import QUANTITIES, SIGNS, Objective
+from ..trials.objectives import SIGNS, Objective
 from . import palette
 
 

@@ -10,8 +10,8 @@ from statistics import median
 from ..analysis.latency import Timing
 from ..analysis.view import StudyView, si
 from ..measurements.measured import STAGES
+from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
-from ..trials.objectives import QUANTITIES
 from . import markup
 
 COMPARED = ("lut", "ff", "dsp", "latency_ns")

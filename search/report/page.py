@@ -13,8 +13,9 @@ from ..analysis.findings import Findings
 from ..analysis.headline import headline
 from ..analysis.view import Standing, StudyView, advice, si
 from ..problem.score_warnings import percent, tied, ties_note, ties_range
+from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation, total_seconds
-from ..trials.objectives import QUANTITIES, SIGNS, Objective
+from ..trials.objectives import SIGNS, Objective
 from . import evidence, findings_page, markup
 from .charts import metric_range
 from .figure import Figure

@@ -6,8 +6,9 @@ from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
     from .background_synthesis import BackgroundSynthesis
-    from .launcher import StudyResult, run_study
+    from .launcher import run_study
     from .progress import Progress
+    from .result import StudyResult
     from .synthesise import synthesise_study
 
 __all__ = [
@@ -22,8 +23,9 @@ __getattr__ = lazy_door(
     __name__,
     {
         "background_synthesis": ("BackgroundSynthesis",),
-        "launcher": ("StudyResult", "run_study"),
+        "launcher": ("run_study",),
         "progress": ("Progress",),
+        "result": ("StudyResult",),
         "synthesise": ("synthesise_study",),
     },
 )

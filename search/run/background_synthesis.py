@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bitfront.spaces import ToolMissing
 from ..config import StudyConfig
 from ..measurements.corrected import correct, learn
 from ..measurements.record import SynthesisRecord, measured_of, read_records
+from ..quantities import QUANTITIES
 from ..synthesis.flows import VendorFlow
 from ..synthesis.jobs import SynthesisJobs
 from ..tracking import Tracker
@@ -23,9 +25,7 @@ from ..trials.reference import Reference
 
 __all__ = ["BackgroundSynthesis", "describe_record", "finalists"]
 
-_SHOWN = {
-    "lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "latency_cycles": "latency", "ii_cycles": "II",
-}  # fmt: skip
+_log = logging.getLogger(__name__)
 
 
 def finalists(
@@ -53,10 +53,10 @@ def describe_record(record: SynthesisRecord, estimated: Mapping[str, float]) -> 
     parts = []
     for stage, figures in outcome.measured.items():
         cells = [
-            f"{label} {figures[key]:,.0f}"
-            + (f" (estimate {estimated[key]:,.0f})" if key in estimated else "")
-            for key, label in _SHOWN.items()
-            if key in figures
+            f"{q.head} {q.number(figures[q.key])}"
+            + (f" (estimate {q.number(estimated[q.key])})" if q.key in estimated else "")
+            for q in QUANTITIES.values()
+            if q.in_reports and q.key in figures
         ]
         parts.append(f"{stage}: {', '.join(cells)}")
     if not outcome.ok:
@@ -72,7 +72,6 @@ class BackgroundSynthesis:
     config: StudyConfig
     reference: Reference
     tracker: Tracker
-    say: Callable[[str], None]
     correction: Correction = field(default_factory=lambda: Correction.of([]))
     _records: list[SynthesisRecord] = field(default_factory=list)
     _begun: set[tuple[str, Fidelity]] = field(default_factory=set)
@@ -88,12 +87,12 @@ class BackgroundSynthesis:
         try:
             tool = find_tool(self.config.hls.backend, fidelity)
         except ToolMissing as error:
-            self.say(
+            _log.info(
                 f"{error} The study goes on with estimates; `bitfront synth {self.study_dir}` can follow."
             )
             return
         self._tool, self._jobs = tool, SynthesisJobs(self.study_dir, section.jobs)
-        self.say(f"Front members are synthesised with {tool.path} while the search goes on.")
+        _log.info(f"Front members are synthesised with {tool.path} while the search goes on.")
 
     def view(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
         """Return evaluations as the syntheses so far correct them."""
@@ -170,7 +169,7 @@ class BackgroundSynthesis:
                 if record.outcome.measured
                 else ""
             )
-            self.say(line.rstrip(".") + after + ".")
+            _log.info(line.rstrip(".") + after + ".")
 
     def _learn(self, records: list[SynthesisRecord], evaluations: Iterable[Evaluation]) -> None:
         self._records = records

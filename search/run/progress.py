@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,41 +16,40 @@ if TYPE_CHECKING:
 
     from ..evaluator.evaluator import Evaluator
     from ..trials.reference import Reference
-    from .launcher import StudyResult
+    from .result import StudyResult
 
+_log = logging.getLogger(__name__)
 _SHOWN = 12
 """Front members that a live table shows."""
 
 
 class Progress:
-    """Prints what happens; one object a run."""
+    """Logs what happens, and keeps a live table on a console that is a terminal; one object per run.
+
+    Args:
+        console: the one that shows what is logged (see `messages_on`); no table is kept where None.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
-        from rich.console import Console
-
-        self.console = console or Console(highlight=False)
+        self.console = console
         self._live: Any = None
         self._objectives: Sequence[Objective] = ()
         self._began = time.monotonic()
         self._head = ""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        self.console.print(text, markup=False)
 
     def start(self, evaluator: Evaluator, reference: Reference, objectives: Sequence[Objective]) -> None:
         """Say what is searched, and open the live table on a terminal."""
         self._objectives = objectives
         self._began = time.monotonic()
         size = evaluator.space.size
-        self.say(
+        _log.info(
             f"Float model: {reference.metric.label} {evaluator.float_score:.4f} (validation). "
             f"{len(evaluator.space.dimensions)} dimensions, {size:.2g} configurations; "
             f"{reference.device['part']} at {reference.clock_ns:g} ns."
         )
         for text in float_warnings(reference):
-            self.say(f"Warning: {text}")
-        if self.console.is_terminal:
+            _log.info(f"Warning: {text}")
+        if self.console is not None and self.console.is_terminal:
             from rich.live import Live
 
             self._live = Live(console=self.console, refresh_per_second=4, transient=True)
@@ -68,7 +68,7 @@ class Progress:
         on_front = evaluation.feasible and any(e.number == evaluation.number for e in front)
         line = self._line(evaluation, figures, on_front=on_front)
         if self._live is None:
-            self.say(line)
+            _log.info(line)
         else:
             self._live.update(self._table(line, front))
 
@@ -106,16 +106,16 @@ class Progress:
         counts = {
             s: sum(e.status == s for e in result.evaluations) for s in ("complete", "infeasible", "failed")
         }
-        self.say(
+        _log.info(
             f"{len(result.evaluations)} trials: {counts['complete']} scored, {counts['infeasible']} stopped before "
             f"scoring by a resource limit, {counts['failed']} failed; {len(result.front)} on the front."
         )
         if not result.feasible:
-            self.say("No candidate meets every constraint; the nearest ones are in the report.")
+            _log.info("No candidate meets every constraint; the nearest ones are in the report.")
             return
         label, tested = reference.metric.label, reference.float_scores.get("test")
         before = f"{reference.float_score:.4f} on validation data"
-        self.say(
+        _log.info(
             f"Float model: {label} {before if tested is None else f'{tested:.4f} on test data, {before}'}."
         )
         for how in PICKS:
@@ -125,18 +125,18 @@ class Progress:
                 f"{o.label} {format_value(o.value(e))}" for o in reference.objectives if not o.is_metric
             )
             told = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
-            self.say(
+            _log.info(
                 f"  {how:8s} trial {e.number:4d} {e.method}  {label} {now.score:.4f} on {now.split} data ({told})  {values}"
             )
             if how == "knee":
                 warning = knee_warning(reference, e)
-                self.say(f"           {warning or f'chosen {knee_note(reference)}'}")
+                _log.info(f"           {warning or f'chosen {knee_note(reference)}'}")
         for text in trial_warnings(reference, result.front):
-            self.say(f"Warning: {text}")
+            _log.info(f"Warning: {text}")
         calibrated = max(e.calibrated_on for e in result.evaluations)
         note = f", calibrated on {calibrated} designs" if calibrated else ""
-        self.say(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")
-        self.say(
+        _log.info(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")
+        _log.info(
             f"Next: bitfront export {result.folder} --pick knee --out best   (then: bitfront verify best)"
         )
 

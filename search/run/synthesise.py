@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,8 @@ from ..trials.reference import Reference
 from .background_synthesis import describe_record, finalists
 
 __all__ = ["choose_trials", "synthesise_study", "track"]
+
+_log = logging.getLogger(__name__)
 
 
 def choose_trials(study_dir: Path, most: int | None) -> list[Evaluation]:
@@ -49,14 +51,13 @@ def synthesise_study(
     timeout_s: float | None = None,
     memory_gib: float | None = None,
     keep: bool = False,
-    say: Callable[[str], None] = lambda _: None,
 ) -> list[SynthesisRecord]:
     """Synthesise the front of a study, at most `most` of it, and return what came of each.
 
     With the fidelity `rtl`, an open flow (da4ml, Yosys, Verilator) counts and proves the network instead of AMD's tools.
 
     Designs that were followed to `fidelity` before are passed over; one that failed is tried again. Results go to the
-    trials' folders and to MLflow. What is not given is as the study file says.
+    trials' folders and to MLflow, and each is logged. What is not given is as the study file says.
 
     Raises:
         ToolMissing: no tool for the study's backend is on PATH, or not all programs of the open flow.
@@ -76,23 +77,23 @@ def synthesise_study(
     waiting = [e for e in chosen if not all(stage in measured[e.design] for stage in STAGES[fidelity])]
     for evaluation in chosen:
         if evaluation not in waiting:
-            say(f"Trial {evaluation.number} has its {fidelity} already.")
+            _log.info(f"Trial {evaluation.number} has its {fidelity} already.")
     runs = SynthesisJobs(study_dir, jobs or section.jobs, keep)
     known = {e.number: e for e in chosen}
     records: list[SynthesisRecord] = []
     if waiting:
-        say(f"{len(waiting)} designs to {fidelity} with {flow.tool_name}, {runs.jobs} at once")
+        _log.info(f"{len(waiting)} designs to {fidelity} with {flow.tool_name}, {runs.jobs} at once")
     try:
         while waiting or runs.busy:
             while waiting and runs.free:
                 evaluation = waiting.pop(0)
                 runs.submit(evaluation.number, evaluation.design, flow)
             for record in runs.finished(patient=True):
-                say(describe_record(record, known[record.number].resources))
+                _log.info(describe_record(record, known[record.number].resources))
                 records.append(record)
     finally:
         runs.stop()
-    track(study_dir, config, [(known[r.number], r) for r in records], say)
+    track(study_dir, config, [(known[r.number], r) for r in records])
     return records
 
 
@@ -100,7 +101,6 @@ def track(
     study_dir: Path,
     config: StudyConfig,
     results: list[tuple[Evaluation, SynthesisRecord]],
-    say: Callable[[str], None],
 ) -> None:
     """Send results to where the study is tracked, and write its report anew: corrected estimates move the front."""
     from ..report import write_report
@@ -111,9 +111,7 @@ def track(
     front = [e.number for e in finalists(read_evaluations(study_dir), reference.objectives)]
     write_report(study_dir)
     tracker: Tracker = (
-        MlflowTracker(study_dir.parent, tracking_uri(study_dir), warn=say)
-        if config.tracking.enabled
-        else NullTracker()
+        MlflowTracker(study_dir.parent, tracking_uri(study_dir)) if config.tracking.enabled else NullTracker()
     )
     tracker.start(StudyRecord.of(study_dir))
     for evaluation, record in results:

@@ -1,34 +1,35 @@
-"""Who proposes the next candidate: Optuna's samplers and the surrogate."""
+"""Who proposes the next candidate: Optuna's samplers, the surrogate, and a user's own."""
 
 from typing import TYPE_CHECKING
 
 from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
-    from .optuna_samplers import Proposals, as_optuna, baselines, make_sampler, seeded_sampler, suggest
+    from .choose import sampler_of
+    from .optuna_samplers import as_optuna, baselines, optuna_sampler, suggest
+    from .study_sampler import SeededSampler, StudySampler
     from .surrogate import Surrogate
+    from .surrogate_sampler import SurrogateSampler
 
 __all__ = [
-    "Proposals",
+    "SeededSampler",
+    "StudySampler",
     "Surrogate",
+    "SurrogateSampler",
     "as_optuna",
     "baselines",
-    "make_sampler",
-    "seeded_sampler",
+    "optuna_sampler",
+    "sampler_of",
     "suggest",
 ]
 
 __getattr__ = lazy_door(
     __name__,
     {
-        "optuna_samplers": (
-            "Proposals",
-            "as_optuna",
-            "baselines",
-            "make_sampler",
-            "seeded_sampler",
-            "suggest",
-        ),
+        "choose": ("sampler_of",),
+        "optuna_samplers": ("as_optuna", "baselines", "optuna_sampler", "suggest"),
+        "study_sampler": ("SeededSampler", "StudySampler"),
         "surrogate": ("Surrogate",),
+        "surrogate_sampler": ("SurrogateSampler",),
     },
 )

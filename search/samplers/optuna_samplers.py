@@ -1,14 +1,9 @@
-"""Optuna's samplers, seeded by trial, so that a study that was interrupted goes on as if it had not been."""
+"""Optuna's samplers by their names in a study file, and a space's candidates as Optuna stores them."""
 
 from __future__ import annotations
 
 import warnings
-import zlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from bitfront.spaces import Params, Space, UserError
 
@@ -16,15 +11,10 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
-    from ..trials.evaluation import Evaluation
-    from .surrogate import Surrogate
-
 POPULATION = 20
 """Of NSGA-II: a study of some hundred trials has no room for Optuna's 50."""
 UNIFORM_WIDTHS = (16, 12, 10, 8, 7, 6, 5, 4, 3, 2)
 """Widths of the uniform baselines that a search begins with, as far as the space has them."""
-
-
 _MANY = 1000
 """Trials beyond which the overhead of a model and its narrow view cost more than NSGA-II's slow start."""
 
@@ -36,34 +26,13 @@ def chosen_sampler(name: str, trials: int | None) -> str:
     return name
 
 
-ONE_BY_ONE, GROWTH, AT_ONCE = 64, 16, 48
-"""Trials of a study that `surrogate` proposes one by one; then one at once for every so many before, to the last at most.
-
-What is known grows by the same share from one to the next, and each costs a fraction of the time.
-"""
+def mixed_seed(seed: int, number: int) -> int:
+    """Return a seed of trial `number` of a study with this seed: 32 bits."""
+    return (seed * 1_000_003 + number * 7_919 + 1) % 2**32
 
 
-@dataclass(frozen=True)
-class Proposals:
-    """What the `surrogate` sampler proposes from."""
-
-    surrogate: Surrogate
-    known: Callable[[], Iterable[Evaluation]]
-    """The study's finished trials."""
-
-
-def proposed_with(number: int) -> tuple[int, int]:
-    """Return the first of the trials that `surrogate` proposes together with trial `number`, and how many these are."""
-    if number < ONE_BY_ONE:
-        return number, 1
-    first = ONE_BY_ONE
-    while first + (count := min(AT_ONCE, first // GROWTH)) <= number:
-        first += count
-    return first, count
-
-
-def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.samplers.BaseSampler:
-    """Return the sampler for trial `number`.
+def optuna_sampler(name: str, seed: int, startup: int) -> optuna.samplers.BaseSampler:
+    """Return a sampler of Optuna by the name that a study file gives it; random for any that isn't Optuna's.
 
     `startup` is how many trials TPE and GP wait for before they model: the baselines.
 
@@ -72,13 +41,12 @@ def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.s
     """
     import optuna
 
-    mixed = (seed * 1_000_003 + number * 7_919 + 1) % 2**32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == "tpe":
-            return optuna.samplers.TPESampler(multivariate=True, n_startup_trials=startup, seed=mixed)
+            return optuna.samplers.TPESampler(multivariate=True, n_startup_trials=startup, seed=seed)
         if name == "nsga2":
-            return optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=mixed)
+            return optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
         if name == "gp":
             try:
                 import torch  # noqa: F401 - Optuna imports it inside
@@ -87,126 +55,9 @@ def make_sampler(name: str, seed: int, number: int, *, startup: int) -> optuna.s
                     "sampler: gp needs PyTorch: pip install 'bitfront[gp]', or choose tpe."
                 ) from None
             return optuna.samplers.GPSampler(
-                n_startup_trials=startup, seed=mixed, deterministic_objective=True
+                n_startup_trials=startup, seed=seed, deterministic_objective=True
             )
-        return optuna.samplers.RandomSampler(seed=mixed)
-
-
-def seeded_sampler(
-    name: str, seed: int, *, startup: Callable[[], int] = lambda: 0, proposals: Proposals | None = None
-) -> optuna.samplers.BaseSampler:
-    """Return a sampler whose every draw depends on the trial's number and the trials before it alone.
-
-    `startup` gives what `make_sampler` wants, at each draw; `surrogate` needs the `proposals`. So a trial that was cut off while it was drawn is drawn again as it was, the sequence goes on after an
-    interruption, and two launchers that share a study never draw alike.
-
-    Raises:
-        UserError: when the Gaussian process needs PyTorch and it is missing.
-    """
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, TrialState
-
-    if name == "surrogate":
-        assert proposals is not None
-        return _by_surrogate(proposals, seed)
-    make_sampler(name, seed, 0, startup=0)  # refuses now what it would refuse later
-
-    class Seeded(BaseSampler):
-        def __init__(self) -> None:
-            self._latest: tuple[int, BaseSampler] | None = None
-
-        def _of(self, trial: FrozenTrial) -> BaseSampler:
-            if self._latest is None or self._latest[0] != trial.number:
-                self._latest = trial.number, make_sampler(name, seed, trial.number, startup=startup())
-            return self._latest[1]
-
-        def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-            self._of(trial).before_trial(study, trial)
-
-        def infer_relative_search_space(
-            self, study: optuna.Study, trial: FrozenTrial
-        ) -> dict[str, BaseDistribution]:
-            return self._of(trial).infer_relative_search_space(study, trial)
-
-        def sample_relative(
-            self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-        ) -> dict[str, Any]:
-            return self._of(trial).sample_relative(study, trial, search_space)
-
-        def sample_independent(
-            self,
-            study: optuna.Study,
-            trial: FrozenTrial,
-            param_name: str,
-            param_distribution: BaseDistribution,
-        ) -> Any:
-            # by the parameter's name too: those that were drawn before a cut need not be drawn again
-            own = seed ^ zlib.crc32(param_name.encode())
-            sampler = make_sampler(name, own, trial.number, startup=startup())
-            return sampler.sample_independent(study, trial, param_name, param_distribution)
-
-        def after_trial(
-            self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any
-        ) -> None:
-            self._of(trial).after_trial(study, trial, state, values)
-
-    return Seeded()
-
-
-def _by_surrogate(proposals: Proposals, seed: int) -> optuna.samplers.BaseSampler:
-    """Return Optuna's view of a surrogate; what it finds depends on what `seeded_sampler` says."""
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, TrialState
-
-    space = proposals.surrogate.space
-
-    class Proposing(BaseSampler):
-        def __init__(self) -> None:
-            self._proposed: dict[int, list[dict[str, int | str]]] = {}
-
-        def infer_relative_search_space(
-            self, study: optuna.Study, trial: FrozenTrial
-        ) -> dict[str, BaseDistribution]:
-            # a candidate that was enqueued needs no proposal
-            return {} if "fixed_params" in trial.system_attrs else distributions(space)
-
-        def sample_relative(
-            self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-        ) -> dict[str, Any]:
-            if not search_space:
-                return {}
-            first, count = proposed_with(trial.number)
-            if first not in self._proposed:
-                self._proposed = {first: self._proposals(study, first, count)}
-            found = self._proposed[first]
-            return dict(as_optuna(space, found[min(trial.number - first, len(found) - 1)]))
-
-        def _proposals(self, study: optuna.Study, number: int, count: int) -> list[dict[str, int | str]]:
-            """Return what `count` trials from `number` on try, given those before it."""
-            known = [e for e in proposals.known() if e.number < number]
-            finished = {e.number for e in known}
-            pending = [
-                from_optuna(space, other.params)
-                for other in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-                if other.number < number
-                and other.number not in finished
-                and len(other.params) == len(space.dimensions)
-            ]
-            rng = np.random.default_rng((seed, number))
-            return proposals.surrogate.propose(known, pending, rng, count)
-
-        def sample_independent(
-            self,
-            study: optuna.Study,
-            trial: FrozenTrial,
-            param_name: str,
-            param_distribution: BaseDistribution,
-        ) -> Any:
-            # of a trial of which a cut left some parameters
-            rest = seeded_sampler("random", seed)
-            return rest.sample_independent(study, trial, param_name, param_distribution)
-
-    return Proposing()
+        return optuna.samplers.RandomSampler(seed=seed)
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ DRIVERS = {"postgresql": ("psycopg", "postgresql"), "mysql": ("pymysql", "mysql"
 PATIENCE = 600.0
 """Seconds that a database may be out of reach; a server's restart takes some."""
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -61,8 +63,8 @@ def open_storage(url: str, folder: Path) -> BaseStorage:
             ) from None
 
 
-def patiently(action: Callable[[], _T], url: str, say: Callable[[str], None]) -> _T:
-    """Run `action`, again while its database is out of reach.
+def patiently(action: Callable[[], _T], url: str) -> _T:
+    """Run `action`, again while its database is out of reach, which is logged once.
 
     Raises:
         UserError: when it stays so.
@@ -83,7 +85,7 @@ def patiently(action: Callable[[], _T], url: str, say: Callable[[str], None]) ->
                     "and run the same command again; what is finished is kept."
                 ) from None
             if pause == 0.5:
-                say(f"The storage {redact(url)} is out of reach ({_reason(error)}): trying again.")
+                _log.info(f"The storage {redact(url)} is out of reach ({_reason(error)}): trying again.")
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,15 +16,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from bitfront.spaces import Params, Space
 
 from ..execution import Job
-from ..samplers.optuna_samplers import (
-    Proposals,
-    as_optuna,
-    baselines,
-    chosen_sampler,
-    distributions,
-    seeded_sampler,
-    suggest,
-)
+from ..samplers.optuna_samplers import as_optuna, baselines, distributions, suggest
+from ..samplers.study_sampler import StudySampler
 from ..samplers.tried import KEPT, REPEATS, Tried
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.objectives import Objective
@@ -36,6 +30,7 @@ if TYPE_CHECKING:
     from ..config import StudyConfig
     from .study_folder import StudyFolder
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _HOLDER = "launcher"
 """User attribute of a trial: the launcher that has it."""
@@ -66,9 +61,8 @@ class OptunaStudy:
         space: what a candidate is drawn from.
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
-        say: takes sentences for the user.
+        sampler: proposes candidates once the stages have none left.
         stages: what is tried before the sampler's own candidates; the uniform baselines where None.
-        proposals: what the `surrogate` sampler, which is `auto` too, proposes from.
 
     Raises:
         UserError: when the journal is damaged, the database can't be opened, or the sampler can't be had.
@@ -82,41 +76,39 @@ class OptunaStudy:
         space: Space,
         objectives: Sequence[Objective],
         finished: Iterable[Evaluation],
-        say: Callable[[str], None],
+        sampler: StudySampler,
         stages: Sequence[Stage] | None = None,
-        proposals: Proposals | None = None,
     ) -> None:
         self._space, self._objectives, self._folder = space, objectives, study_folder.folder
-        self._url, self._say = config.storage, say
+        self._url = config.storage
         self._open: dict[int, optuna.Trial] = {}
         self.shared = config.storage != JOURNAL
         self._presence = Presence(study_folder.folder) if self.shared else None
         if not self.shared and (notice := repair_journal(study_folder.folder / JOURNAL_FILE)):
-            say(notice)
+            _log.info(notice)
         uniform = baselines(space)
         known = Identity.read(study_folder.folder)
         self._carried = known.carried if known else 0
         self.openers = self._carried
         """How many candidates come before the sampler's, as far as their stages have been entered: those of a narrower space
         that the study was widened from, then those of the stages."""
+        self._sampler = sampler
+        sampler.startup = max(_STARTUP, self.openers)
         self._sampled = config.sampler != "grid-uniform"
         self._seed = config.seed
         self._tried = Tried(space)
         self._said = False
         self._stages = deque([Stage(lambda: uniform, "uniform")] if stages is None else stages)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        name = f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront"
         with _quiet(), alone(study_folder.folder):
+            self._storage = open_storage(config.storage, study_folder.folder)
             self._study = optuna.create_study(
-                study_name=f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront",
-                storage=open_storage(config.storage, study_folder.folder),
+                study_name=name,
+                storage=self._storage,
                 directions=[*config.directions()],  # type: ignore[list-item]
                 load_if_exists=True,
-                sampler=seeded_sampler(
-                    chosen_sampler(config.sampler, config.budget.trials),
-                    config.seed,
-                    startup=lambda: max(_STARTUP, self.openers),
-                    proposals=proposals,
-                ),
+                sampler=sampler,
             )
             self._restore({e.number: e for e in finished})
 
@@ -155,8 +147,13 @@ class OptunaStudy:
             return
         params = as_optuna(self._space, lost.params)
         self._study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=kinds))
-        self._open[lost.number] = Trial(self._study, self._study.get_trials(deepcopy=False)[-1]._trial_id)
+        self._open[lost.number] = self._trial(len(self._study.get_trials(deepcopy=False)) - 1)
         self.tell(lost)
+
+    def _trial(self, number: int) -> Trial:
+        """Return a trial of the storage to go on with."""
+        study = self._storage.get_study_id_from_name(self._study.study_name)
+        return Trial(self._study, self._storage.get_trial_id_from_study_id_trial_number(study, number))
 
     def enter(self, begun: int) -> None:
         """Enqueue the candidates of the stages whose turn it is when so many trials have begun; the first one's always."""
@@ -171,6 +168,7 @@ class OptunaStudy:
                 self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": stage.kind})
             self._stages.popleft()
             self.openers += len(candidates)
+            self._sampler.startup = max(_STARTUP, self.openers)
 
     def _is_new(self, params: Params) -> bool:
         """Whether a candidate was not among those that the study was widened with."""
@@ -183,7 +181,7 @@ class OptunaStudy:
     def _interrupted(self) -> list[Job]:
         with _quiet(), alone(self._folder):
             left = [
-                Trial(self._study, frozen._trial_id)
+                self._trial(frozen.number)
                 for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
                 if frozen.number not in self._open and not self._held(frozen.user_attrs.get(_HOLDER))
             ]
@@ -242,7 +240,7 @@ class OptunaStudy:
             self._said = True
             most = self._space.different
             what = f"{most} candidates, all of which have" if most > 1 else "a single candidate, which has"
-            self._say(f"The space has {what} been tried: the search ends here.")
+            _log.info(f"The space has {what} been tried: the search ends here.")
         return found
 
     def _repeated(self, job: Job) -> bool:
@@ -304,7 +302,7 @@ class OptunaStudy:
             self._presence.end()
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
-        return patiently(action, self._url, self._say)
+        return patiently(action, self._url)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import uuid
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
     from ..problem.load import Problem
 
+_log = logging.getLogger(__name__)
 WEIGHTS = "weights.npz"
 """In a trial's folder: the weights that training gave it."""
 GOLDEN_SAMPLES = 256
@@ -74,8 +76,8 @@ class StudyFolder:
         with locked(self.folder):
             self.folder.rename(aside)
 
-    def open(self, config: StudyConfig, base_dir: Path, say: Callable[[str], None]) -> Problem:
-        """Load model and data and train the float model, or take up what an earlier run left; `say` takes sentences.
+    def open(self, config: StudyConfig, base_dir: Path) -> Problem:
+        """Load model and data and train the float model, or take up what an earlier run left.
 
         Raises:
             UserError: when the folder holds a study with other settings, model or data.
@@ -88,19 +90,21 @@ class StudyFolder:
             config, older = as_begun(config, recorded_values(self.folder))
             if older:
                 values = ", ".join(f"{path}: {str(BEFORE[path]).lower()}" for path in older)
-                say(f"This study began before {' and '.join(older)} existed, and goes on with {values}.")
+                _log.info(
+                    f"This study began before {' and '.join(older)} existed, and goes on with {values}."
+                )
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
-            say(f"Note: {notice}")
+            _log.info(f"Note: {notice}")
         changed = self._changed(known, problem) if known else {}
         graph, space = preflight(problem)
         for notice in hardware_notices(config, graph, space):
-            say(f"Note: {notice}")
+            _log.info(f"Note: {notice}")
         if known and changed:
             from .widening import widen
 
-            widen(self.folder, known, problem, changed, say)
-        self._float_model(problem, say)
+            widen(self.folder, known, problem, changed)
+        self._float_model(problem)
         write_atomic(self.folder / "study.yaml", _yaml(config))
         self._keep_golden(problem)
         if not known:
@@ -141,7 +145,7 @@ class StudyFolder:
         known = Identity.read(self.folder)
         return (*([self.folder / known.folder] if known and known.folder else []), Path())
 
-    def _float_model(self, problem: Problem, say: Callable[[str], None]) -> None:
+    def _float_model(self, problem: Problem) -> None:
         from ..problem.float_model import train_float
 
         saved = self.folder / "float_weights.npz"
@@ -150,7 +154,7 @@ class StudyFolder:
                 problem.model.set_weights([arrays[f"w{i}"] for i in range(len(arrays.files))])
             return
         if problem.needs_training:
-            say(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
+            _log.info(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
             train_float(problem)
         save_atomic(self.folder / "float.keras", problem.model.save)
         weights: dict[str, Any] = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}
@@ -177,7 +181,7 @@ class StudyFolder:
         device = part(config.device.part)
         scores = {"val": evaluator.float_score}
         if test:
-            scores["test"] = evaluator.float_test_score()
+            scores["test"] = evaluator.scores.of_float("test")
         identity = self.identity
         data = problem.data
         objectives = parse_objectives(config.objectives, evaluator.metric_record)
@@ -294,7 +298,7 @@ class StudyFolder:
         if "test" in evaluation.metrics or evaluation.status != "complete":
             return evaluation
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-        score = evaluator.test_score(types, self.weights(evaluation))
+        score = evaluator.scores.of(types, self.weights(evaluation), "test")
         scored = replace(evaluation, metrics={**evaluation.metrics, "test": score})
         scored.write(self.folder)
         return scored

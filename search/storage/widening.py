@@ -7,8 +7,9 @@ a gradient width search) is done anew in the wider space, without trying again w
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from .locks import someone_lives
 from .optuna_storage import JOURNAL, JOURNAL_FILE
 from .warm_start_files import FILES
 
+_log = logging.getLogger(__name__)
 _BEGUN_WITH = (
     STUDY_FILE,
     JOURNAL_FILE,
@@ -40,7 +42,6 @@ def widen(
     known: Identity,
     problem: Problem,
     changed: Mapping[str, tuple[Any, Any]],
-    say: Callable[[str], None],
 ) -> None:
     """Bring a study's folder to the wider space of `problem`.
 
@@ -49,7 +50,6 @@ def widen(
         known: what the folder says that it is.
         problem: what is to run; but for its space, it is the same.
         changed: the keys that differ, with old and new value.
-        say: takes a sentence for the user.
 
     Raises:
         UserError: when the space lacks what could be tried before, or another launcher is at the study.
@@ -81,7 +81,7 @@ def widen(
     aside = _aside(folder)
     carried = max((e.number + 1 for e in evaluations), default=0)
     replace(known, run=uuid.uuid4().hex[:8], carried=carried).write(folder)
-    say(
+    _log.info(
         f"The space is wider than it was ({told(changed)}): {len(evaluations)} finished trials stay, and the search begins again "
         f"in it; what belonged to the narrower one is in {aside}."
     )

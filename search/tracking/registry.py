@@ -17,6 +17,7 @@ from typing import Any
 from bitfront.spaces import UserError
 
 from ..config.secrets import redact
+from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.reference import Reference
@@ -122,7 +123,6 @@ def version_tags(evaluation: Evaluation, reference: Reference) -> Mapping[str, s
 
     `score` is the validation score, `score_test` that of the test data where it is known.
     """
-    figures = ("lut", "ff", "dsp", "bram18", "latency_ns", "ii_ns")
     tags = {
         "trial": str(evaluation.number),
         "method": evaluation.method,
@@ -133,9 +133,10 @@ def version_tags(evaluation: Evaluation, reference: Reference) -> Mapping[str, s
         "clock_ns": f"{reference.clock_ns:g}",
         "source": evaluation.source,
     }
+    keys = [quantity.key for quantity in QUANTITIES.values()]
     if "test" in evaluation.metrics:
         tags["score_test"] = f"{evaluation.metrics['test']:.6g}"
-    return tags | {key: f"{evaluation.resources[key]:.6g}" for key in figures if key in evaluation.resources}
+    return tags | {key: f"{evaluation.resources[key]:.6g}" for key in keys if key in evaluation.resources}
 
 
 def _run(client: Any, reference: Reference, number: int) -> Any:

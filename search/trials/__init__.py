@@ -1,10 +1,10 @@
 """What a trial is: its evaluation, what is optimised and limited, the front of several."""
 
+from ..quantities import QUANTITIES
 from .evaluation import Evaluation
 from .files import save_atomic, trial_folder, write_atomic
 from .front import Box, dominated, hypervolume, hypervolume_history, pareto, pick
 from .objectives import (
-    QUANTITIES,
     SIGNS,
     Constraint,
     Metric,

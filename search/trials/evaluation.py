@@ -64,7 +64,7 @@ class Evaluation:
     recall: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """Of the same outputs, by name: the share of each class's validation samples that count as right, None without any."""
     resources: Mapping[str, float] = field(default_factory=dict)
-    """lut ff dsp bram18 uram latency_cycles ii_cycles latency_ns ii_ns ebops energy_pj."""
+    """What it costs, by the keys of `quantities.QUANTITIES`: lut, ff, dsp, bram18, latency_ns, ..."""
     ptq_resources: Mapping[str, float] = field(default_factory=dict)
     """Of a trained candidate, what it costs without training: `metrics["ptq"]` is the score of that design, not of the
     one that `resources` are of. Empty where it was not trained, and in older files."""

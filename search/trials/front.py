@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import NothingFeasible, UserError
 
+from ..quantities import QUANTITIES, named
 from .evaluation import Evaluation
 from .files import write_atomic
-from .objectives import ALIASES, QUANTITIES, Metric, Objective, parse_limit
+from .objectives import Metric, Objective, parse_limit
 
 Losses = NDArray[np.float64]
 
@@ -253,8 +254,7 @@ def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Seque
     stands in columns of its own: `untrained_score`, `untrained_lut`, ...
     """
     metric_first = sorted(members, key=lambda e: tuple(o.loss(e) for o in objectives) if e.metrics else ())
-    resources = [q.key for q in QUANTITIES.values()] + ["latency_cycles", "ii_cycles"]
-    resources = [key for key in resources if any(key in e.resources for e in members)]
+    resources = [q.key for q in QUANTITIES.values() if any(q.key in e.resources for e in members)]
     bounded = [key for key in resources if any(key in e.intervals for e in members)]
     params = list(dict.fromkeys(name for e in members for name in e.params))
     scores = [key for key in ("score", "test") if any(key in e.metrics for e in members)]
@@ -308,11 +308,14 @@ def _conditions(how: str, metric: Metric) -> list[_Condition]:
                 f"Can't pick {how!r}: use best, knee, smallest, a trial number, or a limit such as 'lut<5000'."
             )
         name = match[1].lower()
-        name = "metric" if name == metric.name.lower() else ALIASES.get(name, name)
-        if name != "metric" and name not in QUANTITIES:
+        quantity = named(name)
+        if name in {"metric", metric.name.lower()}:
+            name, key = "metric", "score"
+        elif quantity:
+            name, key = quantity.name, quantity.key
+        else:
             known = ", ".join([metric.name, *QUANTITIES])
             raise UserError(f"Can't pick {how!r}: {match[1]!r} is unknown, use one of {known}.")
-        key = "score" if name == "metric" else QUANTITIES[name].key
         found.append(_Condition(key, match[2], parse_limit(match[1], match[3], name)))
     return found
 

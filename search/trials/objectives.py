@@ -9,63 +9,20 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bitfront.spaces import UserError
 
+from ..quantities import QUANTITIES, Limit, Quantity, named
+from ..quantities.limits import in_unit
+from ..quantities.metrics import Direction, label_of
 from .evaluation import Evaluation
 
-Direction = Literal["maximize", "minimize"]
 SIGNS: Mapping[Direction, int] = {"maximize": 1, "minimize": -1}
 """What a figure is multiplied by so that more is better."""
-Bound = Literal["at_most", "at_least", "drop", "relative_drop"]
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A resource that can be an objective or be constrained."""
-
-    key: str
-    """Its key in `Evaluation.resources`."""
-    label: str
-    """How figures name it."""
-    unit: str
-    """Its unit, empty for a count."""
-    on_device: bool
-    """Whether the device has a stock of it, so that a percentage makes sense."""
-
-
-QUANTITIES: Mapping[str, Quantity] = {
-    "lut": Quantity("lut", "LUT", "", True),
-    "ff": Quantity("ff", "FF", "", True),
-    "dsp": Quantity("dsp", "DSP", "", True),
-    "bram": Quantity("bram18", "BRAM (18 Kbit)", "", True),
-    "uram": Quantity("uram", "URAM", "", True),
-    "latency": Quantity("latency_ns", "Latency", "ns", False),
-    "ii": Quantity("ii_ns", "Initiation interval", "ns", False),
-    "ebops": Quantity("ebops", "EBOPs", "", False),
-    "energy": Quantity("energy_pj", "Energy", "pJ", False),
-}
-
-ALIASES: Mapping[str, str] = {q.key: name for name, q in QUANTITIES.items()} | {"interval": "ii"}
-
-_SCALES = {
-    "": 1.0,
-    "k": 1e3,
-    "m": 1e6,
-    "ns": 1.0,
-    "us": 1e3,
-    "µs": 1e3,
-    "ms": 1e6,
-    "pj": 1.0,
-    "nj": 1e3,
-    "uj": 1e6,
-}
-_UNITS = {"ns": "ns", "us": "ns", "µs": "ns", "ms": "ns", "pj": "pJ", "nj": "pJ", "uj": "pJ"}
-_NUMBER = re.compile(r"^\s*([-+]?\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(%|[a-zµA-Z]*)\s*$")
+Bound = Literal["at_most", "at_least", "drop"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +43,7 @@ class Metric:
     @property
     def label(self) -> str:
         """The name as a figure shows it: `roc_auc` becomes `ROC AUC`."""
-        words = self.name.replace("_", " ")
-        return words.upper() if self.name in {"roc_auc", "mse", "mae"} else words[:1].upper() + words[1:]
+        return label_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -141,6 +97,11 @@ class Objective:
             return math.log2(1.0 + max(0.0, value))
         return -value if self.direction == "maximize" else value
 
+    @classmethod
+    def of(cls, quantity: Quantity) -> Objective:
+        """Return the objective that makes a quantity small."""
+        return cls(quantity.name, "minimize", quantity.key, quantity.label, quantity.unit)
+
     def to_json(self) -> dict[str, Any]:
         """Return the objective as plain values."""
         return asdict(self)
@@ -162,11 +123,12 @@ class Constraint:
     name: str
     """`lut`, ... as in `QUANTITIES`, or `metric`, or `metric_drop`."""
     bound: Bound
-    """`drop` and `relative_drop` are measured against the float model's metric."""
+    """A `drop` is measured against the float model's metric."""
     limit: float
     scale: float
     text: str
-    """As the study file said it: `10%`."""
+    """As the study file said it, `10%`; `100%` where it said nothing, since every design must fit the device. Studies of older
+    versions have the absolute number here."""
     direction: Direction = "minimize"
     """Of the metric; a resource is always minimised."""
 
@@ -185,8 +147,7 @@ class Constraint:
             return self.limit
         if float_score is None:
             raise UserError(f"Constraint {self.name} needs the float model's metric, which isn't known yet.")
-        drop = self.limit * abs(float_score) if self.bound == "relative_drop" else self.limit
-        return float_score - drop if self.direction == "maximize" else float_score + drop
+        return float_score - SIGNS[self.direction] * self.limit
 
     def violation(self, value: float, float_score: float | None = None) -> float:
         """How far `value` is beyond the limit, relative to `scale`; 0 or less where the limit is met."""
@@ -214,12 +175,11 @@ def parse_objectives(names: Sequence[str], metric: Metric) -> tuple[Objective, .
     """
     found = []
     for name in names:
-        canonical = _canonical(name, metric, "objective")
+        canonical = _canonical(name, metric)
         if canonical == "metric":
             found.append(Objective("metric", metric.direction, "score", metric.label))
         else:
-            quantity = QUANTITIES[canonical]
-            found.append(Objective(canonical, "minimize", quantity.key, quantity.label, quantity.unit))
+            found.append(Objective.of(QUANTITIES[canonical]))
     names_found = [objective.name for objective in found]
     twice = sorted({name for name in names_found if names_found.count(name) > 1})
     if twice:
@@ -231,43 +191,29 @@ def parse_objectives(names: Sequence[str], metric: Metric) -> tuple[Objective, .
     return tuple(found)
 
 
-def parse_constraints(
-    limits: Mapping[str, float | int | str], metric: Metric, capacity: Mapping[str, int] | None = None
+def constraints_of(
+    limits: Mapping[str, Limit], metric: Metric, stock: Mapping[str, float] | None = None
 ) -> tuple[Constraint, ...]:
-    """Turn the study file's mapping into constraints.
-
-    `lut: 20000`, `lut: 10%` (of the device), `latency: 1.5us`, `dsp: 0`; `metric: 0.75` (at least, or at most
-    where less is better); `metric_drop: 0.01` (in the metric's unit) or `1%` (of the float model's value). The
-    metric's own name may stand for `metric`: `accuracy_drop: 1%`.
+    """Turn a study's limits (`StudyConfig.limits`) into constraints.
 
     Args:
-        limits: name -> limit.
+        limits: by a name in `QUANTITIES`, `metric` (at least, or at most where less is better) or `metric_drop`; in the
+            quantity's or the metric's own unit.
         metric: the study's metric.
-        capacity: the device's stock by resource key (lut, ff, dsp, bram18, uram); needed for percentages.
-
-    Raises:
-        UserError: an unknown name, one given twice, a limit that isn't a number or that nothing can meet.
+        stock: what the device has, by resource key (lut, ff, dsp, bram18, uram): the scale of a limit of 0.
     """
-    found: dict[str, Constraint] = {}
-    for given, value in limits.items():
-        drop = given.endswith("_drop")
-        name = _canonical(given.removesuffix("_drop") if drop else given, metric, "constraint")
-        if drop and name != "metric":
-            raise UserError(
-                f"Constraint {given!r}: only the metric can drop, write {metric.name}_drop or {name}."
-            )
-        name = "metric_drop" if drop else name
-        if name in found:
-            raise UserError(f"Constraint {name!r} is given twice, the second time as {given!r}: keep one.")
-        number, unit = _number(given, value)
-        text = str(value).strip()
-        if drop:
-            found[name] = _drop(given, number, unit, text, metric)
+    found = []
+    for name, limit in limits.items():
+        value, text = limit.value, limit.text
+        if name == "metric_drop":
+            found.append(Constraint(name, "drop", value, 1.0, text, metric.direction))
         elif name == "metric":
-            found[name] = _metric_limit(given, number, unit, text, metric)
+            bound: Bound = "at_least" if metric.direction == "maximize" else "at_most"
+            found.append(Constraint(name, bound, value, abs(value) or 1.0, text, metric.direction))
         else:
-            found[name] = _resource_limit(given, name, number, unit, text, capacity or {})
-    return tuple(found.values())
+            scale = value or float((stock or {}).get(QUANTITIES[name].key) or 1)
+            found.append(Constraint(name, "at_most", value, scale, text))
+    return tuple(found)
 
 
 def parse_limit(given: str, value: float | int | str, name: str) -> float:
@@ -276,13 +222,10 @@ def parse_limit(given: str, value: float | int | str, name: str) -> float:
     Raises:
         UserError: when it isn't a number or its unit isn't the quantity's.
     """
-    number, unit = _number(given, value)
-    wanted = QUANTITIES[name].unit if name in QUANTITIES else ""
-    if unit == "%" or (unit in _UNITS and _UNITS[unit] != wanted):
-        raise UserError(
-            f"Limit on {given}: {value} has the wrong unit, {name} is in {wanted or 'plain numbers'}."
-        )
-    return number * _SCALES[unit]
+    try:
+        return in_unit(value, QUANTITIES[name].unit if name in QUANTITIES else "")
+    except ValueError as error:
+        raise UserError(f"Limit on {given}: {value} {error}.") from None
 
 
 def resource_violations(
@@ -323,70 +266,14 @@ def broken(
     return f"constraint {', '.join(lines)}" if lines else None
 
 
-def _canonical(name: str, metric: Metric, what: str) -> str:
+def _canonical(name: str, metric: Metric) -> str:
     lowered = str(name).strip().lower()
     if lowered in {"metric", metric.name.lower()}:
         return "metric"
-    if lowered in QUANTITIES:
-        return lowered
-    if lowered in ALIASES:
-        return ALIASES[lowered]
-    known = ["metric", metric.name, *QUANTITIES]
+    quantity = named(lowered)
+    if quantity and quantity.objective:
+        return quantity.name
+    known = ["metric", metric.name, *(q.name for q in QUANTITIES.values() if q.objective)]
     near = difflib.get_close_matches(lowered, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}."
-    raise UserError(f"{what.capitalize()} {name!r} is unknown: {hint}")
-
-
-def _number(name: str, value: float | int | str) -> tuple[float, str]:
-    match = None if isinstance(value, bool) else _NUMBER.match(str(value))
-    unit = match[2].lower() if match else ""
-    if match is None or (unit != "%" and unit not in _SCALES):
-        raise UserError(f"Constraint {name}: {value!r} is not a limit, write a number, 10% or 1.5us.")
-    number = float(match[1].replace("_", ""))
-    if not math.isfinite(number):
-        raise UserError(f"Constraint {name}: {value!r} is not finite.")
-    return number, unit
-
-
-def _resource_limit(
-    given: str, name: str, number: float, unit: str, text: str, capacity: Mapping[str, int]
-) -> Constraint:
-    quantity = QUANTITIES[name]
-    if number < 0:
-        raise UserError(f"Constraint {given}: no design uses less than nothing, {text} must be 0 or more.")
-    stock = capacity.get(quantity.key)
-    if unit == "%":
-        if not quantity.on_device or stock is None:
-            raise UserError(f"Constraint {given}: {text} of the device makes no sense, give a number.")
-        limit = number / 100 * stock
-    else:
-        if unit in _UNITS and _UNITS[unit] != quantity.unit:
-            raise UserError(
-                f"Constraint {given}: {text} has the wrong unit, {name} is in {quantity.unit or 'counts'}."
-            )
-        limit = number * _SCALES[unit]
-    if limit <= 0 and name in {"latency", "ii"}:
-        raise UserError(f"Constraint {given}: {text} can't be met, a design needs at least one clock cycle.")
-    return Constraint(name, "at_most", limit, limit or float(stock or 1), text)
-
-
-def _metric_limit(given: str, number: float, unit: str, text: str, metric: Metric) -> Constraint:
-    if unit not in {"", "%"}:
-        raise UserError(f"Constraint {given}: {text} has a unit, a metric has none.")
-    limit = number / 100 if unit == "%" else number
-    if metric.perfect is not None and metric.better(limit, metric.perfect):
-        raise UserError(
-            f"Constraint {given}: {text} can't be met, {metric.name} never passes {metric.perfect:g}."
-        )
-    bound: Bound = "at_least" if metric.direction == "maximize" else "at_most"
-    return Constraint("metric", bound, limit, abs(limit) or 1.0, text, metric.direction)
-
-
-def _drop(given: str, number: float, unit: str, text: str, metric: Metric) -> Constraint:
-    if unit not in {"", "%"}:
-        raise UserError(f"Constraint {given}: {text} has a unit, write 0.01 or 1%.")
-    if number < 0 or (unit == "%" and number > 100):
-        raise UserError(f"Constraint {given}: a drop lies between 0 and 100 %, {text} doesn't.")
-    if unit == "%":
-        return Constraint("metric_drop", "relative_drop", number / 100, 1.0, text, metric.direction)
-    return Constraint("metric_drop", "drop", number, 1.0, text, metric.direction)
+    raise UserError(f"Objective {name!r} is unknown: {hint}")

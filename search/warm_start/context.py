@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,21 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SearchContext:
-    """A study's bench and scale, its folder, and its user.
+    """A study's evaluator and scale, and its folder.
 
     Args:
         evaluator: of the study; it holds another candidate after each stage.
         objectives: the study's.
         box: scale of the hypervolume.
         folder: the study's, which keeps what takes long to find.
-        say: takes sentences for the user.
     """
 
     evaluator: Evaluator
     objectives: Sequence[Objective]
     box: Box
     folder: Path
-    say: Callable[[str], None]
 
     @cached_property
     def path(self) -> GradientWidths:

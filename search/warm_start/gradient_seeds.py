@@ -8,6 +8,7 @@ that looks how far down the network can go, so that a search that ends during th
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
+
+_log = logging.getLogger(__name__)
 
 KEPT = 32
 """Candidates that enter the search, at most."""
@@ -96,7 +99,7 @@ def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
     path = context.folder / FIRST_FILE
     if not path.exists():
         search = context.path
-        context.say(f"Gradient: the widths move along a training of {search.epochs} epochs")
+        _log.info(f"Gradient: the widths move along a training of {search.epochs} epochs")
         seeds = search.first()
         front = _front(seeds, context.objectives)  # nothing else can be on that of the whole path
         rows = [e.to_json() for e, _ in front]

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bitfront.hls import Types, WeightContent, pruned, zero_share
 from bitfront.spaces import Dimension, Params, UserError, Weights
 
-from ..evaluator.record import resources_of
+from ..quantities.table import resources_of
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
 from .attention_pruning import AttentionPruning, free_parts
@@ -110,7 +110,7 @@ class GradientWidths:
     def __post_init__(self) -> None:
         self._weighted_cost = WeightedCost(self.evaluator, self.objectives)
         self._kinds = [part for part in free_parts(self.evaluator.graph) if part.whole]
-        self._lead = abs(self.evaluator.float_score - self.evaluator.blind_score()) or 1.0
+        self._lead = abs(self.evaluator.float_score - self.evaluator.scores.blind()) or 1.0
 
     def first(self) -> list[Scored]:
         """Return what the part of the path passed that looks for the least cost; empty where single weights don't move."""
@@ -174,7 +174,7 @@ class GradientWidths:
         """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
         if len(self.evaluator.space.sparsities) == 1:
             return {}
-        strategy = self.evaluator.space.candidate(start).strategy
+        strategy = self.evaluator.space.candidate(start).chosen("strategy")
         kernels = {
             key
             for key in self.evaluator.training.trainer.per_weight_steps
@@ -200,7 +200,7 @@ class GradientWidths:
         base, missed, gone = 0.0, 0.0, 0
         costs: dict[str, float] = {}
         trainer.reset()
-        evaluator.begin()
+        evaluator.scores.begin_training()
         attention_pruning = AttentionPruning(evaluator) if self._per_weight else None
         self._moments.clear()
         self._bit_costs.clear()
@@ -208,7 +208,7 @@ class GradientWidths:
             order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}
             try:
-                types = evaluator.types(evaluator.space.candidate(params), trainer.weights())
+                types = evaluator.costs.types(evaluator.space.candidate(params), trainer.weights())
                 evaluator.bit_true.assign(types)
             except UserError:  # a kernel has shrunk until its products can't be computed exactly
                 return
@@ -271,7 +271,11 @@ class GradientWidths:
         """Return the price of a candidate, a logarithm; of its widths alone, as dense as the float model, without weights."""
         candidate = self.evaluator.space.candidate(params)
         return self._weighted_cost(
-            resources_of(self.evaluator.cost(candidate, self.evaluator.types(candidate, weights), weights))
+            resources_of(
+                self.evaluator.costs.estimate(
+                    candidate, self.evaluator.costs.types(candidate, weights), weights
+                )
+            )
         )
 
     def _costs(
@@ -295,7 +299,7 @@ class GradientWidths:
         candidate = self.evaluator.space.candidate(params)
 
         def cost_weight(these: Weights) -> float:
-            return self._weighted_cost(resources_of(self.evaluator.cost(candidate, types, these)))
+            return self._weighted_cost(resources_of(self.evaluator.costs.estimate(candidate, types, these)))
 
         whole = cost_weight(weights)
         found: dict[str, float] = {}

@@ -44,7 +44,7 @@ class GreedyWidths:
     def __init__(self, evaluator: Evaluator, objectives: Sequence[Objective]) -> None:
         self._evaluator = evaluator
         self._weighted_cost = WeightedCost(evaluator, objectives)
-        self._lead = abs(evaluator.float_score - evaluator.blind_score()) or 1.0
+        self._lead = abs(evaluator.float_score - evaluator.scores.blind()) or 1.0
         self._sign = SIGNS[evaluator.metric_record.direction]
 
     def from_uniform(self, known: Sequence[Evaluation], method: Params, most: int) -> Iterator[Evaluation]:

@@ -8,6 +8,7 @@ most enter as they were rounded too, at once, so that a search has something to 
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING
 from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
-from ..evaluator.record import resources_of
-from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, make_sampler, suggest
+from ..quantities.table import resources_of
+from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, mixed_seed, optuna_sampler, suggest
 from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
@@ -30,6 +31,8 @@ from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
+
+_log = logging.getLogger(__name__)
 
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
@@ -133,7 +136,7 @@ def _to_train(evaluator: Evaluator, found: Sequence[Evaluation], first: int = 0)
 def _greedy(context: SearchContext) -> list[Evaluation]:
     path, count = context.folder / GREEDY_FILE, context.evaluator.problem.config.screening
     if not path.exists():
-        context.say(f"Screening: {count} candidates are rounded without training")
+        _log.info(f"Screening: {count} candidates are rounded without training")
         _write(path, greedy_from_uniform(context.evaluator, context.objectives, count // 2))
     return _read(path)
 
@@ -164,7 +167,7 @@ def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Eval
         params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(found) % len(zeros)]}
         params = {name: value for name, value in params.items() if name in e.params}
         candidate = evaluator.space.candidate(params)
-        resources = resources_of(evaluator.untrained_cost(candidate, evaluator.types(candidate)))
+        resources = resources_of(evaluator.costs.untrained(candidate, evaluator.costs.types(candidate)))
         found.append(
             replace(
                 e,
@@ -242,7 +245,7 @@ def in_float32(evaluator: Evaluator, params: Params) -> bool:
     """Whether a candidate is computed exactly in float32, for which the model is traced anyway."""
     from bitfront.hls.bit_true import FLOAT32_MANTISSA
 
-    types = evaluator.types(evaluator.space.candidate(params))
+    types = evaluator.costs.types(evaluator.space.candidate(params))
     return mantissa_bits(evaluator.graph, types) <= FLOAT32_MANTISSA
 
 
@@ -279,7 +282,7 @@ def further(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
             directions=["minimize"] * len(objectives),
-            sampler=make_sampler("nsga2", evaluator.problem.config.seed, 0, startup=0),
+            sampler=optuna_sampler("nsga2", mixed_seed(evaluator.problem.config.seed, 0), startup=0),
         )
         for evaluation in known:
             study.enqueue_trial(as_optuna(space, evaluation.params))

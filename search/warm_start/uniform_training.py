@@ -12,6 +12,7 @@ wider ones, whose weights have little to regain, take over those of the first.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from .screening import in_float32
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
+
+_log = logging.getLogger(__name__)
 
 FIRST = 6
 """Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the way down
@@ -73,7 +76,7 @@ def _found(context: SearchContext) -> tuple[list[Seed], int]:
         # a study that had its path before there was this training goes on without
         epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.problem.config.gradient_epochs
         if epochs:
-            context.say(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
+            _log.info(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
         narrower = list(narrowed_together(evaluator, uniform[first:], epochs))
         seeds = [*(replace(narrower[0], params=params) for params in uniform[:first]), *narrower]
         write_seeds(path, [dict(params) for params in uniform], seeds, first=first)
@@ -86,7 +89,7 @@ def _found(context: SearchContext) -> tuple[list[Seed], int]:
 def widest_that_counts(evaluator: Evaluator, uniform: Sequence[Params]) -> int:
     """Return the position of the width above the narrowest that keeps the metric without training."""
     sign = SIGNS[evaluator.metric_record.direction]
-    lost = (1 - KEPT_LEAD) * abs(evaluator.float_score - evaluator.blind_score())
+    lost = (1 - KEPT_LEAD) * abs(evaluator.float_score - evaluator.scores.blind())
     kept = 0
     for position, params in enumerate(uniform):
         if in_float32(evaluator, params):  # a wider one keeps it anyway, and takes long to compute
@@ -110,7 +113,7 @@ def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: i
     samples = len(evaluator.problem.data.x_train[0])
     rng = np.random.default_rng([config.seed, _STREAM])
     trainer.reset()
-    evaluator.begin()
+    evaluator.scores.begin_training()
     begun, sound = 0, epochs > 0
     for position, params in enumerate(uniform, 1):
         exact = sound and _assign(evaluator, params)
@@ -125,7 +128,7 @@ def _assign(evaluator: Evaluator, params: Params) -> bool:
     """Give the model a candidate's types for the weights that it holds; whether these can be computed exactly."""
     try:
         evaluator.bit_true.assign(
-            evaluator.types(evaluator.space.candidate(params), evaluator.bit_true.weights())
+            evaluator.costs.types(evaluator.space.candidate(params), evaluator.bit_true.weights())
         )
     except UserError:
         return False

@@ -3,5 +3,15 @@
 from .arguments import is_own
 from .frozen import trained_variables, untrained_layers
 from .survey import Row, lower, lower_with_tensors, survey
+from .unsupported import Unsupported
 
-__all__ = ["Row", "is_own", "lower", "lower_with_tensors", "survey", "trained_variables", "untrained_layers"]
+__all__ = [
+    "Row",
+    "Unsupported",
+    "is_own",
+    "lower",
+    "lower_with_tensors",
+    "survey",
+    "trained_variables",
+    "untrained_layers",
+]

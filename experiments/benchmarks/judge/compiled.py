@@ -16,6 +16,7 @@ from bitfront.hls import (
     BuildError,
     HlsProject,
     Shrunk,
+    Target,
     Types,
     convert,
     hls_config,
@@ -169,19 +170,9 @@ def _firmware(group: Sequence[Design], kinds: Sequence[Types], build: Build, mad
     weights = {name: roles for one in left for name, roles in one.weights.items()}
     kept = {key: kind for one in left for key, kind in one.types.items()}
     plain = to_keras(graph, weights, kept)
-    chosen: dict[str, dict[str, Any]] = {
-        key: {name: value for one in group for name, value in getattr(one.candidate, key).items()}
-        for key in ("strategy", "reuse_factor", "recurrent_reuse_factor", "recurrent_mode")
-    }
-    config = hls_config(
-        graph,
-        kept,
-        plain,
-        backend=build.backend,
-        io_type=build.io_type,
-        table_size=build.table_size,
-        **chosen,
-    )
+    hardware = {name: chosen for one in group for name, chosen in one.candidate.hardware.items()}
+    target = Target(backend=build.backend, io_type=build.io_type, table_size=build.table_size)
+    config = hls_config(graph, kept, plain, hardware, target)
     return _Firmware(left, graph, kept, inputs, outputs, plain, config, bit_true_model.narrow_accumulators)
 
 

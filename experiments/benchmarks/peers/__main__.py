@@ -86,7 +86,9 @@ def earlier(file: Path) -> list[RunLog]:
 def worst_of(task: Task) -> float:
     """Return the test metric from which on a candidate counts."""
     evaluator = task.evaluator
-    return evaluator.blind_score() + WORST_SHARE * (evaluator.float_test_score() - evaluator.blind_score())
+    return evaluator.scores.blind() + WORST_SHARE * (
+        evaluator.scores.of_float("test") - evaluator.scores.blind()
+    )
 
 
 @returns_exit_code

@@ -91,12 +91,13 @@ class Judge:
         }
         types = self.types(wanted, weights)
         candidate = evaluator.space.candidate(evaluator.space.uniform(INPUT_BITS, "qat"))
-        cost = evaluator.cost(candidate, types, weights)
+        cost = evaluator.costs.estimate(candidate, types, weights)
         if own:
             val, test = self._told(own)
         else:
             val, test = (
-                evaluator.score(evaluator.outputs(types, weights, split), split) for split in ("val", "test")
+                evaluator.scores.of_outputs(evaluator.scores.outputs(types, weights, split), split)
+                for split in ("val", "test")
             )
         return Found(
             row["seconds"], row["trainings"], val, test, float(cost.ebops), float(cost.lut), row.get("own")
@@ -115,7 +116,7 @@ class Judge:
             found = resolve(
                 evaluator.graph,
                 widths,
-                evaluator.calibration,
+                evaluator.costs.calibration,
                 shifts=shifts,
                 weights=weights,
                 weight_types=fixed,

@@ -74,7 +74,7 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     """
     evaluator = task.evaluator
     # the study's own limits are another question than the benchmark's
-    drop = (1 - WORST_SHARE) * abs(evaluator.float_score - evaluator.blind_score())
+    drop = (1 - WORST_SHARE) * abs(evaluator.float_score - evaluator.scores.blind())
     limit = f"constraints={{metric_drop: {drop:.4f}}}"
     config = task.config(f"name={way.replace(', ', '-').replace(' ', '-')}", limit, *WAYS[way])
     study_folder = StudyFolder(task.folder / config.name)
@@ -95,6 +95,6 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
         at = clock.at(written) - began
         if e.status == "complete" and at <= seconds:
             types = {key: FixedPoint.parse(text) for key, text in e.precision.items()}
-            test = task.evaluator.test_score(types, study_folder.weights(e))
+            test = task.evaluator.scores.of(types, study_folder.weights(e), "test")
             found.append(Found(at, spent, e.score, test, e.resources["ebops"], e.resources["lut"]))
     return found

@@ -29,7 +29,7 @@ def search(task: Task, seconds: float) -> list[Found]:
     searched = {
         d.name: [w for w in WIDTHS if d.low <= w <= d.high] for d in space.dimensions if d.kind == "width"
     }
-    ranking = task.evaluator.ranking
+    ranking = task.evaluator.scores.ranking
     study = optuna.create_study(
         directions=[ranking.direction, "minimize"], sampler=optuna.samplers.NSGAIISampler(seed=task.seed)
     )
@@ -51,7 +51,7 @@ def search(task: Task, seconds: float) -> list[Found]:
         study.tell(trial, [evaluation.score, evaluation.resources["ebops"]])
         if spent <= seconds:
             types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
-            test = evaluator.test_score(types, weights)
+            test = evaluator.scores.of(types, weights, "test")
             judging += time.process_time() - began - judging - spent
             costs = evaluation.resources
             found.append(Found(spent, len(found) + 1, evaluation.score, test, costs["ebops"], costs["lut"]))

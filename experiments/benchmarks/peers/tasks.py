@@ -61,7 +61,7 @@ class Task:
 
         study_folder = StudyFolder(self.folder / "float")
         study_folder.folder.mkdir(parents=True, exist_ok=True)
-        return Evaluator(study_folder.open(self.config("name=float"), self.study_folder, print))
+        return Evaluator(study_folder.open(self.config("name=float"), self.study_folder))
 
     def config(self, *more: str) -> Any:
         """Return the study's configuration with these overrides."""
@@ -91,7 +91,7 @@ class Task:
         """Type of the inputs that peers are given."""
         evaluator = self.evaluator
         candidate = evaluator.space.candidate(evaluator.space.uniform(INPUT_BITS, "ptq"))
-        return evaluator.types(candidate)[f"{evaluator.graph.inputs[0]}/result"]
+        return evaluator.costs.types(candidate)[f"{evaluator.graph.inputs[0]}/result"]
 
     def rounded(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return inputs in that type."""

@@ -1,4 +1,4 @@
-"""Values a study file writes with a unit or as a range: widths, limits, durations.
+"""Values a study file writes as a range, a mapping or with a unit: widths, class weights, durations, sizes.
 
 Every parser takes what YAML gives (a number or text) and raises `ValueError` with half a sentence that says
 what is accepted; `load.explain` completes it with the file and the key.
@@ -6,9 +6,10 @@ what is accepted; `load.explain` completes it with the file and the key.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
+
+from ..quantities.limits import split
 
 MIN_WIDTH = 2
 """Narrowest type that may be asked for: a signed type of one bit holds nothing but 0 and -1."""
@@ -18,12 +19,6 @@ MAX_ACCUMULATOR = 48
 """Widest accumulator: the adder of a DSP48 (AMD UG579)."""
 
 _RANGE = re.compile(r"^\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*$")
-_NUMBER = re.compile(
-    r"^\s*(?P<number>[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[a-zA-Zµ%]*)\s*$"
-)
-
-_NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
-_PICOJOULES = {"pJ": 1.0, "nJ": 1e3, "uJ": 1e6, "µJ": 1e6, "mJ": 1e9}
 _BYTES = {"B": 1, "kiB": 2**10, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _BYTES |= {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -49,36 +44,6 @@ class Widths:
         return str(self.plain())
 
 
-@dataclass(frozen=True)
-class Limit:
-    """An upper bound (a lower one for a metric that should be high) as the study file gives it."""
-
-    value: float
-    unit: str = ""
-    """`%` of the device, `ns`, `cycles`, `pJ`, or nothing for a plain number."""
-
-    def plain(self) -> int | float | str:
-        """Return the value as a study file writes it."""
-        number = int(self.value) if float(self.value).is_integer() else float(self.value)
-        return f"{number}{self.unit}" if self.unit else number
-
-    def __str__(self) -> str:
-        return str(self.plain())
-
-
-def split(value: object) -> tuple[float, str] | None:
-    """Return the number and the unit of `5`, `'2us'` or `'50 %'`; None for what isn't a finite number."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        number, unit = float(value), ""
-    elif isinstance(value, str) and (match := _NUMBER.match(value)):
-        number, unit = float(match["number"].replace("_", "")), match["unit"]
-    else:
-        return None
-    return (number, unit) if math.isfinite(number) else None
-
-
 def widths(value: object, most: int = MAX_WIDTH) -> Widths:
     """Read an int or `low..high`."""
     if isinstance(value, Widths):
@@ -98,63 +63,6 @@ def widths(value: object, most: int = MAX_WIDTH) -> Widths:
     if high > most:
         raise ValueError(f"asks for more than {most} bits: choose within {MIN_WIDTH}..{most}")
     return Widths(low, high)
-
-
-def resource(value: object) -> Limit:
-    """Read a count of LUTs, flip-flops, DSPs or memories, or a percentage of the device."""
-    if isinstance(value, Limit):
-        value = value.plain()
-    parsed = split(value)
-    if parsed is None or parsed[1] not in ("", "%"):
-        raise ValueError("isn't a limit: write a count such as 20000, or a share of the device such as 50%")
-    number, unit = parsed
-    if number < 0:
-        raise ValueError("is negative: write zero or more")
-    if unit == "%" and number > 100:
-        raise ValueError("is more than the whole device: write at most 100%")
-    return Limit(number, unit)
-
-
-def time(value: object) -> Limit:
-    """Read a latency or an initiation interval; the result is in `ns` or in `cycles`."""
-    if isinstance(value, Limit):
-        value = value.plain()
-    parsed = split(value)
-    if parsed is None or parsed[1] not in ("", "cycles", "cycle", *_NANOSECONDS):
-        raise ValueError("isn't a time: write it with its unit, such as 400ns, 2us or 80cycles")
-    number, unit = parsed
-    if number <= 0:
-        raise ValueError("is not above zero: write a time such as 400ns, 2us or 80cycles")
-    if unit.startswith("cycle"):
-        return Limit(number, "cycles")
-    return Limit(number * _NANOSECONDS[unit or "ns"], "ns")
-
-
-def energy(value: object) -> Limit:
-    """Read an energy per inference; the result is in `pJ`."""
-    if isinstance(value, Limit):
-        value = value.plain()
-    parsed = split(value)
-    if parsed is None or parsed[1] not in ("", *_PICOJOULES):
-        raise ValueError("isn't an energy: write it with its unit, such as 500pJ or 2nJ")
-    number, unit = parsed
-    if number <= 0:
-        raise ValueError("is not above zero: write an energy such as 500pJ or 2nJ")
-    return Limit(number * _PICOJOULES[unit or "pJ"], "pJ")
-
-
-def plain_number(value: object, least: float = -math.inf) -> Limit:
-    """Read a finite number without a unit."""
-    if isinstance(value, Limit):
-        value = value.plain()
-    parsed = split(value)
-    if parsed is not None and parsed[1] == "%":
-        raise ValueError(f"has a percent sign, which is for shares of the device: write {parsed[0] / 100:g}")
-    if parsed is None or parsed[1]:
-        raise ValueError("isn't a number: write one without a unit")
-    if parsed[0] < least:
-        raise ValueError(f"is below {least:g}: write {least:g} or more")
-    return Limit(parsed[0])
 
 
 def class_weights(value: object) -> str | dict[int, float] | dict[str, str | dict[int, float]]:

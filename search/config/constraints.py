@@ -1,0 +1,66 @@
+"""The section `constraints` of a study file: one key for each quantity that can be limited, and two for the metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, create_model
+
+from ..quantities import QUANTITIES, Limit, Quantity
+from .base import Section
+from .fields import CountLimit, EnergyLimit, MetricLimit, ResourceLimit, TimeLimit
+
+
+class Constraints(Section):
+    """Bounds that a candidate must keep; a breach known beforehand stops it before training."""
+
+    if TYPE_CHECKING:
+        metric: Limit | None = None
+        metric_drop: Limit | None = None
+
+    def given(self) -> dict[str, Limit]:
+        """Return the limits that are set, by key."""
+        values = ((key, getattr(self, key)) for key in type(self).model_fields)
+        return {key: value for key, value in values if value is not None}
+
+
+def constraints_section(quantities: Iterable[Quantity]) -> type[Constraints]:
+    """Return the section with a key for each quantity that has a limit, read in its unit, and those of the metric."""
+    fields: dict[str, Any] = {
+        q.name: (_kind(q) | None, Field(default=None, description=q.limit, examples=[q.example]))
+        for q in quantities
+        if q.limit
+    }
+    fields["metric"] = (
+        MetricLimit | None,
+        Field(
+            default=None,
+            description="worst metric that is accepted, in the metric's own unit",
+            examples=[0.85],
+        ),
+    )
+    fields["metric_drop"] = (
+        CountLimit | None,
+        Field(
+            default=None,
+            description="how much worse than the float model the metric may be, in the metric's own unit; a small one "
+            "makes few candidates feasible",
+            examples=[0.01],
+        ),
+    )
+    return create_model(
+        "ConstraintsConfig", __base__=Constraints, __doc__=Constraints.__doc__, __module__=__name__, **fields
+    )
+
+
+def _kind(quantity: Quantity) -> Any:
+    if quantity.on_device:
+        return ResourceLimit
+    return {"ns": TimeLimit, "pJ": EnergyLimit}.get(quantity.unit, CountLimit)
+
+
+if TYPE_CHECKING:
+    ConstraintsConfig = Constraints
+else:
+    ConstraintsConfig = constraints_section(QUANTITIES.values())

@@ -1,0 +1,115 @@
+"""The metric of a study's candidates, from the outputs of its one bit-true model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitfront.hls import BitTrue, Types
+from bitfront.spaces import Graph, Weights
+
+from .prepare import from_logits
+
+if TYPE_CHECKING:
+    from ..problem.load import Problem
+    from ..problem.metrics import Outcome
+
+Split = Literal["val", "test"]
+
+
+class Scores:
+    """Gives the bit-true model a candidate's types and weights, and scores what it outputs.
+
+    The model holds one candidate at a time. Only the report asks for the split `test`.
+
+    Args:
+        problem: the study's data and metric.
+        graph: its model.
+        bit_true: the bit-true model of the graph; it holds the float weights.
+
+    Attributes:
+        ranking: the metric of the graph's outputs, logits where its head is left off.
+    """
+
+    def __init__(self, problem: Problem, graph: Graph, bit_true: BitTrue) -> None:
+        self.ranking = problem.ranking.on_logits(from_logits(graph))
+        self._problem, self._float_weights, self._model = problem, graph.weights, bit_true
+        self._float_outputs: dict[Split, list[NDArray[np.float64]]] = {}
+        self._holds_float = True
+
+    def outputs(
+        self, types: Types, weights: Weights | None, split: Split = "val"
+    ) -> list[NDArray[np.float64]]:
+        """Return what a candidate with these weights, the float ones where None, outputs for a split.
+
+        Raises:
+            UserError: when its types are too wide to be computed exactly.
+        """
+        if weights is not None:
+            self._model.restore(weights)
+            self._holds_float = False
+        else:
+            self._restore_float()
+        self._model.assign(types)
+        return self._predicted(split)
+
+    def of(self, types: Types, weights: Weights | None, split: Split = "val") -> float:
+        """Return the metric of a candidate with these weights, the float ones where None.
+
+        Raises:
+            UserError: when its types are too wide to be computed exactly.
+        """
+        return self.of_outputs(self.outputs(types, weights, split), split)
+
+    def of_outputs(self, outputs: Sequence[Any], split: Split = "val") -> float:
+        """Return the metric of the graph's outputs for a split."""
+        return self.ranking(getattr(self._problem.data, f"y_{split}"), outputs)
+
+    def of_model(self) -> float:
+        """Return the validation metric of the bit-true model as it is: within a training, say."""
+        return self.of_outputs(self._predicted("val"))
+
+    def outcome(self, outputs: Sequence[Any]) -> Outcome:
+        """Return the metric of outputs for the validation split, and what stands behind it."""
+        return self.ranking.outcome(self._problem.data.y_val, outputs)
+
+    def float_outputs(self, split: Split = "val") -> list[NDArray[np.float64]]:
+        """Return what the float model outputs for a split, computed once: every figure of it comes from here."""
+        if split not in self._float_outputs:
+            self._restore_float()
+            inputs = getattr(self._problem.data, f"x_{split}")
+            self._float_outputs[split] = self._model.predict_float(inputs)
+        return self._float_outputs[split]
+
+    def of_float(self, split: Split = "val") -> float:
+        """Return the float model's metric on a split."""
+        return self.of_outputs(self.float_outputs(split), split)
+
+    def blind(self) -> float:
+        """Return the validation metric of outputs that ignore the inputs: the mean target, or each class's share."""
+        data = self._problem.data
+        samples = len(data.x_val[0])
+        constant = []
+        for output, y in zip(self._problem.outputs.values(), data.y_train, strict=True):
+            multiclass = output.task == "multiclass"
+            mean = np.bincount(y, minlength=output.classes) / len(y) if multiclass else y.mean(axis=0)
+            constant.append(np.broadcast_to(mean, (samples, *np.shape(mean))))
+        return self.ranking.on_logits([False] * len(constant))(data.y_val, constant)
+
+    def begin_training(self, types: Types | None = None) -> None:
+        """Give the model its float weights, and types where they are given, for a training, which changes the weights."""
+        self._restore_float()
+        if types is not None:
+            self._model.assign(types)
+        self._holds_float = False
+
+    def _predicted(self, split: Split) -> list[NDArray[np.float64]]:
+        return self._model.predict(getattr(self._problem.data, f"x_{split}"))
+
+    def _restore_float(self) -> None:
+        if not self._holds_float:
+            self._model.restore(self._float_weights)
+            self._holds_float = True

@@ -1,0 +1,16 @@
+"""What is counted, timed and scored: the tables of quantities and metrics, and the numbers that limit them."""
+
+from .limits import Limit
+from .metrics import METRICS, BuiltInMetric, Direction
+from .table import QUANTITIES, Quantity, named, resources_of
+
+__all__ = [
+    "METRICS",
+    "QUANTITIES",
+    "BuiltInMetric",
+    "Direction",
+    "Limit",
+    "Quantity",
+    "named",
+    "resources_of",
+]
