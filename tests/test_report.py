@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import csv
 import html
+import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from pages import SCORED, STUDY, axis, embedded, layers
 from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
 
+from bitfront.hls.synthesis import SynthesisOutcome
 from bitfront.search.analysis.headline import headline
 from bitfront.search.analysis.latency import read_latency, record_latency
+from bitfront.search.analysis.sensitivity import RESOURCES, Sensitivity, write_sensitivity
 from bitfront.search.analysis.view import StudyView, layer_widths, mean_width, si
-from bitfront.search.report import Comparison, charts, evidence, palette, write_comparison, write_report
+from bitfront.search.measurements.record import write_record
+from bitfront.search.report import (
+    Comparison,
+    charts,
+    evidence,
+    palette,
+    rendering,
+    write_comparison,
+    write_report,
+)
 from bitfront.search.report.chart_parts import log_ticks, readable, tick_label
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.front import pareto, pick
@@ -378,16 +392,74 @@ def test_the_table_of_the_front_can_be_taken_from_the_page(page):
     assert "data:text/csv" in page.read_text()
 
 
-def test_names_from_a_model_cannot_break_out_of_the_page(tmp_path):
-    evil = '</script><img src=x onerror="alert(1)">'
-    bad = replace(STUDY[24], precision={f"{evil}/weight": "fixed<8,3>"}, params={evil: 3})
-    assert bad.status == "complete"
-    study = write_study(tmp_path / "evil", [*STUDY[:8], bad])
-    replace(reference("evil"), model=evil, data=evil, study=evil).write(study)
-    (study / "study.yaml").write_text(evil)
-    text = write_report(study, figures=False).read_text()
-    assert evil not in text
-    assert "<img" not in without_vega(text)
+EVIL = """</script><script>alert(1)</script><img src=x onerror='alert(2)'>"'&"""
+
+
+class Structure(HTMLParser):
+    """Elements of a page with the names of their attributes, and how often a text is read in text and attributes."""
+
+    def __init__(self, text, name):
+        super().__init__()
+        self.name, self.elements, self.read = name, [], 0
+        self.feed(re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, *sorted(key for key, _ in attrs)))
+        self.read += sum(unquote(value or "").replace('""', '"').count(self.name) for _, value in attrs)
+
+    def handle_data(self, data):
+        self.read += data.count(self.name)
+
+
+def named_by_users(folder, name):
+    """Pages of studies in which everything that users and tools name is called `name`: of one study, and of two."""
+    folders = []
+    for place in "ab":
+        bad = replace(STUDY[24], precision={f"{name}/weight": "fixed<8,3>"}, params={name: 3})
+        failed = Evaluation(number=9, digest="x", method="qat", status="failed", reason=f"oops: {name}")
+        assert bad.status == "complete"
+        study = write_study(folder / place, [*STUDY[:8], failed, bad])
+        device = {**reference("x").device, "part": f"{name}{place}"}
+        replace(reference("x"), model=name, data=name, study=name, device=device).write(study)
+        (study / "study.yaml").write_text(name)
+        run = {"tool": name, "fidelity": "csynth", "seconds": 1.0}
+        write_record(study, 24, bad.digest, SynthesisOutcome(cause=name, line=name, advice=name, **run))
+        timing = {"device": "CPU", "hardware": name, "runtime": f"{name}, XLA", "batch": 1, "calls": 9}
+        (study / "latency.json").write_text(
+            json.dumps([timing | {"median_us": 2.0, "low_us": 1.0, "high_us": 3.0}])
+        )
+        write_sensitivity(study, [Sensitivity(f"{name}/weight", 4, -0.2, 0.9, dict.fromkeys(RESOURCES, 0.0))])
+        folders.append(study)
+    one = write_report(folders[0], figures=False).read_text()
+    return one, write_comparison(folders, folder / "c", figures=False).read_text()
+
+
+def test_names_from_a_model_are_text_everywhere_and_cannot_break_out_of_the_page(tmp_path):
+    pages = zip(
+        named_by_users(tmp_path / "evil", EVIL), named_by_users(tmp_path / "plain", "plain name"), strict=True
+    )
+    for (evil, plain), least in zip(pages, (14, 8), strict=True):
+        assert EVIL not in evil
+        assert "<script>alert" not in evil
+        assert "<img" not in without_vega(evil)
+        found, wanted = Structure(evil, EVIL), Structure(plain, "plain name")
+        assert found.elements == wanted.elements
+        assert found.read == wanted.read
+        assert found.read >= least
+        drawn = json.dumps(embedded(evil)).count(json.dumps(EVIL)[1:-1])
+        assert drawn == json.dumps(embedded(plain)).count("plain name") > 0
+
+
+def test_no_template_or_module_of_the_report_goes_past_the_escaping():
+    folder = Path(rendering.__file__).parent
+    for path in [*folder.glob("*.py"), *folder.glob("templates/*.j2")]:
+        text = path.read_text()
+        assert "|safe" not in text.replace(" ", "")
+        assert "html.escape" not in text
+        assert path.name == "rendering.py" or "Markup" not in text
+    assert (folder / "rendering.py").read_text().count(
+        "Markup("
+    ) == 2  # Vega's code, and this package's own files
 
 
 def test_a_study_without_a_feasible_candidate_says_so(tmp_path):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 
 from ..analysis.view import StudyView, si
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.objectives import Objective
-from . import markup
 from .comparison import Comparison
 from .figure import Figure
+from .rendering import Table, rendered
 
 ALLOWED_DROPS = (0.005, 0.01, 0.02, 0.05)
 """Drops of the metric, in its own unit, for which the cheapest candidate of each study is listed."""
@@ -19,36 +18,14 @@ ALLOWED_DROPS = (0.005, 0.01, 0.02, 0.05)
 
 def render(comparison: Comparison, figures: Mapping[str, Figure]) -> str:
     """Return the page."""
-    sections = [_table(comparison)]
-    for cost in comparison.costs:
-        name = f"fronts_{cost.name}"
-        heading = (
-            f"{html.escape(comparison.views[0].metric_name)} against {html.escape(markup.lower(cost.label))}"
-        )
-        caption = (
-            "Each line is the front of one study in this plane; its members are outlined, its other candidates small. "
-            "Dashed lines are the float models."
-        )
-        sections.append(markup.section(f"cost-{cost.name}", heading, markup.figure(name, heading, caption)))
-    caption = (
-        f"Over the objectives that all share, on the scale of {html.escape(comparison.names[0])}; studies of other "
-        "models, data or devices are not on one scale."
-    )
-    heading = "Progress of the searches"
-    sections.append(
-        markup.section("progress-section", heading, markup.figure("hypervolume", "Hypervolume", caption))
-    )
-    title = " and ".join(comparison.names)
-    devices = {str(view.reference.device.get("part", "")) for view in comparison.views}
-    notice = (
-        ""
-        if len(devices) == 1
-        else f'<p class="notice">Different devices: {html.escape(", ".join(sorted(devices)))}.</p>'
-    )
-    header = f"<h1>{html.escape(title)}</h1>\n<p class=lead>{html.escape(headline(comparison))}</p>{notice}"
-    footer = "Written by bitfront from the studies' folders; opens without a network."
-    return markup.document(
-        f"{title}: bitfront", header, "\n".join(sections), footer, figures, skip="#studies-section"
+    return rendered(
+        "comparison.html.j2",
+        figures,
+        comparison=comparison,
+        title=" and ".join(comparison.names),
+        headline=headline(comparison),
+        devices=sorted({str(view.reference.device.get("part", "")) for view in comparison.views}),
+        studies=_table(comparison),
     )
 
 
@@ -60,13 +37,13 @@ def headline(comparison: Comparison) -> str:
     return f"Hypervolume at the end: {told} (more is better)."
 
 
-def _table(comparison: Comparison) -> str:
+def _table(comparison: Comparison) -> Table:
     cost = comparison.costs[0]
     columns = [("", "text"), *((name, "") for name in comparison.names)]
     rows: list[list[str]] = []
 
     def row(what: str, cells: Sequence[str]) -> None:
-        rows.append([html.escape(text) for text in (what, *cells)])
+        rows.append([what, *cells])
 
     views = comparison.views
     row("Device", [f"{v.reference.device.get('part', '')} at {v.reference.clock_ns:g} ns" for v in views])
@@ -87,7 +64,7 @@ def _table(comparison: Comparison) -> str:
     for drop in ALLOWED_DROPS:
         found = [comparison.cheapest(v, cost, drop) for v in views]
         row(f"{cost.label} for a drop of at most {drop:g} (validation)", [_cell(e, cost) for e in found])
-    return markup.section("studies-section", "Side by side", markup.table(columns, rows))
+    return Table(columns, rows)
 
 
 def _effort(view: StudyView) -> str:

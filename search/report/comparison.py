@@ -52,7 +52,7 @@ class Comparison:
         wanted = {cost.name: cost for cost in self.views[0].costs}
         for name in ("lut", "latency"):
             quantity = QUANTITIES[name]
-            wanted.setdefault(name, Objective(name, "minimize", quantity.key, quantity.label, quantity.unit))
+            wanted.setdefault(name, Objective.of(quantity))
         return tuple(
             cost
             for cost in wanted.values()

@@ -1,18 +1,16 @@
-"""Sections of the page that set the search's figures beside others: synthesis, processors, sensitivity."""
+"""What is set beside a search: what tools measured of its designs, and the float model on processors."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ..analysis.latency import Timing
 from ..analysis.view import StudyView, si
 from ..measurements.measured import STAGES
 from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
-from . import markup
+from .rendering import Table
 
 COMPARED = ("lut", "ff", "dsp", "latency_ns")
 """Figures of `Evaluation.resources` that are set against what a tool measured."""
@@ -62,11 +60,18 @@ def pairs(view: StudyView) -> list[Pair]:
     return found
 
 
-def synthesis_section(view: StudyView) -> str:
-    """Return estimate against synthesis, with the errors in words; nothing where no tool has run."""
-    found = pairs(view)
+@dataclass(frozen=True)
+class Synthesis:
+    """Estimates against what tools measured: what was measured, and the errors by figure."""
+
+    told: str
+    errors: Table
+
+
+def synthesis(found: Sequence[Pair]) -> Synthesis | None:
+    """Return estimate against synthesis, with the errors in words; None where no tool has run."""
     if not found:
-        return ""
+        return None
     designs = len({p.evaluation.number for p in found})
     rows = []
     for key in COMPARED:
@@ -78,16 +83,10 @@ def synthesis_section(view: StudyView) -> str:
                 [label(key), str(len(chosen)), f"{100 * median(p.error for p in chosen):.0f} %", share]
             )
     stages = ", ".join(dict.fromkeys(STAGES[p.stage] for p in found))
-    caption = (
-        f"{designs} design{'s' if designs > 1 else ''} of this study measured by {stages}. Figures of 0 are in the table "
-        "only; on the dashed line estimate and measurement are equal."
-    )
     columns = [("Figure", "text"), ("Designs", ""), ("Median error of the estimate", "")]
-    table = markup.table([*columns, ("Measured inside the 80 % interval", "")], rows)
-    return markup.section(
-        "synthesis-section",
-        "Estimate against synthesis",
-        markup.figure("synthesis", "Estimate against synthesis", caption) + table,
+    return Synthesis(
+        f"{designs} design{'s' if designs > 1 else ''} of this study measured by {stages}.",
+        Table([*columns, ("Measured inside the 80 % interval", "")], rows),
     )
 
 
@@ -127,60 +126,37 @@ def bars(view: StudyView) -> list[Bar]:
     return sorted(found, key=lambda bar: (not bar.single, bar.time))
 
 
-def latency_section(view: StudyView) -> str:
-    """Return the FPGA against processors; nothing where no processor was measured or nothing is feasible."""
+@dataclass(frozen=True)
+class Processors:
+    """One inference on the FPGA and on processors, and how the latter were timed."""
+
+    told: str
+    runtime: str
+    hardware: str
+    quoted: Table | None
+    """Published figures, where the model is recurrent as theirs were."""
+    source: str = QUOTED_FROM
+
+
+def processors(view: StudyView) -> Processors | None:
+    """Return the FPGA against processors; None where no processor was measured or nothing is feasible."""
     found = bars(view) if view.latency and view.picks else []
     single = {bar.device: bar for bar in reversed(found) if bar.single}  # the fastest of each device
     if "FPGA" not in single:
-        return ""
-    uniform_matches = [single[device] for device in ("CPU", "GPU") if device in single]
-    told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in uniform_matches)
-    sentence = (
-        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and {told}, "
-        "copies to and from host memory and the runtime's call included."
-    )
-    content = f"<p>{html.escape(sentence)}</p>" + markup.figure(
-        "latency", "Latency by device", _method(view.latency), "wide"
-    )
+        return None
+    others = [single[device] for device in ("CPU", "GPU") if device in single]
+    told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in others)
     ops = {str(row.get("op", "")).lower() for e in view.front for row in e.layers}
-    return markup.section(
-        "latency-section", "FPGA against processors", content + (_quoted() if ops & RECURRENT else "")
+    columns = [("Model", "text"), ("Nvidia Tesla V100 (µs)", ""), ("Xilinx Alveo U250 (µs)", "")]
+    return Processors(
+        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and "
+        f"{told}, copies to and from host memory and the runtime's call included.",
+        view.latency[0].runtime.rpartition(", ")[0],
+        "; ".join(dict.fromkeys(f"{t.device}: {t.hardware}" for t in view.latency)),
+        Table(columns, QUOTED) if ops & RECURRENT else None,
     )
 
 
 def _design(bar: Bar) -> str:
     """Return which design a time is of, and its source: `knee, smallest, estimate`."""
     return bar.name.removeprefix("FPGA, ").replace(" (", ", ").removesuffix(")")
-
-
-def _method(timings: Sequence[Timing]) -> str:
-    hardware = "; ".join(dict.fromkeys(f"{t.device}: {t.hardware}" for t in timings))
-    version = timings[0].runtime.rpartition(", ")[0]
-    return html.escape(
-        f"Processors: the float model in {version}, medians with the range from the 10th to the 90th percentile, "
-        f"measured where the study ran ({hardware}); filled marks are one sample a call, hollow ones the time per "
-        "sample of large batches. A runtime made for low latency may be faster. FPGA: latency of the exported design "
-        "at the study's clock, hollow where inputs follow back to back, at the initiation interval."
-    )
-
-
-def _quoted() -> str:
-    columns = [("Model", "text"), ("Nvidia Tesla V100 (µs)", ""), ("Xilinx Alveo U250 (µs)", "")]
-    table = markup.table(columns, [[html.escape(cell) for cell in row] for row in QUOTED])
-    return (
-        f"<details><summary>Published: recurrent networks on a V100 and a U250</summary><p>Quoted, not measured here: "
-        f"{html.escape(QUOTED_FROM)}. Other models, other inputs.</p>{table}</details>"
-    )
-
-
-def sensitivity_section(view: StudyView) -> str:
-    """Return the sensitivity table as a picture; nothing where the study has none."""
-    if not view.sensitivity:
-        return ""
-    caption = (
-        f"Change of {html.escape(markup.lower(view.metric_name))} when one tensor alone is narrowed to so many bits, without "
-        "training. Changes of several tensors don't add up, and training undoes part of them."
-    )
-    return markup.section(
-        "sensitivity-section", "Sensitivity", markup.figure("sensitivity", "Sensitivity", caption, "wide")
-    )
