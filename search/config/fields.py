@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator
 
 from ..quantities import Limit, limits
 from . import values
@@ -15,6 +15,8 @@ from .values import Widths
 Strategy = Literal["Latency", "Resource", "distributed_arithmetic"]
 RecurrentMode = Literal["static", "non_static"]
 Method = Literal["ptq", "qat"]
+SAMPLERS = ("auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform")
+"""Samplers that bitfront brings."""
 
 
 def _not_bool(value: Any) -> Any:
@@ -33,6 +35,12 @@ def tuple_of(value: Any) -> Any:
             raise ValueError("names a value twice: give each once")
         return tuple(value)
     return (value,)
+
+
+def _sampler(value: str) -> str:
+    if value not in SAMPLERS and ":" not in value:
+        raise ValueError(f"isn't known: {nearest(value, SAMPLERS)} (or file.py:function)")
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -90,6 +98,7 @@ def _widths_or(word: str, most: int = values.MAX_WIDTH) -> Any:
 
 Integer = Annotated[int, BeforeValidator(_not_bool)]
 Real = Annotated[float, BeforeValidator(_not_bool)]
+Sampler = Annotated[str, AfterValidator(_sampler)]
 WidthRange = Annotated[Widths, PlainValidator(values.widths), PlainSerializer(_plain)]
 AddressBits = Annotated[
     Widths, PlainValidator(lambda value: values.widths(value, 12)), PlainSerializer(_plain)

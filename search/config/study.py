@@ -15,7 +15,7 @@ from ..quantities import QUANTITIES, Limit
 from ..quantities.metrics import default_metric
 from .base import Section, at
 from .constraints import ConstraintsConfig
-from .fields import Bytes, CountLimit, Integer, Real, tuple_of
+from .fields import Bytes, CountLimit, Integer, Real, Sampler, tuple_of
 from .metric import MetricConfig, check_metric
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
@@ -152,12 +152,13 @@ class StudyConfig(Section):
         default_factory=lambda: BudgetConfig(trials=60),
         description="when the search ends; 60 trials without it",
     )
-    sampler: Literal["auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform"] = Field(
+    sampler: Sampler = Field(
         default="auto",
         description="who proposes candidates: auto is surrogate, and nsga2 where the budget is beyond 1,000 trials; surrogate "
         "knows what candidates cost, and by Gaussian processes what training may add to their rounded score; of Optuna's, "
         "tpe (multivariate) is for up to some hundred trials, gp takes about a second a trial and needs the extra "
-        "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone",
+        "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone; or your own as file.py:function, called with "
+        "(seed, space, objectives) for each trial and returning a sampler of Optuna",
         examples=["nsga2"],
     )
     screening: Integer = Field(

@@ -85,7 +85,7 @@ class InProcess:
     """Evaluates each job where it is, when it is waited for.
 
     Args:
-        bench: the study's workbench.
+        evaluator: of the study.
         wall: longest time of one candidate in seconds. It is kept as far as Python's signals reach: in the main
             thread, between two operations of TensorFlow.
     """

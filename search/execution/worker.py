@@ -1,4 +1,4 @@
-"""What runs on a worker of a Dask cluster: one workbench a study, built when its first candidate comes."""
+"""What runs on a worker of a Dask cluster: one Evaluator per study, built when its first candidate comes."""
 
 from __future__ import annotations
 

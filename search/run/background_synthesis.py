@@ -1,4 +1,4 @@
-"""Synthesis beside a search: members of the front are synthesised while it goes on, and correct its estimates."""
+"""Synthesis beside a search: members of the front are synthesised while it runs, and correct its estimates."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from ..analysis.test_scores import score_on_test
 from ..analysis.uniform_comparison import compared
 from ..evaluator.cache import TrainingCache
 from ..evaluator.evaluator import Evaluator
+from ..evaluator.preflight import own_sampler_function
 from ..execution import bound_tensorflow
 from ..measurements.corrected import read_evaluations
 from ..samplers.choose import sampler_of
@@ -101,6 +102,7 @@ def _opened(
         constraints=evaluator.constraints,
         float_score=evaluator.float_score,
         finished=evaluations,
+        own=own_sampler_function(problem),
     )
     warm_start = WarmStart(SearchContext(evaluator, objectives, box, study_folder.folder), sampler.learn)
     optuna_study = OptunaStudy(

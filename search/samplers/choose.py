@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import Space
 
@@ -12,6 +12,7 @@ from ..trials.evaluation import Evaluation
 from ..trials.front import Box
 from ..trials.objectives import Constraint, Objective
 from .optuna_samplers import chosen_sampler, optuna_sampler
+from .own_sampler import OwnSampler
 from .study_sampler import SeededSampler, StudySampler
 from .surrogate import Surrogate
 from .surrogate_sampler import SurrogateSampler
@@ -29,6 +30,7 @@ def sampler_of(
     constraints: Sequence[Constraint],
     float_score: float,
     finished: Mapping[int, Evaluation],
+    own: Callable[..., Any] | None = None,
 ) -> StudySampler:
     """Return who proposes a study's candidates.
 
@@ -40,10 +42,13 @@ def sampler_of(
         constraints: the study's.
         float_score: the float model's validation metric.
         finished: the study's finished trials by number, which grow while it runs.
+        own: the user's function that makes one (see `OwnSampler`), where the study file names it.
 
     Raises:
         UserError: when the sampler can't be had.
     """
+    if own is not None:
+        return OwnSampler(own, config.seed, space, objectives)
     name = chosen_sampler(config.sampler, config.budget.trials)
     if name == "surrogate":
         surrogate = Surrogate(space, objectives, box, constraints, float_score)

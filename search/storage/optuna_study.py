@@ -45,7 +45,7 @@ class Stage:
     """Candidates to try before the sampler's own, once those of the stages before have begun."""
 
     candidates: Callable[[], Sequence[Params]]
-    """Gives them, always the same; may take long the first time, and is called once a launcher."""
+    """Gives them, always the same; may take long the first time, and is called once per launcher."""
     kind: Kind = "search"
 
 
@@ -53,11 +53,11 @@ class OptunaStudy:
     """Asks Optuna for candidates and tells it of results.
 
     Opening repairs what an interruption left: a torn journal, missing baselines, trials whose files are there but
-    which the storage lost. With a database, several launchers may have a Optuna study of the same study.
+    which the storage lost. With a database, several launchers may each open the same study.
 
     Args:
         config: the study.
-        store: the study's folder.
+        study_folder: the study's folder.
         space: what a candidate is drawn from.
         objectives: what a finished trial is told with, in the order of the study's directions.
         finished: the evaluations that the folder holds.
@@ -151,7 +151,7 @@ class OptunaStudy:
         self.tell(lost)
 
     def _trial(self, number: int) -> Trial:
-        """Return a trial of the storage to go on with."""
+        """Return a trial of the storage that is to be continued."""
         study = self._storage.get_study_id_from_name(self._study.study_name)
         return Trial(self._study, self._storage.get_trial_id_from_study_id_trial_number(study, number))
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from bitfront.spaces import NothingFeasible, UserError
 
 from ..quantities import QUANTITIES, named
+from . import dominance
+from .dominance import Losses
 from .evaluation import Evaluation
 from .files import write_atomic
 from .objectives import Metric, Objective, parse_limit
-
-Losses = NDArray[np.float64]
 
 _CONDITION = re.compile(r"^\s*([A-Za-z][A-Za-z0-9_]*)\s*(<=|>=|<|>)\s*([^<>=]+?)\s*$")
 PICKS = ("best", "knee", "smallest")
@@ -60,11 +60,7 @@ def pareto(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -
             return pool
     if not pool:
         return []
-    # Optuna's own function, which its samplers rank by; importing Optuna takes a second, so only when needed.
-    from optuna.study._multi_objective import _is_pareto_front
-
-    table = np.array([[o.loss(e) for o in objectives] for e in pool])
-    on_front = _is_pareto_front(table, assume_unique_lexsorted=False)
+    on_front = dominance.is_nondominated(np.array([[o.loss(e) for o in objectives] for e in pool]))
     return sorted((e for e, on in zip(pool, on_front, strict=True) if on), key=lambda e: e.number)
 
 
@@ -128,18 +124,14 @@ class Box:
 
 
 def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objective], box: Box) -> float:
-    """Return the volume that the feasible evaluations dominate, in units of the box; computed by Optuna (exact)."""
+    """Return the volume that the feasible evaluations dominate, in units of the box (exact)."""
     feasible = [e.uncorrected for e in evaluations if e.feasible]
     return dominated(box.normalise(losses(feasible, objectives))) if feasible else 0.0
 
 
 def dominated(table: Losses, reference: NDArray[np.float64] | None = None) -> float:
-    """Return the volume between losses, a row a point, and a reference (ones where None), which none exceeds."""
-    from optuna._hypervolume import compute_hypervolume
-
-    if not len(table):
-        return 0.0
-    return float(compute_hypervolume(table, np.ones(table.shape[1]) if reference is None else reference))
+    """Return the volume between losses, one row per point, and a reference (ones where None), which none exceeds."""
+    return dominance.hypervolume(table, np.ones(table.shape[1]) if reference is None else reference)
 
 
 def dominating(

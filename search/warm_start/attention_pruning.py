@@ -1,8 +1,8 @@
 """Which parts of an attention a training can do without: keys, values, heads, or all of it.
 
-A weight's bits cost what they cost, but the products of two variables go only when a key, a value or a head is zero as a
-whole. So a path tries each now and then: where the loss of some samples rises by less than what its absence saves is worth,
-its weights become zero for good, and the design is built without it (`bitfront.hls.shrunk`).
+Fewer bits of a weight save what they cost, but products of two variables are saved only when a key, a value or a head is
+zero as a whole. So the gradient width search tries each now and then: where the loss of some samples rises by less than what
+its absence saves is worth, its weights become zero for good, and the design is built without it (`bitfront.hls.shrunk`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
 SAMPLES = 512
-"""Training samples that a part's absence is judged by."""
+"""Training samples that a part's absence is judged by. Chosen by hand; no measurement is on record."""
 
 
 class AttentionPruning:
-    """The parts of a study's attentions that are left on a walk.
+    """The parts of a study's attentions that are left during a gradient width search.
 
     Args:
         evaluator: of the study.
@@ -70,12 +70,12 @@ class AttentionPruning:
         cost_weight: float,
         now: tuple[float, float],
     ) -> float:
-        """Return what a part's absence is worth, given loss and cost with it; training goes on as it was."""
+        """Return what a part's absence is worth, given loss and cost with it; training continues as it was."""
         model = self._trainer.model
-        held = model.weights()
-        model.restore(part.erased(held))
+        weights_before = model.weights()
+        model.restore(part.erased(weights_before))
         lost = self._trainer.loss(self._order) - now[0]
-        model.restore(held)
+        model.restore(weights_before)
         return cost_weight * (now[1] - cost(part.erased(weights))) - lost
 
 

@@ -1,4 +1,4 @@
-"""What the stages of a study's beginning work with."""
+"""What the stages of a warm start work with."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SearchContext:
-    """A study's evaluator and scale, and its folder.
+    """A study's evaluator, objectives and folder.
 
     Args:
         evaluator: of the study; it holds another candidate after each stage.
         objectives: the study's.
         box: scale of the hypervolume.
-        folder: the study's, which keeps what takes long to find.
+        folder: the study's, which keeps what takes long to compute.
     """
 
     evaluator: Evaluator
@@ -33,6 +33,6 @@ class SearchContext:
     folder: Path
 
     @cached_property
-    def path(self) -> GradientWidths:
-        """The study's gradient width search, one for its parts: where it begins takes some fifty roundings to find."""
+    def gradient_search(self) -> GradientWidths:
+        """The study's gradient width search, one object for both its parts: its start takes some fifty roundings to find."""
         return GradientWidths(self.evaluator, self.objectives, self.evaluator.problem.config.gradient_epochs)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _EITHER = {"lut", "dsp"}
 """A product takes one or the other: where a study names one alone, wider products would seem to cost nothing."""
 _EBOPS_WEIGHT = 0.1
-"""Of the EBOPs' logarithm beside that of the resources, which may stand still over several bits."""
+"""Of the EBOPs' logarithm beside that of the resources, which may not change over several bits. Chosen by hand; no
+measurement is on record."""
 
 
 class WeightedCost:
@@ -40,7 +41,7 @@ class WeightedCost:
         return not self._stock or strategy.lower() != "resource"
 
     def __call__(self, figures: Mapping[str, float]) -> float:
-        """Return the price of resources, named as `Evaluation.resources` names them: less is cheaper."""
+        """Return the weighted cost of resources, named as `Evaluation.resources` names them: less is cheaper."""
         ebops = math.log(max(1.0, figures["ebops"]))
         share = sum(figures[key] / stock for key, stock in self._stock.items())
         return math.log(share) + _EBOPS_WEIGHT * ebops if share else ebops

@@ -1,8 +1,8 @@
-"""Seeds from one training that moves the widths themselves, against a price that grows on its way.
+"""Seeds from the gradient width search: one training in which the widths move, while the cost weighs more and more.
 
-What the path passes (see `GradientWidths`) are candidates with weights trained for them; from the best of them ways lead
-further down by rounding alone (see `GreedyWidths`). Those that dominate most enter the search as ordinary trials: first of the part
-that looks how far down the network can go, so that a search that ends during the rest has something of it, then of all.
+Its candidates (see `GradientWidths`) have weights that were trained for them; from the best of them greedy width reduction
+continues by rounding alone (see `GreedyWidths`). Those that dominate most enter the search as ordinary trials: first those of
+the part that looks for the least cost, so that a search that ends during the rest has some of them, then those of all.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ _log = logging.getLogger(__name__)
 KEPT = 32
 """Candidates that enter the search, at most."""
 KEPT_FIRST = 6
-"""Of these, candidates of the first part that enter before the rest is walked, at most."""
-WAYS = 8
-"""Candidates of the path from which ways lead further down."""
-_WAY_LOST = 0.02
-"""Share of the lead that such a way may cost: what a short training can regain."""
+"""Of these, candidates of the first part that enter before the rest is trained, at most."""
+REDUCED = 8
+"""Candidates of the gradient width search from which greedy width reduction continues."""
+_REDUCTION_LOST = 0.02
+"""Share of the lead that this reduction may cost: what a short training can regain."""
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 def first_seeds(context: SearchContext) -> list[Seed]:
-    """Return the candidates that the first part of a study's path proposes; found once, then read from its folder.
+    """Return the candidates that the first part of the gradient width search proposes; searched once, then read from a file.
 
-    There are none where the study asks for no path, its space has no `qat`, or single weights don't move on it.
+    There are none where the study asks for no such search, its space has no `qat`, or single weights don't move in it.
 
     Raises:
         UserError: when the file can't be read.
     """
     if not _wanted(context.evaluator):
         return []
-    found, _ = _first(context)
-    return chosen(found, context.objectives, context.box, KEPT_FIRST)
+    first, _ = _first(context)
+    return chosen(first, context.objectives, context.box, KEPT_FIRST)
 
 
 def gradient_seeds(context: SearchContext) -> list[Seed]:
-    """Return the candidates that a study's whole path proposes, without those of `first_seeds`; found once, then read from its folder.
+    """Return the candidates that the whole gradient width search proposes, without those of `first_seeds`.
 
-    There are none where the study asks for none, or its space has no `qat`.
+    Searched once, then read from a file. There are none where the study asks for none, or its space has no `qat`.
 
     Raises:
         UserError: when a file can't be read.
@@ -76,17 +76,17 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
     if not _wanted(evaluator):
         return []
     if not path.exists():
-        found, least = _first(context)
-        before = [one.params for one in chosen(found, objectives, box, KEPT_FIRST)]
-        pool = found + context.path.rest(least)
+        first, least = _first(context)
+        before = [one.params for one in chosen(first, objectives, box, KEPT_FIRST)]
+        pool = first + context.gradient_search.rest(least)
         pool += narrower(
-            evaluator, chosen(pool, objectives, box, WAYS), objectives, evaluator.problem.config.screening
+            evaluator, chosen(pool, objectives, box, REDUCED), objectives, evaluator.problem.config.screening
         )
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: KEPT - len(before)]
         write_seeds(path, [dict(one.params) for one in later], later)
-    told, kept = read_seeds(path)
-    return [replace(one, params=params) for params, one in zip(told["candidates"], kept, strict=True)]
+    record, seeds = read_seeds(path)
+    return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
 
 
 def _wanted(evaluator: Evaluator) -> bool:
@@ -95,30 +95,30 @@ def _wanted(evaluator: Evaluator) -> bool:
 
 
 def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
-    """Return the front of what the first part of the path passed, and the least cost of all that is of use in it."""
+    """Return the front of the first part's candidates, and the least cost of all that are of use in it."""
     path = context.folder / FIRST_FILE
     if not path.exists():
-        search = context.path
+        search = context.gradient_search
         _log.info(f"Gradient: the widths move along a training of {search.epochs} epochs")
-        seeds = search.first()
-        front = _front(seeds, context.objectives)  # nothing else can be on that of the whole path
+        candidates = search.first()
+        front = _front(candidates, context.objectives)  # nothing else can be on the front of both parts
         rows = [e.to_json() for e, _ in front]
-        write_seeds(path, rows, [one for _, one in front], least=search.least(seeds))
-    told, own = read_seeds(path)
-    evaluations = [Evaluation.from_json(row) for row in told["candidates"]]
-    found = [(e, replace(one, params=e.params)) for e, one in zip(evaluations, own, strict=True)]
-    return found, told.get("least")
+        write_seeds(path, rows, [one for _, one in front], least=search.least(candidates))
+    record, seeds = read_seeds(path)
+    evaluations = [Evaluation.from_json(row) for row in record["candidates"]]
+    scored = [(e, replace(one, params=e.params)) for e, one in zip(evaluations, seeds, strict=True)]
+    return scored, record.get("least")
 
 
 def chosen(pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT) -> list[Seed]:
     """Return what dominates most of some candidates, those that add most first; of equal ones with other weights, one."""
     front = _front(pool, objectives)
-    found: dict[str, Seed] = {}
+    seeds: dict[str, Seed] = {}
     numbered = [replace(e, number=number) for number, (e, _) in enumerate(front)]
     for e in dominating(numbered, objectives, box, len(front)):
         _, one = front[e.number]
-        found.setdefault(json.dumps(dict(one.params), sort_keys=True), one)
-    return list(found.values())[:most]
+        seeds.setdefault(json.dumps(dict(one.params), sort_keys=True), one)
+    return list(seeds.values())[:most]
 
 
 def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scored]:
@@ -132,43 +132,42 @@ def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scor
 
 
 def narrower(
-    evaluator: Evaluator, found: Sequence[Seed], objectives: Sequence[Objective], most: int
+    evaluator: Evaluator, seeds: Sequence[Seed], objectives: Sequence[Objective], most: int
 ) -> list[Scored]:
-    """Return candidates on ways down from what a path found, with the same weights; so many are rounded in all."""
+    """Return candidates of the greedy width reduction of seeds, with the same weights; so many are rounded in all."""
     greedy = GreedyWidths(evaluator, objectives)
     return [
         (e, replace(one, params=e.params))
-        for one in found
-        for e in greedy.from_trained(one.params, one.weights, most // len(found), _WAY_LOST)
+        for one in seeds
+        for e in greedy.from_trained(one.params, one.weights, most // len(seeds), _REDUCTION_LOST)
     ]
 
 
 def write_seeds(
     path: Path, candidates: Sequence[Mapping[str, Any]], seeds: Sequence[Seed], **more: Any
 ) -> None:
-    """Write candidates as plain values, with the weights of each and their epochs; `more` is told beside them."""
+    """Write candidates as plain values, with the weights of each and their epochs; `more` is written beside them."""
     arrays = {f"{i}/{name}": a for i, one in enumerate(seeds) for name, a in as_arrays(one.weights).items()}
-    told = {"candidates": candidates, "epochs": [one.epochs for one in seeds], **more}
-    arrays["told"] = np.array(json.dumps(told))
+    record = {"candidates": candidates, "epochs": [one.epochs for one in seeds], **more}
+    arrays["told"] = np.array(json.dumps(record))
     save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
 
 def read_seeds(path: Path) -> tuple[dict[str, Any], list[Seed]]:
-    """Return what `write_passed` told, and the weights of each candidate with their epochs; no parameters yet.
+    """Return what `write_seeds` wrote of candidates, and the weights of each with their epochs; no parameters yet.
 
     Raises:
         UserError: when the file can't be read.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            told = json.loads(str(arrays["told"]))
-            own: list[dict[str, Any]] = [{} for _ in told["candidates"]]
+            record = json.loads(str(arrays["told"]))
+            own: list[dict[str, Any]] = [{} for _ in record["candidates"]]
             for key in arrays.files:
                 if key != "told":
                     number, name = key.split("/", 1)
                     own[int(number)][name] = arrays[key]
-        epochs = told.get("epochs", [0.0] * len(own))
-        found = [Seed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
-        return told, found
+        epochs = record.get("epochs", [0.0] * len(own))
+        return record, [Seed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
     except _UNREADABLE as error:
         raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error

@@ -1,16 +1,19 @@
-"""The training along which widths move: what a study's gradient seeds come from.
+"""The gradient width search: a training in which widths move, from which a study's gradient seeds come.
 
 Each dimension of the space has a width between whole bits; rounded ones compute. The loss says, by a surrogate gradient,
 what a bit of each is worth (see `VariableFixedPoint`), the estimate of the design what it costs (see `WeightedCost`); the weight
-between the two is steered so that the cost falls evenly from that of the start. Widths that the loss can't feel, those of
+between the two is steered so that the cost falls evenly from that of the start. Widths that don't change the loss, those of
 tables say, are narrowed beforehand by rounding.
 
-Where the space has sparsity, single weights move too: the same price gives each the step that it is worth (see `PerWeightSteps`), and
-a kernel's width is what its finest steps ask for; parts of an attention go where they aren't worth it (see `AttentionPruning`). How far
-down the network can go is then unknown, so that a first quarter of the path looks for it, and the rest goes no further.
+Where the space has sparsity, single weights move too: the same cost weight gives each the step that it is worth (see
+`PerWeightSteps`), and a kernel's width is what its finest steps ask for; parts of an attention are removed where they aren't
+worth their cost (see `AttentionPruning`). The least cost that the network can have is then unknown, so that a first quarter of
+the search looks for it, and the rest stops there.
 
 After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
-whose widths are per weight and activation; here the types are those of the space.
+whose widths are per weight and activation; here the types are those of the space. What single weights, their integer bits and the
+attention's parts gain was measured (`experiments/benchmarks/peers.md`, "What made the difference"). The constants below were
+chosen by hand, and no measurement of any one of them is on record, unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -38,40 +41,45 @@ if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
 START = 6
-"""Bits that the path begins with, as far as the ranges allow."""
+"""Bits that the search begins with, as far as the ranges allow."""
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 2, 14
-"""Moves of the widths an epoch, and batches that are trained for each: with few, their slopes are noise."""
+"""Moves of the widths per epoch, at most, and batches that are trained for each, at least: with few, their slopes are noise.
+The moves were halved (4 to 2) with commit 5fd402b."""
 ESTIMATED_EVERY = 8
-"""Moves after which what a bit of each dimension costs is estimated anew: all of them take as long as the training."""
+"""Moves after which what a bit of each dimension costs is estimated anew, which takes as long as the training. Doubled (4 to 8)
+with commit 5fd402b to save time."""
 REACH = 3.0
-"""Bits that a dimension could move beyond its share of the path: of the step's size."""
+"""Times that a width could fall from the start to its least one if it always moved that way: sets the size of a move."""
 FIRST = 0.25
 """Share of the epochs that look for the least cost, where single weights move."""
 SCORED = 200
-"""Candidates of a walk that are scored, at most: of a longer one every second, third, ... of its moves."""
+"""Candidates of either part of the search that are scored, at most: of a longer one those of every second, third, ... move.
+Halved (400 to 200) with commit 5fd402b."""
 _DECAY = (0.8, 0.95)
-"""Of Adam's two moments, shorter than usual: there are tens of moves, not thousands."""
+"""Of Adam's two moments (Kingma and Ba, 2015), shorter than their 0.9 and 0.999: there are tens of moves, not thousands."""
 _CONTROL = (8.0, 0.6)
-"""Of what cost weighs: how its logarithm follows the cost beyond that wanted, over all that it shall fall, and the sum over moves."""
+"""Gains of a proportional-integral controller of the cost weight: how its logarithm follows the cost beyond that wanted, as a
+share of all that the cost shall fall, and that share's sum over moves. The same idea as HGQ2's `BetaPID`. Doubled, from 4.0 and
+0.3, with commit abfd1a8."""
 _MOST = 12.0
 """Largest change of that logarithm."""
 _STILL_LOST = 0.005
-"""Share of the float model's lead that widths may cost which the loss can't feel, before the path begins."""
+"""Share of the float model's lead that narrowing the widths that don't change the loss may cost, before the search begins."""
 _LEAST_FALL = 0.1
 """Of the cost's logarithm: with less to gain there is little to steer."""
 _ARRIVAL = 0.85
-"""Share of a walk after which the least cost is wanted; the rest is for getting there."""
+"""Share of the moves after which the least cost is wanted; the rest is for getting there."""
 _LOST = 0.4
-"""Share of the lead from which on a candidate is of no use."""
+"""Share of the lead whose loss makes a candidate useless; that of `greedy_widths.LOST_LEAD`."""
 _GONE = 0.05, 5
-"""A walk ends after this share of its scored candidates, and this many, that are of no use."""
+"""A part of the search ends after this share of its scored candidates, and this many, in a row that are useless."""
 _WARM = 3
-"""Moves that pass before single weights get steps: their gradients are heard first."""
+"""Moves before single weights get steps: their gradients are averaged first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seed:
-    """A candidate that a training of many passed, with the weights that it had there."""
+    """A candidate of a training in which widths move, with the weights that it had then."""
 
     params: Params
     weights: Weights
@@ -84,7 +92,7 @@ Scored = tuple[Evaluation, Seed]
 
 @dataclass(frozen=True)
 class _Fall:
-    """How the cost's logarithm shall fall along a walk."""
+    """How the logarithm of the cost shall fall during the search."""
 
     most: float
     least: float
@@ -96,7 +104,7 @@ class _Fall:
 
 @dataclass(eq=False)
 class GradientWidths:
-    """A training along which widths move; each of its walks begins with the float weights."""
+    """The gradient width search of a study, in one part or two; each begins with the float weights."""
 
     evaluator: Evaluator
     objectives: Sequence[Objective]
@@ -113,7 +121,7 @@ class GradientWidths:
         self._lead = abs(self.evaluator.float_score - self.evaluator.scores.blind()) or 1.0
 
     def first(self) -> list[Scored]:
-        """Return what the part of the path passed that looks for the least cost; empty where single weights don't move."""
+        """Return the candidates of the part that looks for the least cost; empty where single weights don't move."""
         start, moved, fall = self._start()
         if not self._per_weight:
             return []
@@ -123,14 +131,14 @@ class GradientWidths:
     def _first_epochs(self) -> int:
         return math.ceil(FIRST * self.epochs)
 
-    def least(self, found: Sequence[Scored]) -> float | None:
-        """Return the least cost of what is of use in the first part; None where nothing is."""
+    def least(self, first: Sequence[Scored]) -> float | None:
+        """Return the least cost of the candidates of the first part that are of use; None where none is."""
         return min(
-            (self._weighted_cost(e.resources) for e, _ in found if self._lost(e) <= _LOST), default=None
+            (self._weighted_cost(e.resources) for e, _ in first if self._lost(e) <= _LOST), default=None
         )
 
     def rest(self, least: float | None = None) -> list[Scored]:
-        """Return what the rest of the path passed, on which the cost falls to the `least` of the first part, all the way where None."""
+        """Return the candidates of the other part, in which the cost falls to the `least` of the first; as far as it can where None."""
         start, moved, fall = self._start()
         if not moved:
             return []
@@ -140,15 +148,15 @@ class GradientWidths:
         return list(self._search(start, moved, fall, self.epochs - self._first_epochs))
 
     def searched(self) -> list[Scored]:
-        """Return what the whole path passed, in its order, each candidate with what its weights make of it.
+        """Return the candidates of both parts, in their order, each evaluated with its weights.
 
         Empty where the space has no width that moves the loss.
         """
-        found = self.first()
-        return found + self.rest(self.least(found))
+        first = self.first()
+        return first + self.rest(self.least(first))
 
     def _start(self) -> tuple[Params, list[Dimension], _Fall]:
-        """Return where the path begins, the widths that move on it, and how far the cost may fall; found once."""
+        """Return where the search begins, the widths that move in it, and how far the cost may fall; computed once."""
         if self._begin is None:
             self._begin = self._found_start()
         return self._begin
@@ -180,13 +188,13 @@ class GradientWidths:
             for key in self.evaluator.training.trainer.per_weight_steps
             if self._weighted_cost.counts_bits(strategy.get(key.rsplit("/", 1)[0], "Latency"))
         }
-        found = {d.name: [t for t in d.targets if t in kernels] for d in moved}
-        return {name: keys for name, keys in found.items() if keys}
+        of_dimensions = {d.name: [t for t in d.targets if t in kernels] for d in moved}
+        return {name: keys for name, keys in of_dimensions.items() if keys}
 
     def _search(
         self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int
     ) -> Iterator[Scored]:
-        """Train for so many epochs while the widths move, and give what is passed."""
+        """Train for so many epochs while the widths move, and give the candidates on the way."""
         evaluator, trainer = self.evaluator, self.evaluator.training.trainer
         config = evaluator.problem.config
         samples = len(evaluator.problem.data.x_train[0])
@@ -247,19 +255,19 @@ class GradientWidths:
 
     def _asked(self, moved: Sequence[Dimension], types: Types) -> dict[str, float]:
         """Return the widths that the steps of single weights ask for, where they ask for any."""
-        per_weight_steps, found = self.evaluator.training.trainer.per_weight_steps, {}
+        per_weight_steps, widths = self.evaluator.training.trainer.per_weight_steps, {}
         for d in moved:
             fractions = {key: per_weight_steps.fraction(key) for key in self._per_weight.get(d.name, ())}
             asked = [types[key].integer + bits for key, bits in fractions.items() if bits is not None]
             if asked:
-                found[d.name] = float(min(max(*asked, d.low), d.high))
-        return found
+                widths[d.name] = float(min(max(*asked, d.low), d.high))
+        return widths
 
     def _evaluated(self, params: Params, weights: Weights) -> Evaluation:
-        """Return what these weights make of a candidate; training goes on as it was."""
-        held = self.evaluator.bit_true.weights()
+        """Return what these weights make of a candidate; training continues as it was."""
+        weights_before = self.evaluator.bit_true.weights()
         evaluation = self.evaluator.inherited(0, params, weights)
-        self.evaluator.bit_true.restore(held)
+        self.evaluator.bit_true.restore(weights_before)
         return evaluation
 
     def _lost(self, evaluation: Evaluation) -> float:
@@ -268,7 +276,7 @@ class GradientWidths:
         return sign * (self.evaluator.float_score - evaluation.score) / self._lead
 
     def _cost(self, params: Params, weights: Weights | None = None) -> float:
-        """Return the price of a candidate, a logarithm; of its widths alone, as dense as the float model, without weights."""
+        """Return the weighted cost of a candidate, a logarithm; without weights, that of a design as dense as the float model."""
         candidate = self.evaluator.space.candidate(params)
         return self._weighted_cost(
             resources_of(
@@ -283,12 +291,12 @@ class GradientWidths:
     ) -> dict[str, float]:
         """Return what a bit of each dimension costs, relative to the whole: of one bit less, or one more."""
         cost = self._cost(params, weights)
-        found = {}
+        costs = {}
         for d in dimensions:
             now = int(params[d.name])
             other = now - 1 if now > d.low else now + 1
-            found[d.name] = (self._cost({**params, d.name: other}, weights) - cost) / (other - now)
-        return found
+            costs[d.name] = (self._cost({**params, d.name: other}, weights) - cost) / (other - now)
+        return costs
 
     def _costs_of_bits(self, params: Params, types: Types, weights: Weights) -> dict[str, float]:
         """Return what a bit of a single weight of each kernel costs, relative to the whole: in the mean of their last ones.
@@ -298,11 +306,11 @@ class GradientWidths:
         """
         candidate = self.evaluator.space.candidate(params)
 
-        def cost_weight(these: Weights) -> float:
+        def cost(these: Weights) -> float:
             return self._weighted_cost(resources_of(self.evaluator.costs.estimate(candidate, types, these)))
 
-        whole = cost_weight(weights)
-        found: dict[str, float] = {}
+        whole = cost(weights)
+        bit_costs: dict[str, float] = {}
         counts: dict[str, int] = {}
         for key in (key for keys in self._per_weight.values() for key in keys):
             node, role = key.rsplit("/", 1)
@@ -314,13 +322,13 @@ class GradientWidths:
             bits = counts[key] - WeightContent.of(fewer).bits
             if bits:
                 without = {**weights[node], role: (fewer * step).astype(np.float32)}
-                found[key] = max(0.0, whole - cost_weight({**weights, node: without})) / bits
+                bit_costs[key] = max(0.0, whole - cost({**weights, node: without})) / bits
         for part in self._kinds:
-            # products of variables go only once all of these are gone: by itself no bit would be worth it
-            saved = max(0.0, whole - cost_weight(part.erased(weights)))
+            # products of variables are saved only once all of these are zero: by itself no bit would be worth it
+            saved = max(0.0, whole - cost(part.erased(weights)))
             share = saved / max(1, sum(counts.get(key, 0) for key in part.kernels))
-            found |= {key: max(found[key], share) for key in part.kernels if key in found}
-        return found
+            bit_costs |= {key: max(bit_costs[key], share) for key in part.kernels if key in bit_costs}
+        return bit_costs
 
     def _normalised(self, name: str, slope: float) -> float:
         """Return a move by Adam's rule (Kingma and Ba, 2015), within about -1..1."""

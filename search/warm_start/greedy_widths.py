@@ -1,9 +1,9 @@
-"""A way down from a wide candidate: again and again the width that costs least of the metric for what it saves is narrowed.
+"""Greedy width reduction: from a wide candidate, again and again the width is narrowed that loses least metric for what it saves.
 
-Nothing is trained: a step costs the milliseconds of a rounding. Greedy, and lazy: narrowing a tensor rarely gets cheaper
+Nothing is trained: a step costs the milliseconds of a rounding. Greedy, and lazy: narrowing a tensor rarely loses less
 once others are narrow, so only the width that promised most is measured again before it is taken (Minoux, "Accelerated
 greedy algorithms for maximizing submodular set functions", 1978, whose guarantee doesn't hold here). Unlike a table of
-sensitivities, every candidate on the way is rounded as a whole, so that losses that add up are seen.
+sensitivities, every candidate is rounded as a whole, so that losses that add up are seen.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ KEPT_LEAD = 0.995
 ROOM = 1
 """Bits that every tensor gets above that candidate, so that some may stay wider while others narrow."""
 LOST_LEAD = 0.4
-"""Share of the lead whose loss ends the way: what training can regain is well above it."""
+"""Share of the lead whose loss ends the reduction: what training can regain is well above it."""
 NOISE = 1e-3
 """Share of the lead that rounding may change by chance: below it, a width is judged by what it saves."""
 _LEAST_SAVING = 1e-4
 
 
 class GreedyWidths:
-    """Ways down; candidates are those of the space with the hardware that they begin with.
+    """Greedy width reductions in a study's space; the hardware stays that of the start.
 
     Args:
         evaluator: of the study.
@@ -47,16 +47,16 @@ class GreedyWidths:
         self._lead = abs(evaluator.float_score - evaluator.scores.blind()) or 1.0
         self._sign = SIGNS[evaluator.metric_record.direction]
 
-    def from_uniform(self, known: Sequence[Evaluation], method: Params, most: int) -> Iterator[Evaluation]:
+    def from_uniform(self, uniform: Sequence[Evaluation], method: Params, most: int) -> Iterator[Evaluation]:
         """Give at most so many candidates, rounded with the float weights; those only tried are among them.
 
         Args:
-            known: evaluations of uniform candidates, rounded without training: the way begins at the cheapest that
-                keeps the metric.
+            uniform: evaluations of uniform candidates, rounded without training: the reduction begins with the cheapest
+                that keeps the metric.
             method: the parameters that say that nothing is trained, where the space has them.
             most: candidates.
         """
-        scored = [e for e in known if e.status == "complete"]
+        scored = [e for e in uniform if e.status == "complete"]
         enough = [e for e in scored if self._loss(e) <= 1 - KEPT_LEAD] or scored
         start = (
             min(enough, key=lambda e: self._weighted_cost(e.resources)).params
@@ -65,7 +65,7 @@ class GreedyWidths:
         )
         dimensions = self._widths()
         wider = {d.name: min(int(start[d.name]) + ROOM, d.high) for d in dimensions}
-        return self._down({**start, **wider, **method}, self._rounded, dimensions, most, LOST_LEAD)
+        return self._reduced({**start, **wider, **method}, self._rounded, dimensions, most, LOST_LEAD)
 
     def from_trained(
         self,
@@ -78,27 +78,27 @@ class GreedyWidths:
         """Give at most so many candidates, rounded with weights that were trained for one, which stay as they are.
 
         Args:
-            params: where the way begins.
+            params: where the reduction begins.
             weights: the weights.
             most: candidates.
-            lost: share of the lead whose loss, beyond that of the start, ends the way.
+            lost: share of the lead whose loss, beyond that of the start, ends the reduction.
             dimensions: widths that may be narrowed; all of the space by default.
         """
 
         def evaluated(narrower: Params) -> Evaluation:
             return self._evaluator.inherited(0, narrower, weights)
 
-        return self._down(
+        return self._reduced(
             params, evaluated, self._widths() if dimensions is None else dimensions, most, lost, beyond=True
         )
 
     def narrowed(self, params: Params, dimensions: Sequence[Dimension], lost: float) -> Params:
         """Return a candidate with these widths as narrow as the float weights allow for this share of the lead."""
-        way = list(self.from_trained(params, self._evaluator.graph.weights, 1000, lost, dimensions))
-        enough = [e for e in way if self._loss(e) <= self._loss(way[0]) + lost]
+        candidates = list(self.from_trained(params, self._evaluator.graph.weights, 1000, lost, dimensions))
+        enough = [e for e in candidates if self._loss(e) <= self._loss(candidates[0]) + lost]
         return min(enough, key=lambda e: self._weighted_cost(e.resources)).params if enough else params
 
-    def _down(
+    def _reduced(
         self,
         start: Params,
         evaluated: Callable[[Params], Evaluation],
@@ -108,7 +108,7 @@ class GreedyWidths:
         *,
         beyond: bool = False,
     ) -> Iterator[Evaluation]:
-        """Give the candidates of a way as they are evaluated; `lost` counts `beyond` what the start has lost."""
+        """Give the candidates as they are evaluated; `lost` counts `beyond` what the start has lost."""
         now = evaluated(start)
         yield now
         limit = lost + (self._loss(now) if beyond else 0.0)

@@ -37,9 +37,9 @@ _log = logging.getLogger(__name__)
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
 KEPT = 12
-"""Candidates that enter the search to be trained, at most; half of them before NSGA-II goes on from the way down."""
+"""Candidates that enter the search to be trained, at most; half of them before NSGA-II continues from the greedy width reduction."""
 AS_ROUNDED = 4
-"""Candidates that enter as they were rounded, at most, of the way down and of the whole: these have nearly all that the
+"""Candidates that enter as they were rounded, at most, of the greedy width reduction and of the whole: these have nearly all that the
 front of the roundings dominates."""
 
 
@@ -50,7 +50,9 @@ def screens(evaluator: Evaluator) -> bool:
 
 
 def greedy(context: SearchContext) -> list[Params]:
-    """Return the candidates of the way down that dominate most, as they were rounded; walked once, then read from its folder.
+    """Return the candidates of the greedy width reduction that dominate most, as they were rounded.
+
+    Computed once, then read from the study's folder.
 
     There are none where nothing is screened.
 
@@ -61,7 +63,7 @@ def greedy(context: SearchContext) -> list[Params]:
 
 
 def greedy_to_train(context: SearchContext) -> list[Params]:
-    """Return the candidates of the way down that dominate most, as they are to be trained; none where the space has no `qat`.
+    """Return the candidates of the greedy width reduction that dominate most, to be trained; none where the space has no `qat`.
 
     Raises:
         UserError: when the file can't be read.
@@ -76,9 +78,9 @@ def _best_greedy(context: SearchContext) -> list[Evaluation]:
 
 
 def screened(context: SearchContext) -> list[Params]:
-    """Return what screening as a whole proposes for a study: rounded ones, then ones to train, without those of the way down.
+    """Return what screening as a whole proposes: rounded candidates, then ones to train, without those of `greedy`.
 
-    Found once, then read from the study's folder.
+    Computed once, then read from the study's folder.
 
     Raises:
         UserError: when a file can't be read.
@@ -96,18 +98,18 @@ def screened(context: SearchContext) -> list[Params]:
             return [dict(params) for params in json.loads(path.read_text())]
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
-    way = _greedy(context)
+    reduced = _greedy(context)
     before = [*greedy(context), *greedy_to_train(context)]
-    evaluations = further(evaluator, objectives, box, way, evaluator.problem.config.screening)
+    evaluations = further(evaluator, objectives, box, reduced, evaluator.problem.config.screening)
     pairs = zip_longest(evaluations, sparse(evaluator, evaluations))  # the sampler looks at the latest
     _write(context.folder / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
-    found = best(evaluator, evaluations, objectives, box)
-    as_rounded = found[:AS_ROUNDED] if _trains(evaluator) else found
+    dominant = best(evaluator, evaluations, objectives, box)
+    as_rounded = dominant[:AS_ROUNDED] if _trains(evaluator) else dominant
     proposed: list[Params] = [e.params for e in as_rounded if e.params not in before]
     if _trains(evaluator):
-        known = [_key(params) for params in before if params.get("method") != "ptq"]
-        new = [e for e in found if _key(e.params) not in known]
-        proposed += _to_train(evaluator, new[: KEPT - len(known)], len(known))
+        trained = [_key(params) for params in before if params.get("method") != "ptq"]
+        new = [e for e in dominant if _key(e.params) not in trained]
+        proposed += _to_train(evaluator, new[: KEPT - len(trained)], len(trained))
     write_atomic(path, json.dumps([dict(one) for one in proposed]) + "\n")
     return proposed
 
@@ -116,7 +118,7 @@ def _trains(evaluator: Evaluator) -> bool:
     return "qat" in evaluator.problem.config.space.method
 
 
-def _to_train(evaluator: Evaluator, found: Sequence[Evaluation], first: int = 0) -> list[Params]:
+def _to_train(evaluator: Evaluator, evaluations: Sequence[Evaluation], first: int = 0) -> list[Params]:
     """Return candidates as they are to be trained, in turn with every sparsity; none where the space has no `qat`.
 
     `first` is how many there were before.
@@ -125,7 +127,7 @@ def _to_train(evaluator: Evaluator, found: Sequence[Evaluation], first: int = 0)
         return []
     zeros = evaluator.space.sparsities
     trained: list[Params] = []
-    for number, e in enumerate(found, first):
+    for number, e in enumerate(evaluations, first):
         params = dict(e.params)
         for name, value in (("method", "qat"), ("sparsity", zeros[number % len(zeros)])):
             params |= {name: value} if name in params else {}
@@ -156,27 +158,27 @@ def _read(path: Path) -> list[Evaluation]:
 
 
 def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return each candidate with some of its weights zero, priced but not scored; none where the space has no sparsity."""
+    """Return each candidate with some of its weights zero, estimated but not scored; none where the space has no sparsity."""
     zeros = evaluator.space.sparsities[1:]
     if not zeros:
         return []
-    found: list[Evaluation] = []
+    estimated: list[Evaluation] = []
     for e in evaluations:
         if e.status == "failed":
             continue
-        params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(found) % len(zeros)]}
+        params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(estimated) % len(zeros)]}
         params = {name: value for name, value in params.items() if name in e.params}
         candidate = evaluator.space.candidate(params)
         resources = resources_of(evaluator.costs.untrained(candidate, evaluator.costs.types(candidate)))
-        found.append(
+        estimated.append(
             replace(
                 e,
-                number=len(evaluations) + len(found),
+                number=len(evaluations) + len(estimated),
                 digest=candidate.digest,
                 kept="",
                 method="qat",
                 status="infeasible",
-                reason="priced alone",
+                reason="estimated alone",
                 params=params,
                 metrics={},
                 ties={},
@@ -185,11 +187,11 @@ def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Eval
                 constraints={**e.constraints, **resource_violations(evaluator.constraints, resources)},
             )
         )
-    return found
+    return estimated
 
 
 def read_rounded(study_dir: Path) -> list[Evaluation]:
-    """Return the candidates that a study's screening rounded; none where it did not screening.
+    """Return the candidates that a study's screening rounded; none where it did not screen.
 
     Raises:
         UserError: when the file can't be read.
@@ -224,8 +226,8 @@ def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
 def rounded(evaluator: Evaluator, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
     """Search `count` candidates without training, after the uniform ones; return them all.
 
-    Up to half of them are on the way down from a wide uniform candidate, one width at a time (`GreedyWidths`); NSGA-II goes
-    on from the front of these.
+    Up to half of them are those of the greedy width reduction of a wide uniform candidate (`GreedyWidths`); NSGA-II continues
+    from the front of these.
     """
     return further(evaluator, objectives, box, greedy_from_uniform(evaluator, objectives, count // 2), count)
 
@@ -250,12 +252,12 @@ def in_float32(evaluator: Evaluator, params: Params) -> bool:
 
 
 def greedy_from_uniform(evaluator: Evaluator, objectives: Sequence[Objective], most: int) -> list[Evaluation]:
-    """Return the uniform candidates that screening begins with, and at most so many on the way down from one of them."""
+    """Return the uniform candidates that screening begins with, and at most so many of the greedy width reduction of one."""
     uniform = [
         evaluator.evaluate(number, params, "uniform")[0] for number, params in enumerate(openers(evaluator))
     ]
-    way = GreedyWidths(evaluator, objectives).from_uniform(uniform, _untrained(evaluator), most)
-    return uniform + [replace(e, number=number) for number, e in enumerate(way, len(uniform))]
+    reduced = GreedyWidths(evaluator, objectives).from_uniform(uniform, _untrained(evaluator), most)
+    return uniform + [replace(e, number=number) for number, e in enumerate(reduced, len(uniform))]
 
 
 def _untrained(evaluator: Evaluator) -> Params:
@@ -269,14 +271,14 @@ def further(
     evaluations: Sequence[Evaluation],
     count: int,
 ) -> list[Evaluation]:
-    """Go on from rounded candidates by NSGA-II until `count` are rounded, beyond those of the front that it begins with."""
+    """Continue from rounded candidates by NSGA-II until `count` are rounded, beyond those of the front that it begins with."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = tuple(d for d in evaluator.space.dimensions if d.kind not in _UNTRAINED)
     space, method = replace(evaluator.space, dimensions=kept), _untrained(evaluator)
     evaluations = list(evaluations)
-    known = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
+    parents = dominating(_front(evaluations, objectives), objectives, box, POPULATION)
     before = {_key(e.params): e for e in evaluations}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -284,9 +286,9 @@ def further(
             directions=["minimize"] * len(objectives),
             sampler=optuna_sampler("nsga2", mixed_seed(evaluator.problem.config.seed, 0), startup=0),
         )
-        for evaluation in known:
+        for evaluation in parents:
             study.enqueue_trial(as_optuna(space, evaluation.params))
-        for number in range(len(evaluations), len(known) + count):
+        for number in range(len(evaluations), len(parents) + count):
             trial = study.ask()
             params = {**suggest(trial, space), **method}
             evaluation = before.get(_key(params)) or evaluator.evaluate(number, params)[0]

@@ -1,7 +1,7 @@
 """What a study tries before its sampler's own candidates, in the order in which most is gained for the time.
 
-What is rounded without training costs milliseconds, so that the uniform candidates and the best of a way down from them are
-there in the first seconds. Then come the uniform widths that count, trained, so that whatever follows has them to beat; then
+What is rounded without training costs milliseconds, so that the uniform candidates and the best of their greedy width
+reduction are there in the first seconds. Then come the uniform widths that count, trained, so that whatever follows has them to beat; then
 trainings of what was screened, and last the gradient width search, which takes as long as hundreds of them.
 """
 
@@ -25,7 +25,7 @@ from .uniform_training import first_uniform, other_uniform
 
 @dataclass(eq=False)
 class WarmStart:
-    """The stages of one study, and what is found in them.
+    """The stages of one study, and the seeds that they give.
 
     Args:
         context: of the study.
@@ -35,7 +35,7 @@ class WarmStart:
     context: SearchContext
     learn: Callable[[Sequence[Evaluation]], None]
     seeds: dict[Kind, list[Seed]] = field(default_factory=lambda: {"uniform": [], "search": []})
-    """What the trainings of uniform widths and along the gradient width search gave, with the weights to begin with."""
+    """What the training of the uniform widths and the gradient width search gave, with the weights to begin with."""
 
     def stages(self) -> list[Stage]:
         """Return the stages; only the uniform ones where these alone are to be tried."""
@@ -75,10 +75,10 @@ class WarmStart:
         return [params for params in baselines(self.context.evaluator.space) if params not in before]
 
     def _screened(self) -> Sequence[Params]:
-        found = screened(self.context)
+        params = screened(self.context)
         self.learn(read_rounded(self.context.folder))
-        return found
+        return params
 
-    def _kept(self, found: Sequence[Seed], kind: Kind) -> Sequence[Params]:
-        self.seeds[kind] += found
-        return [one.params for one in found]
+    def _kept(self, seeds: Sequence[Seed], kind: Kind) -> Sequence[Params]:
+        self.seeds[kind] += seeds
+        return [one.params for one in seeds]

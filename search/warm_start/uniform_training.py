@@ -2,12 +2,12 @@
 
 A candidate of the gradient width search has epochs of training behind it before its own begin. Against uniform widths that had their
 own epochs alone, part of what mixed widths seem to gain would be training. So the uniform widths get as many epochs as the
-path, over all of them as the path's are over all that it passes: one training that goes to ever narrower ones and hands its
-weights on. Each width enters with the weights that it had there, and is then trained like any other candidate.
+gradient width search, and share them as its candidates do: one training narrows them all step by step and hands its weights on.
+Each width enters with the weights that it had there, and is then trained like any other candidate.
 
-The training begins, like the path, where it matters: one width above the narrowest that keeps the metric when it is rounded.
-That one and those below are what a cheaper candidate has to beat, so they enter first, before anything else is trained; the
-wider ones, whose weights have little to regain, take over those of the first.
+The training begins where it matters: one width above the narrowest that keeps the metric when it is rounded. That one and those
+below are what a cheaper candidate has to beat, so they enter first, before anything else is trained; the wider ones, whose weights
+have little to regain, take over those of the first.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FIRST = 6
-"""Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the way down
-these are twenty trials or fewer."""
+"""Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the greedy width
+reduction these are twenty trials or fewer."""
 _STREAM = 3
 """Of random numbers that order the training's samples."""
 
@@ -49,8 +49,8 @@ def first_uniform(context: SearchContext) -> list[Seed]:
     Raises:
         UserError: when the file can't be read.
     """
-    found, first = _found(context)
-    return found[first : first + FIRST]
+    seeds, first = _seeds(context)
+    return seeds[first : first + FIRST]
 
 
 def other_uniform(context: SearchContext) -> list[Seed]:
@@ -59,11 +59,11 @@ def other_uniform(context: SearchContext) -> list[Seed]:
     Raises:
         UserError: when the file can't be read.
     """
-    found, first = _found(context)
-    return found[:first] + found[first + FIRST :]
+    seeds, first = _seeds(context)
+    return seeds[:first] + seeds[first + FIRST :]
 
 
-def _found(context: SearchContext) -> tuple[list[Seed], int]:
+def _seeds(context: SearchContext) -> tuple[list[Seed], int]:
     """Return every uniform candidate that is to be trained, widest first, and the position of the first to enter."""
     evaluator, path = context.evaluator, context.folder / UNIFORM_FILE
     uniform: list[Params] = [
@@ -73,17 +73,16 @@ def _found(context: SearchContext) -> tuple[list[Seed], int]:
         return [], 0
     if not path.exists():
         first = widest_that_counts(evaluator, uniform)
-        # a study that had its path before there was this training goes on without
+        # a study that had its gradient width search before there was this training continues without
         epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.problem.config.gradient_epochs
         if epochs:
             _log.info(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
         narrower = list(narrowed_together(evaluator, uniform[first:], epochs))
         seeds = [*(replace(narrower[0], params=params) for params in uniform[:first]), *narrower]
         write_seeds(path, [dict(params) for params in uniform], seeds, first=first)
-    told, found = read_seeds(path)
-    return [replace(one, params=params) for params, one in zip(told["candidates"], found, strict=True)], int(
-        told.get("first", 0)
-    )
+    record, seeds = read_seeds(path)
+    pairs = zip(record["candidates"], seeds, strict=True)
+    return [replace(one, params=params) for params, one in pairs], int(record.get("first", 0))
 
 
 def widest_that_counts(evaluator: Evaluator, uniform: Sequence[Params]) -> int:
