@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -65,3 +66,21 @@ def write_measurements(study):
         cause="hls_unroll", line="ERROR: Stop <unrolling>", advice="Raise the reuse factor.", **run
     )
     write_record(study, SCORED[2].number, SCORED[2].digest, failed)
+
+
+def embedded(text):
+    """Figures of a page, each as what Vega-Lite draws."""
+    return json.loads(
+        re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.DOTALL)[1]
+    )
+
+
+def layers(figure):
+    """Rows of a figure by the name of their layer."""
+    return {layer["name"]: layer.get("data", figure.get("data"))["values"] for layer in figure["layer"]}
+
+
+def axis(figure, layer, channel):
+    """How a layer of a figure places its rows along x or y."""
+    (found,) = [one["encoding"][channel] for one in figure["layer"] if one["name"] == layer]
+    return found

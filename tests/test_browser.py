@@ -23,10 +23,11 @@ from bitfront.search.trials.front import pareto
 
 PROBE = """
 <script>
-addEventListener("load", () => setTimeout(() => {
+const probe = async () => {
+  if (document.documentElement.dataset.ready !== "true") return setTimeout(probe, 50);
   const out = {}, table = document.getElementById("trials"), rows = () => [...table.tBodies[0].rows];
   out.ready = document.documentElement.dataset.ready === "true";
-  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
+  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.marks").length]);
   out.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const head = (name) => [...table.tHead.rows[0].cells].find((c) => c.textContent.trim() === name);
   head("LUT").querySelector("button").click();
@@ -42,24 +43,47 @@ addEventListener("load", () => setTimeout(() => {
   const text = document.getElementById("filter-text");
   text.value = "uniform nothing"; text.dispatchEvent(new Event("input"));
   out.none = document.getElementById("filter-count").textContent;
-  const plot = document.getElementById("cost-lut-plot");
-  const curve = plot.data.findIndex((t) => t.name === "QAT, on the front");
-  Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: 0 }]);
-  out.hover = plot.querySelector(".hoverlayer").textContent;
+  const tip = document.querySelector(".tip");
+  const touch = (node, kind) => {
+    const box = node.getBoundingClientRect();
+    const at = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true };
+    node.dispatchEvent(new PointerEvent(kind, at));
+    node.dispatchEvent(new MouseEvent(kind.replace("pointer", "mouse"), at));
+  };
+  const plot = document.getElementById("front_lut");
+  const marks = () => [...plot.querySelectorAll(".points_marks path")];
+  const front = marks().find((n) => n.getAttribute("fill") === "#E69F00");
+  out.quiet = tip.hidden;
+  touch(front, "pointermove");
+  out.hover = tip.hidden ? "" : tip.textContent;
+  out.tip = [tip.offsetWidth, tip.getBoundingClientRect().right <= innerWidth];
+  touch(front, "pointerout");
+  out.left = tip.hidden;
+  out.marks = marks().length;
+  const entry = [...plot.querySelectorAll(".role-legend-label text")].find((n) => n.textContent === "QAT, on the front");
+  entry.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  const later = () => new Promise((done) => setTimeout(done, 100));
+  await later();
+  out.alone = marks().length;
+  entry.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  await later();
+  out.again = marks().length;
   out.keys = [...document.querySelectorAll("button, a[href], input, select, summary")].filter((n) => n.tabIndex < 0).length;
   out.requests = performance.getEntriesByType("resource").map((e) => e.name);
   const pre = document.createElement("pre");
   pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
-}, 500));
+};
+addEventListener("load", probe);
 </script>
 """
 
 
 FULL = """
 <script>
-addEventListener("load", () => setTimeout(() => {
+const probe = async () => {
+  if (document.documentElement.dataset.ready !== "true") return setTimeout(probe, 50);
   const out = {};
-  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.main-svg").length]);
+  out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.marks").length]);
   out.unreachable = [...document.querySelectorAll(".scroll, .wide")].filter((n) => n.tabIndex < 0).length;
   out.unnamed = [...document.querySelectorAll("[role=region], figure, nav, input, select")].filter(
     (n) => !(n.getAttribute("aria-label") || n.closest("label"))).length;
@@ -67,15 +91,22 @@ addEventListener("load", () => setTimeout(() => {
   out.ready = document.documentElement.dataset.ready === "true";
   const pre = document.createElement("pre");
   pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
-}, 500));
+};
+addEventListener("load", probe);
 </script>
 """
+
+
+def with_script(page, script):
+    """A page's text with one script more at its end."""
+    text, end, rest = page.read_text().rpartition("</body>")  # Vega's own code has the word too
+    return text + script + end + rest
 
 
 def opened(page, probe, tmp_path):
     """Open a report page, see that it draws every figure without an error or a request; return what `probe` found."""
     probed = tmp_path / "probed.html"
-    probed.write_text(page.read_text().replace("</body>", probe + "</body>"))
+    probed.write_text(with_script(page, probe))
     dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
     found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)[1]))
     assert console == []
@@ -114,8 +145,14 @@ def test_the_page_works_in_a_browser_at_both_widths(page, view, tmp_path):
     assert found["descending"][len(scored) :] == [""] * (len(STUDY) - len(scored))
     assert sorted(found["front"]) == sorted(e.number for e in view.front)
     assert found["none"] == "0 of 60 trials"
+    assert found["quiet"]
     assert "Trial" in found["hover"]
     assert "lstm: weight" in found["hover"]
+    assert found["tip"][0] > 100
+    assert found["tip"][1], "what a point says reaches beyond the window"
+    assert found["left"], "what a point says stays when it is left"
+    assert 0 < found["alone"] < found["marks"]
+    assert found["again"] == found["marks"]
     assert found["keys"] == 0
 
 
@@ -128,7 +165,7 @@ def test_the_page_fits_a_projector_and_a_phone(full_page, tmp_path, width, heigh
     measure += (
         "document.documentElement.scrollWidth - innerWidth); document.title = 'measured'; }, 800));</script>"
     )
-    (tmp_path / "inner.html").write_text(full_page.read_text().replace("</body>", measure + "</body>"))
+    (tmp_path / "inner.html").write_text(with_script(full_page, measure))
     frame.write_text(
         f'<body style="margin:0"><iframe id="f" src="inner.html" width="{width}" height="{height}" '
         'style="border:0"></iframe><script>addEventListener("load", () => setTimeout(() => { const d = '

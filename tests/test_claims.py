@@ -17,12 +17,13 @@ import pytest
 import small_study
 from typer.testing import CliRunner
 from witness import Truth, shows
+from witness_figures import rows_of
 from witness_mlflow import mlflow_faults
 from witness_page import page_faults
 from witness_text import csv_faults, json_faults, run_faults, show_faults, trial_faults
 
 from bitfront.search import read_evaluations
-from bitfront.search.analysis import findings
+from bitfront.search.analysis import findings, headline
 from bitfront.search.analysis.findings import Budget, find
 from bitfront.search.analysis.view import StudyView
 from bitfront.search.cli.main import app
@@ -185,7 +186,7 @@ def test_a_gain_over_another_design_is_caught_in_mlflow(finished, tmp_path):
 def test_a_headline_that_compares_another_split_is_caught(study, monkeypatch):
     """Validation against validation though there are test scores; and one split against the other."""
     truth = Truth(study)
-    true = page.StudyView.against
+    true = StudyView.against
 
     def on_validation(view, e):
         return replace(
@@ -245,8 +246,8 @@ def test_of_equally_near_uniform_widths_a_dearer_one_is_caught(study, monkeypatc
         ]
         return max(pool, key=view.costs[0].value)
 
-    page_nearest = page.nearest_uniform
-    monkeypatch.setattr(page, "nearest_uniform", dearest)
+    page_nearest = headline.nearest_uniform
+    monkeypatch.setattr(headline, "nearest_uniform", dearest)
     assert [fault for fault in page_faults(truth, rewritten(study)) if fault.startswith("p:")]
 
 
@@ -330,11 +331,11 @@ def test_any_figure_that_is_changed_is_caught(finished):
         assert page_faults(truth, false), f"{text[a - 80 : a]} >{text[a:b]}< {text[b : b + 30]}"
 
     drawn = json.loads(text[begin:end])
-    leaves = list(numbers_in({name: figure["data"] for name, figure in drawn.items()}))
+    leaves = list(numbers_in({name: rows_of(figure) for name, figure in drawn.items()}))
     assert len(leaves) > 300
     for path in chance.sample(leaves, 25):
         false = json.loads(text[begin:end])
-        alter(false, path)
+        alter({name: rows_of(figure) for name, figure in false.items()}, path)
         assert page_faults(truth, text[:begin] + json.dumps(false).replace("<", "\\u003c") + text[end:]), path
 
     lines = shown("show", folder)
@@ -344,19 +345,15 @@ def test_any_figure_that_is_changed_is_caught(finished):
     told = json.loads(shown("show", folder, "--json"))
     for path in chance.sample(list(numbers_in(told)), 15):
         false = json.loads(json.dumps(told))
-        alter({"x": {"data": false}}, ("x", *path))
+        alter(false, path)
         assert json_faults(truth, false), path
 
 
-STYLE = {"marker", "line", "textfont", "colorbar", "font", "thickness", "width", "xgap", "ygap", "zmin"}
-
-
 def numbers_in(value, path=()):
-    """Paths to the numbers of plain data, without those that only say how it looks."""
+    """Paths to the numbers of plain data."""
     if isinstance(value, dict):
         for key, one in value.items():
-            if key not in STYLE:
-                yield from numbers_in(one, (*path, key))
+            yield from numbers_in(one, (*path, key))
     elif isinstance(value, list):
         for key, one in enumerate(value):
             yield from numbers_in(one, (*path, key))
@@ -364,13 +361,12 @@ def numbers_in(value, path=()):
         yield path
 
 
-def alter(figures, path):
-    """Change one number of a page's figures in place."""
-    name, *rest = path
-    place = figures[name]["data"]
-    for key in rest[:-1]:
+def alter(value, path):
+    """Change one number of plain data in place."""
+    place = value
+    for key in path[:-1]:
         place = place[key]
-    place[rest[-1]] = place[rest[-1]] * 1.01 + 1
+    place[path[-1]] = place[path[-1]] * 1.01 + 1
 
 
 def test_a_figure_that_nobody_recomputes_is_a_fault(finished):
@@ -380,7 +376,7 @@ def test_a_figure_that_nobody_recomputes_is_a_fault(finished):
         ("</footer>", " On average 12 LUTs are saved.</footer>"),
         ("</main>", "<p>Mixing saves 57 %.</p></main>"),
         ('<section id="details-section"', '<section id="new-section"><table><tr><th>Saved</th></tr><tr><td>57 %</td></tr></table></section><section id="details-section"'),
-        ('{"cost-lut-plot"', '{"new-plot": {"data": [], "layout": {}}, "cost-lut-plot"'),
+        ('{"front_lut"', '{"new-plot": {"layer": []}, "front_lut"'),
     ):  # fmt: skip
         assert text.count(old) == 1
         assert page_faults(truth, text.replace(old, new)), new

@@ -112,7 +112,7 @@ def test_a_report_has_no_two_rows_of_one_name(tmp_path):
     )
     view = StudyView(reference("study"), rows, str(Path(tmp_path)), "")
     found = find(view)
-    page = render(view, found, "")
+    page = render(view, found, {}, "")
 
     for names in ([one.name for one in found.uniform_matches], [one.name for one in found.budgets]):
         assert len(set(names)) == len(names) > 1

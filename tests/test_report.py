@@ -7,19 +7,32 @@ import html
 import json
 import re
 import shutil
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
-import plotly.graph_objects as go
 import pytest
-from pages import SCORED, STUDY
+from pages import SCORED, STUDY, axis, embedded, layers
 from plausible import FLOAT, METRIC, OBJECTIVES, plausible, plausible_study, reference, write_study
 
+from bitfront.hls.synthesis import SynthesisOutcome
+from bitfront.search.analysis.headline import headline
 from bitfront.search.analysis.latency import read_latency, record_latency
+from bitfront.search.analysis.sensitivity import RESOURCES, Sensitivity, write_sensitivity
 from bitfront.search.analysis.view import StudyView, layer_widths, mean_width, si
-from bitfront.search.report import Comparison, evidence, palette, plots, write_comparison, write_report
-from bitfront.search.report.axes import readable
-from bitfront.search.report.page import headline
+from bitfront.search.measurements.record import write_record
+from bitfront.search.report import (
+    Comparison,
+    charts,
+    evidence,
+    palette,
+    rendering,
+    write_comparison,
+    write_report,
+)
+from bitfront.search.report.chart_parts import log_ticks, readable, tick_label
 from bitfront.search.trials.evaluation import Evaluation
 from bitfront.search.trials.front import pareto, pick
 from bitfront.search.trials.names import width_label
@@ -27,14 +40,9 @@ from bitfront.search.trials.objectives import Metric, parse_objectives
 from bitfront.spaces import UserError
 
 
-def embedded(text):
-    block = re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.DOTALL)
-    return json.loads(block[1])
-
-
-def without_plotly(text):
-    """The page without Plotly's own 4.5 MB of code, which mentions addresses that it never asks for."""
-    return re.sub(r"<script>\s*/\*\*.*?</script>", "", text, count=1, flags=re.DOTALL)
+def without_vega(text):
+    """The page without Vega's own 0.9 MB of code, which mentions addresses that it never asks for."""
+    return re.sub(r"<script>(?:(?!</script>).){500000,}</script>", "", text, count=1, flags=re.DOTALL)
 
 
 def test_the_report_leaves_the_page_the_table_and_every_figure(page):
@@ -42,15 +50,19 @@ def test_the_report_leaves_the_page_the_table_and_every_figure(page):
     assert page == folder / "report.html"
     assert (folder / "front.csv").is_file()
     names = ["front_lut", "front_latency", "precision", "hypervolume", "training", "importance"]
-    expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
+    expected = {f"{name}.{kind}" for name in names for kind in ("png", "svg", "pdf")}
     assert {path.name for path in (folder / "figures").iterdir()} == expected
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "figures" / "front_lut.pdf").read_bytes().startswith(b"%PDF")
+    drawing = (folder / "figures" / "front_lut.svg").read_text()
+    assert ElementTree.fromstring(drawing).tag.endswith("}svg")
+    assert "float 0.8420" in drawing
 
 
 def test_the_page_asks_for_nothing_from_outside(page):
-    text = without_plotly(page.read_text())
-    assert len(text) < 1_000_000, "Plotly was not cut out, so this test would see too much"
+    whole, text = page.read_text(), without_vega(page.read_text())
+    assert len(whole) < 1_200_000
+    assert len(text) < 300_000, "Vega was not cut out, so this test would see too much"
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!#|data:)[^"'>]+""", text)
     assert not re.findall(r"https?://", text)
     assert "default-src 'none'" in text
@@ -129,17 +141,49 @@ def test_labels_that_would_print_over_each_other_are_left_out():
     assert readable(xs, ys, xs, (0.4, 1.0)) == [True, False, True, True]
 
 
+def test_ticks_are_written_as_what_they_are():
+    assert [tick_label(tick) for tick in log_ticks([0.02, 0.5])] == [
+        "0.01",
+        "0.02",
+        "0.05",
+        "0.1",
+        "0.2",
+        "0.5",
+        "1",
+    ]
+    assert [tick_label(tick) for tick in (1000.0, 20_000.0, 1e6)] == ["1,000", "20 k", "1 M"]
+
+
 def test_what_a_tool_measured_stands_beside_its_estimate(full_page):
     view = StudyView.read(full_page.parent)
-    traces = {t.get("name"): t for t in plots.scatter(view, view.costs[0])["data"]}
-    points = traces["measured by C-synthesis"]
-    wanted = [(f * e.resources["lut"], e.score) for e, f in zip(SCORED, (0.5, 1.2), strict=False)]
-    assert dict(zip(points["y"], points["x"], strict=True)) == pytest.approx({y: x for x, y in wanted})
-    assert "by C-synthesis" in points["text"][0]
+    drawn = layers(charts.scatter(view, view.costs[0]).spec())
+    points = [row for row in drawn["points"] if row["series"] == "measured by C-synthesis"]
+    wanted = {e.score: f * e.resources["lut"] for e, f in zip(SCORED, (0.5, 1.2), strict=False)}
+    assert {row["y"]: row["x"] for row in points} == pytest.approx(wanted)
+    assert "by C-synthesis" in points[0]["text"]
+    estimates = {e.score: view.costs[0].value(e) for e in view.scored}
+    assert {row["y"] for row in drawn["ties"]} == set(wanted)
+    for score, value in wanted.items():
+        assert [row["x"] for row in drawn["ties"] if row["y"] == score] == pytest.approx(
+            [estimates[score], value]
+        )
     assert StudyView.read(full_page.parent).measured[SCORED[0].number].value("latency_ns") == (
         "csynth",
         pytest.approx(SCORED[0].resources["latency_ns"]),
     )
+
+
+def test_estimates_stand_against_measurements_with_their_intervals(full_page):
+    figure = embedded(full_page.read_text())["synthesis"]
+    drawn = layers(figure)
+    lut = [row for row in drawn["points"] if row["series"] == "LUT"]
+    estimates = [e.resources["lut"] for e in SCORED[:2]]
+    assert [row["x"] for row in lut] == estimates
+    assert [row["y"] for row in lut] == pytest.approx([0.5 * estimates[0], 1.2 * estimates[1]])
+    ends = [(row["x"], row["high"]) for row in drawn["intervals"] if row["series"] == "LUT"]
+    assert ends == [e.intervals["lut"] for e in SCORED[:2]]
+    assert all(row["x"] == row["y"] for row in drawn["equal"])
+    assert axis(figure, "points", "x")["scale"]["domain"] == axis(figure, "points", "y")["scale"]["domain"]
 
 
 def test_the_estimate_s_error_is_told_with_its_coverage(full_page):
@@ -162,12 +206,11 @@ def test_a_synthesis_that_failed_is_listed_with_the_tool_s_line_and_advice(full_
 
 def test_processors_stand_beside_the_fpga_and_the_published_table_is_quoted(full_page, page):
     text = full_page.read_text()
-    names = embedded(text)["latency"]["data"]
+    points = layers(embedded(text)["latency"])["points"]
     assert {"FPGA, one inference", "CPU, one inference", "CPU, per inference of many"} <= {
-        t["name"] for t in names
+        row["series"] for row in points
     }
-    (many,) = [t for t in names if t["name"] == "CPU, per inference of many"]
-    assert many["x"] == [2.0]
+    assert [row["x"] for row in points if row["series"] == "CPU, per inference of many"] == [2.0]
     assert "120 µs on the CPU" in text
     assert "1515.15" in text  # the quoted LSTM on a V100
     assert "Quoted, not measured here" in text
@@ -175,15 +218,16 @@ def test_processors_stand_beside_the_fpga_and_the_published_table_is_quoted(full
 
 
 def test_the_sensitivity_table_is_drawn(full_page):
-    (trace,) = embedded(full_page.read_text())["sensitivity"]["data"]
-    assert trace["y"] == ["lstm/weight"]
-    assert trace["z"] == [[-0.1, -0.05, -0.025]]
+    cells = layers(embedded(full_page.read_text())["sensitivity"])["cells"]
+    told = [(row["row"], row["column"], row["value"]) for row in cells]
+    assert told == [("lstm/weight", "2", -0.1), ("lstm/weight", "4", -0.05), ("lstm/weight", "8", -0.025)]
 
 
 def test_every_figure_of_a_full_study_is_a_file_too(full_page):
     names = {path.stem for path in (full_page.parent / "figures").iterdir()}
     assert names >= {"synthesis", "latency", "sensitivity", "precision", "front_lut"}
-    assert len(list((full_page.parent / "figures").glob("*.pdf"))) == len(names)
+    for kind in ("png", "svg", "pdf"):
+        assert len(list((full_page.parent / "figures").glob(f"*.{kind}"))) == len(names)
 
 
 @pytest.mark.parametrize(
@@ -224,15 +268,35 @@ def test_two_studies_are_laid_over_each_other(tmp_path):
     page = write_comparison([a, b])
     assert page == tmp_path / "compare-a-b" / "report.html"
     figures = embedded(page.read_text())
-    fronts = [t for t in figures["cost-lut-plot"]["data"] if t["showlegend"]]
-    assert [t["name"] for t in fronts] == ["a", "b"]
-    assert fronts[0]["marker"]["symbol"] != fronts[1]["marker"]["symbol"]
-    assert len(figures["hypervolume"]["data"][1]["x"]) == 40
+    fronts = figures["fronts_lut"]
+    shapes = axis(fronts, "points", "shape")["scale"]
+    assert shapes["domain"] == ["a", "b"]
+    assert shapes["range"][0] != shapes["range"][1]
+    drawn = layers(fronts)
+    for name, study in (("a", STUDY), ("b", plausible_study(40, seed=8))):
+        rows = [row for layer in ("points", "rest") for row in drawn[layer] if row["series"] == name]
+        scored = [(e.resources["lut"], e.score) for e in study if e.status == "complete"]
+        assert sorted((row["x"], row["y"]) for row in rows) == sorted(scored)
+    curves = layers(figures["hypervolume"])["hypervolume"]
+    assert [row["x"] for row in curves if row["series"] == "b"] == list(range(40))
     assert {p.name for p in (page.parent / "figures").iterdir()} >= {"fronts_lut.pdf", "hypervolume.png"}
     views = Comparison((StudyView.read(a), StudyView.read(b)))
     cheapest = views.cheapest(views.views[0], views.costs[0], 0.02)
     able = [e.resources["lut"] for e in STUDY if e.feasible and e.score >= FLOAT["val"] - 0.02]
     assert cheapest.resources["lut"] == min(able)
+
+
+def test_studies_of_one_name_in_folders_of_one_name_are_told_apart(tmp_path):
+    folders = [write_study(tmp_path / place / "toy", STUDY[:9]) for place in "ab"]
+    for folder in folders:
+        replace(reference("toy"), study="toy").write(folder)
+    figures = embedded(write_comparison(folders, tmp_path / "c", figures=False).read_text())
+    assert axis(figures["fronts_lut"], "points", "shape")["scale"]["domain"] == [
+        "toy (toy), 1",
+        "toy (toy), 2",
+    ]
+    drawn = layers(figures["hypervolume"])["hypervolume"]
+    assert [row["x"] for row in drawn if row["series"] == "toy (toy), 2"] == list(range(9))
 
 
 def test_studies_that_do_not_compare_are_refused(tmp_path):
@@ -252,62 +316,58 @@ def test_stopped_and_failed_trials_are_counted_with_advice(page, view):
     assert "Lower the learning rate" in page.read_text()
 
 
-def test_every_figure_is_one_that_plotly_takes(page):
-    figures = embedded(page.read_text())
-    assert set(figures) == {
-        "cost-lut-plot",
-        "cost-latency-plot",
-        "precision",
-        "importance",
-        "hypervolume",
-        "training",
-    }
-    for figure in figures.values():
-        assert go.Figure(figure).data
+def test_the_page_has_every_figure(page):
+    names = {"front_lut", "front_latency", "precision", "importance", "hypervolume", "training"}
+    assert set(embedded(page.read_text())) == names
+
+
+def test_vega_s_compiler_takes_every_figure_without_a_warning(full_page, capfd):
+    import vl_convert
+
+    for figure in embedded(full_page.read_text()).values():
+        assert vl_convert.vegalite_to_vega({**figure, "width": 600}, show_warnings=True)["marks"]
+    assert "WARN" not in capfd.readouterr().err
 
 
 def test_the_scatter_shows_every_scored_trial_once(view):
     (lut, _) = view.costs
-    points = [
-        (x, y)
-        for trace in plots.scatter(view, lut)["data"]
-        if "markers" in trace["mode"]
-        for x, y in zip(trace["x"], trace["y"], strict=True)
-    ]
+    points = [(row["x"], row["y"]) for row in layers(charts.scatter(view, lut).spec())["points"]]
     assert sorted(points) == sorted((e.resources["lut"], e.score) for e in STUDY if e.status == "complete")
 
 
-def test_intervals_are_drawn_as_error_bars_of_the_front(view):
+def test_intervals_are_drawn_through_the_members_of_the_front(view):
     (lut, _) = view.costs
-    (trace,) = [t for t in plots.scatter(view, lut)["data"] if t["name"] == "QAT, on the front"]
-    ends = [x + up for x, up in zip(trace["x"], trace["error_x"]["array"], strict=True)]
-    expected = [e.intervals["lut"][1] for e in view.front if e.method == "qat"]
-    assert ends == pytest.approx(expected)
+    rows = layers(charts.scatter(view, lut).spec())["intervals"]
+    expected = [(*e.intervals["lut"], e.score) for e in view.front if e.kind != "uniform"]
+    assert [(row["x"], row["high"], row["y"]) for row in rows] == expected
 
 
 def test_hovering_tells_the_bits_of_every_layer(view):
     e = view.front[0]
-    told = plots.hover(view, e)
+    told = charts.hover(view, e)
     for layer, roles in layer_widths(e):
-        assert f"<br>{layer}: {roles[0][0]} {roles[0][1]}" in told
+        assert f"\n{layer}: {roles[0][0]} {roles[0][1]}" in told
     assert "estimate, 80 %:" in told
 
 
 def test_float_model_limits_and_baselines_are_marked(view):
     (lut, _) = view.costs
-    figure = plots.scatter(view, lut)
-    notes = " ".join(note["text"] for note in figure["layout"]["annotations"])
-    assert "float 0.8420" in notes
-    assert "limit 0.7578" in notes  # 10 % under the float model
-    assert "limit 69.1 k" in notes  # 4 % of the device
-    (uniform,) = [t for t in figure["data"] if t["name"] == "PTQ, uniform precision"]
-    assert {"8 bit", "6 bit"} <= set(uniform["text"])
+    drawn = layers(charts.scatter(view, lut).spec())
+    assert [row["text"] for row in drawn["float label"]] == ["float 0.8420"]
+    assert [row["text"] for row in drawn["metric limit labels"]] == [
+        "limit 0.7578"
+    ]  # 10 % under the float model
+    assert [row["text"] for row in drawn["cost limit label"]] == ["limit 69.1 k"]  # 4 % of the device
+    assert {"8 bit", "6 bit"} <= {row["text"] for row in drawn["baseline labels"]}
+    assert "PTQ, uniform precision" in {row["series"] for row in drawn["points"]}
 
 
 def test_the_heat_map_has_a_row_a_front_member_and_a_column_a_tensor(view):
-    (trace,) = plots.heat_map(view)["data"]
-    assert len(trace["z"]) == len(view.front)
-    assert trace["x"] == list(view.front[0].precision)
+    figure = charts.precision(view).spec()
+    rows = axis(figure, "cells", "y")["sort"]
+    assert [row.split(" · ")[0] for row in rows] == [str(e.number) for e in view.front]
+    assert axis(figure, "cells", "x")["sort"] == list(view.front[0].precision)
+    assert len(layers(figure)["cells"]) == len(rows) * len(view.front[0].precision)
     costs = [e.resources["lut"] for e in view.front]
     assert costs == sorted(costs)
 
@@ -332,16 +392,74 @@ def test_the_table_of_the_front_can_be_taken_from_the_page(page):
     assert "data:text/csv" in page.read_text()
 
 
-def test_names_from_a_model_cannot_break_out_of_the_page(tmp_path):
-    evil = '</script><img src=x onerror="alert(1)">'
-    bad = replace(STUDY[24], precision={f"{evil}/weight": "fixed<8,3>"}, params={evil: 3})
-    assert bad.status == "complete"
-    study = write_study(tmp_path / "evil", [*STUDY[:8], bad])
-    replace(reference("evil"), model=evil, data=evil, study=evil).write(study)
-    (study / "study.yaml").write_text(evil)
-    text = write_report(study, figures=False).read_text()
-    assert evil not in text
-    assert "<img" not in without_plotly(text)
+EVIL = """</script><script>alert(1)</script><img src=x onerror='alert(2)'>"'&"""
+
+
+class Structure(HTMLParser):
+    """Elements of a page with the names of their attributes, and how often a text is read in text and attributes."""
+
+    def __init__(self, text, name):
+        super().__init__()
+        self.name, self.elements, self.read = name, [], 0
+        self.feed(re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, *sorted(key for key, _ in attrs)))
+        self.read += sum(unquote(value or "").replace('""', '"').count(self.name) for _, value in attrs)
+
+    def handle_data(self, data):
+        self.read += data.count(self.name)
+
+
+def named_by_users(folder, name):
+    """Pages of studies in which everything that users and tools name is called `name`: of one study, and of two."""
+    folders = []
+    for place in "ab":
+        bad = replace(STUDY[24], precision={f"{name}/weight": "fixed<8,3>"}, params={name: 3})
+        failed = Evaluation(number=9, digest="x", method="qat", status="failed", reason=f"oops: {name}")
+        assert bad.status == "complete"
+        study = write_study(folder / place, [*STUDY[:8], failed, bad])
+        device = {**reference("x").device, "part": f"{name}{place}"}
+        replace(reference("x"), model=name, data=name, study=name, device=device).write(study)
+        (study / "study.yaml").write_text(name)
+        run = {"tool": name, "fidelity": "csynth", "seconds": 1.0}
+        write_record(study, 24, bad.digest, SynthesisOutcome(cause=name, line=name, advice=name, **run))
+        timing = {"device": "CPU", "hardware": name, "runtime": f"{name}, XLA", "batch": 1, "calls": 9}
+        (study / "latency.json").write_text(
+            json.dumps([timing | {"median_us": 2.0, "low_us": 1.0, "high_us": 3.0}])
+        )
+        write_sensitivity(study, [Sensitivity(f"{name}/weight", 4, -0.2, 0.9, dict.fromkeys(RESOURCES, 0.0))])
+        folders.append(study)
+    one = write_report(folders[0], figures=False).read_text()
+    return one, write_comparison(folders, folder / "c", figures=False).read_text()
+
+
+def test_names_from_a_model_are_text_everywhere_and_cannot_break_out_of_the_page(tmp_path):
+    pages = zip(
+        named_by_users(tmp_path / "evil", EVIL), named_by_users(tmp_path / "plain", "plain name"), strict=True
+    )
+    for (evil, plain), least in zip(pages, (14, 8), strict=True):
+        assert EVIL not in evil
+        assert "<script>alert" not in evil
+        assert "<img" not in without_vega(evil)
+        found, wanted = Structure(evil, EVIL), Structure(plain, "plain name")
+        assert found.elements == wanted.elements
+        assert found.read == wanted.read
+        assert found.read >= least
+        drawn = json.dumps(embedded(evil)).count(json.dumps(EVIL)[1:-1])
+        assert drawn == json.dumps(embedded(plain)).count("plain name") > 0
+
+
+def test_no_template_or_module_of_the_report_goes_past_the_escaping():
+    folder = Path(rendering.__file__).parent
+    for path in [*folder.glob("*.py"), *folder.glob("templates/*.j2")]:
+        text = path.read_text()
+        assert "|safe" not in text.replace(" ", "")
+        assert "html.escape" not in text
+        assert path.name == "rendering.py" or "Markup" not in text
+    assert (folder / "rendering.py").read_text().count(
+        "Markup("
+    ) == 2  # Vega's code, and this package's own files
 
 
 def test_a_study_without_a_feasible_candidate_says_so(tmp_path):
@@ -379,9 +497,9 @@ def test_a_metric_that_falls_and_dsps_that_are_zero_are_drawn(tmp_path):
     changed = replace(reference("toy"), metric=metric, objectives=objectives, constraints=())
     replace(changed, float_scores={"val": 0.158}).write(study)
     write_report(study)
-    figure = plots.scatter(StudyView.read(study), objectives[2])
-    assert figure["layout"]["xaxis"].get("type") != "log"
-    assert figure["layout"]["yaxis"]["title"]["text"] == "MSE (validation, less is better)"
+    figure = charts.scatter(StudyView.read(study), objectives[2]).spec()
+    assert axis(figure, "points", "x")["scale"].get("type") != "log"
+    assert axis(figure, "points", "y")["title"] == "MSE (validation, less is better)"
 
 
 @pytest.mark.parametrize("damage", ["no reference", "no trials", "damaged"])

@@ -233,7 +233,18 @@ def test_code_leaves_nothing_for_later():
 
 def test_the_command_line_starts_without_the_slow_libraries():
     """`bitfront --help` answers at once: TensorFlow, MLflow and hls4ml load only when they are used."""
-    slow = ["tensorflow", "keras", "qkeras", "mlflow", "hls4ml", "optuna", "sklearn", "matplotlib", "plotly"]
+    slow = [
+        "tensorflow",
+        "keras",
+        "qkeras",
+        "mlflow",
+        "hls4ml",
+        "optuna",
+        "sklearn",
+        "matplotlib",
+        "altair",
+        "vl_convert",
+    ]
     code = f"import sys, bitfront.search.cli; print(sorted(set({slow}) & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

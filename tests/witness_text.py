@@ -294,6 +294,8 @@ def json_faults(truth, told):
         "uniform_matches": truth.uniform_matches,
         "budgets": truth.budgets,
         "optimistic": truth.optimistic,
+        "rivals": truth.uniform_matches,
+        "lucky": truth.optimistic,
         "test": truth.tests,
     }
     faults = [f"{key} is not known here" for key in set(told) - set(wanted) - {"knee_warning"}]

@@ -110,8 +110,9 @@ class Findings:
     """Front members whose validation score is better than all of the interval of their test score."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings as plain values."""
-        return asdict(self)
+        """Return the findings as plain values, two of them under the names that older versions gave them too."""
+        told = asdict(self)
+        return told | {"rivals": told["uniform_matches"], "lucky": told["optimistic"]}
 
 
 def find(view: StudyView) -> Findings:

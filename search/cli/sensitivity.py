@@ -49,7 +49,7 @@ def command(
         write_sensitivity,
     )
     from bitfront.search.evaluator.evaluator import Evaluator
-    from bitfront.search.report.figures import write_sensitivity_figure
+    from bitfront.search.report import write_sensitivity_figure
     from bitfront.search.run.messages import messages_on
     from bitfront.search.storage.locks import locked
     from bitfront.search.storage.study_folder import StudyFolder

@@ -142,8 +142,8 @@ def _study(folder: Path, *, as_json: bool) -> None:
     from rich.table import Table
 
     from bitfront.search.analysis.findings import find
+    from bitfront.search.analysis.headline import headline
     from bitfront.search.analysis.view import StudyView
-    from bitfront.search.report.page import headline
 
     view = StudyView.read(folder)
     found = find(view)

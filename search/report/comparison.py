@@ -13,7 +13,6 @@ from ..trials.evaluation import Evaluation
 from ..trials.front import Box, hypervolume_history
 from ..trials.objectives import SIGNS, Objective
 from . import palette
-from .plots import metric_range
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,13 @@ class Comparison:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What each study is called: its name, with its folder where two have one name."""
+        """What each study is called: its name, with its folder where two have one name, and its place where both agree."""
         names = [view.reference.study for view in self.views]
-        return tuple(
+        told = [
             f"{name} ({view.folder})" if names.count(name) > 1 else name
             for name, view in zip(names, self.views, strict=True)
-        )
+        ]
+        return tuple(f"{name}, {i}" if told.count(name) > 1 else name for i, name in enumerate(told, 1))
 
     @cached_property
     def costs(self) -> tuple[Objective, ...]:
@@ -52,7 +52,7 @@ class Comparison:
         wanted = {cost.name: cost for cost in self.views[0].costs}
         for name in ("lut", "latency"):
             quantity = QUANTITIES[name]
-            wanted.setdefault(name, Objective(name, "minimize", quantity.key, quantity.label, quantity.unit))
+            wanted.setdefault(name, Objective.of(quantity))
         return tuple(
             cost
             for cost in wanted.values()
@@ -79,9 +79,3 @@ class Comparison:
         least = sign * view.reference.float_score - drop
         able = [e for e in view.scored if e.feasible and sign * e.score >= least]
         return min(able, key=lambda e: (cost.value(e), -sign * e.score, e.number), default=None)
-
-
-def score_range(comparison: Comparison) -> tuple[float, float]:
-    """Return the range of the metric's axis that shows every front."""
-    ranges = [metric_range(view)[0] for view in comparison.views]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)

@@ -1,19 +1,16 @@
-"""Sections of the page that set the search's figures beside others: synthesis, processors, sensitivity."""
+"""What is set beside a search: what tools measured of its designs, and the float model on processors."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ..analysis.latency import Timing
 from ..analysis.view import StudyView, si
 from ..measurements.measured import STAGES
 from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
-from . import markup, palette
-from .axes import Figure, Trace, heatmap, layout, log_axis
+from .rendering import Table
 
 COMPARED = ("lut", "ff", "dsp", "latency_ns")
 """Figures of `Evaluation.resources` that are set against what a tool measured."""
@@ -63,59 +60,18 @@ def pairs(view: StudyView) -> list[Pair]:
     return found
 
 
-def calibration(found: Sequence[Pair]) -> Figure:
-    """Draw estimate against measurement on equal log scales; a figure of 0 has no place there."""
-    drawn = [p for p in found if p.estimate > 0 and p.measured > 0]
-    data: list[Trace] = []
-    for key in COMPARED:
-        chosen = [p for p in drawn if p.key == key]
-        if not chosen:
-            continue
-        bounds = [p.evaluation.intervals.get(key, (p.estimate, p.estimate)) for p in chosen]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": label(key),
-                "x": [p.estimate for p in chosen],
-                "y": [p.measured for p in chosen],
-                "text": [
-                    f"Trial {p.evaluation.number}: {STAGES[p.stage]} {si(p.measured)}, estimate {si(p.estimate)}"
-                    for p in chosen
-                ],
-                "hovertemplate": "%{text}<extra></extra>",
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [max(0.0, b[1] - p.estimate) for p, b in zip(chosen, bounds, strict=True)],
-                    "arrayminus": [max(0.0, p.estimate - b[0]) for p, b in zip(chosen, bounds, strict=True)],
-                    "thickness": 1.2,
-                    "width": 3,
-                },
-                "marker": {
-                    "symbol": palette.QUANTITY_PLOTLY[key],
-                    "size": 11,
-                    "color": palette.QUANTITIES[key],
-                    "line": {"color": palette.INK, "width": 1},
-                },
-            }
-        )
-    values = [value for p in drawn for value in (p.estimate, p.measured)] or [1.0]
-    low, high = min(values) / 2, max(values) * 2
-    equal: Trace = {"type": "scatter", "mode": "lines", "name": "equal", "x": [low, high], "y": [low, high]}
-    equal |= {"line": {"color": palette.GREY, "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"}
-    shown = layout("Estimate, with its 80 % interval", "Measured by a tool")
-    shown["xaxis"] |= log_axis(values)
-    shown["yaxis"] |= log_axis(values)
-    return {"data": [equal, *data], "layout": shown}
+@dataclass(frozen=True)
+class Synthesis:
+    """Estimates against what tools measured: what was measured, and the errors by figure."""
+
+    told: str
+    errors: Table
 
 
-def synthesis_section(view: StudyView, figures: dict[str, Figure]) -> str:
-    """Return estimate against synthesis, with the errors in words; nothing where no tool has run."""
-    found = pairs(view)
+def synthesis(found: Sequence[Pair]) -> Synthesis | None:
+    """Return estimate against synthesis, with the errors in words; None where no tool has run."""
     if not found:
-        return ""
-    figures["synthesis"] = calibration(found)
+        return None
     designs = len({p.evaluation.number for p in found})
     rows = []
     for key in COMPARED:
@@ -127,16 +83,10 @@ def synthesis_section(view: StudyView, figures: dict[str, Figure]) -> str:
                 [label(key), str(len(chosen)), f"{100 * median(p.error for p in chosen):.0f} %", share]
             )
     stages = ", ".join(dict.fromkeys(STAGES[p.stage] for p in found))
-    caption = (
-        f"{designs} design{'s' if designs > 1 else ''} of this study measured by {stages}. Figures of 0 are in the table "
-        "only; on the dashed line estimate and measurement are equal."
-    )
     columns = [("Figure", "text"), ("Designs", ""), ("Median error of the estimate", "")]
-    table = markup.table([*columns, ("Measured inside the 80 % interval", "")], rows)
-    return markup.section(
-        "synthesis-section",
-        "Estimate against synthesis",
-        markup.figure("synthesis", "Estimate against synthesis", caption) + table,
+    return Synthesis(
+        f"{designs} design{'s' if designs > 1 else ''} of this study measured by {stages}.",
+        Table([*columns, ("Measured inside the 80 % interval", "")], rows),
     )
 
 
@@ -176,127 +126,37 @@ def bars(view: StudyView) -> list[Bar]:
     return sorted(found, key=lambda bar: (not bar.single, bar.time))
 
 
-def latency_figure(found: Sequence[Bar]) -> Figure:
-    """Draw the times on a log scale, a row each; filled for one inference, hollow for time per inference."""
-    data: list[Trace] = []
-    for device in palette.DEVICES:
-        for single in (True, False):
-            chosen = [bar for bar in found if bar.device == device and bar.single == single]
-            if not chosen:
-                continue
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": f"{device}, {'one inference' if single else 'per inference of many'}",
-                    "x": [bar.time for bar in chosen],
-                    "y": [html.escape(bar.name) for bar in chosen],
-                    "hovertemplate": "%{y}: <b>%{x:.3g} µs</b><extra></extra>",
-                    "error_x": {
-                        "type": "data",
-                        "symmetric": False,
-                        "array": [max(0.0, bar.high - bar.time) for bar in chosen],
-                        "arrayminus": [max(0.0, bar.time - bar.low) for bar in chosen],
-                        "thickness": 1.5,
-                    },
-                    "marker": {
-                        "symbol": palette.DEVICE_PLOTLY[device] + ("" if single else "-open"),
-                        "size": 13,
-                        "color": palette.DEVICES[device],
-                        "line": {"width": 2},
-                    },
-                }
-            )
-    shown = layout("Time per inference (µs)", "")
-    shown["xaxis"] |= log_axis([value for bar in found for value in (bar.low, bar.high) if value > 0])
-    shown["yaxis"] |= {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": [html.escape(bar.name) for bar in reversed(found)],
-    }
-    shown["height"] = 170 + 30 * len(found)
-    shown["legend"]["y"] = -0.25
-    return {"data": data, "layout": shown}
+@dataclass(frozen=True)
+class Processors:
+    """One inference on the FPGA and on processors, and how the latter were timed."""
+
+    told: str
+    runtime: str
+    hardware: str
+    quoted: Table | None
+    """Published figures, where the model is recurrent as theirs were."""
+    source: str = QUOTED_FROM
 
 
-def latency_section(view: StudyView, figures: dict[str, Figure]) -> str:
-    """Return the FPGA against processors; nothing where no processor was measured or nothing is feasible."""
+def processors(view: StudyView) -> Processors | None:
+    """Return the FPGA against processors; None where no processor was measured or nothing is feasible."""
     found = bars(view) if view.latency and view.picks else []
     single = {bar.device: bar for bar in reversed(found) if bar.single}  # the fastest of each device
     if "FPGA" not in single:
-        return ""
-    figures["latency"] = latency_figure(found)
-    uniform_matches = [single[device] for device in ("CPU", "GPU") if device in single]
-    told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in uniform_matches)
-    sentence = (
-        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and {told}, "
-        "copies to and from host memory and the runtime's call included."
-    )
-    content = f"<p>{html.escape(sentence)}</p>" + markup.figure(
-        "latency", "Latency by device", _method(view.latency), "wide"
-    )
+        return None
+    others = [single[device] for device in ("CPU", "GPU") if device in single]
+    told = " and ".join(f"{si(bar.time)} µs on the {bar.device}" for bar in others)
     ops = {str(row.get("op", "")).lower() for e in view.front for row in e.layers}
-    return markup.section(
-        "latency-section", "FPGA against processors", content + (_quoted() if ops & RECURRENT else "")
+    columns = [("Model", "text"), ("Nvidia Tesla V100 (µs)", ""), ("Xilinx Alveo U250 (µs)", "")]
+    return Processors(
+        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and "
+        f"{told}, copies to and from host memory and the runtime's call included.",
+        view.latency[0].runtime.rpartition(", ")[0],
+        "; ".join(dict.fromkeys(f"{t.device}: {t.hardware}" for t in view.latency)),
+        Table(columns, QUOTED) if ops & RECURRENT else None,
     )
 
 
 def _design(bar: Bar) -> str:
     """Return which design a time is of, and its source: `knee, smallest, estimate`."""
     return bar.name.removeprefix("FPGA, ").replace(" (", ", ").removesuffix(")")
-
-
-def _method(timings: Sequence[Timing]) -> str:
-    hardware = "; ".join(dict.fromkeys(f"{t.device}: {t.hardware}" for t in timings))
-    version = timings[0].runtime.rpartition(", ")[0]
-    return html.escape(
-        f"Processors: the float model in {version}, medians with the range from the 10th to the 90th percentile, "
-        f"measured where the study ran ({hardware}); filled marks are one sample a call, hollow ones the time per "
-        "sample of large batches. A runtime made for low latency may be faster. FPGA: latency of the exported design "
-        "at the study's clock, hollow where inputs follow back to back, at the initiation interval."
-    )
-
-
-def _quoted() -> str:
-    columns = [("Model", "text"), ("Nvidia Tesla V100 (µs)", ""), ("Xilinx Alveo U250 (µs)", "")]
-    table = markup.table(columns, [[html.escape(cell) for cell in row] for row in QUOTED])
-    return (
-        f"<details><summary>Published: recurrent networks on a V100 and a U250</summary><p>Quoted, not measured here: "
-        f"{html.escape(QUOTED_FROM)}. Other models, other inputs.</p>{table}</details>"
-    )
-
-
-def sensitivity_figure(view: StudyView) -> Figure:
-    """Draw the metric's change for every tensor (rows) and width (columns)."""
-    rows = view.sensitivity
-    tensors = list(dict.fromkeys(row.tensor for row in rows))
-    bits = sorted({row.bits for row in rows})
-    change = {(row.tensor, row.bits): row.change for row in rows}
-    trace = heatmap(
-        [str(b) for b in bits],
-        [html.escape(tensor) for tensor in tensors],
-        [[change.get((tensor, b)) for b in bits] for tensor in tensors],
-        bar="change",
-        hover="%{y} at %{x} bits: %{z:+.4f}",
-    )
-    trace |= {"texttemplate": "%{z:+.3f}", "textfont": {"size": 12}}
-    trace["reversescale"] = view.reference.metric.direction == "minimize"
-    shown = layout("Bits", "")
-    shown["xaxis"] |= {"type": "category", "showgrid": False}
-    shown["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
-    shown["height"] = 130 + 30 * max(3, len(tensors))
-    return {"data": [trace], "layout": shown}
-
-
-def sensitivity_section(view: StudyView, figures: dict[str, Figure]) -> str:
-    """Return the sensitivity table as a picture; nothing where the study has none."""
-    if not view.sensitivity:
-        return ""
-    figures["sensitivity"] = sensitivity_figure(view)
-    caption = (
-        f"Change of {html.escape(markup.lower(view.metric_name))} when one tensor alone is narrowed to so many bits, without "
-        "training. Changes of several tensors don't add up, and training undoes part of them."
-    )
-    return markup.section(
-        "sensitivity-section", "Sensitivity", markup.figure("sensitivity", "Sensitivity", caption, "wide")
-    )

@@ -1,21 +1,39 @@
 "use strict";
-// Plotly's figures, the copy buttons and the table of trials; no library besides Plotly, no request to anywhere.
+// The figures, the copy buttons and the table of trials; no library besides Vega, no request to anywhere.
 (() => {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const narrow = window.matchMedia("(max-width: 600px)").matches;
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
-  for (const [id, figure] of Object.entries(figures)) {
-    const target = document.getElementById(id);
-    if (narrow && !target.closest(".wide")) {
-      figure.layout.font.size = 12;
-      figure.layout.margin = { l: 46, r: 6, t: 16, b: 46 };
-      figure.layout.legend.font = { size: 12 };
-      for (const trace of figure.data) if (trace.mode === "markers+text") trace.mode = "markers"; // no room for them
-      for (const note of figure.layout.annotations || []) note.font.size = 11;
-      config.displayModeBar = false;
-    }
-    Plotly.newPlot(target, figure.data, figure.layout, { ...config, toImageButtonOptions: { filename: id, scale: 2 } });
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.setAttribute("role", "tooltip");
+  tip.hidden = true;
+  document.body.append(tip);
+
+  // a name from a model is text here, never HTML
+  function tell(_, event, item, value) {
+    tip.hidden = value === null || value === undefined || value === "";
+    if (tip.hidden) return;
+    tip.textContent = value.text ?? String(value);
+    const space = 14;
+    const right = event.clientX + space + tip.offsetWidth < document.documentElement.clientWidth;
+    const below = event.clientY + space + tip.offsetHeight < window.innerHeight;
+    tip.style.left = `${Math.max(4, right ? event.clientX + space : event.clientX - space - tip.offsetWidth)}px`;
+    tip.style.top = `${Math.max(4, below ? event.clientY + space : event.clientY - space - tip.offsetHeight)}px`;
   }
+
+  // without `ast` Vega would compile expressions with eval, which the page's security policy forbids
+  const options = { ast: true, renderer: "svg", tooltip: tell, scaleFactor: 2 };
+  const actions = { export: true, source: false, compiled: false, editor: false };
+  const views = {};
+  const drawn = Object.entries(figures).map(async ([id, figure]) => {
+    const target = document.getElementById(id);
+    if (narrow) {
+      figure.config.legend.columns = target.closest(".wide") ? 3 : 1;
+      for (const part of ["axis", "legend"]) figure.config[part].labelFontSize = figure.config[part].titleFontSize = 12;
+    }
+    const saved = { ...options, actions: narrow ? false : actions, downloadFileName: id };
+    views[id] = (await vegaEmbed(target, figure, saved)).view;
+  });
 
   for (const button of document.querySelectorAll(".command button")) {
     button.addEventListener("click", async () => {
@@ -35,7 +53,10 @@
 
   const table = document.getElementById("trials");
   if (table) sortAndFilter(table);
-  document.documentElement.dataset.ready = "true";
+  Promise.all(drawn).then(() => {
+    window.views = views;
+    document.documentElement.dataset.ready = "true";
+  });
 
   function sortAndFilter(table) {
     const body = table.tBodies[0];

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
-from urllib.parse import quote
 
-from ..analysis.against_float import against_float, knee_note, knee_warning
+from ..analysis.against_float import knee_note, knee_warning
 from ..analysis.findings import Findings
-from ..analysis.view import Standing, StudyView, advice, si
-from ..problem.score_warnings import percent, tied, ties_note, ties_range
+from ..analysis.headline import headline
+from ..analysis.view import Standing, StudyView, si
+from ..problem.score_warnings import percent, tied, ties_range
 from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.objectives import SIGNS, Objective
-from . import evidence, findings_page, markup, plots
-from .axes import Figure
+from .charts import metric_range
+from .evidence import pairs, processors, synthesis
+from .figure import Figure
+from .findings_tables import gains, progress_note, test_table
+from .rendering import rendered
+from .trials_table import all_trials, failures
 
 STANDINGS: Sequence[Standing] = ("front", "feasible", "over limit", "stopped", "failed")
-PICK_TITLES = {"best": "Best", "knee": "Knee", "smallest": "Smallest"}
 PICK_NOTES = {
     "best": "highest score of the front",
     "knee": "best trade of score for resources",
@@ -27,349 +30,142 @@ PICK_NOTES = {
 }
 
 
-def render(view: StudyView, found: Findings, front_csv: str) -> str:
+def render(view: StudyView, found: Findings, figures: Mapping[str, Figure], front_csv: str) -> str:
     """Return the page of a study and what it teaches; `front_csv` is offered as a download."""
-    figures: dict[str, Figure] = {}
-    sections = [_scatter_section(view, cost, figures) for cost in view.costs] if view.scored else []
-    sections.append(_heat_section(view, figures))
-    sections.append(findings_page.test_section(view, found))
-    sections.append(findings_page.gains_section(view, found))
-    sections.append(findings_page.importance_section(view, found, figures))
-    sections.append(evidence.sensitivity_section(view, figures))
-    sections.append(_pair(view, found, figures))
-    sections.append(evidence.synthesis_section(view, figures))
-    sections.append(evidence.latency_section(view, figures))
-    sections += [_trials_section(view), _failures_section(view), _details_section(view, front_csv)]
-    main = "\n".join(filter(None, [_picks(view), *sections]))
-    return markup.document(
-        f"{view.reference.study}: bitfront report", _header(view), main, _footer(view), figures
+    return rendered(
+        "report.html.j2",
+        figures,
+        view=view,
+        folder=shlex.quote(view.folder),
+        headline=headline(view),
+        calibrated=_calibrated(view),
+        links=_links(view),
+        cards=[_card(view, how, e) for how, e in view.picks.items()],
+        outside=metric_range(view)[1] if view.scored else 0,
+        tested=test_table(view, found),
+        gains=gains(view, found),
+        progress=progress_note(found),
+        verdict=_verdict(view),
+        synthesis=synthesis(pairs(view)),
+        processors=processors(view),
+        trials=all_trials(view),
+        standings=STANDINGS,
+        failures=failures(view),
+        front_csv=front_csv,
+        seconds=total_seconds(view.evaluations),
     )
 
 
-def headline(view: StudyView) -> str:
-    """Return the study in two sentences of plain text."""
-    reference = view.reference
-    device = f" on {reference.device['part']}" if reference.device.get("part") else ""
-    subject = reference.model or reference.study
-    feasible = sum(e.feasible for e in view.evaluations)
-    baseline = sum(e.kind == "uniform" for e in view.evaluations)
-    text = (
-        f"{len(view.evaluations)} candidates for {subject}{device} at {reference.clock_ns:g} ns"
-        f"{f' ({baseline} of them uniform baselines)' if baseline else ''}: {feasible} meet every limit, "
-        f"{len(view.front) if view.any_feasible else 0} are on the front. "
-    )
-    knee = view.picks.get("knee")
-    if knee is None:
-        return text + f"The float model scores {reference.float_score:.4f} on validation data."
-    now, cost = view.against(knee), view.costs[0]
-    text += f"On {now.split} data the float model scores {now.float_score:.4f}"
-    text += f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with {si(cost.value(knee))} {cost.label}."
-    if knee.kind == "uniform":
-        text += f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
-    elif uniform_match := nearest_uniform(view, knee):
-        split = view.against(uniform_match).split
-        told = against_float(view.reference, uniform_match, validation=split != now.split)
-        aside = "" if split == now.split else " on validation data"
-        only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
-        text += (
-            f" The uniform baseline nearest in score, trial {uniform_match.number} ({view.names[uniform_match.number]}{only}), "
-            f"has {told.score:.4f}{aside} with {si(cost.value(uniform_match))}"
-            f"{f', the knee {knee.score:.4f} there' if aside else ''}."
-        )
-    return text
-
-
-def nearest_uniform(view: StudyView, e: Evaluation) -> Evaluation | None:
-    """Return the feasible uniform baseline whose score is nearest, on the split that candidate and float model compare on.
-
-    On validation data where no uniform one was scored there, as in older studies. Of those that are equally near, as far as four decimals show, the cheapest.
-    """
-    pool = [u for u in view.scored if u.kind == "uniform" and u.feasible]
-    same = [u for u in pool if view.against(u).split == view.against(e).split]
-    cost = view.costs[0]
-
-    def score(one: Evaluation) -> float:
-        return against_float(view.reference, one, validation=not same).score
-
-    return min(
-        same or pool,
-        key=lambda u: (round(abs(score(u) - score(e)), 4), cost.value(u), u.number),
-        default=None,
-    )
-
-
-def _header(view: StudyView) -> str:
-    links = [
-        f'<a href="#cost-{cost.name}">{html.escape(cost.label)}</a>' for cost in view.costs if view.scored
-    ]
-    links += ['<a href="#precision-section">Precision</a>'] if view.front else []
-    links += ['<a href="#test-section">Test data</a>'] if view.test_scores and view.any_feasible else []
-    links += ['<a href="#gains-section">Gains</a>'] if any(e.kind == "uniform" for e in view.scored) else []
-    links += ['<a href="#progress-section">Progress</a>'] if view.scored else []
-    links += ['<a href="#sensitivity-section">Sensitivity</a>'] if view.sensitivity else []
-    links += ['<a href="#synthesis-section">Synthesis</a>'] if view.measured else []
-    links += ['<a href="#latency-section">FPGA or CPU</a>'] if view.latency and view.picks else []
-    links += ['<a href="#trials-section">All trials</a>']
-    links += (
-        ['<a href="#failures-section">Stopped and failed</a>']
-        if view.reasons() or view.synthesis_failures()
-        else []
-    )
+def _calibrated(view: StudyView) -> str:
     designs = max((e.calibrated_on for e in view.evaluations), default=0)
-    calibrated = f", calibrated on {designs} synthesised designs," if designs else ""
-    notice = ""
-    if not view.any_feasible:
-        nearest = (
-            f" Shown are those that break them least: trial {view.front[0].number}." if view.front else ""
-        )
-        notice = f'<p class="notice" role="alert">No candidate meets every limit.{nearest} Relax a limit or run more trials.</p>'
-    if view.warnings:
-        told = "".join(f"<li>{html.escape(text)}</li>" for text in view.warnings)
-        notice += f'<div class="notice" role="note">Scores to be read with care:<ul>{told}</ul></div>'
-    return (
-        f"<h1>{html.escape(view.reference.study)}</h1>\n<p class=lead>{html.escape(headline(view))}</p>\n"
-        f"<p class=soft>Resources and latency are estimates{calibrated} with their 80 % intervals; what a vendor tool "
-        f"measured stands beside them. Scores are bit-true to the firmware.</p>{notice}\n"
-        f'<nav aria-label="Sections">{" ".join(links)}</nav>'
+    return f", calibrated on {designs} synthesised designs," if designs else ""
+
+
+def _links(view: StudyView) -> list[tuple[str, str]]:
+    """Return the sections that the page has: (id, name)."""
+    links = [(f"cost-{cost.name}", cost.label, bool(view.scored)) for cost in view.costs]
+    links += [
+        ("precision-section", "Precision", bool(view.front)),
+        ("test-section", "Test data", bool(view.test_scores) and view.any_feasible),
+        ("gains-section", "Gains", any(e.kind == "uniform" for e in view.scored)),
+        ("progress-section", "Progress", bool(view.scored)),
+        ("sensitivity-section", "Sensitivity", bool(view.sensitivity)),
+        ("synthesis-section", "Synthesis", bool(view.measured)),
+        ("latency-section", "FPGA or CPU", bool(view.latency and view.picks)),
+        ("trials-section", "All trials", True),
+        ("failures-section", "Stopped and failed", bool(view.reasons() or view.synthesis_failures())),
+    ]
+    return [(name, text) for name, text, there in links if there]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A recommended candidate at the top of the page."""
+
+    how: str
+    trial: int
+    note: str
+    warning: str | None
+    score: str
+    told: str
+    rows: list[tuple[str, str, str]]
+    """Name, value, and what stands small beside it, in parentheses."""
+    command: str
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return self.how.capitalize()
+
+
+def _card(view: StudyView, how: str, e: Evaluation) -> Card:
+    now = view.against(e)
+    knee = how == "knee"
+    return Card(
+        how=how,
+        trial=e.number,
+        note=PICK_NOTES[how] + (f", {knee_note(view.reference)}" if knee else ""),
+        warning=knee_warning(view.reference, e) if knee else None,
+        score=f"{now.score:.4f}",
+        told=f"{view.metric_name} on {now.split} data, {now.gap}",
+        rows=[*_score_rows(view, e), *_cost_rows(view, e)],
+        command=f"bitfront export {shlex.quote(view.folder)} --pick {how}",
     )
 
 
-def _picks(view: StudyView) -> str:
-    cards = "\n".join(_card(view, how, e) for how, e in view.picks.items())
-    return f'<div class="picks">{cards}</div>' if cards else ""
-
-
-def _card(view: StudyView, how: str, e: Evaluation) -> str:
-    rows = [("Method", f"{e.method.upper()}{' · uniform baseline' if e.kind == 'uniform' else ''}")]
+def _score_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
+    rows = [("Method", f"{e.method.upper()}{' · uniform baseline' if e.kind == 'uniform' else ''}", "")]
     if tied(e):
-        told = ties_range(e.ties, view.metric_name.lower())
         rows.append(
-            ("Undecided", f"{percent(e.ties['share'])} <small>({html.escape(told or 'classes')})</small>")
+            ("Undecided", percent(e.ties["share"]), ties_range(e.ties, view.metric_name.lower()) or "classes")
         )
     now = view.against(e)
     if now.split == "test":
-        rows.append((f"{view.metric_name} on validation data", f"{e.score:.4f}"))
+        rows.append((f"{view.metric_name} on validation data", f"{e.score:.4f}", ""))
     if now.interval and view.test_scores:
         low, high = now.interval
-        rows.append((f"To float, {100 * view.test_scores.confidence:g} %", f"{low:+.4f} to {high:+.4f}"))
+        rows.append((f"To float, {100 * view.test_scores.confidence:g} %", f"{low:+.4f} to {high:+.4f}", ""))
+    return rows
+
+
+def _cost_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
     shown = {cost.name: cost for cost in view.costs}
     for name in ("lut", "dsp", "latency"):
         quantity = QUANTITIES[name]
         if quantity.key in e.resources:
-            shown.setdefault(name, Objective(name, "minimize", quantity.key, quantity.label, quantity.unit))
+            shown.setdefault(name, Objective.of(quantity))
+    rows: list[tuple[str, str, str]] = []
     for cost in shown.values():
         bounds = e.intervals.get(cost.key)
-        interval = f", 80 %: {si(bounds[0])} to {si(bounds[1])}" if bounds else ""
-        stock = view.reference.device.get(cost.key)
-        value = cost.value(e)
-        share = (
-            f", {100 * value / stock:.2g} % of the device"
-            if isinstance(stock, int) and stock and value
-            else ""
-        )
-        unit = f" {cost.unit}" if cost.unit else ""
-        rows.append((cost.label, f"{si(value)}{unit} <small>({e.origin}{interval}{share})</small>"))
-        for stage, figures in e.measured.items():
-            if cost.key in figures:
-                rows.append(("", f"{si(figures[cost.key])} <small>({html.escape(stage)}, measured)</small>"))
-    listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{text}</dd>" for name, text in rows)
-    command = f"bitfront export {shlex.quote(view.folder)} --pick {how}"
-    note, notice = PICK_NOTES[how], ""
-    if how == "knee":
-        note += f", {knee_note(view.reference)}"
-        warning = knee_warning(view.reference, e)
-        notice = f'<p class="notice">{html.escape(warning)}</p>' if warning else ""
-    return (
-        f'<div class="pick"><div class="head"><h3>{PICK_TITLES[how]}</h3><span class="soft">trial {e.number}</span></div>'
-        f'<p class="soft">{html.escape(note)}</p>{notice}'
-        f'<p class="value">{now.score:.4f}</p><p class="soft">{html.escape(view.metric_name)} on {now.split} data, {now.gap}</p>'
-        f"<dl>{listed}</dl>"
-        f'<div class="command"><code tabindex="0">{html.escape(command)}</code>'
-        f'<button type="button" aria-label="Copy the command that exports {how}">Copy</button></div></div>'
-    )
+        aside = e.origin + (f", 80 %: {si(bounds[0])} to {si(bounds[1])}" if bounds else "")
+        stock, value = view.reference.device.get(cost.key), cost.value(e)
+        if isinstance(stock, int) and stock and value:
+            aside += f", {100 * value / stock:.2g} % of the device"
+        rows.append((cost.label, f"{si(value)}{f' {cost.unit}' if cost.unit else ''}", aside))
+        rows += [
+            ("", si(figures[cost.key]), f"{stage}, measured")
+            for stage, figures in e.measured.items()
+            if cost.key in figures
+        ]
+    return rows
 
 
-def _scatter_section(view: StudyView, cost: Objective, figures: dict[str, Figure]) -> str:
-    name = f"cost-{cost.name}-plot"
-    figures[name] = plots.scatter(view, cost)
-    hidden = plots.metric_range(view)[1]
-    outside = (
-        f" {hidden} trial{'s' if hidden > 1 else ''} with other scores lie outside; double-click the figure to see all."
-        if hidden
-        else ""
-    )
-    caption = (
-        "Circles are PTQ, triangles QAT; diamonds are uniform baselines, pointed ones trained. Large outlined marks are on the front and carry "
-        "the 80 % interval of the estimate. The line is the front in this plane; with more objectives a point can be "
-        f"on the front for another reason.{outside}"
-    )
-    heading = f"{html.escape(view.metric_name)} against {html.escape(markup.lower(cost.label))}"
-    return markup.section(f"cost-{cost.name}", heading, markup.figure(name, heading, caption))
-
-
-def _heat_section(view: StudyView, figures: dict[str, Figure]) -> str:
-    if not any(e.precision for e in view.front):
-        return ""
-    figures["precision"] = plots.heat_map(view)
-    caption = (
-        f"Bits of every tensor, from the model's input to its output; one row a front member, cheapest in "
-        f"{html.escape(markup.lower(view.costs[0].label))} on top: trial, method, score (validation), {html.escape(markup.lower(view.costs[0].label))}."
-    )
-    return markup.section(
-        "precision-section",
-        "Precision of the front",
-        markup.figure("precision", "Bits of each tensor", caption, "wide"),
-    )
-
-
-def _pair(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
-    if not view.scored:
-        return ""
-    figures["hypervolume"] = plots.hypervolume_curve(view)
-    caption = (
-        "Volume of the objectives that the feasible candidates dominate, in units of the box that the float model's "
-        f"score, the score without any input and the uniform candidates' resources span (resources by their logarithm). {findings_page.progress_note(found)}"
-    )
-    left = markup.section(
-        "progress-section", "Progress of the search", markup.figure("hypervolume", "Hypervolume", caption)
-    )
-    gain = plots.training_gain(view)
-    if gain is None:
+def _verdict(view: StudyView) -> str:
+    """Return what training gained, in sentences."""
+    gained = [e.gain for e in view.scored if e.gain is not None and e.precision]
+    if not gained:
         trained = any("qat" in e.metrics for e in view.scored)
         none = (
             "Every training changed the design too" if trained else "No candidate was trained in this study"
         )
-        right = markup.section("training-section", "PTQ or QAT?", f"<p>{none}.</p>")
-    else:
-        figures["training"] = gain
-        right = markup.section(
-            "training-section",
-            "PTQ or QAT?",
-            markup.figure("training", "Gain of training", html.escape(_verdict(view))),
-        )
-    return f'<div class="pair">{left}{right}</div>'
-
-
-def _verdict(view: StudyView) -> str:
-    gains = [e.gain for e in view.scored if e.gain is not None]
+        return f"{none}."
     sign = SIGNS[view.reference.metric.direction]
-    helped = sum(sign * gain > 0 for gain in gains)
+    helped = sum(sign * gain > 0 for gain in gained)
     members = [e for e in view.front if e.kind != "uniform"]
-    trained = sum(e.method == "qat" for e in members)
+    trained_members = sum(e.method == "qat" for e in members)
     return (
         f"Each triangle compares one design with itself before training, on validation data. Training helped {helped} of "
-        f"{len(gains)}, by {median(gains):+.4f} in the median. Candidates whose weights training made zero, or of fewer bits, "
-        f"are other designs and not among them. {trained} of the front's {len(members)} searched members are trained."
+        f"{len(gained)}, by {median(gained):+.4f} in the median. Candidates whose weights training made zero, or of fewer "
+        f"bits, are other designs and not among them. {trained_members} of the front's {len(members)} searched members are "
+        "trained."
     )
-
-
-def _trials_section(view: StudyView) -> str:
-    keys = list(view.costs)
-    names = {cost.name for cost in keys}
-    for name in ("lut", "ff", "dsp", "bram", "latency"):
-        quantity = QUANTITIES[name]
-        if name not in names and any(quantity.key in e.resources for e in view.evaluations):
-            keys.append(Objective(name, "minimize", quantity.key, quantity.label, quantity.unit))
-    head = [
-        ("Trial", ""),
-        ("Standing", "text"),
-        ("Method", "text"),
-        (f"{view.metric_name} (validation)", ""),
-        ("To float (validation)", ""),
-    ]
-    head += [("On test data", ""), ("To float (test)", "")] if view.tested else []
-    head += [(key.title, "") for key in keys]
-    head += [("Untrained (validation)", ""), (f"its {view.costs[0].title}", "")] if _trained(view) else []
-    head += [("Seconds", ""), ("Note", "text")]
-    cells = "".join(
-        f'<th scope="col" class="{css}"><button type="button">{html.escape(text)}</button></th>'
-        for text, css in head
-    )
-    rows = "\n".join(_row(view, e, keys) for e in view.evaluations)
-    options = "".join(f'<option value="{name}">{name}</option>' for name in STANDINGS)
-    content = f"""<div class="controls">
-<label>Search <input id="filter-text" type="search" placeholder="qat 24 uniform"></label>
-<label>Standing <select id="filter-standing"><option value="">all</option>{options}</select></label>
-<span id="filter-count" class="soft" role="status" aria-live="polite"></span></div>
-<div class="scroll" tabindex="0" role="region" aria-label="Table of all trials">
-<table id="trials"><thead><tr>{cells}</tr></thead><tbody>
-{rows}
-</tbody></table></div>"""
-    return markup.section("trials-section", "All trials", content)
-
-
-def _trained(view: StudyView) -> bool:
-    """Whether it is known of trained candidates what they score and cost without training."""
-    return any(e.ptq_resources for e in view.evaluations)
-
-
-def _row(view: StudyView, e: Evaluation, keys: Sequence[Objective]) -> str:
-    standing = view.standing(e)
-    method = view.names.get(e.number) or f"{e.method.upper()}{', training undone' if e.undone else ''}"
-    cells = [
-        markup.number_cell(float(e.number), str(e.number)),
-        markup.text_cell(standing),
-        markup.text_cell(method),
-    ]
-    score = e.metrics.get("score")
-    cells.append(markup.number_cell(score, "" if score is None else f"{score:.4f}"))
-    difference = None if score is None else score - view.reference.float_score
-    cells.append(markup.number_cell(difference, "" if difference is None else f"{difference:+.4f}"))
-    if view.tested:
-        test = e.metrics.get("test")
-        cells.append(markup.number_cell(test, "" if test is None else f"{test:.4f}"))
-        difference = None if test is None else test - view.reference.float_scores["test"]
-        cells.append(markup.number_cell(difference, "" if difference is None else f"{difference:+.4f}"))
-    for key in keys:
-        value = e.resources.get(key.key)
-        cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
-    if _trained(view):  # a design of its own, which costs something else
-        value = e.ptq_resources.get(view.costs[0].key)
-        before = None if value is None else e.metrics.get("ptq")
-        cells.append(markup.number_cell(before, "" if before is None else f"{before:.4f}"))
-        cells.append(markup.number_cell(value, "" if value is None else f"{value:,.6g}"))
-    cells.append(markup.number_cell(total_seconds([e]), f"{total_seconds([e]):.2f}"))
-    notes = [f"{name} over by {100 * v:.3g} %" for name, v in e.constraints.items() if v > 0]
-    notes += filter(None, [ties_note(e)])
-    cells.append(f'<td class="text long">{html.escape(e.reason or ", ".join(notes))}</td>')
-    return f'<tr class="{standing}" data-standing="{standing}">{"".join(cells)}</tr>'
-
-
-def _failures_section(view: StudyView) -> str:
-    rows = [
-        [name, str(count), advice(name), f"trial {example.number}: {example.reason or ''}"]
-        for name, count, example in view.reasons()
-    ]
-    rows += [
-        [f"synthesis: {cause}", str(count), what, f"trial {number}: {line}"]
-        for cause, count, what, number, line in view.synthesis_failures()
-    ]
-    if not rows:
-        return ""
-    columns = [("Reason", "text"), ("Trials", ""), ("What to do", "text long"), ("Example", "text long")]
-    table = markup.table(columns, [[html.escape(cell) for cell in row] for row in rows])
-    return markup.section("failures-section", "Stopped and failed", table)
-
-
-def _details_section(view: StudyView, front_csv: str) -> str:
-    download = f'<a download="front.csv" href="data:text/csv;charset=utf-8,{quote(front_csv)}">front.csv</a>'
-    config = (
-        f"<details><summary>Study file</summary><pre>{html.escape(view.config)}</pre></details>"
-        if view.config
-        else ""
-    )
-    content = (
-        f"<p>The front as a table: {download}. The figures as PNG and PDF lie in the study's folder "
-        f"<code>figures</code>. Another point: <code>bitfront export {html.escape(shlex.quote(view.folder))} "
-        f"--pick 'lut&lt;5000'</code>, or with a trial's number.</p>{config}"
-    )
-    return markup.section("details-section", "Take it away", content)
-
-
-def _footer(view: StudyView) -> str:
-    data = f" Data: {html.escape(view.reference.data)}." if view.reference.data else ""
-    test = view.reference.float_scores.get("test")
-    tested = f" Float model on test data: {test:.4f}." if test is not None else ""
-    seconds = total_seconds(view.evaluations)
-    search = "" if view.spent is None else f"; the search took {view.spent:,.0f} s in all"
-    return f"Candidates took {seconds:,.0f} s of evaluation{search}.{data}{tested} Written by bitfront; opens without a network."

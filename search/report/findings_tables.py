@@ -1,24 +1,19 @@
-"""Sections of the page for what a search teaches: sure scores, gains over uniform widths, what mattered."""
+"""What the page's tables say of a search: how sure its scores are, what it gains over uniform widths."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ..analysis.findings import Budget, Findings, UniformMatch
 from ..analysis.view import StudyView, si
-from . import markup
-from .axes import Figure, heatmap, layout
-
-SHOWN = 24
-"""Dimensions that the picture of importances shows at most."""
+from .rendering import Table
 
 
-def test_section(view: StudyView, found: Findings) -> str:
-    """Return the front on the test split with its intervals; nothing before the study is over."""
+def test_table(view: StudyView, found: Findings) -> Table | None:
+    """Return the front on the test split with its intervals; None before the study is over."""
     known = view.test_scores
     if known is None or not view.any_feasible:
-        return ""
+        return None
     rows = []
     for trial in (None, *(e.number for e in view.front)):
         row = known.of(trial)
@@ -33,22 +28,28 @@ def test_section(view: StudyView, found: Findings) -> str:
         rows.append([*cells, note])
     columns = [("Trial", "text"), ("Validation", ""), ("Test", ""), (f"{100 * known.confidence:g} %", "")]
     columns += [("To float", ""), ("To the best", ""), ("", "text")]
-    told = (
-        f"<p>{html.escape(view.metric_name)} on {known.samples:,} test samples, which ranked nothing. Intervals are those of "
-        f"{known.resamples} bootstrap draws; each draw scores all models, so differences (to the float model, and to the "
-        "member that is best on validation data) are surer than scores. One that holds 0 can't be told from none.</p>"
-    )
-    return markup.section("test-section", "How sure are the scores?", told + markup.table(columns, rows))
+    return Table(columns, rows)
 
 
 def _interval(bounds: tuple[float, float] | None, sign: str = "") -> str:
     return "" if bounds is None else f"{bounds[0]:{sign}.4f} to {bounds[1]:{sign}.4f}"
 
 
-def gains_section(view: StudyView, found: Findings) -> str:
-    """Return what mixed widths and training gained over uniform ones; nothing without scored uniform baselines."""
+@dataclass(frozen=True)
+class Gains:
+    """What mixed widths and training gained over uniform ones."""
+
+    uniform: Table
+    budgets: Table
+    tested: bool
+    fairness: str
+    """How much training the uniform baselines had, where it is known; begins with a space."""
+
+
+def gains(view: StudyView, found: Findings) -> Gains | None:
+    """Return what mixed widths and training gained over uniform ones; None without scored uniform baselines."""
     if not found.uniform_matches:
-        return ""
+        return None
     cost = view.costs[0].label
     tested = any(uniform_match.test is not None for uniform_match in found.uniform_matches)
     split = " (validation)" if tested else ""
@@ -58,23 +59,14 @@ def gains_section(view: StudyView, found: Findings) -> str:
     columns += [("test, to the uniform", "")] if tested else []
     columns += [("No dearer, by trial", ""), (f"its gain{split}", "")]
     columns += [("its gain on test data", "")] if tested else []
-    content = markup.table(
-        columns,
-        [_uniform_match_cells(uniform_match, tested=tested) for uniform_match in found.uniform_matches],
-    )
-    content += (
-        f"<p>For each uniform baseline: the cheapest searched candidate that scores at least as well, its {html.escape(cost)} "
-        "as a share of the baseline's; and the best one that costs no more. Chosen on validation data, within the limits"
-        f"{'; what test data says of the choice stands beside it' if tested else ''}.{_fairness(view, found)}</p>"
-    )
     heads = [(f"{cost} at most", ""), ("as uniform", "text"), ("Rounded", ""), (f"its {cost}", "")]
     heads += [("Trained", ""), (f"its {cost}", ""), ("Training gains", "")]
-    content += "<h3>PTQ or QAT?</h3>" + markup.table(heads, [_budget_cells(row) for row in found.budgets])
-    content += (
-        f"<p>The best rounded and the best trained design that have so few {html.escape(cost)}, each with its own "
-        f"{html.escape(markup.lower(view.metric_name))} (validation) and its own {html.escape(cost)}.</p>"
+    return Gains(
+        Table(columns, [_uniform_match_cells(one, tested=tested) for one in found.uniform_matches]),
+        Table(heads, [_budget_cells(row) for row in found.budgets]),
+        tested,
+        _fairness(view, found),
     )
-    return markup.section("gains-section", "Against uniform precision", content)
 
 
 def _fairness(view: StudyView, found: Findings) -> str:
@@ -93,7 +85,7 @@ def _fairness(view: StudyView, found: Findings) -> str:
 def _uniform_match_cells(uniform_match: UniformMatch, *, tested: bool) -> list[str]:
     cells = [
         str(uniform_match.trial),
-        html.escape(uniform_match.name),
+        uniform_match.name,
         "" if uniform_match.epochs is None else f"{uniform_match.epochs:g}",
         f"{uniform_match.score:.4f}",
     ]
@@ -120,44 +112,7 @@ def _budget_cells(row: Budget) -> list[str]:
     sides: list[str] = []
     for side in (row.ptq, row.qat):
         sides += ["none", ""] if side is None else [f"{side[1]:.4f} (trial {side[0]})", si(side[2])]
-    return [si(row.limit), html.escape(row.name), *sides, _figure(row.gain)]
-
-
-def importance_rows(importance: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return the dimensions that explain most of any objective, the most first."""
-    most: dict[str, float] = {}
-    for shares in importance.values():
-        for name, share in shares.items():
-            most[name] = max(most.get(name, 0.0), share)
-    return sorted(most, key=lambda name: -most[name])[:SHOWN]
-
-
-def importance_section(view: StudyView, found: Findings, figures: dict[str, Figure]) -> str:
-    """Return the picture of which dimensions matter for which objective; nothing where too few were scored."""
-    rows = importance_rows(found.importance)
-    if not rows:
-        return ""
-    shown = [o for o in view.objectives if found.importance.get(o.name)]
-    trace = heatmap(
-        [html.escape(o.label) for o in shown],
-        [html.escape(name) for name in rows],
-        [[100 * found.importance[o.name].get(name, 0.0) for o in shown] for name in rows],
-        bar="%",
-        hover="%{y}: %{z:.1f} % of %{x}",
-    )
-    trace |= {"zmin": 0, "texttemplate": "%{z:.0f}", "textfont": {"size": 12}}
-    drawn = layout("", "")
-    drawn["xaxis"] |= {"type": "category", "showgrid": False, "side": "top"}
-    drawn["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
-    drawn["height"] = 110 + 26 * len(rows)
-    figures["importance"] = {"data": [trace], "layout": drawn}
-    caption = (
-        "Share of each objective's variance over the scored candidates that a dimension explains alone (fANOVA), in per "
-        "cent. It describes what was searched: a width that was never low shows no harm."
-    )
-    return markup.section(
-        "importance-section", "What mattered", markup.figure("importance", "Importance", caption, "wide")
-    )
+    return [si(row.limit), row.name, *sides, _figure(row.gain)]
 
 
 def progress_note(found: Findings) -> str:
