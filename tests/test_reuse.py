@@ -11,6 +11,7 @@ import zoo
 from typer.testing import CliRunner
 
 from bitfront.hls import (
+    Target,
     check_hardware,
     convert,
     hls_config,
@@ -23,7 +24,7 @@ from bitfront.search import Evaluator, StudyConfig, load_problem
 from bitfront.search.cli.main import app
 from bitfront.search.evaluator.hardware import hardware_notices
 from bitfront.search.trials.reference import Reference
-from bitfront.spaces import UserError, lower
+from bitfront.spaces import LayerHardware, UserError, lower
 
 L = keras.layers
 
@@ -83,7 +84,8 @@ def test_the_firmware_of_a_factor_that_is_too_large_computes_what_the_bit_true_m
     x = np.random.default_rng(0).normal(size=(50, 4, 4, 3)).astype(np.float32)
     graph, bit_true, types = zoo.prepared(model, x, 4)
     plain = to_keras(graph, bit_true.weights(), types)
-    config = hls_config(graph, types, plain, strategy="Resource", reuse_factor=1024, io_type=io_type)
+    hardware = LayerHardware(strategy="Resource", reuse_factor=1024)
+    config = hls_config(graph, types, plain, hardware, Target(io_type=io_type))
     project = convert(plain, config, tmp_path / "project", io_type=io_type, part=zoo.PART)
 
     assert np.array_equal(project.compile().predict(x), bit_true.predict([x])[0])
@@ -97,7 +99,8 @@ def test_a_layers_own_choices_are_the_legal_ones_each_once():
     assert offered.choices == (1, 4, 12)
     params = study.space.uniform(8, "ptq")
     built = {
-        v: study.space.candidate({**params, offered.name: v}).reuse_factor["conv"] for v in (5, 64, 1024)
+        v: study.space.candidate({**params, offered.name: v}).hardware["conv"].reuse_factor
+        for v in (5, 64, 1024)
     }
     assert built == {5: 4, 64: 12, 1024: 12}  # as a study that asked before they were moved has them
 
@@ -108,12 +111,12 @@ def test_one_choice_for_all_layers_is_built_as_near_as_each_can():
     shared = next(d for d in study.space.dimensions if d.name == "reuse_factor")
     assert shared.choices == (1, 1024)
     candidate = study.space.candidate({**study.space.uniform(8, "ptq"), "reuse_factor": 1024})
-    factors = candidate.chosen("reuse_factor")
-    assert factors == {"conv": 12, "each": 4, "out": 162}
+    assert candidate.chosen("reuse_factor") == {"conv": 12, "each": 4, "out": 162}
     rows = {
         row.name: row.reuse_factor
         for row in study.costs.estimate(candidate, study.costs.types(candidate)).layers
     }
+    factors = candidate.chosen("reuse_factor")
     assert {name: rows[name] for name in factors} == factors
 
 
@@ -147,7 +150,10 @@ def test_distributed_arithmetic_shares_nothing_and_is_not_there_for_depthwise_co
     study = evaluator(model=depthwise, strategy=strategy, reuse_factor=4)
 
     candidate = study.space.candidate(study.space.uniform(8, "ptq"))
-    assert (candidate.strategy["dw"], candidate.reuse_factor) == ("Latency", {"dw": 4, "out": 1})
+    assert (candidate.hardware["dw"].strategy, candidate.chosen("reuse_factor")) == (
+        "Latency",
+        {"dw": 4, "out": 1},
+    )
     notices = hardware_notices(study.problem.config, study.graph, study.space)
     assert [n.split(" gets ")[0] for n in notices] == ["hls.strategy: 'dw'", "hls.reuse_factor: 'out'"]
     rows = {row.layer: row.strategies for row in support_table(depthwise())}

@@ -36,7 +36,7 @@ def search(folder: Path, out: Path, seconds: float) -> None:
     binary = facts["task"] == "binary"
     metric = keras.metrics.BinaryAccuracy("acc", threshold=0.0) if binary else "accuracy"
     model.compile(keras.optimizers.Adam(facts["learning_rate"]), loss, metrics=[metric])
-    untrained_cost = [layer for layer in model._flatten_layers() if getattr(layer, "_beta", None) is not None]
+    priced = [layer for layer in model._flatten_layers() if getattr(layer, "_beta", None) is not None]
     counted = [
         layer for layer in model._flatten_layers() if isinstance(layer, QLayerBase) and layer.enable_ebops
     ]
@@ -48,7 +48,7 @@ def search(folder: Path, out: Path, seconds: float) -> None:
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             share = min(1.0, found.elapsed / seconds)
             beta = BETAS[0] * (BETAS[1] / BETAS[0]) ** share
-            for layer in untrained_cost:
+            for layer in priced:
                 layer._beta.assign(beta)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
