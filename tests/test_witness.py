@@ -11,7 +11,7 @@ import pytest
 import qkeras
 import zoo
 
-import bitfront.hls.witness as witness_module
+import bitfront.hls.witness.compare as witness_module
 from bitfront.hls import BitTrue, check_model, first_difference, hls_config, to_keras
 from bitfront.search.problem.keras2 import from_keras2
 from bitfront.spaces import UserError, lower
