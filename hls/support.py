@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from bitfront.spaces import Graph, Node, Row, UserError, survey
 
+from .backends import IO_TYPES, STRATEGIES, backend_named
 from .design.reuse import DISTRIBUTED, built_strategy
 from .operation import operation
 
 if TYPE_CHECKING:
     import keras
 
-IO_TYPES = ("io_parallel", "io_stream")
-STRATEGIES = ("Latency", "Resource", "distributed_arithmetic")
 MAX_READERS = 7
 """How many layers may read one stream, an output of the model counted as one: hls4ml's `clone_stream` ends there."""
 
@@ -92,6 +91,7 @@ def check_hardware(
     graph: Graph,
     *,
     io_type: str,
+    backend: str = "Vitis",
     strategies: Iterable[str] | Mapping[str, Iterable[str]] = ("Latency",),
     reuse_factors: Iterable[int] = (1,),
     narrow_accumulators: Iterable[str] = (),
@@ -107,7 +107,11 @@ def check_hardware(
     Raises:
         UserError: naming every node, and why.
     """
+    tool = backend_named(backend)
     faults = [
+        f"{node.name!r} ({node.op}): {reason}" for node in graph if (reason := tool.refused.get(node.op))
+    ]
+    faults += [
         f"{node.name!r} ({node.op}): {reason}"
         for node in graph
         if node.inputs and (reason := interface_refusal(node, graph[node.inputs[0]].shape, io_type))
@@ -118,6 +122,8 @@ def check_hardware(
         else dict.fromkeys((node.layer for node in graph), tuple(strategies))
     )
     chosen = {layer: {s.lower() for s in own} for layer, own in per_layer.items()}
+    lacking = sorted(set().union(*chosen.values()) - {s.lower() for s in tool.strategies})
+    faults += [f"{tool.name} has no strategy {strategy}" for strategy in lacking]
     faults += [
         f"{node.name!r} ({node.op}): {reason}"
         for node in graph

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .support import STRATEGIES, LayerSupport, support_table
+from bitfront.spaces.lowering import supported_activations
+
+from .backends import STRATEGIES
+from .support import LayerSupport, support_table
 
 _HEAD = """\
 # Supported layers
@@ -90,7 +93,7 @@ def _cases() -> list[Case]:
         ("ELU", _VECTOR, of("ELU")),
         *(
             (f"Activation({name!r})", _VECTOR, of("Activation", activation=name))
-            for name in ("relu", "tanh", "sigmoid", "softmax", "gelu", "silu", "hard_sigmoid")
+            for name in sorted(supported_activations())
         ),
         ("Dropout", _VECTOR, of("Dropout", rate=0.1)),
         ("Embedding", _VECTOR, of("Embedding", input_dim=5, output_dim=3)),

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     )
     from .operations import Hardware, Traits, register, registered, traits, unregister
     from .precision import FixedPoint, Overflow, Rounding, integer_bits
-    from .space import Dimension, LayerRule, Moved, Params, Space, Value, build_space
+    from .space import INNER, Dimension, LayerRule, Moved, Params, Space, Value, build_space, dimension_kind
 
 __all__ = [
+    "INNER",
     "BitfrontError",
     "Candidate",
     "Dimension",
@@ -47,6 +48,7 @@ __all__ = [
     "Value",
     "Weights",
     "build_space",
+    "dimension_kind",
     "hardware_of",
     "integer_bits",
     "is_own",
@@ -86,6 +88,16 @@ __getattr__ = lazy_door(
         ),
         "operations": ("Hardware", "Traits", "register", "registered", "traits", "unregister"),
         "precision": ("FixedPoint", "Overflow", "Rounding", "integer_bits"),
-        "space": ("Dimension", "LayerRule", "Moved", "Params", "Space", "Value", "build_space"),
+        "space": (
+            "INNER",
+            "Dimension",
+            "LayerRule",
+            "Moved",
+            "Params",
+            "Space",
+            "Value",
+            "build_space",
+            "dimension_kind",
+        ),
     },
 )

@@ -16,6 +16,8 @@ from .operations import Hardware
 Value = int | str
 Params = Mapping[str, Value]
 """Dimension name -> value: what a sampler proposes."""
+Kind = Literal["width", "shift", "method", "sparsity"] | Hardware
+"""What a dimension chooses; `shift` adds integer bits to the calibrated ones."""
 Range = tuple[int, int]
 """Lowest and highest width, both included."""
 
@@ -57,7 +59,7 @@ class Dimension:
     """
 
     name: str
-    kind: Literal["width", "shift", "method", "sparsity"] | Hardware
+    kind: Kind
     targets: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
@@ -188,15 +190,16 @@ class Space:
             if d.kind == "method":
                 params[d.name] = method if method in d.choices else d.choices[0]
             elif d.kind == "width":
-                wide = d.name.endswith(_INNER)
+                wide = d.name.endswith(INNER)
                 params[d.name] = d.high if wide else min(max(width, d.low), d.high)
             else:
                 params[d.name] = 0 if d.kind == "shift" else d.choices[0]
         return params
 
 
-_INNER = (".accumulators", ".tables", ".statistics", ".softmax_inputs")
+INNER = (".accumulators", ".tables", ".statistics", ".softmax_inputs")
 """Endings of the dimensions whose uniform value is the widest, and whose integer bits aren't searched."""
+_INTEGER = "integer"
 _ROLES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("recurrent_weights", lambda role: role.endswith("recurrent_weight")),
     ("biases", lambda role: role.endswith("bias")),
@@ -207,6 +210,13 @@ _ROLES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("softmax_inputs", lambda role: role == "inp_norm"),
     ("activations", lambda role: role == "result"),
 )
+
+
+def dimension_kind(name: str) -> Kind:
+    """Return what a dimension chooses, from the end of its name: `lstm.reuse_factor`, `method`, `lstm.weights` (a width)."""
+    end = name.rpartition(".")[2]
+    others: dict[str, Kind] = {kind: kind for kind in ("method", "sparsity", *get_args(Hardware))}
+    return "shift" if end == _INTEGER else others.get(end, "width")
 
 
 def group_of(tensor: Tensor) -> str:
@@ -249,9 +259,9 @@ def build_space(
     dimensions = _tied(list(found.values()), ties)
     if search_integers:
         dimensions += [
-            Dimension(name=f"{d.name}.integer", kind="shift", targets=d.targets, low=-2, high=1)
+            Dimension(name=f"{d.name}.{_INTEGER}", kind="shift", targets=d.targets, low=-2, high=1)
             for d in dimensions
-            if not d.name.endswith(_INNER)
+            if not d.name.endswith(INNER)
         ]
     dimensions += _hardware(graph, hardware, legal or (lambda key, node, value: value)) if hardware else []
     zeros = tuple(sparsity) if "qat" in methods else (0,)

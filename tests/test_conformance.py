@@ -21,6 +21,7 @@ FAST = [
     ("norms", "io_stream", "Latency"),
     ("entries", "io_parallel", "Latency"),
     ("entries", "io_stream", "Resource"),
+    ("curves", "io_stream", "Latency"),
 ]
 COPIES = 5
 """Random precisions of every layer in one build of the slow tier."""

@@ -214,6 +214,7 @@ def test_the_digest_of_a_study_without_the_new_keys_is_what_it_was():
         "synthesis",
     ):
         plain.pop(key, None)
+    plain["scout"], plain["gradient"] = plain.pop("screening"), plain.pop("gradient_epochs")
     del plain["metric"]["ties"], plain["stratify"]
     del plain["training"]["class_weights"], plain["training"]["keep_zeros"]
 

@@ -15,10 +15,11 @@ import tensorflow as tf
 import zoo
 
 from bitfront.hls import DesignDescription, Operation, Target, describe, operations
+from bitfront.hls.backends import IO_TYPES, STRATEGIES
 from bitfront.hls.bit_true.model import BitTrue
 from bitfront.hls.estimate import site_estimate
 from bitfront.hls.precision import resolve
-from bitfront.hls.support import IO_TYPES, STRATEGIES, interface_refusal
+from bitfront.hls.support import interface_refusal
 from bitfront.spaces import Graph, Node, Traits, UserError, lower, register, traits, unregister
 
 BUILT = sorted(op for op, one in operations().items() if one.traits.built)

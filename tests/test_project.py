@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitfront.hls.hls4ml_project.patches import PATCHES, Patch, apply_patches
+from bitfront.hls.backends import Patch
+from bitfront.hls.backends.amd import PATCHES
+from bitfront.hls.hls4ml_project.patches import apply_patches
 from bitfront.hls.hls4ml_project.project import HlsProject, convert
 from bitfront.hls.hls4ml_project.sandbox import BuildError, run_limited
 from bitfront.spaces import FixedPoint, ToolMissing, UserError
@@ -209,7 +211,7 @@ def test_patching_again_changes_nothing_and_gives_the_same_record(tmp_path):
     model, config, _ = recurrent()
     project = convert(model, config, tmp_path / "project").write()
     fresh = files(project.folder)
-    assert (*apply_patches(project.folder), project.patches[-1]) == project.patches
+    assert (*apply_patches(project.folder, PATCHES), project.patches[-1]) == project.patches
     assert files(project.folder) == fresh
 
 
@@ -218,7 +220,7 @@ def test_a_patch_that_does_not_fit_is_an_error_and_leaves_the_file(tmp_path):
     target.parent.mkdir(parents=True)
     target.write_text("rewritten upstream\n")
     with pytest.raises(BuildError, match="lstm-accum-type"):
-        apply_patches(tmp_path)
+        apply_patches(tmp_path, PATCHES)
     assert target.read_text() == "rewritten upstream\n"
 
 

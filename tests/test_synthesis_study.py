@@ -107,7 +107,7 @@ def test_without_a_tool_the_study_says_so_once_and_goes_on(estimated):
     folder, said = estimated
 
     assert said.count("on PATH") == 1
-    assert "goes on with estimates" in said
+    assert "continues with estimates" in said
     assert len(read_evaluations(folder)) == 6
     assert all(e.calibrated_on == 0 for e in read_evaluations(folder))
 

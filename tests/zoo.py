@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import qkeras
 
-from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, resolve, to_keras
+from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, operations, resolve, to_keras
+from bitfront.hls.ops.lookup import KerasFunction
 from bitfront.spaces import FixedPoint, Graph, LayerHardware, lower
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
@@ -168,6 +169,25 @@ def norm_branches(_: int) -> dict[str, Branch]:
     }
 
 
+def curve_branches(_: int) -> dict[str, Branch]:
+    """Branches on a vector of 12 features: Keras's functions of one variable, a third of them in each chain."""
+    names = sorted(op for op, one in operations().items() if isinstance(one, KerasFunction))
+
+    def chain(of: list[str]) -> Branch:
+        def made(x: Any) -> Any:
+            for name in of:
+                x = L.Dense(5, activation=name)(x)
+            return x
+
+        return made
+
+    return {f"curves_{i}": chain(names[i::3]) for i in range(3)} | {
+        "clipped": lambda x: L.ReLU(max_value=1.5)(
+            L.Dense(4)(L.ReLU(negative_slope=0.25, threshold=0.5, max_value=2.0)(L.Dense(6)(x)))
+        ),
+    }
+
+
 def entry_branches(_: int) -> dict[str, Branch]:
     """Branches on 7 numbers of 11 entries."""
     return {
@@ -202,6 +222,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "einsum": (7, 6),
     "norms": (7, 6),
     "entries": (7,),
+    "curves": (12,),
 }
 ENTRIES = {"entries": 11}
 """Group -> how many entries the numbers of its input choose from."""
@@ -216,6 +237,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "einsum": einsum_branches,
     "norms": norm_branches,
     "entries": entry_branches,
+    "curves": curve_branches,
 }
 
 

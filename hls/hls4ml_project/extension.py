@@ -15,6 +15,7 @@ import numpy as np
 
 from bitfront.spaces import FixedPoint
 
+from ..backends.amd import passes
 from ..precision.attention import NORM_ADDRESS_BITS, epsilon_steps, inverse_root_table, pairs
 
 HEADER = "nnet_bit_true.h"
@@ -57,8 +58,7 @@ _SIMPLE_CALL = "nnet::{function}<{input_t}, {output_t}, {config}>({input}, {outp
 
 @functools.cache
 def register_layers() -> None:
-    """Teach hls4ml's Vivado and Vitis backends our layers; call before a conversion."""
-    from hls4ml.backends import get_backend
+    """Teach hls4ml's AMD backends our layers; call before a conversion."""
     from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
     from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
     from hls4ml.model.layers import Layer, register_layer
@@ -164,11 +164,9 @@ def register_layers() -> None:
 
     for layer in (BitTrueNorm, AddConstant, Lookup):
         register_layer(layer.__name__, layer)
-    for name in ("vivado", "vitis"):
-        backend = get_backend(name)
-        backend.register_source(Path(__file__).resolve().parent / "firmware" / HEADER)
+    passes.add_header(Path(__file__).resolve().parent / "firmware" / HEADER)
     for template in (NormConfig, NormCall, SimpleConfig, SimpleCall):
-        get_backend("vivado").register_template(template)
+        passes.shared_backend().register_template(template)
     _register_converters()
 
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from ..backends.amd import passes
 from ..operation import operations
 from .extension import register_layers
 from .recurrent_reuse import register_recurrent_reuse
@@ -57,7 +58,6 @@ def _pad_the_right_branch() -> None:
     branches on one tensor another branch is padded and a stream is read twice. Its pass for Conv2D names the node.
     """
     from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
-    from hls4ml.model.optimizer.optimizer import optimizer_map
 
     class PadBefore:
         """The model, whose new nodes go before `node`."""
@@ -75,7 +75,7 @@ def _pad_the_right_branch() -> None:
         def transform(self, model: Any, node: Any) -> bool:
             return bool(super().transform(PadBefore(model, node), node))
 
-    optimizer_map["vivado:insert_zero_padding_before_conv1d"] = InsertZeroPadding()
+    passes.replace_pass("insert_zero_padding_before_conv1d", InsertZeroPadding())
 
 
 def _repack_what_is_flattened() -> None:
@@ -87,7 +87,6 @@ def _repack_what_is_flattened() -> None:
     from hls4ml.backends.fpga.passes.inplace_stream_flatten import InplaceStreamFlatten
     from hls4ml.backends.fpga.passes.repack_stream import ReshapeStream
     from hls4ml.model.layers import Reshape
-    from hls4ml.model.optimizer.optimizer import optimizer_map
 
     def needs_words(node: Any) -> bool:
         """Whether `node` flattens a stream of several words for a layer that reads one word of all values."""
@@ -107,8 +106,8 @@ def _repack_what_is_flattened() -> None:
         def match(self, node: Any) -> bool:
             return bool(super().match(node)) or needs_words(node)
 
-    optimizer_map["vivado:inplace_stream_flatten"] = Flatten()
-    optimizer_map["vivado:reshape_stream"] = Repack()
+    passes.replace_pass("inplace_stream_flatten", Flatten())
+    passes.replace_pass("reshape_stream", Repack())
 
 
 def _require_supported(layer: Any) -> None:

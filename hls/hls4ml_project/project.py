@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bitfront.spaces import UserError
 
+from ..backends import backend_named
 from .emulation import FAST_FLAGS
 from .emulator import SHIPPED_FLAGS, Emulator
 from .handlers import register_handlers
@@ -99,7 +100,10 @@ class HlsProject:
             config["KerasModel"] = kept
         self.notices += tuple(notices)
         self._make_portable(str(config["Stamp"]))
-        self.patches = (*apply_patches(self.folder), use_headers(self.folder, self.name))
+        self.patches = (
+            *apply_patches(self.folder, backend_named(self.backend).patches),
+            use_headers(self.folder, self.name),
+        )
         self._written = True
         return self
 
@@ -185,29 +189,28 @@ def convert(
         hls_config: complete hls4ml configuration, as `config_from_keras_model(granularity="name")` gives,
             with every precision explicit; it is not changed.
         folder: where the project will be written; must be empty or absent.
-        backend: hls4ml backend, `Vitis` or `Vivado`.
+        backend: hls4ml backend, a name in `BACKENDS`.
         io_type: `io_parallel` or `io_stream`.
         part: AMD part string; hls4ml's default where None.
         clock_ns: clock period in ns.
         project_name: name of the top function, a C++ identifier.
 
     Raises:
-        UserError: when the folder is in use, the name is no C++ identifier or hls4ml lacks the backend.
+        UserError: when the folder is in use, the name is no C++ identifier or bitfront builds nothing for the backend.
         BuildError: when hls4ml refuses the model; the message is its own.
     """
     target = Path(folder).absolute()
     _require_empty(target)
     if re.fullmatch(r"[A-Za-z_]\w*", project_name) is None:
         raise UserError(f"{project_name!r} can't name a C++ function: use letters, digits and underscores.")
-    if io_type not in ("io_parallel", "io_stream"):
-        raise UserError(f"io_type {io_type!r} is unknown: use io_parallel or io_stream.")
+    interfaces = backend_named(backend).io_types
+    if io_type not in interfaces:
+        raise UserError(f"io_type {io_type!r} is unknown: use {' or '.join(interfaces)}.")
     with _hls4ml(f"converting {model.name!r}") as notices:
         import hls4ml
 
         register_handlers()
         _require_forward(model)
-        if backend.lower() not in hls4ml.backends.get_available_backends():
-            raise UserError(f"hls4ml has no backend {backend!r}: use Vitis or Vivado.")
         graph = hls4ml.converters.convert_from_keras_model(
             model,
             hls_config=copy.deepcopy(dict(hls_config)),

@@ -9,6 +9,8 @@ import functools
 import re
 from typing import Any
 
+from ..backends.amd import passes
+
 KEY = "RecurrentReuseFactor"
 """In a layer's configuration; hls4ml's own rule holds where it is missing."""
 
@@ -20,7 +22,6 @@ def register_recurrent_reuse() -> None:
     hls4ml sets the recurrent factor to the legal one nearest to `ReuseFactor`, and takes the recurrent product's code by
     the kernel's factor, which for some pairs is code that stops with an assertion.
     """
-    from hls4ml.backends import get_backend
     from hls4ml.backends.vivado.passes.recurrent_templates import RecurrentConfigTemplate
     from hls4ml.model.optimizer import OptimizerPass
     from hls4ml.model.optimizer.optimizer import optimizer_map
@@ -50,8 +51,8 @@ def register_recurrent_reuse() -> None:
             code = f"nnet::DenseResource_rf_{'leq_nin' if factor <= units else 'gt_nin_rem0'}"
             return before + second + re.sub(r"nnet::DenseResource_rf_\w+", code, after)
 
-    get_backend("vivado").register_pass(
-        "set_recurrent_reuse", SetRecurrentReuse, flow="vivado:specific_types"
+    passes.shared_backend().register_pass(
+        "set_recurrent_reuse", SetRecurrentReuse, flow=passes.flow("specific_types")
     )
     for name, known in list(optimizer_map.items()):
         if type(known) is RecurrentConfigTemplate:

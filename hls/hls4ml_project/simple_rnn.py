@@ -9,6 +9,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from ..backends.amd import passes
+
 HEADER = "nnet_simple_rnn.h"
 
 _CONFIG = """struct config{index} : nnet::simple_rnn_config {{
@@ -33,13 +35,12 @@ _CALL = "nnet::simple_rnn_stack<{input_t}, {output_t}, {config}>({input}, {outpu
 @functools.cache
 def register_simple_rnn() -> None:
     """Teach hls4ml's Vivado and Vitis backends to build SimpleRNN; call before a conversion."""
-    from hls4ml.backends import get_backend
     from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
     from hls4ml.backends.vivado.passes import recurrent_templates
     from hls4ml.model.layers import SimpleRNN
     from hls4ml.model.optimizer import OptimizerPass
 
-    vivado = get_backend("vivado")
+    vivado = passes.shared_backend()
 
     class InitSimpleRNN(OptimizerPass):
         """Sets strategy and legal reuse factors, and lays the weights out, as hls4ml does for LSTM and GRU."""
@@ -129,11 +130,10 @@ def register_simple_rnn() -> None:
             weights = {key: node.get_weights(role).name for key, role in names.items()}
             return _CALL.format(**(params | weights))
 
-    vivado.register_pass("init_simple_rnn", InitSimpleRNN, flow="vivado:init_layers")
+    vivado.register_pass("init_simple_rnn", InitSimpleRNN, flow=passes.flow("init_layers"))
     vivado.register_template(SimpleRNNConfigTemplate)
     vivado.register_template(SimpleRNNFunctionTemplate)
-    for name in ("vivado", "vitis"):
-        get_backend(name).register_source(Path(__file__).resolve().parent / "firmware" / HEADER)
+    passes.add_header(Path(__file__).resolve().parent / "firmware" / HEADER)
 
 
 def _kernel(strategy: str, reuse: int, n_in: int) -> str:

@@ -1,4 +1,4 @@
-"""Activations that are looked up by every bit of their input, exact by construction: GELU, SiLU, ELU.
+"""Activations that are looked up by every bit of their input, exact by construction: most of Keras's scalar ones.
 
 A new one is a function of one variable: a subclass of `LookupActivation` with its `curve`, in a module of its own or here.
 """
@@ -103,6 +103,30 @@ class Elu(LookupActivation):
         return tf.where(x > 0, x, node.attrs["alpha"] * tf.math.expm1(tf.minimum(x, 0)))
 
 
+class KerasFunction(LookupActivation):
+    """An activation of Keras's of one variable, by its name, with Keras's own attributes."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return what Keras computes, in the tensor's own type."""
+        import keras
+
+        attributes = {key: value for key, value in node.attrs.items() if key != "grid"}
+        return keras.activations.get(node.op)(x, **attributes)
+
+
+class ClippedReLU(LookupActivation):
+    """Keras's ReLU with an upper bound, a threshold, or both, and a slope below that."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return what Keras computes."""
+        import keras
+
+        bounds = {key: node.attrs[key] for key in ("negative_slope", "max_value", "threshold")}
+        return keras.activations.relu(x, **bounds)
+
+
 def _lower_elu(work: Any, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
     name: str = work.add(layer, "elu", inputs, shape, alpha=float(layer.alpha))
     return name
@@ -122,4 +146,32 @@ OPERATIONS: Sequence[LookupActivation] = (
         kinds=(Kind("table_activation", table_layer, tables=True),),
     ),
     Silu(Traits(op="silu", family="activation", activations={"silu": {}})),
+    ClippedReLU(Traits(op="clipped_relu", family="activation")),
+    *(
+        KerasFunction(Traits(op=name, family="activation", activations={name: {}}, sign="nonnegative"))
+        for name in (
+            "exponential",
+            "hard_sigmoid",
+            "relu6",
+            "softplus",
+            "sparse_plus",
+            "sparse_sigmoid",
+            "squareplus",
+        )
+    ),
+    *(
+        KerasFunction(Traits(op=name, family="activation", activations={name: {}}))
+        for name in (
+            "celu",
+            "hard_shrink",
+            "hard_silu",
+            "hard_tanh",
+            "log_sigmoid",
+            "mish",
+            "selu",
+            "soft_shrink",
+            "softsign",
+            "tanh_shrink",
+        )
+    ),
 )

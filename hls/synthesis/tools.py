@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bitfront.spaces import ToolMissing
 
+from ..backends import backend_named
 from .outcome import STAGES, Fidelity
 
 __all__ = ["Tool", "find_tool"]
-
-_HLS: Mapping[str, tuple[str, ...]] = {"Vitis": ("vitis-run", "vitis_hls", "v++"), "Vivado": ("vivado_hls",)}
-"""Programs by hls4ml backend, the preferred one first (UG1399: vitis-run since 2023.2, vitis_hls before; v++ alone
-knows C-synthesis only)."""
-_SETTINGS = {
-    "Vitis": "source the settings64.sh of Vitis 2022.2 or newer",
-    "Vivado": "source the settings64.sh of Vivado HLS 2020.1 or older",
-}
 
 
 @dataclass(frozen=True)
@@ -81,23 +73,22 @@ def _unified(name: str, part: str, clock_ns: float) -> str:
 
 
 def find_tool(backend: str, fidelity: Fidelity = "csynth", *, path: str | None = None) -> Tool:
-    """Return the tool that takes projects of a backend (`Vitis`, `Vivado`) as far as `fidelity`.
+    """Return the tool that takes projects of a backend as far as `fidelity`.
 
     `path` stands for the environment's PATH.
 
     Raises:
+        UserError: for a backend that bitfront builds nothing for.
         ToolMissing: naming the programs that were looked for, and what to do.
     """
-    stages = STAGES[fidelity]
-    names = [name for name in _HLS[backend] if name != "v++" or stages == ("csynth",)]
+    hls, stages = backend_named(backend), STAGES[fidelity]
+    names = [name for name in hls.programs if name != "v++" or stages == ("csynth",)]
     found = next((Tool(name, Path(at)) for name in names if (at := shutil.which(name, path=path))), None)
     if found is None:
-        raise ToolMissing(f"No {' or '.join(names)} on PATH: {_SETTINGS[backend]}.")
+        raise ToolMissing(f"No {' or '.join(names)} on PATH: {hls.settings}.")
     if "vsynth" not in stages:
         return found
     vivado = shutil.which("vivado", path=path)
     if vivado is None:
-        raise ToolMissing(
-            f"No vivado on PATH, which {fidelity} needs: {_SETTINGS[backend]}, or ask for csynth."
-        )
+        raise ToolMissing(f"No vivado on PATH, which {fidelity} needs: {hls.settings}, or ask for csynth.")
     return Tool(found.name, found.path, Path(vivado))

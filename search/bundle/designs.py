@@ -41,6 +41,7 @@ def model_design(
     check_hardware(
         graph,
         io_type=target.io_type,
+        backend=target.backend,
         strategies=(hardware.strategy or "Latency",),
         reuse_factors=(hardware.reuse_factor or 1,),
     )

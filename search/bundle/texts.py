@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
-import io
-import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +46,6 @@ def provenance(source: BundleSource, patches: Sequence[AppliedPatch]) -> dict[st
         "licences": _LICENCES,
         "patches": [patch.to_json() for patch in patches],
     }
-
-
-def layers_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the per-layer table, one row a node; a nested value is written as JSON."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {
-                k: json.dumps(v, sort_keys=True) if isinstance(v, dict | list | tuple) else v
-                for k, v in row.items()
-            }
-        )
-    return text.getvalue()
 
 
 def build_script(source: BundleSource) -> str:

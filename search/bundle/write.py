@@ -28,12 +28,13 @@ from bitfront.hls.hls4ml_project import (
 )
 from bitfront.spaces import ToolMissing, UserError
 
+from ..trials import layer_table
 from .archive import save_model
 from .card import model_card
 from .score import write_score
 from .script import verify_script
 from .source import BundleSource
-from .texts import build_script, layers_csv, provenance, readme
+from .texts import build_script, provenance, readme
 
 EXACT_MODEL = "model_qkeras.keras"
 FILES = Path(__file__).parent / "files"
@@ -147,7 +148,7 @@ def _write_files(bundle: Path, source: BundleSource, project: HlsProject) -> Non
         "HLSConfig": json.loads(json.dumps(source.hls_config)),
     }
     (bundle / "hls4ml_config.yaml").write_text(yaml.safe_dump(config))
-    (bundle / "layers.csv").write_text(layers_csv(source.evaluation.get("layers", ())))
+    (bundle / layer_table.FILE).write_text(layer_table.layers_csv(source.evaluation.get("layers", ())))
     (bundle / "README.md").write_text(readme(source, project.patches))
     (bundle / "MODEL_CARD.md").write_text(model_card(source))
     shutil.copyfile(FILES / "precision.schema.json", bundle / "precision.schema.json")

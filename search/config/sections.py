@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from bitfront.hls.backends import BACKENDS
 from bitfront.spaces import Hardware
 
 from .base import Section, at
@@ -20,6 +21,11 @@ from .fields import (
     Strategies,
 )
 from .secrets import restored
+
+if TYPE_CHECKING:
+    BackendName = str
+else:
+    BackendName = Literal[tuple(BACKENDS)]
 
 
 class DeviceConfig(Section):
@@ -57,8 +63,10 @@ class DeviceConfig(Section):
 class HlsConfig(Section):
     """How hls4ml builds the network."""
 
-    backend: Literal["Vitis", "Vivado"] = Field(
-        default="Vitis", description="hls4ml back-end: Vitis HLS, or the older Vivado HLS", examples=["Vitis"]
+    backend: BackendName = Field(
+        default=next(iter(BACKENDS)),
+        description=f"hls4ml back-end: {', or '.join(one.about for one in BACKENDS.values())}",
+        examples=["Vitis"],
     )
     io_type: Literal["io_parallel", "io_stream"] = Field(
         default="io_parallel",

@@ -176,13 +176,13 @@ class StudyConfig(Section):
         default=0,
         ge=0,
         le=10_000,
-        description="epochs of one training along which the widths themselves move, by gradient, against a growing price "
-        "of the objectives' resources. From the best of the candidates that it passes ways lead down by rounding alone, "
-        "`screening` roundings in all; at most 32 enter as trials after the uniform and screened ones, with the weights that they "
-        "had there. Where the space has sparsity, single weights are rounded to steps of their own on the way, ever more of "
-        "them to zero, keys, values and heads of an attention go where they aren't worth what they cost, a quarter of the "
-        "epochs looks how far down the network can go, and the rest goes no further; 6 of that quarter's candidates enter "
-        "before the rest is walked. The uniform baselines that are trained get as many epochs, in one training that hands its "
+        description="epochs of one training along which the widths themselves move, by gradient, while the weight of the "
+        "cost grows (gradient width search). The best of its candidates are narrowed further by rounding alone (greedy width "
+        "reduction), `screening` roundings in all; at most 32 enter as trials after the uniform and screened ones, with the "
+        "weights that they had then. Where the space has sparsity, single weights are rounded to steps of their own meanwhile, "
+        "ever more of them to zero, keys, values and heads of an attention are removed where they aren't worth what they cost, a "
+        "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that quarter's candidates "
+        "enter before the rest is trained. The uniform baselines that are trained get as many epochs, in one training that hands its "
         "weights on to ever narrower ones, so that they compare. 0 does none. Older files call this key gradient",
         examples=[20],
     )

@@ -92,15 +92,15 @@ class TrainingCache:
 
     def _bound(self) -> None:
         """Delete the oldest entries when all are more than the limit; others may be at it too."""
-        found: list[tuple[float, int, Path]] = []
+        entries: list[tuple[float, int, Path]] = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
-        total = sum(size for _, size, _ in found)
+                entries.append((status.st_mtime, status.st_size, path))
+        total = sum(size for _, size, _ in entries)
         if total <= self.limit:
             return
-        for _, size, path in sorted(found):
+        for _, size, path in sorted(entries):
             if total <= _KEPT * self.limit:
                 return
             path.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def moved_hardware(config: StudyConfig, graph: Graph, space: Space) -> tuple[Mov
 
     Among it the factors of recurrent kernels for which nothing is asked, where the layer's own can't be theirs.
     """
-    found = list(space.moved)
+    moved = list(space.moved)
     factors = [d for d in (*space.fixed, *space.dimensions) if d.kind == "reuse_factor"]
     for d in factors:
         for name in d.targets:
@@ -49,8 +49,8 @@ def moved_hardware(config: StudyConfig, graph: Graph, space: Space) -> tuple[Mov
             for asked in dict.fromkeys(d.built(choice)[name] for choice in d.choices):
                 built = nearest_built(config, graph, "recurrent_reuse_factor", name, asked)
                 if built != asked:
-                    found.append(Moved(name, "recurrent_reuse_factor", asked, built))
-    return tuple(found)
+                    moved.append(Moved(name, "recurrent_reuse_factor", asked, built))
+    return tuple(moved)
 
 
 def hardware_notices(config: StudyConfig, graph: Graph, space: Space) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def preflight(problem: Problem) -> tuple[Graph, Space]:
-    """Return the graph and the space of a study, both found fit to be searched and built.
+    """Return the graph and the space of a study, both fit to be searched and built.
 
     Compares the graph with Keras, layer by layer, on the study's own data and on stressed inputs.
 

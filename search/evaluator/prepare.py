@@ -72,6 +72,7 @@ def require_buildable(config: StudyConfig, graph: Graph) -> None:
     check_hardware(
         graph,
         io_type=config.hls.io_type,
+        backend=config.hls.backend,
         strategies={layer: config.hls.choices("strategy", layer)[0] for layer in layers},
         reuse_factors={f for layer in layers for f in config.hls.choices("reuse_factor", layer)[0]},
         narrow_accumulators=(one for one in layers if config.space.of_layer(one).narrow_accumulators),

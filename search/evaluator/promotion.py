@@ -24,7 +24,7 @@ Rung = Literal["rounded", "short"]
 LEAST_TRAINED = 10
 """Whole trainings from which on the fit is trusted; until then every candidate is trained."""
 RIDGE = 1e-3
-"""Weight of the ridge that keeps the fit sound while few are known."""
+"""Weight of the ridge that keeps the fit sound while there are few trainings."""
 QUANTILES = np.linspace(0.05, 0.95, 10)
 """Of the fit's errors: the gains that are averaged."""
 
@@ -50,8 +50,8 @@ class Fit:
 
     def gains(self, gap: float, ebops: float) -> NDArray[np.float64]:
         """Return what training may add, equally likely values."""
-        found: NDArray[np.float64] = np.maximum(0.0, _features(gap, ebops) @ self.weights + self.errors)
-        return found
+        gains: NDArray[np.float64] = np.maximum(0.0, _features(gap, ebops) @ self.weights + self.errors)
+        return gains
 
 
 def _features(gap: float, ebops: float) -> NDArray[np.float64]:
@@ -67,7 +67,7 @@ class Promotion:
     constraints: tuple[Constraint, ...]
     float_score: float
     front: NDArray[np.float64]
-    """Losses of the feasible front, a row a member, on the box's scale."""
+    """Losses of the feasible front, one row per member, on the box's scale."""
     fits: Mapping[Rung, Fit]
     least: float
     """Share of the front's hypervolume that a training must be expected to add."""
@@ -105,7 +105,7 @@ class Promotion:
             tuple(constraints),
             float_score,
             box.normalise(losses(members, objectives)) if members else np.ones((0, len(objectives))),
-            {rung: Fit.of(found) for rung, found in rows.items() if found},
+            {rung: Fit.of(seen) for rung, seen in rows.items() if seen},
             least,
             short_epochs,
         )
@@ -140,10 +140,10 @@ def rung_scores(evaluation: Evaluation, sign: int, short_epochs: int) -> dict[Ru
     before = [sign * row["metric"] for row in evaluation.history if row["epoch"] == 0]
     short = [sign * row["metric"] for row in evaluation.history if row["epoch"] <= short_epochs]
     rounded = max([sign * evaluation.metrics["ptq"], *before])
-    found: dict[Rung, float] = {"rounded": rounded}
+    scores: dict[Rung, float] = {"rounded": rounded}
     if short and short_epochs < evaluation.history[-1]["epoch"]:
-        found["short"] = max(rounded, *short)
-    return found
+        scores["short"] = max(rounded, *short)
+    return scores
 
 
 def _sign(objectives: Sequence[Objective]) -> int:

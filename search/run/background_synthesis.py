@@ -88,11 +88,11 @@ class BackgroundSynthesis:
             tool = find_tool(self.config.hls.backend, fidelity)
         except ToolMissing as error:
             _log.info(
-                f"{error} The study goes on with estimates; `bitfront synth {self.study_dir}` can follow."
+                f"{error} The study continues with estimates; `bitfront synth {self.study_dir}` can follow."
             )
             return
         self._tool, self._jobs = tool, SynthesisJobs(self.study_dir, section.jobs)
-        _log.info(f"Front members are synthesised with {tool.path} while the search goes on.")
+        _log.info(f"Front members are synthesised with {tool.path} while the search runs.")
 
     def view(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
         """Return evaluations as the syntheses so far correct them."""

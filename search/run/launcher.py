@@ -158,7 +158,7 @@ def _run(search: Search) -> StudyResult:
         search.background.finish(search.evaluations)
     except KeyboardInterrupt:
         interrupted = True
-        _log.info("Interrupted: what is finished is kept, the same command goes on from here.")
+        _log.info("Interrupted: what is finished is kept, the same command continues from here.")
     except OSError as error:
         raise UserError(
             f"The study folder {folder} can't be written ({error.strerror or error}): see to it, and run the "

@@ -123,9 +123,9 @@ class Progress:
             values = "  ".join(
                 f"{o.label} {format_value(o.value(e))}" for o in reference.objectives if not o.is_metric
             )
-            told = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
+            gap = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
             _log.info(
-                f"  {how:8s} trial {e.number:4d} {e.method}  {label} {now.score:.4f} on {now.split} data ({told})  {values}"
+                f"  {how:8s} trial {e.number:4d} {e.method}  {label} {now.score:.4f} on {now.split} data ({gap})  {values}"
             )
             if how == "knee":
                 warning = knee_warning(reference, e)

@@ -79,7 +79,7 @@ def synthesise_study(
         if evaluation not in waiting:
             _log.info(f"Trial {evaluation.number} has its {fidelity} already.")
     runs = SynthesisJobs(study_dir, jobs or section.jobs, keep)
-    known = {e.number: e for e in chosen}
+    by_number = {e.number: e for e in chosen}
     records: list[SynthesisRecord] = []
     if waiting:
         _log.info(f"{len(waiting)} designs to {fidelity} with {flow.tool_name}, {runs.jobs} at once")
@@ -89,11 +89,11 @@ def synthesise_study(
                 evaluation = waiting.pop(0)
                 runs.submit(evaluation.number, evaluation.design, flow)
             for record in runs.finished(patient=True):
-                _log.info(describe_record(record, known[record.number].resources))
+                _log.info(describe_record(record, by_number[record.number].resources))
                 records.append(record)
     finally:
         runs.stop()
-    track(study_dir, config, [(known[r.number], r) for r in records])
+    track(study_dir, config, [(by_number[r.number], r) for r in records])
     return records
 
 

@@ -1,4 +1,4 @@
-"""Candidates as numbers: a position a dimension, and the columns that a regression takes."""
+"""Candidates as numbers: one position per dimension, and the columns that a regression takes."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ class Encoding:
 
     def params(self, positions: Positions) -> dict[str, int | str]:
         """Return the candidate at these positions."""
-        found: dict[str, int | str] = {
+        params: dict[str, int | str] = {
             d.name: d.choices[int(p)] if d.choices else d.low + int(p)
             for d, p in zip(self.dimensions, positions, strict=True)
         }
-        return found if self.method is None else found | {"method": self.method}
+        return params if self.method is None else params | {"method": self.method}
 
     def columns(self, positions: Positions) -> NDArray[np.float64]:
-        """Return rows for a regression: ordinal dimensions from 0 to 1, a column a choice of the others."""
-        found = []
+        """Return rows for a regression: ordinal dimensions from 0 to 1, one column per choice of the others."""
+        columns = []
         for j, d in enumerate(self.dimensions):
             if d.ordinal:
-                found.append(positions[:, j] / (d.size - 1))
+                columns.append(positions[:, j] / (d.size - 1))
             else:
-                found += [(positions[:, j] == choice).astype(np.float64) for choice in range(d.size)]
-        return np.column_stack(found)
+                columns += [(positions[:, j] == choice).astype(np.float64) for choice in range(d.size)]
+        return np.column_stack(columns)
 
     def random(self, count: int, rng: np.random.Generator) -> Positions:
         """Return candidates drawn evenly from the space."""
@@ -70,16 +70,16 @@ class Encoding:
 
     def neighbours(self, members: Positions, count: int, rng: np.random.Generator) -> Positions:
         """Return candidates a few steps from the members, some between two of them first."""
-        found = members[rng.integers(len(members), size=count)]
+        parents = members[rng.integers(len(members), size=count)]
         others = members[rng.integers(len(members), size=count)]
-        mixed = (rng.random(count) < CROSSED)[:, None] & (rng.random(found.shape) < 0.5)
-        found = np.where(mixed, others, found)
-        width = found.shape[1]
+        mixed = (rng.random(count) < CROSSED)[:, None] & (rng.random(parents.shape) < 0.5)
+        parents = np.where(mixed, others, parents)
+        width = parents.shape[1]
         changes = 1 + rng.poisson(FURTHER, count)
-        rank = rng.random(found.shape).argsort(axis=1).argsort(axis=1)
-        steps = np.where(rng.random(found.shape) < FAR, 2, 1) * rng.choice([-1, 1], found.shape)
-        stepped = np.clip(found + steps, 0, self.sizes - 1)
-        drawn = rng.integers(0, self.sizes, found.shape)
+        rank = rng.random(parents.shape).argsort(axis=1).argsort(axis=1)
+        steps = np.where(rng.random(parents.shape) < FAR, 2, 1) * rng.choice([-1, 1], parents.shape)
+        stepped = np.clip(parents + steps, 0, self.sizes - 1)
+        drawn = rng.integers(0, self.sizes, parents.shape)
         ordinal = np.array([d.ordinal for d in self.dimensions])
         moved = np.where(ordinal, stepped, drawn)
-        return np.where(rank < np.minimum(changes, width)[:, None], moved, found)
+        return np.where(rank < np.minimum(changes, width)[:, None], moved, parents)

@@ -26,7 +26,7 @@ class ExpectedImprovement:
     """
 
     front: Array
-    """Losses, a row a member; may have none."""
+    """Losses, one row per member; may have none."""
     most_loss: float = np.inf
     """Of the metric, beyond which a candidate breaks a limit: gains are counted from there, not from the box's end.
 
@@ -36,15 +36,15 @@ class ExpectedImprovement:
 
     def expected(self, mean: Array, deviation: Array, costs: Array) -> Array:
         """Return the gain of each candidate with a loss of metric so distributed (normally) and these costs (a row each)."""
-        found = self._expected(mean, deviation, costs, FEW if costs.shape[1] > 1 else MANY - 1)
-        if costs.shape[1] > 1 and len(found) > 1:
-            best = np.argsort(-found)[:BEST]
+        gains = self._expected(mean, deviation, costs, FEW if costs.shape[1] > 1 else MANY - 1)
+        if costs.shape[1] > 1 and len(gains) > 1:
+            best = np.argsort(-gains)[:BEST]
             finer = self._expected(mean[best], deviation[best], costs[best], MANY)
-            rest = np.setdiff1d(np.arange(len(found)), best)
-            found[best] = finer
+            rest = np.setdiff1d(np.arange(len(gains)), best)
+            gains[best] = finer
             # none of the others may pass the best for the chance of few points
-            found[rest] = np.minimum(found[rest], finer.min())
-        return found
+            gains[rest] = np.minimum(gains[rest], finer.min())
+        return gains
 
     def sequence(
         self, first: int, mean: Array, deviation: Array, costs: Array, weight: Array, count: int
@@ -53,17 +53,17 @@ class ExpectedImprovement:
 
         Those are thought to have got the loss that is expected of them. `weight` multiplies gains.
         """
-        found = [first]
+        chosen = [first]
         points, volume = self._points(costs, MANY)
         heights = self._heights(points)
         reached = np.asarray((costs[:, None, :] <= points[None]).all(axis=2), np.bool_)
-        while len(found) < min(count, len(mean)):
-            latest = found[-1]
+        while len(chosen) < min(count, len(mean)):
+            latest = chosen[-1]
             heights = np.where(reached[latest], np.minimum(heights, mean[latest]), heights)
             gains = self._gains(heights, reached, mean, deviation) * volume * weight
-            gains[found] = -1.0
-            found.append(int(np.argmax(gains)))
-        return found
+            gains[chosen] = -1.0
+            chosen.append(int(np.argmax(gains)))
+        return chosen
 
     def _expected(self, mean: Array, deviation: Array, costs: Array, power: int) -> Array:
         points, volume = self._points(costs, power)
@@ -78,8 +78,8 @@ class ExpectedImprovement:
 
     def _heights(self, points: Array) -> Array:
         within = (self.front[:, None, 1:] <= points[None]).all(axis=2)
-        found: Array = np.where(within, self.front[:, :1], 1.0).min(axis=0, initial=1.0)
-        return found
+        heights: Array = np.where(within, self.front[:, :1], 1.0).min(axis=0, initial=1.0)
+        return heights
 
     def _gains(self, heights: Array, reached: NDArray[np.bool_], mean: Array, deviation: Array) -> Array:
         """Return the mean gain over all points, of each of which `reached` says which candidates (rows) reach it."""
@@ -94,8 +94,8 @@ class ExpectedImprovement:
         z = (capped[None] - mean[:, None]) / deviation[:, None]
         density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
         probability = ndtr(z)
-        found: Array = deviation[:, None] * density + (capped[None] - mean[:, None]) * probability
-        return np.maximum(found, 0.0)
+        below: Array = deviation[:, None] * density + (capped[None] - mean[:, None]) * probability
+        return np.maximum(below, 0.0)
 
 
 _points: dict[tuple[int, int], Array] = {}

@@ -1,4 +1,4 @@
-"""Gaussian processes of scikit-learn as the search needs them: lengths fitted now and then, conditioned on every trial."""
+"""Gaussian processes of scikit-learn as the search needs them: lengths fitted at intervals, conditioned on every trial."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def fitted_lengths(x: Array, y: Array) -> Array:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a length at its bound says that the dimension doesn't matter
-        found = GaussianProcessRegressor(_kernel(x.shape[1])).fit(x, _standard(y))
-    return np.asarray(found.kernel_.theta, np.float64)
+        process = GaussianProcessRegressor(_kernel(x.shape[1])).fit(x, _standard(y))
+    return np.asarray(process.kernel_.theta, np.float64)
 
 
 class Process:
-    """A Gaussian process (Matern 5/2, a length a dimension) conditioned on rows `x` with values `y`.
+    """A Gaussian process (Matern 5/2, one length per dimension) conditioned on rows `x` with values `y`.
 
     Args:
-        x: a row a candidate, a column a dimension.
-        y: a value a row.
+        x: one row per candidate, one column per dimension.
+        y: one value per row.
         theta: what `fitted_lengths` gave, for these or fewer rows.
 
     Attributes:
@@ -50,25 +50,25 @@ class Process:
 
     def mean(self, x: Array) -> Array:
         """Return the expected value of each row."""
-        found: Array = self._process.predict(x) * self._spread + self._middle
-        return found
+        mean: Array = self._process.predict(x) * self._spread + self._middle
+        return mean
 
     def upper(self, x: Array) -> Array:
         """Return the expected value of each row and one standard deviation, with the noise."""
         mean, deviation = self._process.predict(x, return_std=True)
-        found: Array = (mean + deviation) * self._spread + self._middle
-        return found
+        upper: Array = (mean + deviation) * self._spread + self._middle
+        return upper
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Return the expected value of each row, and the standard deviation of it without the noise."""
         mean, deviation = self._process.predict(x, return_std=True)
-        known = np.sqrt(np.maximum(deviation**2 - self._noise, 1e-10))
-        return mean * self._spread + self._middle, known * self._spread
+        noiseless = np.sqrt(np.maximum(deviation**2 - self._noise, 1e-10))
+        return mean * self._spread + self._middle, noiseless * self._spread
 
 
 def _standard(y: Array) -> Array:
-    found: Array = (y - y.mean()) / max(float(y.std()), _LEAST_SPREAD)
-    return found
+    standard: Array = (y - y.mean()) / max(float(y.std()), _LEAST_SPREAD)
+    return standard
 
 
 def _kernel(columns: int) -> Any:

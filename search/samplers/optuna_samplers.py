@@ -64,16 +64,16 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return every dimension as `suggest` asks for it."""
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
-    found: dict[str, BaseDistribution] = {}
+    kinds: dict[str, BaseDistribution] = {}
     for d in space.dimensions:
         if d.choices and d.ordinal:
             # ordinal though not evenly spaced (reuse factors): the sampler sees the position
-            found[d.name] = IntDistribution(0, len(d.choices) - 1)
+            kinds[d.name] = IntDistribution(0, len(d.choices) - 1)
         elif d.choices:
-            found[d.name] = CategoricalDistribution(d.choices)
+            kinds[d.name] = CategoricalDistribution(d.choices)
         else:
-            found[d.name] = IntDistribution(d.low, d.high)
-    return found
+            kinds[d.name] = IntDistribution(d.low, d.high)
+    return kinds
 
 
 def suggest(trial: Any, space: Space) -> dict[str, int | str]:
@@ -109,10 +109,10 @@ def from_optuna(space: Space, stored: Params) -> dict[str, int | str]:
 def baselines(space: Space) -> list[dict[str, int | str]]:
     """Return the uniform candidates, each width by each method, widest first, every different one once."""
     methods = ("ptq", "qat")
-    found: list[dict[str, int | str]] = []
+    uniform: list[dict[str, int | str]] = []
     for width in UNIFORM_WIDTHS:
         for method in methods:
             params = space.uniform(width, method)
-            if params not in found:
-                found.append(params)
-    return found
+            if params not in uniform:
+                uniform.append(params)
+    return uniform

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OwnSampler(SeededSampler):
-    """The user's sampler, made anew for each trial; its faults are told in one sentence.
+    """The user's sampler, made anew for each trial; its faults are one sentence each.
 
     Args:
         function: the user's, called with a seed, the space and the objectives; returns a sampler of Optuna.

@@ -106,9 +106,13 @@ class Surrogate:
         self._archive = [self._row(e) for e in rounded]
 
     def propose(
-        self, known: Iterable[Evaluation], pending: Iterable[Params], rng: np.random.Generator, count: int = 1
+        self,
+        finished: Iterable[Evaluation],
+        pending: Iterable[Params],
+        rng: np.random.Generator,
+        count: int = 1,
     ) -> list[dict[str, int | str]]:
-        """Return candidates that are none of `known`, the finished trials, nor `pending`, those under way.
+        """Return candidates that are none of the `finished` trials nor `pending`, those under way.
 
         Each after the first is chosen as if those before it had got the score that is expected of them.
         """
@@ -116,12 +120,12 @@ class Surrogate:
             return [self._encoding.params(np.zeros(0, np.int64))]
         # threads that wait for each other take longer over matrices of some hundred rows
         with threadpool_limits(1, "blas"):
-            return self._propose(known, pending, rng, count)
+            return self._propose(finished, pending, rng, count)
 
     def _propose(
-        self, known: Iterable[Evaluation], pending: Iterable[Params], rng: np.random.Generator, count: int
+        self, finished: Iterable[Evaluation], pending: Iterable[Params], rng: np.random.Generator, count: int
     ) -> list[dict[str, int | str]]:
-        trials = sorted(known, key=lambda e: e.number)
+        trials = sorted(finished, key=lambda e: e.number)
         for e in trials:
             if e.number not in self._rows:
                 self._rows[e.number] = self._row(e)
@@ -158,10 +162,10 @@ class Surrogate:
 
         def gains(thought: tuple[Array, Array, Array]) -> Array:
             mean, deviation, costs = thought
-            found = ExpectedImprovement(front, self._most_loss).expected(
+            improvement = ExpectedImprovement(front, self._most_loss).expected(
                 mean, deviation, costs[:, :objectives]
             )
-            return found * self._chance(costs)
+            return improvement * self._chance(costs)
 
         pool = [self._encoding.neighbours(parents, POOL, rng), self._encoding.random(ANYWHERE, rng)]
         first = self._new(np.vstack(pool), tried)
@@ -172,10 +176,10 @@ class Surrogate:
         promised = gains(thought)
         shortlist = np.argsort(-promised)[: max(KEPT, 3 * count)]
         mean, deviation, costs = (part[shortlist] for part in thought)
-        found = ExpectedImprovement(front, self._most_loss).sequence(
+        chosen = ExpectedImprovement(front, self._most_loss).sequence(
             0, mean, deviation, costs[:, :objectives], self._chance(costs), count
         )
-        return [self._encoding.params(near[shortlist[one]]) for one in found]
+        return [self._encoding.params(near[shortlist[one]]) for one in chosen]
 
     # -- what is known -----------------------------------------------------------------------------------------
 
@@ -185,12 +189,12 @@ class Surrogate:
         One that training made worse stands in the study as rounded, but says as much of what a proposal gets.
         """
         e = evaluation
-        told = e.status != "failed" and all(o.key in e.resources for _, o in self._costs)
-        told = told and all(limit.name in e.constraints for limit in self._limits)
+        has_costs = e.status != "failed" and all(o.key in e.resources for _, o in self._costs)
+        has_costs = has_costs and all(limit.name in e.constraints for limit in self._limits)
         trained = "qat" in e.metrics or e.params.get("method") in {None, self._encoding.method}
         return _Row(
             self._encoding.positions(e.params),
-            self._cost_row(e) if told else None,
+            self._cost_row(e) if has_costs else None,
             self._loss(e.metrics["ptq"]) if "ptq" in e.metrics else np.nan,
             self._loss(e.score) if trained and e.status == "complete" else np.nan,
         )
@@ -205,12 +209,12 @@ class Surrogate:
         return (self.objectives[i].scaled(value) - ideal) / (reference - ideal)
 
     def _cost_row(self, evaluation: Evaluation) -> Array:
-        found = [self._scaled(i, objective.value(evaluation)) for i, objective in self._costs]
+        costs = [self._scaled(i, objective.value(evaluation)) for i, objective in self._costs]
         for limit in self._limits:
             # as it is checked: corrected by syntheses
             value = limit.limit + evaluation.constraints[limit.name] * limit.scale
-            found.append(np.log2(1.0 + max(0.0, value)))
-        return np.array(found, np.float64)
+            costs.append(np.log2(1.0 + max(0.0, value)))
+        return np.array(costs, np.float64)
 
     def _front(self, members: Sequence[Evaluation]) -> Array:
         rows = [(self._loss(e.score), self._rows[e.number].costs) for e in members]
@@ -224,24 +228,24 @@ class Surrogate:
         Their lengths are those of what screening rounded, where it did; what training makes of the costs, sparse weights
         among them, they hear from every trial.
         """
-        known = [*self._archive, *rows]
+        every = [*self._archive, *rows]
         fitted = len(self._archive) or _step(len(rows))
-        told = [row for row in known if row.costs is not None]
-        first = sum(row.costs is not None for row in known[:fitted])
-        x = self._encoding.columns(np.array([row.position for row in told]))
-        table = np.array([row.costs for row in told])
-        found = {
+        costed = [row for row in every if row.costs is not None]
+        first = sum(row.costs is not None for row in every[:fitted])
+        x = self._encoding.columns(np.array([row.position for row in costed]))
+        table = np.array([row.costs for row in costed])
+        models = {
             f"cost {j}": self._process((f"cost {j}", fitted), first, x, y)
             for j, y in enumerate(table.T)
             if self._matters(j, float(y.max()))
         }
-        rounded = [row for row in known if not np.isnan(row.rounded)]
-        first = sum(not np.isnan(row.rounded) for row in known[:fitted])
+        rounded = [row for row in every if not np.isnan(row.rounded)]
+        first = sum(not np.isnan(row.rounded) for row in every[:fitted])
         if first >= LEAST:
             x = self._encoding.columns(np.array([row.position for row in rounded]))
             losses = np.array([row.rounded for row in rounded])
-            found["rounded"] = self._process(("rounded", fitted), first, x, losses)
-        return found
+            models["rounded"] = self._process(("rounded", fitted), first, x, losses)
+        return models
 
     def _matters(self, column: int, most: float) -> bool:
         """Whether a cost is an objective, or a limit that the costliest candidate known comes near."""
@@ -265,9 +269,9 @@ class Surrogate:
         basis = self._basis(costs, models["rounded"].mean(x) if "rounded" in models else None)
         key = ("score", size := _step(len(scored)))
         if key not in self._fitted:
-            # from these trials alone, whatever came after them: a study that goes on must find the same
-            told = np.array([row.rounded for row in scored[:size]])
-            then = self._basis(costs[:size], None if np.isnan(told).any() else told)
+            # from these trials alone, whatever came after them: a study that is continued must fit the same
+            rounded = np.array([row.rounded for row in scored[:size]])
+            then = self._basis(costs[:size], None if np.isnan(rounded).any() else rounded)
             first = losses[:size] - then @ _ridge(then, losses[:size])
             every = np.column_stack([losses[:size], costs[:size, : len(self._costs)]])
             chosen = self._nearest(losses[:size], costs[:size], every, FITTED)
@@ -289,11 +293,11 @@ class Surrogate:
 
     def _basis(self, costs: Array, rounded: Array | None) -> Array:
         """Return the columns that the trend is linear in: the costs, and the loss without training with its square."""
-        found = [np.ones(len(costs)), *np.clip(costs[:, : len(self._costs)], -0.5, 1.5).T]
+        columns = [np.ones(len(costs)), *np.clip(costs[:, : len(self._costs)], -0.5, 1.5).T]
         if rounded is not None:
             loss = np.clip(rounded, -0.5, 1.0)
-            found += [loss, loss**2]
-        return np.column_stack(found)
+            columns += [loss, loss**2]
+        return np.column_stack(columns)
 
     def _predicted_costs(self, x: Array, models: Mapping[str, Process]) -> Array:
         """Return the costs that are expected; of one that has few values, what is likely not exceeded.
@@ -315,8 +319,8 @@ class Surrogate:
         beyond = np.zeros(len(costs))
         for j, limit in enumerate(self._limits, len(self._costs)):
             beyond += np.maximum(0.0, costs[:, j] - np.log2(1.0 + limit.limit))
-        found: Array = np.exp(-beyond / SLACK).clip(1e-200)
-        return found
+        chance: Array = np.exp(-beyond / SLACK).clip(1e-200)
+        return chance
 
     def _new(self, positions: Positions, tried: set[tuple[int, ...]]) -> Positions:
         """Return the candidates that were not tried, each once; all of them where none is new."""

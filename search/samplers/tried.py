@@ -38,10 +38,10 @@ class Tried:
 
     def among(self, trials: Iterable[FrozenTrial]) -> set[str]:
         """Return the candidates of trials, and those of the space that were kept in the place of one."""
-        found = {self._digest(trial) for trial in trials}
+        digests = {self._digest(trial) for trial in trials}
         if self._rounds:
-            found |= {str(trial.user_attrs[KEPT]) for trial in trials if KEPT in trial.user_attrs}
-        return found - {""}
+            digests |= {str(trial.user_attrs[KEPT]) for trial in trials if KEPT in trial.user_attrs}
+        return digests - {""}
 
     def first(self, digest: str, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
         """Return the first of the trials that has a candidate, or kept it; None where none has."""

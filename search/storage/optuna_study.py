@@ -87,8 +87,8 @@ class OptunaStudy:
         if not self.shared and (notice := repair_journal(study_folder.folder / JOURNAL_FILE)):
             _log.info(notice)
         uniform = baselines(space)
-        known = Identity.read(study_folder.folder)
-        self._carried = known.carried if known else 0
+        identity = Identity.read(study_folder.folder)
+        self._carried = identity.carried if identity else 0
         self.openers = self._carried
         """How many candidates come before the sampler's, as far as their stages have been entered: those of a narrower space
         that the study was widened from, then those of the stages."""
@@ -100,7 +100,7 @@ class OptunaStudy:
         self._said = False
         self._stages = deque([Stage(lambda: uniform, "uniform")] if stages is None else stages)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        name = f"{config.name}-{known.run if known else ''}" if self.shared else "bitfront"
+        name = f"{config.name}-{identity.run if identity else ''}" if self.shared else "bitfront"
         with _quiet(), alone(study_folder.folder):
             self._storage = open_storage(config.storage, study_folder.folder)
             self._study = optuna.create_study(
@@ -119,16 +119,16 @@ class OptunaStudy:
 
     def _restore(self, finished: Mapping[int, Evaluation]) -> None:
         """Enter the stages that have been, so that none of their candidates is missing, then put back trials that the storage lost."""
-        known = len(self._study.get_trials(deepcopy=False))
+        stored = len(self._study.get_trials(deepcopy=False))
         most = max(finished, default=-1) + 1
-        for number in range(known, self._carried):
+        for number in range(stored, self._carried):
             self._carry(finished.get(number))
-        known = max(known, self._carried)
+        stored = max(stored, self._carried)
         before = (e.params for n, e in finished.items() if n < self._carried)
         self._before = {self._space.candidate(params).digest for params in before}
-        self.enter(max(known, most) - 1)
+        self.enter(max(stored, most) - 1)
         kinds = distributions(self._space)
-        for number in range(max(known, self.openers), most):
+        for number in range(max(stored, self.openers), most):
             # as running: it is told from its files, or drawn again where there are none
             lost = finished.get(number)
             self._study.add_trial(
@@ -163,8 +163,8 @@ class OptunaStudy:
                 params for params in stage.candidates() if not self._carried or self._is_new(params)
             ]
             # those that the study has already: all of them where it has gone on beyond
-            known = len(self._study.get_trials(deepcopy=False)) - self.openers
-            for params in candidates[known:]:
+            there = len(self._study.get_trials(deepcopy=False)) - self.openers
+            for params in candidates[there:]:
                 self._study.enqueue_trial(as_optuna(self._space, params), user_attrs={"kind": stage.kind})
             self._stages.popleft()
             self.openers += len(candidates)
@@ -235,13 +235,13 @@ class OptunaStudy:
 
     def _exhausted(self, begun: Sequence[FrozenTrial]) -> bool:
         """Whether every candidate of the space was begun; says so, once."""
-        found = self._tried.all_of(begun)
-        if found and not self._said:
+        exhausted = self._tried.all_of(begun)
+        if exhausted and not self._said:
             self._said = True
             most = self._space.different
             what = f"{most} candidates, all of which have" if most > 1 else "a single candidate, which has"
             _log.info(f"The space has {what} been tried: the search ends here.")
-        return found
+        return exhausted
 
     def _repeated(self, job: Job) -> bool:
         """Whether an earlier trial has a job's candidate, or kept it; then the trial ends, and uses up none of the budget.
@@ -251,11 +251,11 @@ class OptunaStudy:
         if job.kind == "uniform":
             return False
         earlier = self._study.get_trials(deepcopy=False)[: job.number]
-        bit_true = self._tried.first(job.candidate.digest, earlier)
-        if bit_true is None:
+        first = self._tried.first(job.candidate.digest, earlier)
+        if first is None:
             return False
         trial = self._open.pop(job.number)
-        trial.set_user_attr(REPEATS, bit_true.number)
+        trial.set_user_attr(REPEATS, first.number)
         self._study.tell(
             trial, state=TrialState.FAIL, skip_if_finished=True
         )  # samplers learn nothing from it

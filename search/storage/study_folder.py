@@ -27,6 +27,7 @@ from bitfront.spaces import FixedPoint, UserError, Weights
 from ..config.settings import BEFORE, as_begun
 from ..evaluator.hardware import hardware_notices, moved_hardware
 from ..problem.labels import class_counts
+from ..trials import layer_table
 from ..trials.evaluation import Evaluation
 from ..trials.files import save_atomic, trial_folder, write_atomic
 from ..trials.objectives import parse_objectives
@@ -247,7 +248,7 @@ class StudyFolder:
             digest = hashlib.sha256(stored).hexdigest()
             save_atomic(folder / WEIGHTS, lambda path: Path(path).write_bytes(stored))
         write_atomic(folder / "precision.json", json.dumps(dict(evaluation.precision), indent=1) + "\n")
-        write_atomic(folder / "layers.csv", _csv(evaluation))
+        write_atomic(folder / layer_table.FILE, layer_table.layers_csv(evaluation.layers))
         evaluation = replace(evaluation, weights_sha256=digest)
         evaluation.write(self.folder)
         (folder / "attempts").unlink(missing_ok=True)
@@ -313,23 +314,6 @@ class StudyFolder:
     def spend(self, seconds: float) -> None:
         """Remember the wall seconds spent so far."""
         write_atomic(self.folder / "spent_seconds", f"{seconds:.1f}\n")
-
-
-def _csv(evaluation: Evaluation) -> str:
-    """Return the per-layer table."""
-    import csv
-    import io
-
-    if not evaluation.layers:
-        return ""
-    columns = list(dict.fromkeys(key for row in evaluation.layers for key in row))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in evaluation.layers:
-        kinds = " ".join(f"{role}={text}" for role, text in row["types"].items())
-        writer.writerow({**row, "types": kinds})
-    return out.getvalue()
 
 
 def _yaml(config: StudyConfig) -> str:

@@ -3,7 +3,7 @@
 SCREENED_FILE = "scouted.json"
 """Candidates that screening chose."""
 GREEDY_FILE = "descended.json"
-"""What was rounded on the way down, from which the rest of screening goes on."""
+"""What greedy width reduction rounded, from which the rest of screening continues."""
 ROUNDED_FILE = "rounded.json"
 """All that were rounded, with score and cost: what the `surrogate` sampler learns from."""
 FIRST_FILE = "gradient_first.npz"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -10,8 +9,11 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bitfront.spaces import dimension_kind
+
 from ..analysis.test_scores import read_test_scores
 from ..measurements.record import SynthesisRecord
+from ..trials import layer_table
 from ..trials.evaluation import Evaluation
 from ..trials.files import trial_folder
 
@@ -22,18 +24,7 @@ MAX_NAME = 250
 PARAMS_A_BATCH = 100
 _REFUSED = re.compile(r"[^\w\-. :/]", re.ASCII)
 
-NOT_BITS = frozenset(
-    {
-        "method",
-        "sparsity",
-        "reuse_factor",
-        "strategy",
-        "recurrent_reuse_factor",
-        "recurrent_mode",
-        "table_size",
-    }
-)
-TRIAL_FILES = ("precision.json", "layers.csv", "hls4ml_config.yaml", "log.txt")
+TRIAL_FILES = ("precision.json", layer_table.FILE, "hls4ml_config.yaml", "log.txt")
 """Files of a trial's folder that its run keeps, where they exist."""
 
 
@@ -67,8 +58,8 @@ def run_params(evaluation: Evaluation) -> dict[str, str]:
     for name, value in evaluation.params.items():
         if name == "method":
             continue
-        is_width = isinstance(value, int) and name.rsplit(".", 1)[-1] not in NOT_BITS
-        params[clean_name(f"bits.{name}" if is_width else name)] = str(value)[:MAX_VALUE]
+        bits = dimension_kind(name) in {"width", "shift"}
+        params[clean_name(f"bits.{name}" if bits else name)] = str(value)[:MAX_VALUE]
     return params
 
 
@@ -161,23 +152,5 @@ def gather_files(evaluation: Evaluation, study_dir: Path, into: Path) -> None:
         (into / "precision.json").write_text(
             json.dumps(dict(evaluation.precision), indent=1), encoding="utf-8"
         )
-    if evaluation.layers and not (into / "layers.csv").exists():
-        write_layers_csv(into / "layers.csv", evaluation)
-
-
-def write_layers_csv(path: Path, evaluation: Evaluation) -> None:
-    """Write one row a node; the types of its tensors become columns `type.<role>`."""
-    rows = []
-    for layer in evaluation.layers:
-        row: dict[str, object] = {}
-        for key, value in layer.items():
-            if isinstance(value, Mapping):
-                row |= {f"{key.removesuffix('s')}.{role}": text for role, text in value.items()}
-            else:
-                row[key] = value
-        rows.append(row)
-    head = list(dict.fromkeys(key for row in rows for key in row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, head, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    if evaluation.layers and not (into / layer_table.FILE).exists():
+        (into / layer_table.FILE).write_text(layer_table.layers_csv(evaluation.layers), encoding="utf-8")

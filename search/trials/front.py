@@ -240,7 +240,7 @@ def pick(
 
 
 def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:
-    """Write one row a front member, best metric first: scores, resources with their intervals, parameters.
+    """Write one row per front member, best metric first: scores, resources with their intervals, parameters.
 
     `score` and `test` are of the design whose resources follow. What a trained one scored and costs untrained, another design,
     stands in columns of its own: `untrained_score`, `untrained_lut`, ...

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from bitfront.spaces import INNER, dimension_kind
+
 from .evaluation import Evaluation
 
-_NOT_UNIFORM = (
-    ".accumulators",
-    ".tables",
-    ".statistics",
-    ".softmax_inputs",
-    ".integer",
-    "reuse_factor",
-    "sparsity",
-)
-"""Ends of the names of parameters that a uniform baseline doesn't set to its width (`Space.uniform`)."""
 Way = Callable[[Evaluation], Mapping[str, str]]
 """What is said of an evaluation: by what it is about, in words."""
 
@@ -80,7 +72,7 @@ def _widths(e: Evaluation) -> dict[str, int]:
     return {
         name: value
         for name, value in e.params.items()
-        if isinstance(value, int) and not name.endswith(_NOT_UNIFORM)
+        if isinstance(value, int) and dimension_kind(name) == "width" and not name.endswith(INNER)
     }
 
 

@@ -52,14 +52,12 @@ def supported_activations() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
 
 
 def rectifier(layer: Any) -> tuple[str, dict[str, Any]]:
-    """Return the operation and attributes of a `ReLU` or `LeakyReLU` layer.
-
-    Raises:
-        Unsupported: when it has a bound or a threshold.
-    """
-    if getattr(layer, "max_value", None) is not None or getattr(layer, "threshold", None):
-        raise Unsupported("ReLU with max_value or threshold is not supported; clip by the precision instead")
+    """Return the operation and attributes of a `ReLU` or `LeakyReLU` layer."""
     slope = float(layer.negative_slope)
+    most, threshold = getattr(layer, "max_value", None), float(getattr(layer, "threshold", None) or 0.0)
+    if most is not None or threshold:
+        bounds = {"negative_slope": slope, "max_value": most, "threshold": threshold}
+        return "clipped_relu", bounds
     return ("leaky_relu", {"slope": slope}) if slope else ("relu", {})
 
 
