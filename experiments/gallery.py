@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
+from typing import Any
 
 from bitfront.search.config import ReadyStudy
 from bitfront.spaces import UserError
@@ -61,3 +63,26 @@ def ready_study(name: str) -> Study:
     if name not in known:
         raise UserError(f"There is no ready study {name!r}: there are {', '.join(known)}.")
     return known[name]
+
+
+def model_of(name: str, function: str = "build") -> Any:
+    """Return a ready study's Keras model, uncompiled, with random weights, as its `model.py` builds it.
+
+    Raises:
+        UserError: there is no ready study of this name.
+    """
+    return _run(ready_study(name).folder / "model.py", function)
+
+
+def data_of(name: str, *args: Any, **options: Any) -> dict[str, Any]:
+    """Return a ready study's arrays, as `load` of its `data.py` gives them with these arguments.
+
+    Raises:
+        UserError: there is no ready study of this name, or what it needs is missing.
+    """
+    found: dict[str, Any] = _run(ready_study(name).folder / "data.py", "load", *args, **options)
+    return found
+
+
+def _run(file: Path, function: str, *args: Any, **options: Any) -> Any:
+    return runpy.run_path(str(file))[function](*args, **options)

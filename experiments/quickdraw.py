@@ -15,18 +15,14 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import UserError
 
-from .datasets import Dataset, brought, split_dataset
+from .datasets import brought
 
-POINTS = 100
-"""Points kept a drawing, its first ones; shorter drawings are preceded by zeros."""
 CLASSES = ("ant", "bee", "butterfly", "mosquito", "snail")
 """The five classes of Khoda et al. 2023 (arXiv:2207.00559)."""
 STAND_INS = ("ant", "butterfly", "crab", "duck", "pig")
 """Five animals for a file of several classes that lacks some of `CLASSES`."""
 PER_CLASS = 10_000
 """Drawings that are read of one class at most."""
-SCALE = 64.0
-"""Steps of a drawing of 256 by 256 units are divided by this and clipped at four times it."""
 
 _ALLOWED = {
     ("numpy", "ndarray"),
@@ -38,12 +34,10 @@ _ALLOWED = {
 """What the arrays in sketch-rnn's files are rebuilt with; anything else in them is refused."""
 
 
-def load_quick_draw(
+def read_drawings(
     path: str | Path | None = None, classes: Sequence[str] | None = None, per_class: int = PER_CLASS
-) -> Dataset:
-    """Load drawings as sequences of shape (drawings, 100, 3): steps in x and y, and 1 where the pen lifts afterwards.
-
-    Zeros come first, so that a recurrent network's last steps are a drawing's and not padding.
+) -> list[list[NDArray[Any]]]:
+    """Read the drawings of each class, of shape (points, 3) each: steps in x and y, and 1 where the pen lifts afterwards.
 
     Args:
         path: a folder with one `CLASS.ndjson` or `CLASS.npz` (sketch-rnn) a class, or an `.npz` with X (drawings, points, 3),
@@ -79,15 +73,7 @@ def load_quick_draw(
         raise UserError(
             f"{source} can't be read as Quick, Draw! strokes ({error}): fetch it again."
         ) from None
-    x = np.stack([sequence(one) for rows in drawings for one in rows])
-    return split_dataset(x, np.repeat(np.arange(len(drawings)), [len(rows) for rows in drawings]))
-
-
-def sequence(strokes: NDArray[Any], points: int = POINTS) -> NDArray[np.float32]:
-    """Return steps and pen lifts (n, 3), in units of 256 a drawing, as (points, 3): scaled, clipped, zeros in front."""
-    kept = strokes[:points].astype(np.float32)
-    kept[:, :2] = np.clip(kept[:, :2] / SCALE, -4.0, 4.0)
-    return np.concatenate([np.zeros((points - len(kept), 3), np.float32), kept])
+    return drawings
 
 
 def _of_class(folder: Path, name: str, most: int) -> Iterator[NDArray[Any]]:

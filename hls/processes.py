@@ -2,7 +2,7 @@
 
 Vendor tools start compilers, simulators and Java machines, some in sessions of their own. A process belongs to the
 tree if it descends from the program, is in its process group, or carries the mark that it was given in the
-environment, so that one which detached is found too (Linux; elsewhere by descent and group).
+environment, so that one which detached is found too.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 __all__ = ["Ended", "Limits", "run_tree"]
 
 _MARK = "BITFRONT_RUN"
-_PROC = Path("/proc")
+_ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 _POLL_S = 0.1
 _GRACE_S = 2.0
 """Time between the polite signal and the final one: a tool gives its licence back."""
@@ -47,10 +49,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class _Process:
-    pid: int
+    process: psutil.Process
     parent: int
     group: int
-    resident_kib: int
+    resident: int
+    """Bytes in memory."""
     marked: bool
 
 
@@ -108,7 +111,7 @@ def _passed(
         return "interrupted"
     if time.monotonic() - start > limits.timeout_s:
         return "timeout"
-    if sum(one.resident_kib for one in _tree(leader, mark)) > limits.memory_gib * 2**20:
+    if sum(one.resident for one in _tree(leader, mark)) > limits.memory_gib * 2**30:
         return "memory"
     return None
 
@@ -118,13 +121,14 @@ def _end(process: subprocess.Popen[bytes], mark: str, *, at_once: bool) -> None:
     begun = time.monotonic()
     while True:
         gone = process.poll() is not None
-        left = [one.pid for one in _tree(process.pid, mark) if not (gone and one.pid == process.pid)]
+        tree = [one.process for one in _tree(process.pid, mark)]
+        left = [one for one in tree if not (gone and one.pid == process.pid)]
         if not left and gone:
             return
         final = at_once or time.monotonic() - begun > _GRACE_S
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL if final else signal.SIGTERM)
+        for one in left:
+            with contextlib.suppress(psutil.Error):
+                one.send_signal(signal.SIGKILL if final else signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_S)
         if gone:
@@ -136,7 +140,7 @@ def _end(process: subprocess.Popen[bytes], mark: str, *, at_once: bool) -> None:
 def _tree(leader: int, mark: str) -> list[_Process]:
     """Return the living processes that belong to the leader."""
     every = _processes(mark)
-    parents = {one.pid: one.parent for one in every}
+    parents = {one.process.pid: one.parent for one in every}
 
     def descends(pid: int) -> bool:
         seen = set()
@@ -147,42 +151,21 @@ def _tree(leader: int, mark: str) -> list[_Process]:
             pid = parents.get(pid, 0)
         return False
 
-    return [one for one in every if one.marked or one.group == leader or descends(one.pid)]
+    return [one for one in every if one.marked or one.group == leader or descends(one.process.pid)]
 
 
 def _processes(mark: str) -> list[_Process]:
-    if not (_PROC / "self" / "stat").exists():
-        return _listed()
-    page_kib = os.sysconf("SC_PAGE_SIZE") // 1024
-    wanted = f"{_MARK}={mark}".encode()
+    """Return this user's living processes. One that ends meanwhile is left out."""
     found = []
-    for folder in _PROC.iterdir():
-        if not folder.name.isdigit():
-            continue
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            if folder.stat().st_uid != os.getuid():
-                continue
-            # The name in brackets may hold anything; what follows the last one is state, parent, group, ... (proc(5)).
-            fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            if fields[0] in "ZX":
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError), process.oneshot():
+            if process.uids().real != os.getuid() or process.status() in _ENDED:
                 continue
             marked = False
-            with contextlib.suppress(OSError):
-                marked = wanted in (folder / "environ").read_bytes()
-            found.append(
-                _Process(int(folder.name), int(fields[1]), int(fields[2]), int(fields[21]) * page_kib, marked)
-            )
+            with contextlib.suppress(
+                psutil.Error, OSError
+            ):  # one that changed its user hides its environment
+                marked = process.environ().get(_MARK) == mark
+            group, resident = os.getpgid(process.pid), process.memory_info().rss
+            found.append(_Process(process, process.ppid(), group, resident, marked))
     return found
-
-
-def _listed() -> list[_Process]:
-    """Ask `ps`, where there is no /proc."""
-    rows = subprocess.run(
-        ["/bin/ps", "-A", "-o", "pid=,ppid=,pgid=,rss=,stat="], capture_output=True, text=True, check=False
-    ).stdout.splitlines()
-    cells = [row.split() for row in rows]
-    return [
-        _Process(int(row[0]), int(row[1]), int(row[2]), int(row[3]), False)
-        for row in cells
-        if len(row) >= 5 and not row[4].startswith("Z")
-    ]

@@ -119,9 +119,9 @@ def test_where_there_is_no_gpu_the_measurement_is_skipped_with_a_reason():
 
 
 def _quickdraw():
-    from bitfront.experiments import quickdraw_gru
+    from bitfront.experiments import model_of
 
-    return quickdraw_gru()
+    return model_of("quickdraw_gru")
 
 
 @pytest.mark.slow

@@ -5,15 +5,22 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+import runpy
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
 
-from bitfront.experiments import load_engines, load_fashion_mnist, load_japanese_vowels, load_quick_draw
-from bitfront.experiments.engines import synthetic_engines
-from bitfront.experiments.quickdraw import CLASSES, SCALE, sequence
+from bitfront.experiments import data_of, ready_study, synthetic_engines
+from bitfront.experiments.quickdraw import CLASSES
 from bitfront.spaces import UserError
+
+load_quick_draw = partial(data_of, "quickdraw_lstm")
+load_fashion_mnist = partial(data_of, "fashion_mnist_cnn")
+load_engines = partial(data_of, "engine_anomaly_transformer")
+load_japanese_vowels = partial(data_of, "japanese_vowels_lstm")
+DRAWINGS = runpy.run_path(str(ready_study("quickdraw_lstm").folder / "data.py"))
 
 
 def google_folder(folder, drawings=20):
@@ -43,7 +50,7 @@ def test_googles_ndjson_and_sketch_rnn_files_are_read_for_the_papers_five_classe
     [ant, *_] = data["x_train"][data["y_train"] == 0]
     # the larger extent is 255 already; the pen lifts after the third and the last point
     steps = [[0, 0, 0], [128, 10, 0], [127, -10, 1], [-248, 9, 0], [0, 10, 1]]
-    np.testing.assert_allclose(ant[-5:] * [SCALE, SCALE, 1], steps, rtol=1e-6)
+    np.testing.assert_allclose(ant[-5:] * [DRAWINGS["SCALE"], DRAWINGS["SCALE"], 1], steps, rtol=1e-6)
     assert not ant[:-5].any()
 
 
@@ -78,7 +85,7 @@ def test_one_file_of_other_classes_gives_five_animals_and_the_papers_where_it_ha
 
 
 def test_long_drawings_are_cut_and_long_steps_are_clipped():
-    x = sequence(np.tile([1000, -1000, 1], (130, 1)))
+    x = DRAWINGS["sequence"](np.tile([1000, -1000, 1], (130, 1)))
     assert x.shape == (100, 3)
     assert np.unique(x, axis=0).tolist() == [[4.0, -4.0, 1.0]]
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from bitfront.experiments import load_flavour_tagging
+from bitfront.experiments import data_of
 from bitfront.experiments.jets import flavour
 from bitfront.experiments.jets.loaders import FLAVOUR
 from bitfront.spaces import UserError
@@ -60,7 +60,7 @@ def test_lifetime_shows_as_displacement_ahead_of_the_beam_in_b_and_c_jets_and_ha
 
 
 def test_the_loaded_tracks_are_standardised_and_tell_b_from_light_by_a_linear_model():
-    data = load_flavour_tagging()
+    data = data_of("flavour_tagging_lstm")
     assert [data[f"x_{part}"].shape for part in ("train", "val", "test")] == [
         (10_800, 15, 6),
         (3_600, 15, 6),
@@ -76,10 +76,10 @@ def test_the_loaded_tracks_are_standardised_and_tell_b_from_light_by_a_linear_mo
 
 def test_bad_files_and_arguments_are_refused_in_one_sentence(tmp_path, capsys):
     with pytest.raises(UserError, match="There is no flavour sample"):
-        load_flavour_tagging(tmp_path / "x.npz")
+        data_of("flavour_tagging_lstm", tmp_path / "x.npz")
     (tmp_path / "x.npz").write_bytes(b"PK")
     with pytest.raises(UserError, match="is not a flavour sample"):
-        load_flavour_tagging(tmp_path / "x.npz")
+        data_of("flavour_tagging_lstm", tmp_path / "x.npz")
     assert flavour.main(["--jets", "4", "--out", str(tmp_path / "y.npz")]) == 2
     assert "multiple of three" in capsys.readouterr().err
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,22 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitfront.experiments import (
-    fashion,
-    gallery,
-    load_digits,
-    split_dataset,
-    standardise,
-    stratified_split,
-    vowels,
-)
-from bitfront.experiments.datasets import brought
+from bitfront.experiments import brought, data_of, gallery, model_of, ready_study
 from bitfront.experiments.gallery import PRESETS
 from bitfront.hls import support_table
 from bitfront.search import run_study, space_of
 from bitfront.search.config import load_study
 from bitfront.search.evaluator.prepare import require_buildable
-from bitfront.spaces import UserError, lower
+from bitfront.search.problem.load import load_problem
+from bitfront.spaces import lower
 
 STUDIES = gallery()
 EACH = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
@@ -37,6 +31,11 @@ def from_file(study, name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def of_data(name, function):
+    """A function of a study's data.py."""
+    return getattr(from_file(ready_study(name), "data"), function)
 
 
 def test_the_register_names_every_study_folder_once_and_the_lstm_first():
@@ -100,10 +99,10 @@ BROUGHT = {
         "strokes of Quick, Draw!: set BITFRONT_QUICKDRAW",
     ),
     "japanese": (
-        lambda: vowels.default_path() or Path("JapaneseVowels"),
+        lambda: of_data("japanese_vowels_lstm", "default_path")() or Path("JapaneseVowels"),
         "JapaneseVowels: pip install --no-deps aeon, or set BITFRONT_JAPANESE_VOWELS",
     ),
-    "fashion": (fashion.default_path, "Fashion-MNIST: set BITFRONT_FASHION_MNIST"),
+    "fashion": (of_data("fashion_mnist_cnn", "default_path"), "Fashion-MNIST: set BITFRONT_FASHION_MNIST"),
 }
 
 
@@ -182,12 +181,11 @@ def test_the_mlp_learns_more_than_a_cut_on_the_mass_within_three_epochs():
     import keras
     from sklearn.metrics import roc_auc_score
 
-    from bitfront.experiments import jets_mlp, load_jets_mlp
     from bitfront.experiments.jets import SUBSTRUCTURE
 
-    data = load_jets_mlp()
+    data = data_of("jets_mlp")
     keras.utils.set_random_seed(1)
-    model = jets_mlp()
+    model = model_of("jets_mlp")
     model.compile(keras.optimizers.Adam(0.001), "binary_crossentropy")
     model.fit(data["x_train"], data["y_train"], batch_size=128, epochs=3, verbose=0)
     score = model.predict(data["x_test"], verbose=0)[:, 0]
@@ -199,15 +197,15 @@ def test_the_mlp_learns_more_than_a_cut_on_the_mass_within_three_epochs():
 
 def test_listing_the_gallery_and_loading_data_does_not_import_tensorflow():
     code = (
-        "import sys; from bitfront.experiments import gallery, load_jets_mlp, load_top_tagging; gallery();"
-        "load_top_tagging(); load_jets_mlp(); print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+        "import sys; from bitfront.experiments import data_of, gallery; gallery(); data_of('top_tagging_lstm');"
+        "data_of('jets_mlp'); print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
 
 
 def test_digits_are_multiples_of_a_sixteenth_and_are_split_without_overlap():
-    data = load_digits()
+    data = data_of("digits_cnn")
     inputs = np.concatenate([data[f"x_{part}"] for part in ("train", "val", "test")])
     assert inputs.shape == (1797, 8, 8, 1)
     assert (inputs * 16 == np.round(inputs * 16)).all()
@@ -215,25 +213,66 @@ def test_digits_are_multiples_of_a_sixteenth_and_are_split_without_overlap():
     assert inputs.max() == 1
 
 
-def test_a_split_is_a_partition_with_equal_shares_of_every_class():
+@EACH
+def test_a_split_is_a_partition_with_equal_shares_of_every_class(study):
+    split = getattr(from_file(study, "data"), "split", None)
+    if split is None:
+        assert study.name == "gw_transformer"  # split by event
+        return
     y = np.repeat([0, 1, 2], [100, 200, 700])
-    parts = stratified_split(y, (0.5, 0.3, 0.2), seed=9)
+    parts = split(y, (0.5, 0.3, 0.2), seed=9)
     assert sorted(np.concatenate(parts)) == list(range(1000))
     for rows, share in zip(parts, (0.5, 0.3, 0.2), strict=True):
         assert np.bincount(y[rows]).tolist() == [100 * share, 200 * share, 700 * share]
     assert any(np.diff(y[parts[0]]) < 0)  # shuffled, not sorted by class
 
 
-@pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.0, 0.0, 0.0), (1.2, -0.1, -0.1)])
-def test_a_split_that_does_not_add_up_is_refused(fractions):
-    with pytest.raises(UserError, match="must be three positive fractions"):
-        stratified_split(np.zeros(10), fractions)
+@EACH
+def test_a_study_is_whole_its_model_and_data_name_layers_and_steps_themselves(study):
+    """What is imported of bitfront are readers and generators of data, and what a mistake of the user is."""
+    readers = {
+        "read_sample",
+        "read_flavours",
+        "read_windows",
+        "read_drawings",
+        "substructure",
+        "SUBSTRUCTURE",
+    }
+    readers |= {"brought", "synthetic_engines", "UserError", "PER_CLASS", "RECORDINGS", "SAMPLES", "REAL"}
+    for name in ("model", "data"):
+        tree = ast.parse((study.folder / f"{name}.py").read_text())
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("bitfront")
+            for alias in node.names
+        }
+        assert imported <= (readers if name == "data" else set())
+        assert not [
+            node for node in ast.walk(tree) if isinstance(node, ast.Import) and "bitfront" in ast.dump(node)
+        ]
+
+
+def test_a_copied_study_gives_the_same_model_and_data_from_its_own_files(tmp_path):
+    """`bitfront init` copies it; what is changed there is what runs."""
+    copy = tmp_path / "mine"
+    shutil.copytree(ready_study("digits_cnn").folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    model, data = copy / "model.py", copy / "data.py"
+    model.write_text(model.read_text().replace("layers.Dense(32,", "layers.Dense(12,"))
+    data.write_text(data.read_text().replace("/ 16.0", "/ 32.0"))
+    problem = load_problem(load_study(copy / "study.yaml"), copy)
+    assert problem.model.get_layer("dense").units == 12
+    assert problem.data.x_train[0].max() == 0.5
 
 
 def test_standardising_uses_the_training_part_alone_and_leaves_constants_finite():
     rng = np.random.default_rng(0)
     x = rng.normal([5, -2, 0], [3, 0.1, 0], (600, 3))
-    data = split_dataset(x, rng.integers(0, 2, 600))
+    data = {
+        f"x_{part}": rows
+        for part, rows in zip(("train", "val", "test"), np.split(x, (360, 480)), strict=True)
+    }
+    standardise = of_data("jets_mlp", "standardise")
     scaled = standardise(data)
     np.testing.assert_allclose(scaled["x_train"].mean(0), 0, atol=0.02)
     np.testing.assert_allclose(scaled["x_train"][:, :2].std(0), 1, atol=0.02)

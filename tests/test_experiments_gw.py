@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bitfront.experiments.gw import cut, load_gravitational_waves, read_strain, real_events, whiten
+from bitfront.experiments import data_of
+from bitfront.experiments.gw import cut, read_strain, real_events, whiten
 from bitfront.experiments.gw.generate import main, make
 from bitfront.experiments.gw.loaders import default_path
 from bitfront.spaces import UserError
@@ -84,7 +85,7 @@ def windows_file(path, events):
 
 
 def test_no_event_is_in_two_parts_and_real_events_are_in_none(tmp_path):
-    data = load_gravitational_waves(windows_file(tmp_path / "w.npz", 4))
+    data = data_of("gw_transformer", windows_file(tmp_path / "w.npz", 4))
     assert [len(data[f"y_{part}"]) for part in ("train", "val", "test")] == [40, 20, 20]
     assert data["x_test"].shape == (20, 20, 20)
     rows = [data[f"x_{part}"].reshape(-1, 400) for part in ("train", "val", "test")]
@@ -94,14 +95,14 @@ def test_no_event_is_in_two_parts_and_real_events_are_in_none(tmp_path):
 
 def test_fewer_than_three_events_and_a_missing_file_are_refused(tmp_path):
     with pytest.raises(UserError, match="needs three events, the file has 2"):
-        load_gravitational_waves(windows_file(tmp_path / "two.npz", 2))
+        data_of("gw_transformer", windows_file(tmp_path / "two.npz", 2))
     with pytest.raises(UserError, match="set BITFRONT_GW"):
-        load_gravitational_waves(tmp_path / "none.npz")
+        data_of("gw_transformer", tmp_path / "none.npz")
 
 
 @pytest.mark.skipif(not default_path().exists(), reason="needs windows: set BITFRONT_GW or BITFRONT_SHARED")
 def test_the_real_windows_have_four_events_and_both_classes_in_equal_shares():
-    data = load_gravitational_waves()
+    data = data_of("gw_transformer")
     assert all(data[f"y_{part}"].mean() == pytest.approx(0.5, abs=0.01) for part in ("train", "val", "test"))
     assert len(data["y_train"]) > 1000
 

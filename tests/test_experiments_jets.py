@@ -6,19 +6,23 @@ import hashlib
 import importlib.util
 import json
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from bitfront.experiments import load_jets_mlp, load_top_tagging
+from bitfront.experiments import data_of
 from bitfront.experiments.jets import SUBSTRUCTURE, generate, read_sample, substructure
 from bitfront.experiments.jets.loaders import SHIPPED
 from bitfront.experiments.jets.substructure import constituent_mass
 from bitfront.spaces import UserError
 
 INPUTS = ("x_train", "x_val", "x_test")
+
+
+load_top_tagging, load_jets_mlp = partial(data_of, "top_tagging_lstm"), partial(data_of, "jets_mlp")
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ the faster: the Keras model compiled by XLA (JAX), and for recurrent networks Py
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
 import json
 import os
+import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -87,14 +87,8 @@ def main() -> int:
 
 
 def _model(name: str) -> Any:
-    """Build a ready study's network from `experiments/models.py`, which needs nothing but Keras."""
-    path = Path(__file__).resolve().parents[1] / "models.py"
-    spec = importlib.util.spec_from_file_location("bitfront_models", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, name)()
+    """Build a ready study's network from its `model.py`, which needs nothing but Keras."""
+    return runpy.run_path(str(Path(__file__).resolve().parents[1] / name / "model.py"))["build"]()
 
 
 def _on_jax(model: Any) -> Call:

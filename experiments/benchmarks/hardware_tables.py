@@ -56,7 +56,7 @@ PUBLISHED = (
 
 def reuse_table() -> str:
     """Return Markdown: a row a network and reuse factor, for each part where they differ."""
-    from bitfront.experiments import models
+    from bitfront.experiments.gallery import model_of
 
     lines = [
         "| network | part | reuse: kernel, recurrent | LUT | DSP | BRAM18 | latency (us) | II (us) |",
@@ -64,7 +64,7 @@ def reuse_table() -> str:
     ]
     for task, factors in REUSE.items():
         for cell in CELLS:
-            model = getattr(models, f"{task}_{cell}")()
+            model = model_of(f"{task}_{cell}")
             for factor in factors:
                 rows: dict[str, list[str]] = {}
                 for short, part in PARTS.items():
@@ -85,7 +85,7 @@ def _figures(model: Any, cell: str, part: str, factor: int) -> str:
 
 def published_table() -> str:
     """Return Markdown: published C-synthesis reports, and our estimate for the same settings."""
-    from bitfront.experiments import models
+    from bitfront.experiments.gallery import model_of
 
     lines = [
         "| top_tagging_gru on | type | strategy, reuse | source | LUT | DSP | latency (cycles) | II (cycles) |",
@@ -93,7 +93,7 @@ def published_table() -> str:
     ]
     for one in PUBLISHED:
         _, estimate = _estimated(
-            models.top_tagging_gru(), one.part, one.reuse, precision=one.precision, strategy=one.strategy
+            model_of("top_tagging_gru"), one.part, one.reuse, precision=one.precision, strategy=one.strategy
         )
         head = f"| {one.part} | `{one.precision}` | {one.strategy}, {one.reuse} |"
         lines.append(f"{head} csynth, published | {one.lut} | {one.dsp:,} | {one.latency} | {one.ii} |")
@@ -108,11 +108,11 @@ def latency_table(samples: Any) -> str:
     Args:
         samples: drawings of shape (n, 100, 3).
     """
-    from bitfront.experiments import models
+    from bitfront.experiments.gallery import model_of
     from bitfront.search.analysis import measure
 
     lines = ["| | GRU (us) | LSTM (us) |", "|---|---:|---:|"]
-    nets = [getattr(models, f"quickdraw_{cell}")() for cell in CELLS]
+    nets = [model_of(f"quickdraw_{cell}") for cell in CELLS]
     lines.append("| seeds: FPGA, Alveo U250 | " + " | ".join(SEEDS_FPGA[c] for c in CELLS) + " |")
     lines.append("| seeds: GPU, Tesla V100 | " + " | ".join(SEEDS_GPU[c] for c in CELLS) + " |")
     lines += gpu_rows([net.name for net in nets])

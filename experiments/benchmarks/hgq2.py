@@ -23,9 +23,9 @@ WIDTHS = (2, 8)
 
 def write(path: str) -> None:
     """Write the data of the transformer study on jets."""
-    from ..jets import load_top_tagging
+    from ..gallery import data_of
 
-    np.savez(path, **load_top_tagging())  # type: ignore[arg-type]
+    np.savez(path, **data_of("top_tagging_transformer"))
 
 
 def build(steps: int, features: int) -> Any:

@@ -2,9 +2,25 @@
 
 from typing import Any
 
-from bitfront.experiments import engine_anomaly_transformer
-
 
 def build() -> Any:
-    """Return the Keras model; bitfront compiles and trains it."""
-    return engine_anomaly_transformer()
+    """Return a transformer for 20 patches of 25 samples of noise: one block, uncompiled, with random weights.
+
+    The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and gravitational waves
+    with hls4ml; the sizes are ours: 8 features, one head of 4, feed-forward 16.
+    """
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((20, 25), name="noise")
+    # the bias is the positional encoding: each step has its own
+    embedding = layers.EinsumDense("abc,cd->abd", (20, 8), bias_axes="bd", name="embedding")(inputs)
+    attended = layers.MultiHeadAttention(1, 4, name="attention")(embedding, embedding)
+    x = layers.Add(name="attention_sum")([embedding, attended])
+    x = layers.LayerNormalization(name="attention_norm")(x)
+    hidden = layers.Dense(16, activation="relu", name="hidden")(x)
+    x = layers.Add(name="dense_sum")([x, layers.Dense(8, name="dense")(hidden)])
+    x = layers.LayerNormalization(name="dense_norm")(x)
+    pooled = layers.GlobalAveragePooling1D(name="pool")(x)
+    outputs = layers.Dense(1, activation="sigmoid", name="faulty")(pooled)
+    return keras.Model(inputs, outputs, name="engine_anomaly_transformer")

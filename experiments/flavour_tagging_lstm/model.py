@@ -2,9 +2,19 @@
 
 from typing import Any
 
-from bitfront.experiments import flavour_tagging_lstm
-
 
 def build() -> Any:
-    """Return the Keras model; bitfront compiles and trains it."""
-    return flavour_tagging_lstm()
+    """Return the LSTM flavour tagger of Khoda et al. 2023 (arXiv:2207.00559): 15 tracks, uncompiled, with random weights."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((15, 6), name="tracks"),
+            layers.LSTM(120, name="lstm"),
+            layers.Dense(50, activation="relu", name="dense_1"),
+            layers.Dense(10, activation="relu", name="dense_2"),
+            layers.Dense(3, activation="softmax", name="flavour"),
+        ],
+        name="flavour_tagging_lstm",
+    )

@@ -1,4 +1,4 @@
-"""Windows of whitened strain as sequences of patches, split by the event whose data they come from."""
+"""Reads windows of whitened strain, and those at real events as sequences of patches."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.experiments.datasets import CLIP, Dataset, brought
+from bitfront.experiments.datasets import brought
 from bitfront.spaces import UserError
 
 NOISE, INJECTED, REAL = 0, 1, 2
 """Labels of a stored window: noise; the same noise with an injected merger; at or near a real event."""
 STEPS = 20
 """Patches that a window is cut into; a patch holds its samples of both detectors."""
+CLIP = 4.0
+"""Strain stops at this many standard deviations of the noise."""
 
 
 class Windows(NamedTuple):
@@ -74,35 +76,8 @@ def patches(x: NDArray[np.float32], steps: int = STEPS) -> NDArray[np.float32]:
     return np.clip(x, -CLIP, CLIP).reshape(len(x), steps, -1).astype(np.float32)
 
 
-def load_gravitational_waves(path: str | Path | None = None, steps: int = STEPS) -> Dataset:
-    """Load noise (0) against injected mergers (1), split by event: the last for testing, the last but one for validation.
-
-    Each injection shares its noise with a window of class 0, so a split at random would let a model learn the noise.
-    Windows at a real event are left out; see `real_events`.
-
-    Args:
-        path: a file of windows; by default see `default_path`.
-        steps: patches a window.
-
-    Raises:
-        UserError: the file can't be read, or has fewer than three events.
-    """
-    windows = read_windows(path)
-    used = windows.y != REAL
-    events = np.unique(windows.event[used])
-    if len(events) < 3:
-        raise UserError(f"A split by event needs three events, the file has {len(events)}.")
-    data: Dataset = {}
-    rng = np.random.default_rng(0)
-    for part, chosen in (("train", events[:-2]), ("val", events[-2:-1]), ("test", events[-1:])):
-        rows = rng.permutation(np.flatnonzero(used & np.isin(windows.event, chosen)))
-        data[f"x_{part}"] = patches(windows.X[rows], steps)
-        data[f"y_{part}"] = windows.y[rows].astype(np.int32)
-    return data
-
-
 def real_events(path: str | Path | None = None, steps: int = STEPS) -> dict[str, NDArray[np.float32]]:
-    """Return the windows at or near each real event, by its name, as `load_gravitational_waves` gives them."""
+    """Return the windows at or near each real event, by its name, as the study's data are cut."""
     windows = read_windows(path)
     found = {
         name: windows.X[(windows.y == REAL) & (windows.event == i)] for i, name in enumerate(windows.names)

@@ -2,9 +2,18 @@
 
 from typing import Any
 
-from bitfront.experiments import japanese_vowels_lstm
-
 
 def build() -> Any:
-    """Return the Keras model; bitfront compiles and trains it."""
-    return japanese_vowels_lstm()
+    """Return an LSTM for utterances of up to 29 steps, uncompiled, with random weights."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((29, 12), name="utterance"),
+            layers.LSTM(16, name="lstm"),
+            layers.Dense(32, activation="relu", name="dense"),
+            layers.Dense(9, activation="softmax", name="speaker"),
+        ],
+        name="japanese_vowels_lstm",
+    )

@@ -51,20 +51,6 @@ SUBSTRUCTURE = (
 )
 """Names of the features, in the order of the columns."""
 
-HEAVY_TAILED = (
-    "c1_b1",
-    "c1_b2",
-    "c2_b1",
-    "c2_b2",
-    "d2_b1",
-    "d2_b2",
-    "m2_b1",
-    "m2_b2",
-    "n2_b1",
-    "n2_b2",
-    "mass",
-)
-"""Features that span decades, for which a logarithm is the natural input."""
 
 RADIUS = 0.8
 BATCH = 1000

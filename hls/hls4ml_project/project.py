@@ -74,7 +74,6 @@ class HlsProject:
     output_shapes: tuple[tuple[int, ...], ...]
     notices: tuple[Notice, ...] = ()
     patches: tuple[AppliedPatch, ...] = ()
-    compile_seconds: float | None = None
     _written: bool = False
     _emulator: Emulator | None = field(default=None, repr=False)
 
@@ -130,7 +129,6 @@ class HlsProject:
             memory_gib=memory_gib,
             flags=FAST_FLAGS if fast else SHIPPED_FLAGS,
         )
-        self.compile_seconds = self._emulator.seconds
         return self
 
     def predict(

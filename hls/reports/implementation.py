@@ -56,10 +56,6 @@ class TimingReport:
     met: bool
     unconstrained: bool
 
-    def achieved_clock_ns(self, target_ns: float) -> float | None:
-        """Return the shortest period that this run would have met at a target of `target_ns`."""
-        return None if self.wns_ns is None else target_ns - self.wns_ns
-
 
 _SITES = {
     "lut": ("CLB LUTs", "Slice LUTs"),

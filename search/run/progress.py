@@ -35,7 +35,6 @@ class Progress:
         self._live: Any = None
         self._objectives: Sequence[Objective] = ()
         self._began = time.monotonic()
-        self._head = ""
 
     def start(self, evaluator: Evaluator, reference: Reference, objectives: Sequence[Objective]) -> None:
         """Say what is searched, and open the live table on a terminal."""

@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 from .unsupported import Unsupported
 
-Grid = tuple[float, float, float]
-"""Step, smallest and largest value that an activation is rounded to, half to even."""
-
 _INSTEAD = (
     "use quantized_bits, quantized_linear or quantized_relu with alpha=1, or quantized_tanh and quantized_sigmoid with "
     "use_real_tanh=True and use_real_sigmoid=True"
