@@ -358,8 +358,8 @@ def demo() -> int:
     if not shutil.which("g++"):
         del steps[2:]
         say(
-            "no g++ on PATH: the search and the report work without it; exporting with proof, 'bitfront verify' "
-            "and the emulation tests need it, and are left out"
+            "no g++ on PATH: the search and the report work without it; exporting with proof, 'bitfront "
+            "verify' and the emulation tests need it, and are left out"
         )
     elif (bundle / "checksums.sha256").is_file():
         del steps[2]  # exported by an earlier run: a finished study has the same knee

@@ -1,4 +1,6 @@
-"""Ready studies: the gallery of folders that `bitfront run` takes, each whole with its model and data, and what makes data."""
+"""Ready studies: the gallery of folders that `bitfront run` takes, each whole with its model and data, and
+what makes data.
+"""
 
 from .datasets import brought
 from .engines import RECORDINGS, SAMPLES, synthetic_engines

@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def brought(variable: str, shared: str) -> Path:
-    """Return where data that a user brings are looked for: what the variable names, else a file of the shared folder.
+    """Return where data that a user brings are looked for: what the variable names, else a file of the shared
+    folder.
 
     The shared folder is `BITFRONT_SHARED`, else `shared` beside the checkout.
     """

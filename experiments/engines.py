@@ -14,9 +14,9 @@ RECORDINGS = 4_800
 def synthetic_engines(recordings: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Make recordings (n, 500) of an engine, and labels, half of them 1.
 
-    Synthetic, and no FordA: six harmonics of a rotation of 6 to 12 turns a recording, amplitudes falling with random
-    phases, in pink noise. A faulty engine has a short knock at the same place of every second turn: a decaying
-    oscillation, at first 0.6 to 1.2 deviations of the rest.
+    Synthetic, and no FordA: six harmonics of a rotation of 6 to 12 turns a recording, amplitudes falling with
+    random phases, in pink noise. A faulty engine has a short knock at the same place of every second turn: a
+    decaying oscillation, at first 0.6 to 1.2 deviations of the rest.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(recordings) % 2)

@@ -1,4 +1,6 @@
-"""Drawings of Google's Quick, Draw! as sequences of strokes: `.ndjson`, sketch-rnn `.npz`, and one file for all classes."""
+"""Drawings of Google's Quick, Draw! as sequences of strokes: `.ndjson`, sketch-rnn `.npz`, and one file for
+all classes.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,15 @@ _ALLOWED = {
 def read_drawings(
     path: str | Path | None = None, classes: Sequence[str] | None = None, per_class: int = PER_CLASS
 ) -> list[list[NDArray[Any]]]:
-    """Read the drawings of each class, of shape (points, 3) each: steps in x and y, and 1 where the pen lifts afterwards.
+    """Read the drawings of each class, of shape (points, 3) each: steps in x and y, and 1 where the pen lifts
+    afterwards.
 
     Args:
-        path: a folder with one `CLASS.ndjson` or `CLASS.npz` (sketch-rnn) a class, or an `.npz` with X (drawings, points, 3),
-            y and classes. By default what `BITFRONT_QUICKDRAW` names, else `quickdraw_strokes.npz` of the shared data.
-        classes: their labels follow this order. By default `CLASSES`, or `STAND_INS` for a file that lacks one of those.
+        path: a folder with one `CLASS.ndjson` or `CLASS.npz` (sketch-rnn) a class, or an `.npz` with X
+            (drawings, points, 3), y and classes. By default what `BITFRONT_QUICKDRAW` names, else
+            `quickdraw_strokes.npz` of the shared data.
+        classes: their labels follow this order. By default `CLASSES`, or `STAND_INS` for a file that lacks
+            one of those.
         per_class: drawings that are read of each at most.
 
     Raises:
@@ -51,9 +56,9 @@ def read_drawings(
     source = Path(path) if path is not None else brought("BITFRONT_QUICKDRAW", "quickdraw_strokes.npz")
     if not source.exists():
         raise UserError(
-            f"There are no Quick, Draw! strokes at {source}: fetch the .ndjson (simplified) or sketch-rnn .npz files of "
-            f"{', '.join(CLASSES)} from Google's Quick, Draw! data set into a folder, named as ant.ndjson, and set "
-            "BITFRONT_QUICKDRAW to it."
+            f"There are no Quick, Draw! strokes at {source}: fetch the .ndjson (simplified) or sketch-rnn "
+            f".npz files of {', '.join(CLASSES)} from Google's Quick, Draw! data set into a folder, named as "
+            "ant.ndjson, and set BITFRONT_QUICKDRAW to it."
         )
     try:
         if source.is_dir():
@@ -106,7 +111,9 @@ def _steps(points: NDArray[Any]) -> NDArray[Any]:
 
 
 def _sketch_rnn(file: Path, most: int) -> Iterator[NDArray[Any]]:
-    """Read the drawings of all three parts, each of its own length; the file pickles them, which is read guardedly."""
+    """Read the drawings of all three parts, each of its own length; the file pickles them, which is read
+    guardedly.
+    """
     left = most
     with zipfile.ZipFile(file) as archive:
         for part in ("train", "valid", "test"):

@@ -1,6 +1,8 @@
-"""What Keras needs to load the models of a bundle: `import bitfront.hls.keras_layers`, then `keras.models.load_model`.
+"""What Keras needs to load the models of a bundle: `import bitfront.hls.keras_layers`, then
+`keras.models.load_model`.
 
-The import registers QKeras' layers and bitfront's own with Keras. Every bundle names this module, so it stays here.
+The import registers QKeras' layers and bitfront's own with Keras. Every bundle names this module, so it stays
+here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What `bitfront.hls` asks of an operation: the seam between the stages of a design and the kinds of its nodes."""
+"""What `bitfront.hls` asks of an operation: the seam between the stages of a design and the kinds of its
+nodes.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,8 @@ class Settings:
 class LayerKind(Protocol):
     """How one kind of layer of a design is sized, and what it costs; named in `LayerDescription.op`.
 
-    A design may come from a candidate, a project or a published record, so that there are kinds which no node becomes.
-    Sizes and counts are of one inference.
+    A design may come from a candidate, a project or a published record, so that there are kinds which no node
+    becomes. Sizes and counts are of one inference.
     """
 
     @property
@@ -67,7 +69,9 @@ class LayerKind(Protocol):
 
     @property
     def convolution(self) -> bool:
-        """Whether it slides a window over positions, of which hls4ml computes some at once (`parallelization`)."""
+        """Whether it slides a window over positions, of which hls4ml computes some at once
+        (`parallelization`).
+        """
         ...
 
     @property
@@ -126,10 +130,11 @@ class Operation(Protocol):
     """All that is known of one kind of node; the only place that knows it.
 
     Lifecycle: an object without state, registered once (`bitfront.spaces.register`, or the entry-point group
-    `bitfront.operations`). `traits` tell the graph which tensors a node has. Then, for each node, in this order: `refused`
-    before anything is built; `layer` once per study; `types`, `mantissa_bits`, `describe_*` per candidate; `reaches`,
-    `needs`, `tie` and `without` where zeros are taken out; `keras`, `qkeras`, `configure` and `trace` when one is exported.
-    `bitfront.hls.ops.base.BaseOperation` has a default for each; `tests/test_operations.py` holds what every one must keep.
+    `bitfront.operations`). `traits` tell the graph which tensors a node has. Then, for each node, in this
+    order: `refused` before anything is built; `layer` once per study; `types`, `mantissa_bits`, `describe_*`
+    per candidate; `reaches`, `needs`, `tie` and `without` where zeros are taken out; `keras`, `qkeras`,
+    `configure` and `trace` when one is exported. `bitfront.hls.ops.base.BaseOperation` has a default for
+    each; `tests/test_operations.py` holds what every one must keep.
     """
 
     @property
@@ -137,17 +142,21 @@ class Operation(Protocol):
         """What a graph must know of it."""
         ...
 
-    # -- precision ------------------------------------------------------------------------------------------------
+    # -- precision -------------------------------------------------------------------------------------------
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
-        """Return the types of a node by role, `result` among them, but those of its weights; `x` are its inputs'."""
+        """Return the types of a node by role, `result` among them, but those of its weights; `x` are its
+        inputs'.
+        """
         ...
 
     def mantissa_bits(self, node: Node, own: Types, x: Sequence[FixedPoint]) -> int:
-        """Return how many mantissa bits hold every value on the way to the result, beyond those of its types."""
+        """Return how many mantissa bits hold every value on the way to the result, beyond those of its
+        types.
+        """
         ...
 
-    # -- what it computes -----------------------------------------------------------------------------------------
+    # -- what it computes ------------------------------------------------------------------------------------
 
     def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
         """Return what computes the node as the firmware does."""
@@ -157,10 +166,12 @@ class Operation(Protocol):
         """Return how many products each weight of its kernel has in a design."""
         ...
 
-    # -- zeros ----------------------------------------------------------------------------------------------------
+    # -- zeros -----------------------------------------------------------------------------------------------
 
     def reaches(self, node: Node, x: Sequence[Mask], own: Mapping[str, Mask]) -> Mask:
-        """Return which values may be other than zero, given those of its inputs, and its weights that aren't zero."""
+        """Return which values may be other than zero, given those of its inputs, and its weights that aren't
+        zero.
+        """
         ...
 
     def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
@@ -172,7 +183,9 @@ class Operation(Protocol):
         ...
 
     def weight_axes(self, graph: Graph, node: Node, role: str, count: int) -> list[Axis | None]:
-        """Return the axis of a node's output that each axis of a weight array belongs to; None for those of a window."""
+        """Return the axis of a node's output that each axis of a weight array belongs to; None for those of a
+        window.
+        """
         ...
 
     def resized(self, node: Node, shape: tuple[int, ...]) -> Mapping[str, Any]:
@@ -184,10 +197,11 @@ class Operation(Protocol):
         ...
 
     def without(self, node: Node, other: str, *, constant: bool) -> Node | None:
-        """Return what is left of a node where one of its inputs is always the same; None where that isn't known.
+        """Return what is left of a node where one of its inputs is always the same; None where that isn't
+        known.
 
-        `other` is the input that is left; `constant` says whether the one that is gone is other than zero, which the
-        node's `bias` then holds.
+        `other` is the input that is left; `constant` says whether the one that is gone is other than zero,
+        which the node's `bias` then holds.
         """
         ...
 
@@ -196,10 +210,12 @@ class Operation(Protocol):
         """Whether it gives its bias alone where its kernel is zero."""
         ...
 
-    # -- what hls4ml builds ---------------------------------------------------------------------------------------
+    # -- what hls4ml builds ----------------------------------------------------------------------------------
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Return why a node can't be built for an interface, None where it can; `source` is its input's shape."""
+        """Return why a node can't be built for an interface, None where it can; `source` is its input's
+        shape.
+        """
         ...
 
     def refused_strategy(self, strategy: str) -> str | None:
@@ -218,7 +234,9 @@ class Operation(Protocol):
 
     @property
     def summed_by_adders(self) -> bool:
-        """Whether distributed arithmetic turns its sums into an adder graph, exact whatever its accumulator is."""
+        """Whether distributed arithmetic turns its sums into an adder graph, exact whatever its accumulator
+        is.
+        """
         ...
 
     def reuse_factors(
@@ -228,7 +246,9 @@ class Operation(Protocol):
         ...
 
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
-        """Return the plain Keras layer that hls4ml reads for a node; `values`: its rounded weights, `types` by tensor key."""
+        """Return the plain Keras layer that hls4ml reads for a node; `values`: its rounded weights, `types`
+        by tensor key.
+        """
         ...
 
     def keras_weights(self, node: Node, values: Values) -> list[NDArray[Any]]:
@@ -240,7 +260,9 @@ class Operation(Protocol):
         ...
 
     def exact_in_keras(self, graph: Graph, node: Node) -> bool:
-        """Whether QKeras or Keras itself computes the node as the firmware does, given rounded inputs and weights."""
+        """Whether QKeras or Keras itself computes the node as the firmware does, given rounded inputs and
+        weights.
+        """
         ...
 
     def qkeras_layer(self, node: Node, values: Values, own: Types) -> keras.Layer | None:
@@ -257,10 +279,10 @@ class Operation(Protocol):
         """Teach hls4ml what it lacks to read or build the operation; called once, before a conversion."""
         ...
 
-    # -- what it costs --------------------------------------------------------------------------------------------
+    # -- what it costs ---------------------------------------------------------------------------------------
 
     def described_as(self, node: Node) -> str:
-        """Return the kind of layer that its cost is estimated as (`bitfront.hls.design.layers.OPERATIONS`)."""
+        """Return the kind of layer that its cost is estimated as, one of `layer_kinds()`."""
         ...
 
     def sizes(self, graph: Graph, node: Node, types: Types, *, table_size: int) -> dict[str, int]:
@@ -281,10 +303,12 @@ class Operation(Protocol):
 
     @property
     def kinds(self) -> Sequence[LayerKind]:
-        """The kinds of layers whose home it is: what it is described as, and relatives in published records."""
+        """The kinds of layers whose home it is: what it is described as, and relatives in published
+        records.
+        """
         ...
 
-    # -- RTL ------------------------------------------------------------------------------------------------------
+    # -- RTL -------------------------------------------------------------------------------------------------
 
     @property
     def rtl_refusal(self) -> str | None:

@@ -80,10 +80,11 @@ def catalogue() -> tuple[Part, ...]:
 
 
 def part(name: str) -> Part:
-    """Return the part called `name`: a board or device alias, or a part string of any package and speed grade.
+    """Return the part called `name`: a board or device alias, or a part string of any package and speed
+    grade.
 
-    A part string of a known die keeps its own spelling in `Part.name`, so that it reaches the tools as the user
-    wrote it; an alias gets the catalogue's default package and speed grade.
+    A part string of a known die keeps its own spelling in `Part.name`, so that it reaches the tools as the
+    user wrote it; an alias gets the catalogue's default package and speed grade.
 
     Raises:
         UserError: no such part; the message names the nearest known ones.
@@ -97,7 +98,8 @@ def part(name: str) -> Part:
     for known in catalogue():
         if simple == known.name.lower() or simple == known.die or simple in known.aliases:
             return known
-    # The longest die that starts the string, with a package or nothing behind it: xc7z020clg400-1, xcvu9p-flgb2104-2-i.
+    # The longest die that starts the string, with a package or nothing behind it: xc7z020clg400-1,
+    # xcvu9p-flgb2104-2-i.
     for known in sorted(catalogue(), key=lambda row: -len(row.die)):
         rest = simple[len(known.die) :]
         if simple.startswith(known.die) and re.fullmatch(r"-?[a-z]{2,4}\d{3,4}[-a-z0-9]*|-[-a-z0-9]+", rest):

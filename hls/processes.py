@@ -1,8 +1,8 @@
 """Runs a program with all that it starts, within limits of time and memory, and leaves none of it behind.
 
-Vendor tools start compilers, simulators and Java machines, some in sessions of their own. A process belongs to the
-tree if it descends from the program, is in its process group, or carries the mark that it was given in the
-environment, so that one which detached is found too.
+Vendor tools start compilers, simulators and Java machines, some in sessions of their own. A process belongs
+to the tree if it descends from the program, is in its process group, or carries the mark that it was given in
+the environment, so that one which detached is found too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: its exit status (negative: a signal), why it was stopped if it was, wall seconds."""
+    """How a program ended: its exit status (negative: a signal), why it was stopped if it was, wall
+    seconds.
+    """
 
     status: int
     stopped: Literal["timeout", "memory", "interrupted"] | None

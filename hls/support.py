@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 MAX_READERS = 7
-"""How many layers may read one stream, an output of the model counted as one: hls4ml's `clone_stream` ends there."""
+"""How many layers may read one stream, an output of the model counted as one: hls4ml's `clone_stream` ends
+there.
+"""
 
 
 def interface_refusal(node: Node, source: tuple[int, ...], io_type: str) -> str | None:
@@ -32,7 +34,9 @@ class LayerSupport:
     kind: str
     """The layer's class."""
     nodes: tuple[str, ...]
-    """The firmware's operations that it turns into; empty for layers that vanish (Dropout, Flatten of a vector)."""
+    """The firmware's operations that it turns into; empty for layers that vanish (Dropout, Flatten of a
+    vector).
+    """
     io_types: tuple[str, ...]
     """Interfaces for which it can be built."""
     strategies: tuple[str, ...]
@@ -100,9 +104,9 @@ def check_hardware(
 
     `narrow_accumulators` names the Keras layers whose accumulator may be narrower than lossless.
 
-    `strategies` hold for all nodes, or by the Keras layer that a node comes from. Reuse factors that a layer can't be
-    built with are no fault: it gets the nearest (`bitfront.hls.design.reuse`), but for distributed arithmetic alone, which
-    shares nothing.
+    `strategies` hold for all nodes, or by the Keras layer that a node comes from. Reuse factors that a layer
+    can't be built with are no fault: it gets the nearest (`bitfront.hls.design.reuse`), but for distributed
+    arithmetic alone, which shares nothing.
 
     Raises:
         UserError: naming every node, and why.
@@ -144,13 +148,14 @@ def check_hardware(
     faults += _outputs_without_firmware(graph)
     if io_type == "io_stream":
         faults += [
-            f"{node.name!r} ({node.op}): {readers} layers read its output and hls4ml splits a stream into at most "
-            f"{MAX_READERS}, so let them share a layer or use io_parallel"
+            f"{node.name!r} ({node.op}): {readers} layers read its output and hls4ml splits a stream into at "
+            f"most {MAX_READERS}, so let them share a layer or use io_parallel"
             for node in graph
             if (readers := _readers(graph, node.name)) > MAX_READERS
         ]
         faults += [
-            f"no layer reads the input {name!r}, whose stream would fill up, so leave it out or use io_parallel"
+            f"no layer reads the input {name!r}, whose stream would fill up, so leave it out or use "
+            f"io_parallel"
             for name in graph.inputs
             if not _readers(graph, name)
         ]
@@ -159,9 +164,11 @@ def check_hardware(
 
 
 def buildable_with(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """Return the strategies with which the whole model can be built, by interface; only interfaces that have any.
+    """Return the strategies with which the whole model can be built, by interface; only interfaces that have
+    any.
 
-    A layer may ask for a strategy of its own in a study, so that a strategy that is missing here can still be mixed.
+    A layer may ask for a strategy of its own in a study, so that a strategy that is missing here can still be
+    mixed.
 
     Raises:
         UserError: where there is none, with what stands in the way of each interface.
@@ -182,7 +189,9 @@ def buildable_with(graph: Graph) -> dict[str, tuple[str, ...]]:
 
 
 def _outputs_without_firmware(graph: Graph) -> list[str]:
-    """Return what is wrong with outputs that hls4ml has no layer for: inputs, and one tensor given out twice."""
+    """Return what is wrong with outputs that hls4ml has no layer for: inputs, and one tensor given out
+    twice.
+    """
     made = [_computed_by(graph, output) for output in graph.outputs]
     faults = [
         f"its output {output!r} is the input {source!r} as it is, so leave it out"

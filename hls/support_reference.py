@@ -1,4 +1,6 @@
-"""Writes docs/support.md from the code's own verdicts: `python -m bitfront.hls.support_reference > docs/support.md`."""
+"""Writes docs/support.md from the code's own verdicts: `python -m bitfront.hls.support_reference >
+docs/support.md`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ back ends. Your own model's table: `bitfront doctor --model model.py:build`.
 """
 _VECTOR, _SEQUENCE, _IMAGE = (8,), (6, 4), (8, 8, 2)
 Case = tuple[str, tuple[int, ...], Callable[[Any, Any], Any]]
-"""How the layer is written, the input's shape, and what makes its output from `keras.layers` and the input."""
+"""How the layer is written, the input's shape, and what makes its output from `keras.layers` and the
+input.
+"""
 
 
 def _cases() -> list[Case]:

@@ -58,7 +58,9 @@ def hardware_of(hardware: LayerHardware | Mapping[str, LayerHardware], node: str
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What the search proposes; everything else (types, costs, scores) follows from it, the model and the data."""
+    """What the search proposes; everything else (types, costs, scores) follows from it, the model and the
+    data.
+    """
 
     method: str
     """`ptq` (rounded after training) or `qat` (trained with rounding)."""
@@ -94,7 +96,8 @@ class Candidate:
             "method": self.method,
             "widths": dict(sorted(self.widths.items())),
             "shifts": dict(sorted(self.shifts.items())),
-            # the recurrent ones are left out where empty: candidates of studies that don't choose them keep their digests
+            # the recurrent ones are left out where empty: candidates of studies that don't choose them keep
+            # their digests
             **{
                 kind: dict(sorted(chosen.items()))
                 for kind in _READ

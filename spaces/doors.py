@@ -1,4 +1,6 @@
-"""Doors that load on first use: a package's public names without the libraries that only some of them need."""
+"""Doors that load on first use: a package's public names without the libraries that only some of them
+need.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A Keras model as the firmware sees it: one node an hls4ml layer, with the tensors that carry a precision."""
+"""A Keras model as the firmware sees it: one node an hls4ml layer, with the tensors that carry a
+precision.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ class Graph:
 
     `dropped_head` is the activation that was left off the hardware (`softmax`, say), or None.
     `nonnegative_inputs` names the inputs whose data never go below zero: their type is unsigned.
-    `frozen` holds the tensor keys of the weights that the Keras model doesn't train: they are rounded, never trained.
+    `frozen` holds the tensor keys of the weights that the Keras model doesn't train: they are rounded, never
+    trained.
     """
 
     nodes: tuple[Node, ...]
@@ -96,7 +99,8 @@ class Graph:
     def fused(self, node: Node) -> bool:
         """Return whether the result of `node` goes, unrounded, into the activation that alone reads it.
 
-        hls4ml writes the accumulator straight into an activation's input, so rounding there would only cost accuracy.
+        hls4ml writes the accumulator straight into an activation's input, so rounding there would only cost
+        accuracy.
         """
         if not node.traits.hands_accumulator or node.name in self.outputs:
             return False

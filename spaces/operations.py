@@ -1,8 +1,8 @@
 """Operations by name: what a graph and its space must know of each, and where they come from.
 
-An operation is one kind of node of the firmware, `dense` say. Packages offer theirs under the entry-point group
-`bitfront.operations`: an entry point names an iterable of objects with `traits`, which `bitfront.hls` asks for the rest
-(`bitfront.hls.operation.Operation`). bitfront's own are one of them.
+An operation is one kind of node of the firmware, `dense` say. Packages offer theirs under the entry-point
+group `bitfront.operations`: an entry point names an iterable of objects with `traits`, which `bitfront.hls`
+asks for the rest (`bitfront.hls.operation.Operation`). bitfront's own are one of them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class Traits:
 
     Attributes:
         op: its name, as in `Node.op`.
-        family: what it is: `linear` sums products of one tensor and constant weights; `einsum` too, over any axes, or of
-            two tensors; `recurrent` has a state; `merge` takes two tensors value by value; `activation` one;
-            `normalization`; `pooling` over windows or all positions; `moving` hands values on; `input`.
+        family: what it is: `linear` sums products of one tensor and constant weights; `einsum` too, over any
+            axes, or of two tensors; `recurrent` has a state; `merge` takes two tensors value by value;
+            `activation` one; `normalization`; `pooling` over windows or all positions; `moving` hands values
+            on; `input`.
         accumulator: whether its accumulator's width may be chosen.
-        inner: roles of what carries a precision inside it: tables, what addresses them, statistics, constants.
+        inner: roles of what carries a precision inside it: tables, what addresses them, statistics,
+            constants.
         rounds: whether its result has a precision of its own; else its values are values of its inputs.
         hands_accumulator: whether its result goes, unrounded, into an activation that alone reads it.
         reads_accumulator: whether it is such an activation.
@@ -47,9 +49,11 @@ class Traits:
         residual: whether it adds a branch, whose width its result shares in a model with attention.
         projects: whether it may be such a branch's end.
         folds: whether it disappears into a linear node that it alone follows.
-        entries: the node's attribute that says how many entries there are, where its input is the number of one.
+        entries: the node's attribute that says how many entries there are, where its input is the number of
+            one.
         channel_axes: axes at the end of its kernel that count its outputs.
-        variables: role -> names of the Keras layer's variable, the first that it has, where they are not the usual ones.
+        variables: role -> names of the Keras layer's variable, the first that it has, where they are not the
+            usual ones.
         built: whether the firmware has a layer for it.
         layers: Keras layer -> how it is lowered, beside those that `bitfront.spaces.lowering` knows.
         activations: Keras activation -> its default attributes, where the operation is an activation.
@@ -129,7 +133,8 @@ def traits(op: str) -> Traits:
         return _all()[op].traits
     except KeyError:
         raise UserError(
-            f"There is no operation {op!r}: install the package that offers it, or choose one of {', '.join(_all())}."
+            f"There is no operation {op!r}: install the package that offers it, or choose one of "
+            f"{', '.join(_all())}."
         ) from None
 
 
@@ -143,7 +148,8 @@ def _all() -> Mapping[str, Offered]:
         for operation in _offered(point):
             if found.setdefault(operation.traits.op, operation) is not operation:
                 raise UserError(
-                    f"Operation {operation.traits.op!r} of {point.value!r} is offered by another package too: uninstall one."
+                    f"Operation {operation.traits.op!r} of {point.value!r} is offered by another package "
+                    f"too: uninstall one."
                 )
     return found | _added
 

@@ -16,7 +16,9 @@ Rounding = Literal["TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF
 Overflow = Literal["WRAP", "SAT", "SAT_ZERO", "SAT_SYM"]
 
 MAX_WIDTH = 64
-"""Widest type that is accepted; ap_fixed itself allows 1024, but no emulation here is exact beyond 53 bits."""
+"""Widest type that is accepted; ap_fixed itself allows 1024, but no emulation here is exact beyond 53
+bits.
+"""
 
 _TEXT = re.compile(
     r"^\s*(?:ap_)?(?P<u>u?)(?P<kind>fixed|int)\s*<\s*(?P<args>[^<>]*)\s*>\s*$",

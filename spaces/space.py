@@ -54,8 +54,9 @@ class Moved:
 class Dimension:
     """One choice: an ordinal width (`low`..`high`) or one of `choices`.
 
-    `targets` are tensor keys (widths, shifts) or node names (`Hardware`). A choice of hardware can be built as it is where
-    it is for one node; where nodes share it, those that can't have it get the nearest (`moved`).
+    `targets` are tensor keys (widths, shifts) or node names (`Hardware`). A choice of hardware can be built
+    as it is where it is for one node; where nodes share it, those that can't have it get the nearest
+    (`moved`).
     """
 
     name: str
@@ -182,8 +183,8 @@ class Space:
     def uniform(self, width: int, method: str) -> dict[str, Value]:
         """Return the parameters that give every tensor `width` bits, as far as the ranges allow.
 
-        Accumulators, tables and what lies inside a layer get their widest type, what is chosen of the hardware its first choice,
-        and the sparsity its first, which is 0.
+        Accumulators, tables and what lies inside a layer get their widest type, what is chosen of the
+        hardware its first choice, and the sparsity its first, which is 0.
         """
         params: dict[str, Value] = {}
         for d in self.dimensions:
@@ -213,7 +214,9 @@ _ROLES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 
 def dimension_kind(name: str) -> Kind:
-    """Return what a dimension chooses, from the end of its name: `lstm.reuse_factor`, `method`, `lstm.weights` (a width)."""
+    """Return what a dimension chooses, from the end of its name: `lstm.reuse_factor`, `method`,
+    `lstm.weights` (a width).
+    """
     end = name.rpartition(".")[2]
     others: dict[str, Kind] = {kind: kind for kind in ("method", "sparsity", *get_args(Hardware))}
     return "shift" if end == _INTEGER else others.get(end, "width")
@@ -240,10 +243,12 @@ def build_space(
     """Return the space of `graph`.
 
     `rule_of` gives the widths of a Keras layer by its name; `inputs` those of what enters. `ties`: groups of
-    patterns of dimension names that share one width. `parts` gives every part of an attention layer, and every
-    sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)` returns the choices of a layer's
-    strategy or reuse factor, none where hls4ml's default is meant, and whether they are its own (else they are one choice
-    for the whole model). `legal(key, node, value)` returns the nearest value that a node can be built with. `sparsity`: how many weights training may make zero, in percent.
+    patterns of dimension names that share one width. `parts` gives every part of an attention layer, and
+    every sum and normalization of a transformer, dimensions of its own (see `_owner`). `hardware(key, layer)`
+    returns the choices of a layer's strategy or reuse factor, none where hls4ml's default is meant, and
+    whether they are its own (else they are one choice for the whole model). `legal(key, node, value)` returns
+    the nearest value that a node can be built with. `sparsity`: how many weights training may make zero, in
+    percent.
 
     Raises:
         UserError: when a tie matches nothing or joins ranges without a common width.
@@ -276,9 +281,10 @@ def build_space(
 def _owner(graph: Graph, node: Node, tensor: Tensor, parts: bool) -> str | None:
     """Return the name under which a tensor's width is searched, where it is not the layer's and the group's.
 
-    In a model with attention, and unless `parts` are searched one by one: the scores and the attention weights
-    share one width; a normalization's scale and bias have that of its result; the sum of a residual connection has
-    that of the branch it adds. So a block of one attention and two dense layers has some 15 dimensions.
+    In a model with attention, and unless `parts` are searched one by one: the scores and the attention
+    weights share one width; a normalization's scale and bias have that of its result; the sum of a residual
+    connection has that of the branch it adds. So a block of one attention and two dense layers has some 15
+    dimensions.
     """
     if not any(n.traits.multiplies_tensors for n in graph):
         return None
@@ -321,7 +327,8 @@ def _tied(dimensions: list[Dimension], ties: Iterable[Sequence[str]]) -> list[Di
         low, high = max(d.low for d in members), min(d.high for d in members)
         if low > high:
             raise UserError(
-                f"space.ties: {', '.join(d.name for d in members)} have no width in common; widen their ranges."
+                f"space.ties: {', '.join(d.name for d in members)} have no width in common; widen their "
+                f"ranges."
             )
         targets = tuple(t for d in members for t in d.targets)
         joined = replace(members[0], targets=targets, low=low, high=high)
@@ -363,7 +370,9 @@ def _choice(
     asked: tuple[Value, ...],
     legal: Callable[[Hardware, str, Value], Value],
 ) -> Dimension:
-    """Return a choice of hardware: what all its targets are built with, or what is asked of them, each different design once."""
+    """Return a choice of hardware: what all its targets are built with, or what is asked of them, each
+    different design once.
+    """
     offered: dict[tuple[Value, ...], Value] = {}
     stand_ins: list[tuple[Value, Value]] = []
     moved: list[Moved] = []

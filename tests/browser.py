@@ -22,7 +22,9 @@ def in_browser(test):
 
 
 def chromium(tmp_path, address, *options):
-    """Open an address headless, without the browser's own errands, and return (stdout, what the page logged)."""
+    """Open an address headless, without the browser's own errands, and return (stdout, what the page
+    logged).
+    """
     words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
     words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     words += [

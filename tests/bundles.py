@@ -1,4 +1,6 @@
-"""What tests of bundles share: a bundle of each family, a change that checksums don't notice, the verifiers' answers."""
+"""What tests of bundles share: a bundle of each family, a change that checksums don't notice, the verifiers'
+answers.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +131,9 @@ for bundle in map(Path, sys.argv[1:]):
 
 
 def exact_in_a_fresh_process(*bundles: Path) -> list[tuple[int, int]]:
-    """Load each bundle's Keras model as its README says; return its outputs, and how many of them are the golden ones."""
+    """Load each bundle's Keras model as its README says; return its outputs, and how many of them are the
+    golden ones.
+    """
     done = subprocess.run(
         [sys.executable, "-c", FRESH, *map(str, bundles)],
         capture_output=True,

@@ -1,4 +1,6 @@
-"""What holds for every test: a developer's own site file changes no estimate, and parallel tests share the cores."""
+"""What holds for every test: a developer's own site file changes no estimate, and parallel tests share the
+cores.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import os
 
 os.environ["BITFRONT_SITE"] = os.devnull + "/none"
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
-    # OpenMP's threads wait by spinning: two workers with two threads each took 20 times as long as alone (test_rtl)
+    # OpenMP's threads wait by spinning: two workers with two threads each took 20 times as long as alone
+    # (test_rtl)
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     for name in (
         "OMP_NUM_THREADS",

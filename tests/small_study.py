@@ -1,4 +1,6 @@
-"""A study small enough to be run again and again, as files, and the command line that runs it in a process."""
+"""A study small enough to be run again and again, as files, and the command line that runs it in a
+process.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A stand-in for AMD's tools, for tests of process handling only: it synthesises nothing.
 
-It copies reports that a test wrote in the tools' documented format to where the tools would put them, or behaves
-badly, as STAND_IN says: hang, stubborn (deaf to a polite signal), detach (a child in a session of its own that hangs), memory, crash, or a message to
-print before it fails. No figure that it leaves is a measurement.
+It copies reports that a test wrote in the tools' documented format to where the tools would put them, or
+behaves badly, as STAND_IN says: hang, stubborn (deaf to a polite signal), detach (a child in a session of its
+own that hangs), memory, crash, or a message to print before it fails. No figure that it leaves is a
+measurement.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Puts `stand_in_tool.py` where AMD's tools would be, with reports in their documented format ready for it."""
+"""Puts `stand_in_tool.py` where AMD's tools would be, with reports in their documented format ready for
+it.
+"""
 
 from __future__ import annotations
 

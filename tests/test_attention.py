@@ -1,4 +1,6 @@
-"""Transformers: what is lowered, what is refused, how many dimensions there are, how exact the normalization is."""
+"""Transformers: what is lowered, what is refused, how many dimensions there are, how exact the normalization
+is.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def test_cross_attention_reads_query_value_and_key_from_their_own_inputs():
 
 
 def test_one_block_has_about_fifteen_dimensions_and_parts_have_their_own():
-    """Default ties keep the search small; `parts` searches scores, softmax, context and projections one by one."""
+    """Default ties keep the search small; `parts` searches scores, softmax, context and projections one by
+    one.
+    """
     graph = lower(block())
 
     tied = build_space(graph, lambda _: LayerRule())
@@ -125,7 +129,9 @@ def test_attention_that_cannot_be_built_is_refused_before_training(options, word
 
 @pytest.mark.parametrize("spread", [1e-2, 1.0, 30.0])
 def test_a_normalization_is_as_exact_for_small_variances_as_for_large_ones(spread):
-    """With 16 bits the relative error stays below half a percent over three and a half orders of magnitude."""
+    """With 16 bits the relative error stays below half a percent over three and a half orders of
+    magnitude.
+    """
     inputs = keras.Input((4, 8), name="x")
     model = keras.Model(inputs, L.LayerNormalization(epsilon=1e-7)(inputs))
     x = (np.random.default_rng(0).normal(size=(200, 4, 8)) * spread).astype("f4")
@@ -167,7 +173,9 @@ def test_training_moves_every_weight_of_a_transformer():
 def test_the_exported_models_load_and_predict_what_the_firmware_computes_up_to_their_tables(
     assigned, tmp_path
 ):
-    """The Keras and QKeras exports survive a file and differ by less than the softmax' and the norm's tables do."""
+    """The Keras and QKeras exports survive a file and differ by less than the softmax' and the norm's tables
+    do.
+    """
     _, graph, bit_true, types, x = assigned
     expected = bit_true.predict([x])[0]
     for export in (to_keras, to_qkeras):
@@ -178,7 +186,9 @@ def test_the_exported_models_load_and_predict_what_the_firmware_computes_up_to_t
 
 
 def test_an_exported_model_lowers_to_the_same_nodes_and_weights(assigned):
-    """What a bundle holds can be described again, without the study: names, operations and weights are the same."""
+    """What a bundle holds can be described again, without the study: names, operations and weights are the
+    same.
+    """
     _, graph, bit_true, types, _ = assigned
     again = lower(to_keras(graph, bit_true.weights(), types), head="keep")
 

@@ -1,4 +1,6 @@
-"""A path takes from an attention what isn't worth its cost, and a bundle of what is left computes the same."""
+"""A path takes from an attention what isn't worth its cost, and a bundle of what is left computes the
+same.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def built(evaluator, params, weights):
 
 
 def test_an_attention_of_no_use_is_gone_before_the_path_ends(evaluator):
-    """Its products are most of the cost, and of the signal, in the beginning; without it the score is nearly what it was."""
+    """Its products are most of the cost, and of the signal, in the beginning; without it the score is nearly
+    what it was.
+    """
     path = GradientWidths(evaluator, parse_objectives(["roc_auc", "ebops"], evaluator.metric_record), 240)
     found = path.searched()
     first, whole = found[0]

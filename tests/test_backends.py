@@ -1,4 +1,6 @@
-"""hls4ml's back-ends are records: what one lacks is refused, and what is none of them is refused in one place."""
+"""hls4ml's back-ends are records: what one lacks is refused, and what is none of them is refused in one
+place.
+"""
 
 from __future__ import annotations
 

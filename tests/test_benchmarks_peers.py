@@ -1,4 +1,6 @@
-"""Peers are judged by one rule: their types bit-true, their fronts by validation, their volume by test scores."""
+"""Peers are judged by one rule: their types bit-true, their fronts by validation, their volume by test
+scores.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def task(tmp_path_factory):
 
 
 def test_the_judge_computes_what_the_qkeras_model_computes(task, tmp_path, monkeypatch):
-    """A peer's quantized model, built by QKeras, and its types and weights in the bit-true model agree on every output."""
+    """A peer's quantized model, built by QKeras, and its types and weights in the bit-true model agree on
+    every output.
+    """
     monkeypatch.syspath_prepend(str(SCRIPTS))
     import rebuilt
     from candidates import Candidates, read_task
@@ -106,7 +110,9 @@ def test_the_judge_computes_what_the_qkeras_model_computes(task, tmp_path, monke
 
 
 def test_models_that_are_traced_anew_every_trial_are_judged_alike(task):
-    """What stands for rebuilt models where QKeras has no layers: each candidate trained, none sparse, within the time."""
+    """What stands for rebuilt models where QKeras has no layers: each candidate trained, none sparse, within
+    the time.
+    """
     from bitfront.experiments.benchmarks.peers.retraced import search
 
     found = search(task, 6.0)

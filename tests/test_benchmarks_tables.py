@@ -1,4 +1,6 @@
-"""The gallery's tables: what they say of given results, and that the hardware ones agree with what hls4ml settles."""
+"""The gallery's tables: what they say of given results, and that the hardware ones agree with what hls4ml
+settles.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,10 @@ RUN = {
 def test_the_best_uniform_and_the_best_searched_are_the_smallest_within_half_a_percent_of_float():
     lines = tables.gallery_table({"one": RUN}).splitlines()[2:]
     assert lines == [
-        "| one | 0.8900 | LUT | 800 [400..1,600], 6 bit qat, test 0.8860 "
-        "| 400 [200..800], trial 20 qat, test 0.8890 | 2.00 | 2.00 | 3.20 |",
-        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 | 0.00 | - |",
+        "| one | 0.8900 | LUT | 800 [400..1,600], 6 bit qat, test 0.8860 | 400 [200..800], trial 20 qat, "
+        "test 0.8890 | 2.00 | 2.00 | 3.20 |",
+        "| | | DSP | 0 [0..0], 6 bit qat, test 0.8860 | 10 [5..20], trial 20 qat, test 0.8890 | 0.00 | 0.00 "
+        "| - |",
     ]
     assert tables.summary({"one": RUN}).endswith("1 of 1 studies: one.")
     assert tables.summary({"one": RUN}, target=2.1).endswith("0 of 1 studies.")

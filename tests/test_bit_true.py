@@ -72,7 +72,9 @@ def test_one_trace_serves_every_precision():
 
 @pytest.mark.parametrize("group", zoo.GROUPS)
 def test_a_compiled_model_answers_the_same_in_every_bit(group, monkeypatch):
-    """What XLA compiles once a study has run for a while changes no score; a set of another size is answered too."""
+    """What XLA compiles once a study has run for a while changes no score; a set of another size is answered
+    too.
+    """
     monkeypatch.setattr(compiled, "COMPILE_AFTER", 0.0)
     model, x = zoo.zoo(group, 1), zoo.data(group, 300)
     _, bit_true, _ = zoo.prepared(model, x, 7)
@@ -145,7 +147,9 @@ def test_training_with_rounding_learns_and_is_traced_once():
 
 
 def test_weights_that_are_made_zero_stay_so_and_the_others_train():
-    """As many as asked for, no bias; none asked for leaves a training bit for bit as it was, in one traced epoch."""
+    """As many as asked for, no bias; none asked for leaves a training bit for bit as it was, in one traced
+    epoch.
+    """
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [keras.Input((6,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)]
@@ -262,7 +266,9 @@ def test_calibration_draws_from_every_pixel_and_every_feature():
 
 @pytest.mark.parametrize("kind", ["LSTM", "Bidirectional"])
 def test_the_type_of_an_lstm_minds_its_cell_state_which_no_output_shows(kind):
-    """A cell state that grows far beyond the outputs keeps integer bits, though not all that it would fill."""
+    """A cell state that grows far beyond the outputs keeps integer bits, though not all that it would
+    fill.
+    """
     lstm = keras.layers.LSTM(4, name="lstm", unit_forget_bias=True)
     rows = keras.Input((20, 3), name="rows")
     layer = lstm if kind == "LSTM" else keras.layers.Bidirectional(lstm, name="lstm")

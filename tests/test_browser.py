@@ -104,7 +104,9 @@ def with_script(page, script):
 
 
 def opened(page, probe, tmp_path):
-    """Open a report page, see that it draws every figure without an error or a request; return what `probe` found."""
+    """Open a report page, see that it draws every figure without an error or a request; return what `probe`
+    found.
+    """
     probed = tmp_path / "probed.html"
     probed.write_text(with_script(page, probe))
     dom, console = chromium(tmp_path, probed.as_uri(), "--window-size=1920,1080", "--dump-dom")
@@ -169,7 +171,8 @@ def test_the_page_fits_a_projector_and_a_phone(full_page, tmp_path, width, heigh
     frame.write_text(
         f'<body style="margin:0"><iframe id="f" src="inner.html" width="{width}" height="{height}" '
         'style="border:0"></iframe><script>addEventListener("load", () => setTimeout(() => { const d = '
-        'document.getElementById("f").contentDocument; document.title = d.documentElement.dataset.over; }, 2500));'
+        'document.getElementById("f").contentDocument; document.title = d.documentElement.dataset.over; }, '
+        "2500));"
         "</script></body>"
     )
     access = "--allow-file-access-from-files"

@@ -174,7 +174,9 @@ def test_its_own_script_verifies_it_without_bitfront_and_leaves_it_unchanged(bun
 
 
 def stranger(folder) -> Path:
-    """The Python of a fresh environment without any package: no NumPy, no bitfront, no checkout on its path."""
+    """The Python of a fresh environment without any package: no NumPy, no bitfront, no checkout on its
+    path.
+    """
     venv.create(folder / "fresh", with_pip=False, symlinks=True)
     python = folder / "fresh" / "bin" / "python"
     for package in ("numpy", "bitfront", "hls4ml"):
@@ -319,11 +321,14 @@ def test_the_build_script_names_the_tool_it_lacks(bundle):
 
 
 def test_the_build_script_puts_synthesis_beside_the_estimate(bundle, tmp_path):
-    """A stand-in for the vendor's program writes a report in its format: the real one can't be installed here."""
+    """A stand-in for the vendor's program writes a report in its format: the real one can't be installed
+    here.
+    """
     tool = tmp_path / "bin" / "vitis-run"
     tool.parent.mkdir()
     tool.write_text(
-        '#!/bin/sh\n[ "$*" = "--mode hls --tcl build_prj.tcl" ] && grep -q "cosim  *0" build_opt.tcl || exit 9\n'
+        '#!/bin/sh\n[ "$*" = "--mode hls --tcl build_prj.tcl" ] && grep -q "cosim  *0" build_opt.tcl || exit '
+        "9\n"
         "r=bitfront_prj/solution1/syn/report; mkdir -p $r; cat > $r/bitfront_csynth.xml <<E\n"
         "<profile><PerformanceEstimates><SummaryOfOverallLatency>\n<Worst-caseLatency>11</Worst-caseLatency>\n"
         "<Interval-max>1</Interval-max>\n</SummaryOfOverallLatency></PerformanceEstimates><AreaEstimates>\n"

@@ -108,7 +108,9 @@ def test_what_shapes_a_training_shapes_its_key(tmp_path):
 
 
 def test_a_study_begun_anew_trains_nothing_twice(tmp_path):
-    """After --fresh the same candidates get the same scores from the cache; a damaged entry is trained again."""
+    """After --fresh the same candidates get the same scores from the cache; a damaged entry is trained
+    again.
+    """
     file = write(tmp_path)
     before = run(file, trials=14)
     entries = list((tmp_path / "studies" / ".cache").glob("??/*"))

@@ -58,7 +58,9 @@ def case(folder: Path, activation: str = "linear") -> Path:
 
 
 def outcomes(**changes: tuple[int, str]) -> dict[str, Outcome]:
-    """Return how the commands of a case ended, all well where not said otherwise; those after `run` only if it did."""
+    """Return how the commands of a case ended, all well where not said otherwise; those after `run` only if
+    it did.
+    """
     ended = dict.fromkeys(("doctor", "validate", "run", "export", "verify"), (0, "fine")) | changes
     if ended["run"][0]:
         del ended["export"], ended["verify"]
@@ -142,7 +144,9 @@ def test_scores_are_compared_by_what_float32_can_lose():
 
 
 def test_keras_s_own_score_is_that_of_the_case_s_metric(tmp_path, monkeypatch, capsys):
-    """Accuracy where the task is to classify, mean squared error else; each label from the case's own files."""
+    """Accuracy where the task is to classify, mean squared error else; each label from the case's own
+    files.
+    """
     folder = case(tmp_path / "relu", "relu")
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))

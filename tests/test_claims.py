@@ -1,7 +1,8 @@
-"""Every figure that page, terminal, JSON, CSV and MLflow show is recomputed from the study's folder by code of its own.
+"""Every figure that page, terminal, JSON, CSV and MLflow show is recomputed from the study's folder by code
+of its own.
 
-`witness` reads what was written as a reader does and shares nothing with the code that wrote it. A study that is made false in
-one of the ways that were found is caught, and so is any single figure that is changed.
+`witness` reads what was written as a reader does and shares nothing with the code that wrote it. A study that
+is made false in one of the ways that were found is caught, and so is any single figure that is changed.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def study(finished, tmp_path):
 
 
 def test_the_study_has_what_the_claims_are_about(finished):
-    """Uniform widths by both methods, pruned candidates on the front, trained ones that kept the float weights."""
+    """Uniform widths by both methods, pruned candidates on the front, trained ones that kept the float
+    weights.
+    """
     truth = Truth(finished[0])
     assert {e["method"] for e in truth.uniform} == {"ptq", "qat"}
     assert any(e["params"]["sparsity"] for e in truth.front)
@@ -131,7 +134,7 @@ def test_every_metric_param_and_tag_of_mlflow_is_recomputed(finished):
     assert mlflow_faults(Truth(folder), folder.parent / "mlflow.db") == []
 
 
-# -- a study that is made false is caught ----------------------------------------------------------------------
+# -- a study that is made false is caught --------------------------------------------------------------------
 
 
 def rewritten(folder):
@@ -172,7 +175,8 @@ def test_a_gain_over_another_design_is_caught_in_mlflow(finished, tmp_path):
     truth = Truth(finished[0])
     pruned = next(e for e in truth.scored if e["params"]["sparsity"] and "qat" in e["metrics"])
     for key, change in (
-        ("score/gain", "insert into latest_metrics (run_uuid, key, value, timestamp, step, is_nan) values (?, ?, 0.1, 0, 0, 0)"),
+        ("score/gain", "insert into latest_metrics (run_uuid, key, value, timestamp, step, is_nan) values "
+                       "(?, ?, 0.1, 0, 0, 0)"),
         ("ptq/lut", "delete from latest_metrics where run_uuid = ? and key = ?"),
     ):  # fmt: skip
         shutil.copy(finished[0].parent / "mlflow.db", tmp_path / "mlflow.db")
@@ -320,7 +324,9 @@ def altered(number):
 
 
 def test_any_figure_that_is_changed_is_caught(finished):
-    """One after the other: a sample of those that are read on the page, drawn in its figures, printed and in the JSON."""
+    """One after the other: a sample of those that are read on the page, drawn in its figures, printed and in
+    the JSON.
+    """
     folder = finished[0]
     truth, text = Truth(folder), (folder / "report.html").read_text()
     chance = random.Random(1)
@@ -375,7 +381,9 @@ def test_a_figure_that_nobody_recomputes_is_a_fault(finished):
     for old, new in (
         ("</footer>", " On average 12 LUTs are saved.</footer>"),
         ("</main>", "<p>Mixing saves 57 %.</p></main>"),
-        ('<section id="details-section"', '<section id="new-section"><table><tr><th>Saved</th></tr><tr><td>57 %</td></tr></table></section><section id="details-section"'),
+        ('<section id="details-section"', '<section '
+                                          'id="new-section"><table><tr><th>Saved</th></tr><tr><td>57 '
+                                          '%</td></tr></table></section><section id="details-section"'),
         ('{"front_lut"', '{"new-plot": {"layer": []}, "front_lut"'),
     ):  # fmt: skip
         assert text.count(old) == 1
@@ -402,7 +410,9 @@ def test_a_written_figure_is_its_value_to_the_digits_that_are_written(text, valu
 
 
 def test_an_older_study_still_reports(study):
-    """Without what is recorded since: untrained costs, epochs, a drop for the knee, test scores of uniform widths."""
+    """Without what is recorded since: untrained costs, epochs, a drop for the knee, test scores of uniform
+    widths.
+    """
     for path in (study / "trials").glob("*/evaluation.json"):
         e = json.loads(path.read_text())
         for key in ("ptq_resources", "epochs"):

@@ -57,7 +57,8 @@ def test_help_imports_nothing_heavy_and_is_quick():
         "import sys, time; sys.argv = ['bitfront', '--help']; from bitfront.search.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'tensorflow', 'keras', 'mlflow', 'optuna', 'hls4ml', 'sklearn', 'pandas'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'optuna', 'hls4ml', 'sklearn', 'pandas'} & "
+        "set(sys.modules)\n"
         "print(sorted(heavy), time.process_time(), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,5 @@
-"""The bit-true model equals hls4ml's emulation: every layer kind, several random precisions, one build a group.
+"""The bit-true model equals hls4ml's emulation: every layer kind, several random precisions, one build a
+group.
 
 Streams: `test_conformance_stream.py`, which runs beside this file.
 """

@@ -1,4 +1,6 @@
-"""The bit-true model equals hls4ml's emulation with io_stream: every layer kind that streams, five precisions."""
+"""The bit-true model equals hls4ml's emulation with io_stream: every layer kind that streams, five
+precisions.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def test_every_layer_streams_what_the_bit_true_model_computes(tmp_path, group, s
 @zoo.needs_compiler
 @pytest.mark.parametrize("tail", ["elementwise", "merged", "shared"])
 def test_a_flattened_stream_is_read_right_by_any_layer(tmp_path, tail):
-    """hls4ml leaves many short words in the stream, which only a dense layer can read (the random models found it)."""
+    """hls4ml leaves many short words in the stream, which only a dense layer can read (the random models
+    found it).
+    """
     L = keras.layers
     x = keras.Input((3, 2), name="x")
     y = L.Flatten()(L.Conv1D(2, 2, name="conv")(x))

@@ -47,7 +47,9 @@ def test_the_volume_is_the_number_of_unit_cubes_that_a_row_dominates(table):
 
 @pytest.mark.parametrize("columns", [2, 3, 4])
 def test_the_volume_of_many_rows_agrees_with_random_points(columns):
-    """The share of random points that a front dominates, within five standard errors; order and repetition don't matter."""
+    """The share of random points that a front dominates, within five standard errors; order and repetition
+    don't matter.
+    """
     rng = np.random.default_rng(columns)
     table = rng.random((40, columns)) ** 0.5
     points = rng.random((200_000, columns))

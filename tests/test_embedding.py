@@ -1,4 +1,6 @@
-"""Embedding: rows of a table chosen by whole numbers, searched, trained and refused where the firmware would differ."""
+"""Embedding: rows of a table chosen by whole numbers, searched, trained and refused where the firmware would
+differ.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Syntheses that finished correct the estimates of the study's other candidates, with an interval of their own."""
+"""Syntheses that finished correct the estimates of the study's other candidates, with an interval of their
+own.
+"""
 
 from __future__ import annotations
 

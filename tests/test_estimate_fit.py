@@ -1,4 +1,6 @@
-"""The fit is deterministic, learns what reports say, and its errors on unseen repositories stand beside it."""
+"""The fit is deterministic, learns what reports say, and its errors on unseen repositories stand beside
+it.
+"""
 
 from __future__ import annotations
 

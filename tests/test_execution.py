@@ -36,7 +36,9 @@ def alone(tmp_path_factory) -> dict:
 
 
 def test_workers_that_are_killed_change_no_result(alone, tmp_path):
-    """Two workers, one of which is killed while it works, give what one process gives; none stays, none is reachable."""
+    """Two workers, one of which is killed while it works, give what one process gives; none stays, none is
+    reachable.
+    """
     killed = []
     listening = set()
 

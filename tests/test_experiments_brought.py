@@ -1,4 +1,6 @@
-"""Data that users bring: drawings, clothes and engine noise in their public formats, and what is said where they miss."""
+"""Data that users bring: drawings, clothes and engine noise in their public formats, and what is said where
+they miss.
+"""
 
 from __future__ import annotations
 

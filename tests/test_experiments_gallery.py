@@ -197,8 +197,9 @@ def test_the_mlp_learns_more_than_a_cut_on_the_mass_within_three_epochs():
 
 def test_listing_the_gallery_and_loading_data_does_not_import_tensorflow():
     code = (
-        "import sys; from bitfront.experiments import data_of, gallery; gallery(); data_of('top_tagging_lstm');"
-        "data_of('jets_mlp'); print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+        "import sys; from bitfront.experiments import data_of, gallery; gallery(); "
+        "data_of('top_tagging_lstm');data_of('jets_mlp'); print('tensorflow' in sys.modules, 'keras' in "
+        "sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]

@@ -1,4 +1,6 @@
-"""A bundle's Keras model, loaded in a fresh process, predicts the golden outputs; its headers hold the model's numbers."""
+"""A bundle's Keras model, loaded in a fresh process, predicts the golden outputs; its headers hold the
+model's numbers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a study exports, loaded in a fresh process as the documentation says: the Keras model and MLflow's champion."""
+"""What a study exports, loaded in a fresh process as the documentation says: the Keras model and MLflow's
+champion.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ assert np.array_equal(model.predict(inputs), np.load(golden / "outputs.npy"))
     "name", ["jets_mlp", "digits_cnn", "top_tagging_lstm", "top_tagging_gru", "top_tagging_transformer"]
 )
 def test_a_study_s_bundle_and_its_champion_predict_the_golden_outputs_in_a_fresh_process(name, tmp_path):
-    """A trained trial and a rounded one of each family: firmware, Keras model and MLflow's model agree in every bit."""
+    """A trained trial and a rounded one of each family: firmware, Keras model and MLflow's model agree in
+    every bit.
+    """
     file = ready_study(name).file
     settings = ["training.float_epochs=2", "training.epochs=2", "screening=0", "gradient_epochs=0", "cache=0"]
     config = load_study(file, [f"output={tmp_path}", *settings])

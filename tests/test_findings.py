@@ -1,4 +1,6 @@
-"""After a search: test scores with intervals, what mattered, what mixing and training gained over uniform widths."""
+"""After a search: test scores with intervals, what mattered, what mixing and training gained over uniform
+widths.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def test_intervals_are_those_of_the_binomial_law_for_an_accuracy():
 
 
 def test_models_are_scored_on_the_same_draws_so_that_differences_are_surer():
-    """An equal model differs by nothing on any draw; a difference of two near ones is narrower than their scores."""
+    """An equal model differs by nothing on any draw; a difference of two near ones is narrower than their
+    scores.
+    """
     rng = np.random.default_rng(5)
     y = rng.integers(0, 2, 300)
     good = y + rng.normal(0, 0.7, 300)
@@ -188,7 +192,9 @@ def test_each_uniform_baseline_meets_what_beats_it(view):
 
 
 def test_training_is_weighed_against_rounding_at_every_budget(view):
-    """By designs that have that score and that cost; what a trained one scored before costs something else."""
+    """By designs that have that score and that cost; what a trained one scored before costs something
+    else.
+    """
     rows = budgets(view, LUT)
     assert [r.limit for r in rows] == sorted((r.limit for r in rows), reverse=True)
     for row in rows:

@@ -45,7 +45,9 @@ def frozen(output, inputs):
 
 
 def test_layers_that_keras_does_not_train_are_known_by_their_tensors():
-    """A layer, what a wrapper holds, a part of an attention, one variable, a user's layer, a constant, the whole model."""
+    """A layer, what a wrapper holds, a part of an attention, one variable, a user's layer, a constant, the
+    whole model.
+    """
     x = keras.Input((4, 2), name="x")
 
     assert frozen(L.Dense(3, name="d")(x), x) == set()
@@ -119,7 +121,9 @@ def trainer_of(model, keep_zeros, optimizer="adamw"):
 
 
 def assert_fixed(graph, weights, *, zeros=True):
-    """Check that frozen weights are the graph's, that zeros of kernels are zeros still, and that all else moved."""
+    """Check that frozen weights are the graph's, that zeros of kernels are zeros still, and that all else
+    moved.
+    """
     for node, roles in graph.weights.items():
         for role, before in roles.items():
             after = np.asarray(weights[node][role])

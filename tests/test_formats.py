@@ -1,4 +1,6 @@
-"""What earlier versions wrote is opened for ever: studies that ran, bundles and study files, as `formats/1` keeps them."""
+"""What earlier versions wrote is opened for ever: studies that ran, bundles and study files, as `formats/1`
+keeps them.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,10 @@ RENAMED: dict[str, str] = {
     for kind in ("study", "study.yaml")
     for old, new in (("scout", "screening"), ("gradient", "gradient_epochs"))
 }
-"""Key paths that have another name since, in files (`evaluation.json: kept`), study files (`study: screening`) and MLflow
-(`mlflow: est/lut`), with the new one. An entry needs an alias in the code, so that the old files below are still read."""
+"""Key paths that have another name since, in files (`evaluation.json: kept`), study files (`study:
+screening`) and MLflow (`mlflow: est/lut`), with the new one. An entry needs an alias in the code, so that the
+old files below are still read.
+"""
 
 ADDED: frozenset[str] = frozenset()
 """Keys that later versions write beside those listed, as in `RENAMED`."""
@@ -101,7 +105,7 @@ def bundles(tmp_path_factory) -> Path:
         return tmp_path_factory.getbasetemp() / "old0" / "bundles"
 
 
-# -- the files themselves --------------------------------------------------------------------------------------
+# -- the files themselves ------------------------------------------------------------------------------------
 
 
 def test_the_old_files_are_as_they_were_made():
@@ -116,7 +120,9 @@ def test_the_old_files_are_as_they_were_made():
 
 
 def keys(value: Any, prefix: str = "") -> Iterator[str]:
-    """Give the key paths of plain values; what a study names itself (nodes, dimensions, outputs) counts as `*`."""
+    """Give the key paths of plain values; what a study names itself (nodes, dimensions, outputs) counts as
+    `*`.
+    """
     if isinstance(value, dict):
         own = prefix.rpartition(".")[2] in {
             "params",
@@ -160,7 +166,9 @@ def all_keys(name: str, base: Path = OLD) -> dict[str, list[str]]:
 
 
 def unlike(name: str, base: Path) -> list[str]:
-    """Return which keys are new in what a study that went on wrote, and which listed ones its rewritten files lack."""
+    """Return which keys are new in what a study that went on wrote, and which listed ones its rewritten files
+    lack.
+    """
     folder = ran(name, base)
     for number in trials(ran(name)):  # what is left was written now
         shutil.rmtree(folder / "trials" / f"{number:05d}")
@@ -174,7 +182,7 @@ def unlike(name: str, base: Path) -> list[str]:
     return found
 
 
-# -- study files -----------------------------------------------------------------------------------------------
+# -- study files ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MEANING)
@@ -187,7 +195,7 @@ def test_a_study_file_of_every_key_means_what_it_did(name):
     assert {key: now.get(key) for key in told} == told
 
 
-# -- what studies recorded -------------------------------------------------------------------------------------
+# -- what studies recorded -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -326,7 +334,7 @@ def test_a_trial_is_the_design_that_it_was(name):
     assert json.loads(json.dumps(study_designs(ran(name), [one])[number].to_json())) == told
 
 
-# -- commands --------------------------------------------------------------------------------------------------
+# -- commands ------------------------------------------------------------------------------------------------
 
 
 def test_an_old_study_is_listed_and_shown(bitfront, old):
@@ -391,7 +399,7 @@ def test_a_training_of_an_old_study_is_taken_from_the_cache(bitfront, old):
     assert now["weights_sha256"] == told["weights_sha256"]
 
 
-# -- bundles ---------------------------------------------------------------------------------------------------
+# -- bundles -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["mlp", pytest.param("gru", marks=pytest.mark.slow)])

@@ -64,7 +64,9 @@ def opened(file: Path, *overrides: str):
 
 
 def begun(file: Path, *overrides: str, trials: int = 4) -> Path:
-    """Begin a study: its float model and the first candidates of its space that aren't trained; return the file."""
+    """Begin a study: its float model and the first candidates of its space that aren't trained; return the
+    file.
+    """
     problem, _ = opened(file, *overrides)
     evaluator, study_folder = Evaluator(problem), StudyFolder(folder_of(file))
     values = {
@@ -80,7 +82,7 @@ def begun(file: Path, *overrides: str, trials: int = 4) -> Path:
     return file
 
 
-# -- other settings --------------------------------------------------------------------------------------------
+# -- other settings ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +166,9 @@ def test_other_data_are_told_from_other_model_code(copied):
 
 
 def test_a_study_of_an_earlier_version_goes_on_as_it_began(tmp_path):
-    """Its file lacks the keys that came since: what they stand for stays as it was, and is said; its digests hold."""
+    """Its file lacks the keys that came since: what they stand for stays as it was, and is said; its digests
+    hold.
+    """
     file = small_study.write(tmp_path, study="validation_split: 0.2\n")
     (tmp_path / "data.py").write_text(small_study.DATA.replace("(x[500:700], y[500:700]), ", ""))
     begun(file, SPACE, "metric={name: accuracy, ties: lowest}", "stratify=false")
@@ -222,11 +226,13 @@ def test_the_digest_of_a_study_without_the_new_keys_is_what_it_was():
     assert config.digest != StudyConfig(model="m.py:f", data="d.py:f", task="binary").digest
 
 
-# -- a wider space ---------------------------------------------------------------------------------------------
+# -- a wider space -------------------------------------------------------------------------------------------
 
 
 def test_ranges_can_be_widened_and_trials_added(tmp_path):
-    """What was tried stays as it was, the new uniform widths are tried, and the search goes on in all of the space."""
+    """What was tried stays as it was, the new uniform widths are tried, and the search goes on in all of the
+    space.
+    """
     file = small_study.write(tmp_path)
     before, _ = run(file, SPACE, "screening=20", trials=9)
     folder = folder_of(file)
@@ -269,7 +275,9 @@ def test_a_widened_study_goes_on_wherever_it_is_cut(tmp_path):
 
 
 def test_what_was_fixed_can_become_a_choice(tmp_path):
-    """The trials before it had its one value: their parameters say so from then on, and their candidates are the same."""
+    """The trials before it had its one value: their parameters say so from then on, and their candidates are
+    the same.
+    """
     file = small_study.write(tmp_path)
     fixed = [
         "space={weights: 4, biases: tied, activations: 5..6, input: 4..5, method: ptq}",
@@ -302,7 +310,9 @@ def test_what_was_fixed_can_become_a_choice(tmp_path):
     ],
 )
 def test_choices_may_grow_anywhere_but_not_shrink_or_join(tmp_path, old, new, fits):
-    """Also where Optuna would keep their alternatives, or their positions, for ever; what no layer has is no choice."""
+    """Also where Optuna would keep their alternatives, or their positions, for ever; what no layer has is no
+    choice.
+    """
     narrow = "space={weights: 4..5, activations: 5, input: 4, method: ptq}"
     file = begun(small_study.write(tmp_path), narrow, f"hls={old}")
     before = read_evaluations(folder_of(file))
@@ -353,7 +363,7 @@ def test_an_identity_that_cannot_be_read_is_named(tmp_path):
         Identity.read(tmp_path)
 
 
-# -- nothing twice ---------------------------------------------------------------------------------------------
+# -- nothing twice -------------------------------------------------------------------------------------------
 
 
 def go(optuna_study: OptunaStudy, most: int = 60) -> list[tuple[int, str]]:

@@ -59,7 +59,9 @@ def rounded(x, width, integer):
 
 
 def test_the_slope_of_a_width_is_what_its_rounding_error_does_to_the_loss():
-    """Computed by hand for one layer: ln 2 times the error of each weight times the loss's derivative by it."""
+    """Computed by hand for one layer: ln 2 times the error of each weight times the loss's derivative by
+    it.
+    """
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((3,), name="x"), keras.layers.Dense(1, use_bias=False, name="out")])
     rng = np.random.default_rng(0)
@@ -173,7 +175,9 @@ def test_candidates_of_equal_types_and_other_weights_are_other_designs(evaluator
 
 
 def test_ways_lead_on_from_what_the_path_found_with_its_weights(evaluator, pool):
-    """Rounded alone, at most so many, each narrower than where its way began, and together they dominate more."""
+    """Rounded alone, at most so many, each narrower than where its way began, and together they dominate
+    more.
+    """
     objectives = axes(evaluator)
     box = evaluator.box(objectives)
     found = chosen(pool, objectives, box, 3)
@@ -320,7 +324,9 @@ def kernels(weights):
 
 
 def test_a_path_in_a_space_with_sparsity_makes_ever_more_weights_zero(sparse, sparse_pool):
-    """It goes below the least EBOPs that widths alone reach, and its candidates are as sparse as their parameters say."""
+    """It goes below the least EBOPs that widths alone reach, and its candidates are as sparse as their
+    parameters say.
+    """
 
     def zeros(one):
         arrays = kernels(one.weights).values()
@@ -369,7 +375,9 @@ def test_training_on_from_the_path_keeps_the_steps_of_its_weights(sparse, sparse
 
 
 def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
-    """No path where the budget ends before it, and a study that goes on from there is as if it had not stopped."""
+    """No path where the budget ends before it, and a study that goes on from there is as if it had not
+    stopped.
+    """
     settings = (f"gradient_epochs={EPOCHS}", "training.float_epochs=20", "screening=60")
     file = small_study.write(tmp_path / "cut")
     small_study.run(file, *settings, trials=12)
@@ -385,7 +393,9 @@ def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
 
 
 def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, said, tmp_path):
-    """What it found stays in the choice from the whole, which proposes none of it again; each is found once."""
+    """What it found stays in the choice from the whole, which proposes none of it again; each is found
+    once.
+    """
     objectives = axes(sparse)
     box = sparse.box(objectives)
     context = SearchContext(sparse, objectives, box, tmp_path)

@@ -1,4 +1,6 @@
-"""Rare classes: what they weigh in training, that a split leaves some of each on both sides, and what is told of them."""
+"""Rare classes: what they weigh in training, that a split leaves some of each on both sides, and what is told
+of them.
+"""
 
 from __future__ import annotations
 

@@ -59,7 +59,9 @@ def test_a_random_model_is_refused_in_a_sentence_or_computes_what_keras_computes
 )
 @pytest.mark.timeout(LONG)
 def test_the_firmware_of_a_random_design_computes_what_its_bit_true_and_exported_models_compute(designs):
-    """Random widths, strategies, reuse factors, interfaces and back ends; many designs a build, bundles verified."""
+    """Random widths, strategies, reuse factors, interfaces and back ends; many designs a build, bundles
+    verified.
+    """
     half = halves.compiled_half(
         designs, 1, SEED, time.monotonic() + LONG, 0, print, group=GROUP, bundle_every=4
     )
@@ -69,7 +71,9 @@ def test_the_firmware_of_a_random_design_computes_what_its_bit_true_and_exported
 
 
 def network(*lines: str, head: str = "keep") -> Network:
-    """Return the network of these lines, whose inputs and tensors are x0, x1, ... and whose output is the last."""
+    """Return the network of these lines, whose inputs and tensors are x0, x1, ... and whose output is the
+    last.
+    """
     program = Program()
     program.input((5,))
     for line in lines:

@@ -1,4 +1,6 @@
-"""No two uniform candidates of a study are called alike, and a name says in few words what tells it from another."""
+"""No two uniform candidates of a study are called alike, and a name says in few words what tells it from
+another.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What every operation must keep, asked of each that is registered: bitfront's own and those of other packages.
+"""What every operation must keep, asked of each that is registered: bitfront's own and those of other
+packages.
 
-That its bit-true layer is hls4ml's C++ is asked in `test_conformance.py`, of models that hold every one of them.
+That its bit-true layer is hls4ml's C++ is asked in `test_conformance.py`, of models that hold every one of
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ BUILT = sorted(op for op, one in operations().items() if one.traits.built)
 
 @cache
 def models() -> dict[str, tuple[Graph, BitTrue, dict, dict]]:
-    """Return graph, bit-true model, types and design of each group of the zoo; types are wide, so that little is zero."""
+    """Return graph, bit-true model, types and design of each group of the zoo; types are wide, so that little
+    is zero.
+    """
     found = {}
     for group in zoo.GROUPS:
         graph, bit_true, types = zoo.prepared(zoo.zoo(group, 1), zoo.data(group, 64), 1, low=8, high=12)
@@ -122,7 +126,9 @@ class TestOperation:
 
 @cache
 def sparse_model(group, seed):
-    """Return the bit-true model of a group with many weights zero, in float64, its weights and a random generator's seed."""
+    """Return the bit-true model of a group with many weights zero, in float64, its weights and a random
+    generator's seed.
+    """
     graph, _, types, _ = models()[group]
     rng = np.random.default_rng(seed)
     weights = {
@@ -136,7 +142,9 @@ def sparse_model(group, seed):
 
 
 def sparse_nodes(op, seed):
-    """Give each node of an operation on sparse inputs with sparse weights: its layer, its inputs, its rounded weights."""
+    """Give each node of an operation on sparse inputs with sparse weights: its layer, its inputs, its rounded
+    weights.
+    """
     for group, (graph, _, types, _) in models().items():
         for node in (one for one in graph if one.op == op):
             model, weights = sparse_model(group, seed)
@@ -157,7 +165,7 @@ def _columns(rng, array):
     return mask & (rng.random(array.shape[-1:]) < 0.7)
 
 
-# -- other packages ------------------------------------------------------------------------------------------------
+# -- other packages ------------------------------------------------------------------------------------------
 
 
 class Doubled(type(operations()["add_constant"]).__mro__[2]):  # BaseOperation's elementwise form

@@ -146,7 +146,9 @@ def test_damage_amid_sound_records_is_refused_not_repaired(undisturbed, tmp_path
 
 
 def test_trials_that_the_journal_lost_come_back_from_their_files(undisturbed, tmp_path):
-    """Without a journal the finished trials are told again under their numbers, and a hole among them is filled."""
+    """Without a journal the finished trials are told again under their numbers, and a hole among them is
+    filled.
+    """
     sampler, expected, folder = undisturbed
     jobs = [Job(n, params, SPACE.candidate(params)) for n, params in expected[:25]]
     finished = {job.number: evaluated(job) for job in jobs if job.number != 22}
@@ -207,7 +209,9 @@ def test_a_stage_is_asked_for_its_candidates_once_those_before_it_have_begun(tmp
 
 @pytest.mark.parametrize("cut", [1, 3, 4, 7, 8, 9])
 def test_stages_go_on_where_a_study_was_cut(tmp_path, cut):
-    """What was entered is entered again, what was enqueued is not enqueued twice, and what follows is the same."""
+    """What was entered is entered again, what was enqueued is not enqueued twice, and what follows is the
+    same.
+    """
     whole = go(open_optuna_study(tmp_path / "whole", stages=staged([])), 12)
     optuna_study = open_optuna_study(tmp_path / "cut", stages=staged([]))
     before = go(optuna_study, cut - 1)

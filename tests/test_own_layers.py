@@ -1,4 +1,6 @@
-"""A model with a layer of the user's own is searched, and exported by a process that never saw the user's file."""
+"""A model with a layer of the user's own is searched, and exported by a process that never saw the user's
+file.
+"""
 
 from __future__ import annotations
 

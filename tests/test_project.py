@@ -1,4 +1,6 @@
-"""An hls4ml project is written reproducibly, built within limits, and computes what ap_fixed arithmetic says."""
+"""An hls4ml project is written reproducibly, built within limits, and computes what ap_fixed arithmetic
+says.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def mlp():
 
 
 def recurrent(kind="LSTM", bidirectional=False, sequences=True, **options):
-    """A recurrent layer whose input, result, accumulator and table types all differ, with its NumPy computation."""
+    """A recurrent layer whose input, result, accumulator and table types all differ, with its NumPy
+    computation.
+    """
     keras.utils.set_random_seed(4)
     layer = getattr(keras.layers, kind)(4, name="rnn", return_sequences=sequences, bias_initializer="normal")
     layer = keras.layers.Bidirectional(layer, name="rnn") if bidirectional else layer

@@ -103,7 +103,9 @@ def share_of_zeros(weights):
 
 
 def test_a_sparse_candidate_is_as_sparse_as_it_says_and_costs_what_it_then_does(evaluator):
-    """Though its score is worse than that of its rounded float weights, which a dense candidate would fall back on."""
+    """Though its score is worse than that of its rounded float weights, which a dense candidate would fall
+    back on.
+    """
     wide = evaluator.space.uniform(8, "qat")
     dense, _ = evaluator.evaluate(0, {**wide, "sparsity": 0})
     sparse, weights = evaluator.evaluate(1, {**wide, "sparsity": 90})

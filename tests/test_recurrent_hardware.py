@@ -1,4 +1,6 @@
-"""Reuse factors of recurrent kernels and static mode: what is searched, what is built, and that neither changes a bit."""
+"""Reuse factors of recurrent kernels and static mode: what is searched, what is built, and that neither
+changes a bit.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def test_the_recurrent_kernels_factor_is_chosen_by_itself():
 
 
 def built(folder, cell, mode, factors, strategy="Resource"):
-    """Return hls4ml's C++ configuration and the largest difference of the emulation from the bit-true model."""
+    """Return hls4ml's C++ configuration and the largest difference of the emulation from the bit-true
+    model.
+    """
     keras.utils.set_random_seed(4)
     net = model(cell)
     x = np.random.default_rng(0).normal(size=(200, 5, 3)).astype(np.float32)

@@ -396,7 +396,9 @@ EVIL = """</script><script>alert(1)</script><img src=x onerror='alert(2)'>"'&"""
 
 
 class Structure(HTMLParser):
-    """Elements of a page with the names of their attributes, and how often a text is read in text and attributes."""
+    """Elements of a page with the names of their attributes, and how often a text is read in text and
+    attributes.
+    """
 
     def __init__(self, text, name):
         super().__init__()
@@ -412,7 +414,9 @@ class Structure(HTMLParser):
 
 
 def named_by_users(folder, name):
-    """Pages of studies in which everything that users and tools name is called `name`: of one study, and of two."""
+    """Pages of studies in which everything that users and tools name is called `name`: of one study, and of
+    two.
+    """
     folders = []
     for place in "ab":
         bad = replace(STUDY[24], precision={f"{name}/weight": "fixed<8,3>"}, params={name: 3})

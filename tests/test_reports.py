@@ -1,4 +1,6 @@
-"""Reports of every tool version are read into figures; what can't be read is one sentence that says what to do."""
+"""Reports of every tool version are read into figures; what can't be read is one sentence that says what to
+do.
+"""
 
 from __future__ import annotations
 

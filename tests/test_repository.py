@@ -47,14 +47,18 @@ def test_imports_point_one_way(package):
 
 
 def test_rooms_import_only_those_below_them():
-    """The contracts in pyproject.toml are kept, and each module at the top of a package has its place in one."""
+    """The contracts in pyproject.toml are kept, and each module at the top of a package has its place in
+    one.
+    """
     command = Path(sys.executable).with_name("lint-imports")
     run = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    """Modules can be loaded in some order without one meeting another half-loaded; imports inside functions count."""
+    """Modules can be loaded in some order without one meeting another half-loaded; imports inside functions
+    count.
+    """
     known = modules()
     graph = {
         name: {
@@ -82,7 +86,9 @@ def behind_door(name: str, path: Path) -> list[str]:
 
 
 def test_doors_are_the_only_way_in_from_another_package():
-    """What one of the four packages takes from another is listed in `__all__` of an `__init__.py`, types too."""
+    """What one of the four packages takes from another is listed in `__all__` of an `__init__.py`, types
+    too.
+    """
     known = modules()
     listed = {name: names_of(path) for name, path in known.items() if path.name == "__init__.py"}
     wrong = []
@@ -206,7 +212,9 @@ def test_no_file_names_a_path_of_one_machine():
 
 
 def test_no_file_names_an_address_outside_this_machine():
-    """Packages come by name from whatever index the user has set up; the licence's own address is its text."""
+    """Packages come by name from whatever index the user has set up; the licence's own address is its
+    text.
+    """
     found = [
         f"{path.relative_to(ROOT)}:{number} {match.group()}"
         for path, text in texts().items()

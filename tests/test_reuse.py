@@ -78,7 +78,9 @@ def test_a_factor_is_moved_only_where_the_strategy_needs_it():
 def test_the_firmware_of_a_factor_that_is_too_large_computes_what_the_bit_true_model_computes(
     tmp_path, io_type
 ):
-    """hls4ml's own choice is 48 for the first layer and 24 for the second, of which io_parallel computes something else."""
+    """hls4ml's own choice is 48 for the first layer and 24 for the second, of which io_parallel computes
+    something else.
+    """
     model = net()
     zoo.randomize(model, 1)
     x = np.random.default_rng(0).normal(size=(50, 4, 4, 3)).astype(np.float32)
@@ -124,8 +126,8 @@ def test_what_is_moved_is_said_with_what_is_legal():
     study = evaluator(reuse_factor={"conv": 1024, "*": 1})
 
     assert hardware_notices(study.problem.config, study.graph, study.space) == (
-        "hls.reuse_factor: 'conv' gets 12 instead of 1024: with Resource and io_parallel its firmware is right with 1, 2, 3, "
-        "4, 6, 12.",
+        "hls.reuse_factor: 'conv' gets 12 instead of 1024: with Resource and io_parallel its firmware is "
+        "right with 1, 2, 3, 4, 6, 12.",
     )
     legal = evaluator(reuse_factor={"conv": [1, 6], "*": 1})
     assert hardware_notices(legal.problem.config, legal.graph, legal.space) == ()

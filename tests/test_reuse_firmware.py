@@ -1,6 +1,7 @@
 """Brute force: every reuse factor that a layer may get, compiled, against the bit-true model, bit for bit.
 
-What the firmware computes with the factors that hls4ml lists and bitfront doesn't offer is compiled too: they are wrong.
+What the firmware computes with the factors that hls4ml lists and bitfront doesn't offer is compiled too: they
+are wrong.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def layers_of(kind: str, count: int):
 
 
 def differences(folder: Path, kind, factors, io_type, strategy, backend="Vitis", *, static=True):
-    """Return the factors, (kernel, recurrent) of recurrent layers, whose firmware differs from the bit-true model.
+    """Return the factors, (kernel, recurrent) of recurrent layers, whose firmware differs from the bit-true
+    model.
 
     The factors are written behind bitfront's back, which would move those that it doesn't take to be right.
     """
@@ -188,7 +190,9 @@ def test_the_older_back_end_computes_the_same(tmp_path, kind, io_type):
     ],
 )
 def test_every_factor_that_hls4ml_lists_and_is_not_offered_is_wrong(tmp_path, kind):
-    """A convolution in io_parallel with a factor above its window: an assertion stops it, or the outputs differ."""
+    """A convolution in io_parallel with a factor above its window: an assertion stops it, or the outputs
+    differ.
+    """
     model, _ = layers_of(kind, 1)
     kernel = next(w for w in model.weights if "kernel" in w.path)
     listed = legal_reuse_factors(int(np.prod(kernel.shape[:-1])), int(kernel.shape[-1]))

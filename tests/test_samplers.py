@@ -115,7 +115,9 @@ def own_study(folder, function):
 
 
 def test_a_sampler_of_the_users_own_proposes_and_an_interruption_changes_nothing(tmp_path, monkeypatch):
-    """Through the command: uniform candidates come first, then even widths alone; a trial that was lost is drawn again."""
+    """Through the command: uniform candidates come first, then even widths alone; a trial that was lost is
+    drawn again.
+    """
     file = own_study(tmp_path, "even")
     options = ["--quiet", "--set", f"output={tmp_path / 'studies'}"]
     assert command(monkeypatch, "run", file, "--trials", 22, *options) == 0

@@ -169,7 +169,9 @@ def test_screening_that_was_cut_off_on_its_way_down_goes_on_from_there(evaluator
 
 
 def test_what_float32_cannot_hold_is_left_for_after_screening(tmp_path):
-    """So that nothing is traced in float64 before the first candidates are there; where all are so wide, none is left."""
+    """So that nothing is traced in float64 before the first candidates are there; where all are so wide, none
+    is left.
+    """
     settings = ["space={weights: 2..16, activations: 2..16, input: 16, method: [ptq, qat]}"]
     file = small_study.write(tmp_path)
     wide = Evaluator(load_problem(load_study(file, settings), tmp_path))
@@ -186,7 +188,9 @@ def test_what_float32_cannot_hold_is_left_for_after_screening(tmp_path):
 
 
 def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
-    """Uniform candidates, then the best of the way down; then the trained uniform ones, before what was found is trained."""
+    """Uniform candidates, then the best of the way down; then the trained uniform ones, before what was found
+    is trained.
+    """
     file = small_study.write(tmp_path)
     found = small_study.run(file, "screening=150", "training.float_epochs=60", trials=44)
     proposed = json.loads((tmp_path / "studies" / "small" / SCREENED_FILE).read_text())

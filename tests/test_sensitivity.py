@@ -1,4 +1,6 @@
-"""What narrowing one tensor does is measured as a trial would measure it, and rules out widths in the open."""
+"""What narrowing one tensor does is measured as a trial would measure it, and rules out widths in the
+open.
+"""
 
 from __future__ import annotations
 

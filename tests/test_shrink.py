@@ -172,7 +172,9 @@ def test_the_firmware_of_a_shrunk_design_computes_what_the_whole_model_does(bloc
 
 
 def test_a_training_keeps_what_was_erased_zero_and_its_loss_is_measured_without_training(block):
-    """Kernels and biases of a head stay zero, all others move; `loss` changes nothing and agrees with an epoch's at rate 0."""
+    """Kernels and biases of a head stay zero, all others move; `loss` changes nothing and agrees with an
+    epoch's at rate 0.
+    """
     graph, bit_true, types, x = block
     before = bit_true.weights()
     bit_true.assign(types)

@@ -1,4 +1,6 @@
-"""A site's own reports: designs are read out of hls4ml projects, and what tools said of them corrects estimates."""
+"""A site's own reports: designs are read out of hls4ml projects, and what tools said of them corrects
+estimates.
+"""
 
 from __future__ import annotations
 

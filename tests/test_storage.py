@@ -27,7 +27,9 @@ def server():
 
 @needs_postgres
 def test_launchers_share_a_study_on_postgresql_while_the_server_restarts(server, tmp_path):
-    """Two launchers and a crash of the server: each trial is there once, and no file or line holds the password."""
+    """Two launchers and a crash of the server: each trial is there once, and no file or line holds the
+    password.
+    """
     file = write(tmp_path, study=f"storage: {server.url}\n")
     folder = tmp_path / "studies" / "small"
     launchers = [start(file, "--trials", "24", "--set", "training.epochs=40") for _ in range(2)]
@@ -83,7 +85,9 @@ def test_a_storage_that_cannot_be_reached_is_named_without_its_password(tmp_path
 
 
 def test_a_second_launcher_on_a_journal_is_refused(tmp_path):
-    """Two launchers share a study through a database alone, and none keeps a folder from later ones when it ends."""
+    """Two launchers share a study through a database alone, and none keeps a folder from later ones when it
+    ends.
+    """
     with locked(tmp_path), pytest.raises(UserError, match="being run by another process"), locked(tmp_path):
         pass
     refused = pytest.raises(UserError, match="being run by another process")

@@ -105,7 +105,9 @@ def test_what_hls4ml_lacks_is_refused_and_stands_in_the_table(group, only, io_ty
 
 
 def test_a_model_whose_layers_pass_but_whose_whole_does_not_is_refused_by_doctor(tmp_path):
-    """One tensor given out twice: every layer is supported, yet hls4ml builds no such model, and a run would refuse it."""
+    """One tensor given out twice: every layer is supported, yet hls4ml builds no such model, and a run would
+    refuse it.
+    """
     x = keras.Input((4,), name="x")
     y = L.Dense(2, name="once")(x)
     model = keras.Model(x, [y, L.Dropout(0.1, name="again")(y)])

@@ -144,7 +144,9 @@ def test_several_proposals_at_once_are_different_and_none_is_under_way():
 
 
 def test_it_proposes_before_any_trial_has_finished():
-    """With more workers than first candidates; with and without screening, and where nothing can be chosen."""
+    """With more workers than first candidates; with and without screening, and where nothing can be
+    chosen.
+    """
     rng = np.random.default_rng(1)
     rows = [{**Encoding(SPACE).params(p), "method": "ptq"} for p in Encoding(SPACE).random(20, rng)]
     rounded = [measured(n, params) for n, params in enumerate(rows)]

@@ -1,6 +1,7 @@
 """Running AMD's tools: found, limited, killed with all that they started, and their failures named.
 
-No vendor tool is needed or used: `stand_in_tool.py` stands in for each, with reports in the documented formats.
+No vendor tool is needed or used: `stand_in_tool.py` stands in for each, with reports in the documented
+formats.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Outputs of few bits are often equal: what that does to a score is counted as the study says, recorded and told."""
+"""Outputs of few bits are often equal: what that does to a score is counted as the study says, recorded and
+told.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def test_a_tied_sample_counts_as_if_its_classes_drew_lots(classes, levels):
 
 
 def test_how_classes_are_numbered_changes_no_score_but_that_of_the_lowest():
-    """What a search ranks by says something of a network, not of the order in which somebody listed the classes."""
+    """What a search ranks by says something of a network, not of the order in which somebody listed the
+    classes.
+    """
     labels, logits = coarse(400, 4, 3)
     of = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "roc_auc": roc_auc}
     seen: dict[str, set[float]] = {name: set() for name in [*of, "lowest"]}
@@ -156,7 +160,7 @@ def test_a_rule_that_is_unknown_is_refused_with_the_nearest():
         )
 
 
-# -- in a study ------------------------------------------------------------------------------------------------
+# -- in a study ----------------------------------------------------------------------------------------------
 
 
 FEW_BITS = "space={weights: 3, activations: 3, input: 4, method: [ptq]}"

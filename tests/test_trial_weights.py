@@ -1,4 +1,6 @@
-"""A trial says which weights gave its score; whoever computes with it refuses others, and none where some belong to it."""
+"""A trial says which weights gave its score; whoever computes with it refuses others, and none where some
+belong to it.
+"""
 
 from __future__ import annotations
 

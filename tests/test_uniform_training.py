@@ -58,7 +58,9 @@ def test_the_widths_share_one_training_and_hand_its_weights_on(context):
 
 
 def test_it_is_done_once_and_a_damaged_file_is_named(context):
-    """First come the widths around the narrowest that keeps the metric rounded, and below; then the others."""
+    """First come the widths around the narrowest that keeps the metric rounded, and below; then the
+    others.
+    """
     made, said = context
     evaluator = made.evaluator
     first, other = training.first_uniform(made), training.other_uniform(made)

@@ -1,4 +1,6 @@
-"""`bitfront verify` and a bundle's own verify.py notice the same changes, and say the same sentence of each."""
+"""`bitfront verify` and a bundle's own verify.py notice the same changes, and say the same sentence of
+each.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ def renumber(path: Path, number: str | None = None) -> None:
     path.write_text(text.replace(numbers, ", ".join(changed)))
 
 
-# -- the five mutations, each as a clumsy hand makes it and signed by one that knows the checksums -----------------
+# -- the five mutations, each as a clumsy hand makes it and signed by one that knows the checksums -----------
 
 
 def change_headers(bundle):
@@ -127,7 +129,9 @@ def test_a_script_changed_and_signed_is_noticed_by_provenance_and_one_put_in_its
 
 
 def test_the_script_of_this_version_is_listed_so_that_later_ones_know_it():
-    """After a change of emulation.py or verification.py: add `script_digest()` to SCRIPTS, and leave the others in."""
+    """After a change of emulation.py or verification.py: add `script_digest()` to SCRIPTS, and leave the
+    others in.
+    """
     assert script_digest() in SCRIPTS
 
 
@@ -140,7 +144,7 @@ def test_the_script_keeps_to_python_3_9_and_imports_the_standard_library_only():
     assert {name.partition(".")[0] for name in named} <= sys.stdlib_module_names
 
 
-# -- the checksum list ---------------------------------------------------------------------------------------------
+# -- the checksum list ---------------------------------------------------------------------------------------
 
 
 def lines(bundle: Path) -> list[str]:
@@ -273,7 +277,7 @@ def test_a_bundle_without_a_file_that_it_needs_is_refused_whatever_its_list_says
         both_say(bundle, 2, f"{name} is missing")
 
 
-# -- golden.json and the arrays ------------------------------------------------------------------------------------
+# -- golden.json and the arrays ------------------------------------------------------------------------------
 
 
 def golden(**change):
@@ -387,7 +391,7 @@ def test_golden_samples_that_are_none_are_refused_in_one_sentence_even_with_righ
     both_say(bundle, 2, what)
 
 
-# -- sources -------------------------------------------------------------------------------------------------------
+# -- sources -------------------------------------------------------------------------------------------------
 
 
 def sources(name, change):
@@ -450,7 +454,7 @@ def test_one_number_of_a_header_by_one_step_is_noticed(name, bundle):
     both_say(bundle, 1, f"{name} holds other numbers than the model")
 
 
-# -- compiler and emulation ----------------------------------------------------------------------------------------
+# -- compiler and emulation ----------------------------------------------------------------------------------
 
 
 def compiler(folder: Path, script: str) -> str:
@@ -536,7 +540,7 @@ def test_a_module_beside_the_script_never_stands_in_for_one_of_pythons(bundle):
     both_say(bundle, 2, "was added")
 
 
-# -- bundles of earlier versions -----------------------------------------------------------------------------------
+# -- bundles of earlier versions -----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -576,8 +580,8 @@ def test_a_bundle_of_an_earlier_version_verifies_still_and_its_headers_are_compa
     code, said = said_by_bitfront(old)
     assert (code, said) == (
         1,
-        "project/firmware/weights/w2.h, which synthesis reads, differs from "
-        "project/firmware/weights/w2.txt, which is emulated.",
+        "project/firmware/weights/w2.h, which synthesis reads, differs from project/firmware/weights/w2.txt, "
+        "which is emulated.",
     )
 
 

@@ -25,7 +25,9 @@ WITH_COMMANDS = [page for page in PAGES if "\n```sh\n" in page.read_text()]
 
 
 def script(page: Path) -> str:
-    """Return a page as a shell script: its `sh` blocks, what a comment sets up for them, and the files it shows."""
+    """Return a page as a shell script: its `sh` blocks, what a comment sets up for them, and the files it
+    shows.
+    """
     lines = []
     for piece in PIECE.finditer(page.read_text()):
         name = NAMED.match(piece["text"] or "")

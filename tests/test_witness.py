@@ -468,7 +468,7 @@ def test_a_keras_2_argument_that_keras_3_lacks_is_refused_where_it_says_somethin
         from_keras2(model, "model.py:build")
 
 
-# -- in the firmware --------------------------------------------------------------------------------------------
+# -- in the firmware -----------------------------------------------------------------------------------------
 
 
 def padded(x):
@@ -540,7 +540,9 @@ def test_the_float_graph_of_a_qkeras_model_gives_its_classes():
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_a_last_activation_that_another_layer_reads_stays_on_the_hardware(activation):
-    """It is an output and an input: left off, what reads it would read nothing (the random models found it)."""
+    """It is an output and an input: left off, what reads it would read nothing (the random models found
+    it).
+    """
     x = keras.Input((3,), name="x")
     y = L.Activation(activation, name="head")(L.Dense(3, name="d")(x))
     z = L.Dense(2, name="after")(y)

@@ -1,7 +1,8 @@
-"""A study recomputed from its folder by code of its own: JSON, NumPy and Optuna's fANOVA, nothing of bitfront.
+"""A study recomputed from its folder by code of its own: JSON, NumPy and Optuna's fANOVA, nothing of
+bitfront.
 
-What report, terminal, JSON, CSV and MLflow say is held against this in `witness_page` and `witness_text`. Nothing is imported from
-the code whose figures it checks, so that no mistake is made on both sides.
+What report, terminal, JSON, CSV and MLflow say is held against this in `witness_page` and `witness_text`.
+Nothing is imported from the code whose figures it checks, so that no mistake is made on both sides.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Truth:
         self.float = self.reference["float"]
         self.metric = {"accuracy": "Accuracy", "roc_auc": "ROC AUC"}[self.reference["metric"]["name"]]
 
-    # -- candidates --------------------------------------------------------------------------------------------
+    # -- candidates ------------------------------------------------------------------------------------------
 
     @cached_property
     def scored(self):
@@ -157,7 +158,9 @@ class Truth:
         return Beginning(f"{self.bits(e)} bit")
 
     def called(self, e):
-        """What its method is called in a table: a uniform baseline by its width, a trained one by what became of it."""
+        """What its method is called in a table: a uniform baseline by its width, a trained one by what became
+        of it.
+        """
         if e["kind"] == "uniform":
             return self.name(e)
         return self.method(e) + (
@@ -169,7 +172,7 @@ class Truth:
         share = e.get("ties", {}).get("share", 0.0)
         return share if share > 0.01 else None
 
-    # -- the float model, on one split -------------------------------------------------------------------------
+    # -- the float model, on one split -----------------------------------------------------------------------
 
     @cached_property
     def tested(self):
@@ -200,7 +203,7 @@ class Truth:
                 found.append(self.float["val"] - self.sign * drop if "drop" in c["bound"] else c["limit"])
         return found
 
-    # -- picks -------------------------------------------------------------------------------------------------
+    # -- picks -----------------------------------------------------------------------------------------------
 
     @cached_property
     def drop(self):
@@ -251,7 +254,9 @@ class Truth:
 
     @cached_property
     def nearest_uniform(self):
-        """The feasible uniform baseline nearest to the knee on the split that is told; of those as near, the cheapest."""
+        """The feasible uniform baseline nearest to the knee on the split that is told; of those as near, the
+        cheapest.
+        """
         split, at, *_ = self.beside(self.picks["knee"])
         pool = [e for e in self.feasible if e["kind"] == "uniform" and self.split(e) == split]
         return min(
@@ -260,7 +265,7 @@ class Truth:
             default=None,
         )
 
-    # -- tables ------------------------------------------------------------------------------------------------
+    # -- tables ----------------------------------------------------------------------------------------------
 
     @cached_property
     def uniform_trained(self):
@@ -306,7 +311,9 @@ class Truth:
 
     @cached_property
     def budgets(self):
-        """The best rounded and the best trained design within each uniform width's cost, the largest first."""
+        """The best rounded and the best trained design within each uniform width's cost, the largest
+        first.
+        """
         within_limits = [
             e
             for e in self.scored
@@ -346,7 +353,7 @@ class Truth:
                 found.append(e["number"])
         return found
 
-    # -- progress ----------------------------------------------------------------------------------------------
+    # -- progress --------------------------------------------------------------------------------------------
 
     @cached_property
     def seconds(self):

@@ -1,7 +1,8 @@
-"""Holds every number of a page's figures, what a point says when it is touched among them, against `witness.Truth`.
+"""Holds every number of a page's figures, what a point says when it is touched among them, against
+`witness.Truth`.
 
-A figure is what Vega-Lite draws: layers with a name, rows, and which field of a row goes where. Each is known here by its name,
-fields and rows; one that is not is a fault.
+A figure is what Vega-Lite draws: layers with a name, rows, and which field of a row goes where. Each is known
+here by its name, fields and rows; one that is not is a fault.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def encoding(figure, layer):
 
 
 def _form_faults(figure, fields):
-    """What is drawn by other fields than those that are checked, drawn without being known here, or on an axis that lies."""
+    """What is drawn by other fields than those that are checked, drawn without being known here, or on an
+    axis that lies.
+    """
     if {layer["name"] for layer in figure["layer"]} - set(fields):
         yield f"layers {[layer['name'] for layer in figure['layer']]}"
     for layer in figure["layer"]:

@@ -1,7 +1,7 @@
 """Reads a report's page as a reader does and holds every figure of it against `witness.Truth`.
 
-Each sentence with a figure must be one that is known here, and each column of a table: what is new is a fault until it is
-recomputed too.
+Each sentence with a figure must be one that is known here, and each column of a table: what is new is a fault
+until it is recomputed too.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def page_faults(truth, text):
     return faults
 
 
-# -- sentences -------------------------------------------------------------------------------------------------
+# -- sentences -----------------------------------------------------------------------------------------------
 
 
 def _matches(pattern, said, *values):
@@ -161,20 +161,20 @@ def _sentence(truth, section, tag, said):
     rows = truth.tests or {"samples": None, "resamples": None}
     known = {
         "test-section": (
-            f"{truth.metric} on # test samples, which ranked nothing\\. Intervals are those of # bootstrap draws; .*One that holds "
-            "0 can't be told from none\\.",
+            f"{truth.metric} on # test samples, which ranked nothing\\. Intervals are those of # bootstrap "
+            "draws; .*One that holds 0 can't be told from none\\.",
             [rows["samples"], rows["resamples"]],
         ),
         "progress-section": (
-            "Volume of the objectives .*The dotted line marks trial #, the last one that made it grow by a thousandth: # of # s "
-            "of evaluation had passed, # trials followed\\.",
+            "Volume of the objectives .*The dotted line marks trial #, the last one that made it grow by a "
+            "thousandth: # of # s of evaluation had passed, # trials followed\\.",
             [last, truth.seconds[order.index(last)], total, len(order) - 1 - order.index(last)]
             if last is not None
             else [],
         ),
         "training-section": (
-            "Each triangle compares .* Training helped # of #, by # in the median\\. .*are other designs and not among them\\. # of "
-            "the front's # searched members are trained\\.",
+            "Each triangle compares .* Training helped # of #, by # in the median\\. .*are other designs and "
+            "not among them\\. # of the front's # searched members are trained\\.",
             [
                 sum(truth.sign * g > 0 for g in gains),
                 len(gains),
@@ -221,8 +221,8 @@ def _processors(truth):
     hardware = "; ".join(dict.fromkeys(f"{t['device']}: {t['hardware']}" for t in truth.latency))
     runtime = truth.latency[0]["runtime"].rpartition(", ")[0]
     return (
-        f"Processors: the float model in {re.escape(runtime)}, medians with the range from the 10th to the 90th percentile, "
-        f"measured where the study ran \\({re.escape(hardware)}\\); [^0-9]*"
+        f"Processors: the float model in {re.escape(runtime)}, medians with the range from the 10th to the "
+        f"90th percentile, measured where the study ran \\({re.escape(hardware)}\\); [^0-9]*"
     )
 
 
@@ -251,7 +251,9 @@ def _fairness_holds(truth, said):
 
 
 def _outside(truth):
-    """Scored trials beyond the range of the metric's axis: the feasible ones, the float model and the limits, and a margin."""
+    """Scored trials beyond the range of the metric's axis: the feasible ones, the float model and the limits,
+    and a margin.
+    """
     shown = [truth.score(e) for e in truth.feasible or truth.scored] + [
         truth.float["val"],
         *truth.metric_limits,
@@ -273,7 +275,7 @@ def _latency_holds(truth, said):
     return shows(found[1], least / 1e3) and named == {least} and shows(found[3], cpu)
 
 
-# -- cards -----------------------------------------------------------------------------------------------------
+# -- cards ---------------------------------------------------------------------------------------------------
 
 
 def _card_faults(truth, page):
@@ -286,21 +288,24 @@ def _card_faults(truth, page):
         note = {
             "best": "highest score of the front",
             "smallest": "fewest resources of the front",
-            "knee": f"best trade of score for resources, at most {truth.drop:.4f} worse than the float model on validation data "
-            "where the front reaches that",
+            "knee": f"best trade of score for resources, at most {truth.drop:.4f} worse than the float model "
+            "on validation data where the front reaches that",
         }[how]
         texts = [(tag, css, text) for tag, css, text in card if tag not in {"dt", "dd", "code"}]
         wanted = [("h3", "", how.capitalize()), ("span", "soft", f"trial {e['number']}"), ("p", "soft", note)]
         lost = truth.knee_lost if how == "knee" else None
         if lost and lost[1] == "test":
             wanted.append(
-                ("p", "notice", f"On test data the knee is {lost[0]:.4f} worse than the float model, beyond the "
+                ("p", "notice", f"On test data the knee is {lost[0]:.4f} worse than the float model, beyond "
+                                f"the "
                  f"{truth.drop:.4f} within which validation data had it.")
             )  # fmt: skip
         elif lost:
             wanted.append(
-                ("p", "notice", f"The knee is {lost[0]:.4f} worse than the float model on validation data: nothing on the front "
-                 f"is within {truth.drop:.4f} of it. Run more trials, widen the space, or take `--pick best`.")
+                ("p", "notice", f"The knee is {lost[0]:.4f} worse than the float model on validation data: "
+                                f"nothing on the front "
+                 f"is within {truth.drop:.4f} of it. Run more trials, widen the space, or take `--pick "
+                 f"best`.")
             )  # fmt: skip
         wanted.append(("p", "value", f"{score:.4f}"))
         wanted.append(("p", "soft", f"{truth.metric} on {split} data, {gap}"))

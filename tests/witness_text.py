@@ -27,7 +27,7 @@ def close(a, b):
     return a == b
 
 
-# -- terminal --------------------------------------------------------------------------------------------------
+# -- terminal ------------------------------------------------------------------------------------------------
 
 
 def picks_faults(truth, lines, costs):
@@ -56,7 +56,9 @@ def picks_faults(truth, lines, costs):
 
 
 def run_faults(truth, text):
-    """Return what the output of `bitfront run` says that isn't so; seconds and what is announced are left out."""
+    """Return what the output of `bitfront run` says that isn't so; seconds and what is announced are left
+    out.
+    """
     lines = [line for line in text.splitlines() if line.strip()]
     trials = re.compile(r"\s*[\d.]+s trial\s+(\d+) (ptq|qat)( uniform)?\s+(.*)")
     faults, seen = [], []
@@ -96,8 +98,8 @@ def run_faults(truth, text):
         s: sum(e["status"] == s for e in truth.trials.values()) for s in ("complete", "infeasible", "failed")
     }
     total = (
-        f"{len(truth.trials)} trials: {count['complete']} scored, {count['infeasible']} stopped before scoring by a resource "
-        f"limit, {count['failed']} failed; {len(truth.front)} on the front."
+        f"{len(truth.trials)} trials: {count['complete']} scored, {count['infeasible']} stopped before "
+        f"scoring by a resource limit, {count['failed']} failed; {len(truth.front)} on the front."
     )
     reference = f"Float model: {truth.metric} {truth.float['test']:.4f} on test data, {truth.float['val']:.4f} on validation data."
     chosen = f"           chosen at most {truth.drop:.4f} worse than the float model on validation data where the front reaches that"
@@ -113,7 +115,9 @@ def run_faults(truth, text):
 
 
 def show_faults(truth, text):
-    """Return what `bitfront show STUDY` says that isn't so; the terminal must be wide enough for no line to break."""
+    """Return what `bitfront show STUDY` says that isn't so; the terminal must be wide enough for no line to
+    break.
+    """
     from witness_page import headline_holds
 
     lines = [line.rstrip() for line in text.splitlines()]
@@ -180,7 +184,9 @@ def show_faults(truth, text):
 
 
 def warning_holds(truth, said):
-    """Whether a sentence on scores that are less sure than they look is so, by the ties and recalls that are recorded."""
+    """Whether a sentence on scores that are less sure than they look is so, by the ties and recalls that are
+    recorded.
+    """
     trial = re.fullmatch(
         rf"Trial (\d+): ({NUMBER}) % of the validation samples have no single largest output(; its .*)?\.",
         said,
@@ -211,8 +217,8 @@ def warning_holds(truth, said):
 def ties_hold(truth, said, ties):
     """Whether what is said of a score by how its ties fall is so."""
     pattern = (
-        f"{truth.metric.lower()} is # to # by how they fall: # where the tied classes draw lots, # by an argmax in hardware, "
-        "which takes the lowest"
+        f"{truth.metric.lower()} is # to # by how they fall: # where the tied classes draw lots, # by an "
+        "argmax in hardware, which takes the lowest"
     )
     return cell_holds(said, (pattern, *(ties[key] for key in ("worst", "best", "expected", "lowest"))))
 

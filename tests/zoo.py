@@ -25,7 +25,9 @@ L = keras.layers
 SAMPLES = 200
 PART = "xcvu13p-flga2577-2-e"
 REUSE_FACTOR = 4
-"""Wanted with the Resource strategy, whose code differs by it; the nearest that a layer can be built with is taken."""
+"""Wanted with the Resource strategy, whose code differs by it; the nearest that a layer can be built with is
+taken.
+"""
 Branch = Callable[[Any], Any]
 
 
@@ -45,7 +47,9 @@ def vector_branches(_: int) -> dict[str, Branch]:
 
 
 def merge_branches(_: int) -> dict[str, Branch]:
-    """Branches that split and meet again, on a vector of 12 features; no tensor is read more than seven times."""
+    """Branches that split and meet again, on a vector of 12 features; no tensor is read more than seven
+    times.
+    """
 
     def arithmetic(x: Any) -> Any:
         h = L.Dense(6, activation="relu")(x)
@@ -170,7 +174,9 @@ def norm_branches(_: int) -> dict[str, Branch]:
 
 
 def curve_branches(_: int) -> dict[str, Branch]:
-    """Branches on a vector of 12 features: Keras's functions of one variable, a third of them in each chain."""
+    """Branches on a vector of 12 features: Keras's functions of one variable, a third of them in each
+    chain.
+    """
     names = sorted(op for op, one in operations().items() if isinstance(one, KerasFunction))
 
     def chain(of: list[str]) -> Branch:

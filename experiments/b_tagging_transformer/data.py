@@ -18,7 +18,8 @@ CLIP = 4.0
 def load(path: str | Path | None = None, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Jets of light quarks or gluons (0), charm (1) and bottom (2) as tracks, shape (jets, 15, 6), the most displaced first.
+    Jets of light quarks or gluons (0), charm (1) and bottom (2) as tracks, shape (jets, 15, 6), the most
+    displaced first.
 
     Args:
         path: a file of the generator; by default the 18,000 jets that ship with bitfront.
@@ -42,7 +43,9 @@ def load(path: str | Path | None = None, seed: int = 0) -> dict[str, NDArray[Any
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):
@@ -56,7 +59,8 @@ def split(
 def standardise(
     data: dict[str, NDArray[Any]], present: dict[str, NDArray[np.bool_]]
 ) -> dict[str, NDArray[Any]]:
-    """Return features with zero mean and unit deviation over the training part, clipped at `CLIP`; absent steps are zero.
+    """Return features with zero mean and unit deviation over the training part, clipped at `CLIP`; absent
+    steps are zero.
 
     `present` has, for each input, which of its steps are there, of shape (samples, steps).
     """

@@ -1,10 +1,12 @@
-"""How many fewer LUTs a search needs than uniform widths for the same metric on test data, of studies that have run.
+"""How many fewer LUTs a search needs than uniform widths for the same metric on test data, of studies that
+have run.
 
 python -m bitfront.experiments.benchmarks.against_uniform studies/seed_1 studies/seed_2 studies/seed_3
 
-For each allowed drop below the float model: the cheapest searched and the cheapest uniform candidate, rounded or trained, whose
-test metric is within it, of those that the study scored on test data (its front, its uniform baselines, and what these are
-compared with). And, chosen on validation data alone, the same with the test metrics that the two then have.
+For each allowed drop below the float model: the cheapest searched and the cheapest uniform candidate, rounded
+or trained, whose test metric is within it, of those that the study scored on test data (its front, its
+uniform baselines, and what these are compared with). And, chosen on validation data alone, the same with the
+test metrics that the two then have.
 """
 
 from __future__ import annotations
@@ -59,7 +61,10 @@ def lines(studies: Sequence[Path], cost: str) -> Iterator[str]:
     from bitfront.search.trials import QUANTITIES
 
     label, key = QUANTITIES[cost].label, QUANTITIES[cost].key
-    yield f"| chosen on | drop | searched {label} | uniform {label} | uniform | fewer | mean | test, to float: searched | uniform |"
+    yield (
+        f"| chosen on | drop | searched {label} | uniform {label} | uniform | fewer | mean | test, to "
+        f"float: searched | uniform |"
+    )
     yield "|---|---:|---|---|---|---|---:|---|---|"
     for split in ("test", "validation"):
         for drop in DROPS:

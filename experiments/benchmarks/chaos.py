@@ -2,11 +2,12 @@
 
     python -m bitfront.experiments.benchmarks.chaos [--kills 50] [--seconds 1800] [--only kills,disk-full,...]
 
-`kills`: SIGKILL of the launcher and of its workers at random moments. `disk-full`: the study's folder on a tmpfs of
-a few MiB, which is emptied when the launcher has given up (needs root). `read-only`: the folder is remounted
-read-only while the study runs (needs root). `mlflow`: the tracking server is killed and started again. `postgres`:
-the database server crashes and comes back under two launchers. Each must end with the trials of an undisturbed run:
-none lost, none doubled, one run in MLflow each, no process left. Exit code 1 where one doesn't.
+`kills`: SIGKILL of the launcher and of its workers at random moments. `disk-full`: the study's folder on a
+tmpfs of a few MiB, which is emptied when the launcher has given up (needs root). `read-only`: the folder is
+remounted read-only while the study runs (needs root). `mlflow`: the tracking server is killed and started
+again. `postgres`: the database server crashes and comes back under two launchers. Each must end with the
+trials of an undisturbed run: none lost, none doubled, one run in MLflow each, no process left. Exit code 1
+where one doesn't.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ TRIALS_PER_KILL = 10
 """Trials of the study for each kill, so that it still runs at the last one."""
 
 _PATIENT = ("--workers", "2", "--set", "trial.attempts=100")
-"""A worker every few seconds is killed: three in a row on one candidate say nothing about the candidate here."""
+"""A worker every few seconds is killed: three in a row on one candidate say nothing about the candidate
+here.
+"""
 
 
 def kills(disturbed_run: DisturbedRun, rng: random.Random, count: int, seconds: float, start: float) -> str:
     """Kill the launcher and its workers at random moments, then let the study end; return what was done.
 
-    `start` is how long a launcher takes to begin, in seconds. One is killed within five times that, from its first
-    moment on; a worker meanwhile every half of it on average, so that some live long enough to evaluate.
+    `start` is how long a launcher takes to begin, in seconds. One is killed within five times that, from its
+    first moment on; a worker meanwhile every half of it on average, so that some live long enough to
+    evaluate.
     """
     launchers = workers = 0
     deadline = time.monotonic() + seconds
@@ -64,7 +68,10 @@ def kills(disturbed_run: DisturbedRun, rng: random.Random, count: int, seconds: 
     progress = disturbed_run.finished
     disturbed_run.finish(*_PATIENT)
     short = "" if launchers + workers >= count else f" (fewer than {count}: the study or the time ended)"
-    return f"{launchers} kills of the launcher, {workers} of workers{short}, {progress} trials finished meanwhile"
+    return (
+        f"{launchers} kills of the launcher, {workers} of workers{short}, {progress} trials finished "
+        f"meanwhile"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

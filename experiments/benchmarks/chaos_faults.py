@@ -91,7 +91,9 @@ def read_only(disturbed_run: DisturbedRun) -> str:
 
 
 def _chattr(change: str, folder: Path) -> None:
-    """Make all that is in a folder immutable, for root too, or undo it; files that come and go meanwhile are passed."""
+    """Make all that is in a folder immutable, for root too, or undo it; files that come and go meanwhile are
+    passed.
+    """
     subprocess.run(["chattr", "-R", change, str(folder)], check=False, stderr=subprocess.DEVNULL)  # noqa: S607
 
 

@@ -1,8 +1,9 @@
 """Estimates of published MLPs against rule4ml's: designs to a file, and a table when rule4ml has answered.
 
-`python -m bitfront.experiments.benchmarks.estimators --designs mlps.json` writes the designs with what C-synthesis
-reported and what a fit without the design's repository predicts. `rule4ml_predict.py` beside this file, run in an
-environment that has rule4ml, answers them; `... --designs mlps.json --answers rule4ml.json` prints the table.
+`python -m bitfront.experiments.benchmarks.estimators --designs mlps.json` writes the designs with what
+C-synthesis reported and what a fit without the design's repository predicts. `rule4ml_predict.py` beside this
+file, run in an environment that has rule4ml, answers them; `... --designs mlps.json --answers rule4ml.json`
+prints the table.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ QUANTITIES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "laten
 
 
 def plain_layers(design: DesignDescription) -> list[list[Any]] | None:
-    """Return an MLP as rule4ml can be given it: ["dense", units], ["relu"], ...; None where it is more than that."""
+    """Return an MLP as rule4ml can be given it: ["dense", units], ["relu"], ...; None where it is more than
+    that.
+    """
     layers: list[list[Any]] = []
     for layer in design.layers:
         if layer.op == "dense" and layer.positions == 1:

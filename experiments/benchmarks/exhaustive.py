@@ -1,13 +1,16 @@
-"""Samplers against the truth: a small space in which every candidate is trained, and how soon each finds its front.
+"""Samplers against the truth: a small space in which every candidate is trained, and how soon each finds its
+front.
 
 python -m bitfront.experiments.benchmarks.exhaustive --seeds 10            # trainings to 90, 95 and 97 %
-python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # share of a study's time at 1,000 trials
+python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # share of a study's time at 1,000
+trials
 
-The space is that of a 16-16-16-5 network with 2 to 6 bits for weights and results of both hidden layers and the weights
-of the last: 3,125 candidates, each trained for five epochs from one float model (the table is kept and reused). 20,000
-validation samples keep chance out of the truth: with 500, whose accuracy is uncertain by 0.02, a twentieth of the
-hypervolume is luck, which no sampler can learn. Objectives are accuracy and EBOPs. Screening rounds 200 candidates, which
-costs no training; a candidate that is asked for again costs nothing.
+The space is that of a 16-16-16-5 network with 2 to 6 bits for weights and results of both hidden layers and
+the weights of the last: 3,125 candidates, each trained for five epochs from one float model (the table is
+kept and reused). 20,000 validation samples keep chance out of the truth: with 500, whose accuracy is
+uncertain by 0.02, a twentieth of the hypervolume is luck, which no sampler can learn. Objectives are accuracy
+and EBOPs. Screening rounds 200 candidates, which costs no training; a candidate that is asked for again costs
+nothing.
 """
 
 from __future__ import annotations
@@ -138,7 +141,9 @@ def _objectives(evaluator: Evaluator) -> tuple[Objective, ...]:
 
 
 def truth(evaluator: Evaluator, file: Path) -> Truth:
-    """Return score, EBOPs and rounded score of every candidate by its parameters as JSON; trained once, then read."""
+    """Return score, EBOPs and rounded score of every candidate by its parameters as JSON; trained once, then
+    read.
+    """
     if file.exists():
         return {key: (row[0], row[1], row[2]) for key, row in json.loads(file.read_text()).items()}
     dimensions = searched(evaluator).dimensions
@@ -167,7 +172,9 @@ def volume(points: Iterable[tuple[float, float]], reference: tuple[float, float]
 
 
 def trainings(evaluator: Evaluator, known: Truth, name: str, seed: int, start: WarmStart) -> list[float]:
-    """Return the trainings after which a sampler had each of `SHARES` of the true hypervolume; inf where it had not."""
+    """Return the trainings after which a sampler had each of `SHARES` of the true hypervolume; inf where it
+    had not.
+    """
     import optuna
 
     from bitfront.search import Evaluation
@@ -246,7 +253,9 @@ def _told(value: float) -> str:
 
 
 def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
-    """Run a ready study for so many trials and return which share of its time the sampler took, in a sentence."""
+    """Run a ready study for so many trials and return which share of its time the sampler took, in a
+    sentence.
+    """
     from rich.console import Console
 
     from bitfront.experiments.gallery import ready_study
@@ -280,8 +289,9 @@ def overhead(name: str, sampler: str, trials: int, out: Path) -> str:
     asking = spent["ask"] - spent["stages"]
     share = (asking + spent["tell"]) / whole
     return (
-        f"{name}, {sampler}, {trials} trials: {whole:.0f} CPU s, {asking:.1f} s in asking and {spent['tell']:.1f} s in "
-        f"telling: {100 * share:.1f} %; {spent['stages']:.0f} s of the rest on screening and the gradient width search."
+        f"{name}, {sampler}, {trials} trials: {whole:.0f} CPU s, {asking:.1f} s in asking and "
+        f"{spent['tell']:.1f} s in telling: {100 * share:.1f} %; {spent['stages']:.0f} s of the rest on "
+        "screening and the gradient width search."
     )
 
 

@@ -2,10 +2,11 @@
 
 python -m bitfront.experiments.benchmarks.fractions top_tagging_gru top_tagging_lstm --seeds 3 --out fractions
 
-This is the figure of Khoda et al. 2023 (arXiv:2207.00559), metric over that of the float model, for `fixed<I + F, I>` in
-every weight and result (results that are never negative use the sign's bit for their fraction), PTQ and QAT. Weights and
-results round to nearest and saturate, accumulators are lossless. QAT trains as many epochs as the study's quick preset
-gives a candidate and keeps the best by validation, also where that is worse than PTQ.
+This is the figure of Khoda et al. 2023 (arXiv:2207.00559), metric over that of the float model, for `fixed<I
++ F, I>` in every weight and result (results that are never negative use the sign's bit for their fraction),
+PTQ and QAT. Weights and results round to nearest and saturate, accumulators are lossless. QAT trains as many
+epochs as the study's quick preset gives a candidate and keeps the best by validation, also where that is
+worse than PTQ.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def measure(study: Study, seed: int, integers: Sequence[int], fractions: Sequenc
 
 
 def _trained(evaluator: Any, types: Any, seed: int) -> Any:
-    """Return the weights of the best epoch by validation, trained from the float model's under these types."""
+    """Return the weights of the best epoch by validation, trained from the float model's under these
+    types.
+    """
     from bitfront.hls import Trainer
 
     problem, bit_true = evaluator.problem, evaluator.bit_true
@@ -131,7 +134,9 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def draw(scores: Sequence[Score], files: Sequence[Path]) -> None:
-    """Draw a panel a study: the ratio to float against the fraction, a colour an integer width, QAT dashed."""
+    """Draw a panel a study: the ratio to float against the fraction, a colour an integer width, QAT
+    dashed.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

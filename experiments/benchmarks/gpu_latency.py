@@ -4,10 +4,11 @@ Run as a file, on any machine with a GPU, Keras 3 and JAX; bitfront and TensorFl
 
     python experiments/benchmarks/gpu_latency.py --out experiments/benchmarks/gpu_latency.json
 
-Batch 1 is one sample from host memory to its result in host memory, one call after the other: what a trigger waits for.
-The throughput latency is the time of one call divided by its batch, for the batch that makes it least. Weights are
-random, inputs normal random; a float network's time depends on neither. Two runtimes are timed, since either may be
-the faster: the Keras model compiled by XLA (JAX), and for recurrent networks PyTorch's own layers, which call cuDNN.
+Batch 1 is one sample from host memory to its result in host memory, one call after the other: what a trigger
+waits for. The throughput latency is the time of one call divided by its batch, for the batch that makes it
+least. Weights are random, inputs normal random; a float network's time depends on neither. Two runtimes are
+timed, since either may be the faster: the Keras model compiled by XLA (JAX), and for recurrent networks
+PyTorch's own layers, which call cuDNN.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ Call = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> int:
-    """Time every network and write a row for each runtime and batch; say so and end with 0 where there is no GPU."""
+    """Time every network and write a row for each runtime and batch; say so and end with 0 where there is no
+    GPU.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, help="JSON file to write; without it the rows are printed alone")
     options = parser.parse_args()

@@ -1,7 +1,8 @@
-"""Recurrent networks on hardware: resources and latency against reuse factor, and the seeds' table of latencies.
+"""Recurrent networks on hardware: resources and latency against reuse factor, and the seeds' table of
+latencies.
 
-All figures of the FPGA are estimates of what C-synthesis would report, with their 80 % intervals, for untrained weights
-at one type throughout; what others published stands beside them, labelled as theirs.
+All figures of the FPGA are estimates of what C-synthesis would report, with their 80 % intervals, for
+untrained weights at one type throughout; what others published stands beside them, labelled as theirs.
 """
 
 from __future__ import annotations
@@ -28,12 +29,16 @@ REUSE = {
 CELLS = ("gru", "lstm")
 
 SEEDS_FPGA = {"gru": "35.4-164.0", "lstm": "35.9-164.0"}
-"""us on an Alveo U250, and below on a Tesla V100: the seeds' Table 1 (Yin et al., Quantization Process and Tools)."""
+"""us on an Alveo U250, and below on a Tesla V100: the seeds' Table 1 (Yin et al., Quantization Process and
+Tools).
+"""
 SEEDS_GPU = {"gru": "not tested", "lstm": "1515.15"}
 
 
 class Published(NamedTuple):
-    """A C-synthesis report of a GRU for top tagging, (20, 6) to 20 units, in the public repository uw-acme/HLS4ML_VS_MANUAL."""
+    """A C-synthesis report of a GRU for top tagging, (20, 6) to 20 units, in the public repository
+    uw-acme/HLS4ML_VS_MANUAL.
+    """
 
     part: str
     precision: str
@@ -88,7 +93,8 @@ def published_table() -> str:
     from bitfront.experiments.gallery import model_of
 
     lines = [
-        "| top_tagging_gru on | type | strategy, reuse | source | LUT | DSP | latency (cycles) | II (cycles) |",
+        "| top_tagging_gru on | type | strategy, reuse | source | LUT | DSP | latency (cycles) | II (cycles) "
+        "|",
         "|---|---|---|---|---:|---:|---:|---:|",
     ]
     for one in PUBLISHED:
@@ -103,7 +109,8 @@ def published_table() -> str:
 
 
 def latency_table(samples: Any) -> str:
-    """Return Markdown: the networks for drawings, published and estimated on the FPGA, measured on this machine.
+    """Return Markdown: the networks for drawings, published and estimated on the FPGA, measured on this
+    machine.
 
     Args:
         samples: drawings of shape (n, 100, 3).
@@ -170,8 +177,8 @@ def gpu_transformer() -> str:
     single = min(row["median_us"] for row in rows if row["batch"] == 1)
     best = min(rows, key=lambda row: row["per_sample_us"])
     return (
-        f"`gw_transformer` takes {single:,.0f} us at batch 1 and {best['per_sample_us']:.2f} us a sample in batches "
-        f"of {best['batch']:,}"
+        f"`gw_transformer` takes {single:,.0f} us at batch 1 and {best['per_sample_us']:.2f} us a sample in "
+        f"batches of {best['batch']:,}"
     )
 
 
@@ -218,9 +225,10 @@ def sections(samples: Any) -> Iterator[tuple[str, Sequence[str]]]:
     yield (
         "2. Resources, latency and II against reuse factor",
         (
-            f"Estimates of C-synthesis for `{PRECISION}` throughout (untrained weights), Resource strategy, static mode, 5 ns; 80 % "
-            "intervals in brackets. U250 and VU13P share a row where the estimates don't differ: their fabric and speed grade are alike. The published C-synthesis reports that stand beside them are among those that the estimator "
-            "was fitted to.",
+            f"Estimates of C-synthesis for `{PRECISION}` throughout (untrained weights), Resource strategy, "
+            "static mode, 5 ns; 80 % intervals in brackets. U250 and VU13P share a row where the estimates "
+            "don't differ: their fabric and speed grade are alike. The published C-synthesis reports that "
+            "stand beside them are among those that the estimator was fitted to.",
             reuse_table(),
             published_table(),
         ),
@@ -228,12 +236,13 @@ def sections(samples: Any) -> Iterator[tuple[str, Sequence[str]]]:
     yield (
         "3. Latency, FPGA beside CPU and GPU",
         (
-            "The networks for drawings (`quickdraw_gru`, `quickdraw_lstm`). The range over the FPGA is that over reuse factors. "
-            "Measured: one sample in host memory to its result in host memory, one call after the other, median (10th-90th "
-            "percentile) of up to 400 calls after 20 to warm up; TensorFlow's graph, and the graph compiled by XLA. A runtime made "
-            "for low latency may be faster. Batches of 1,024 say what the same processor does where latency doesn't matter; "
-            "the GPU's rows are those of `gpu_latency.json` (`python experiments/benchmarks/gpu_latency.py --out ...`, on a "
-            f"machine with a GPU), by which {gpu_transformer()}.",
+            "The networks for drawings (`quickdraw_gru`, `quickdraw_lstm`). The range over the FPGA is that "
+            "over reuse factors. Measured: one sample in host memory to its result in host memory, one call "
+            "after the other, median (10th-90th percentile) of up to 400 calls after 20 to warm up; "
+            "TensorFlow's graph, and the graph compiled by XLA. A runtime made for low latency may be "
+            "faster. Batches of 1,024 say what the same processor does where latency doesn't matter; the "
+            "GPU's rows are those of `gpu_latency.json` (`python experiments/benchmarks/gpu_latency.py "
+            f"--out ...`, on a machine with a GPU), by which {gpu_transformer()}.",
             latency_table(samples),
         ),
     )

@@ -1,4 +1,5 @@
-"""What clipping by least squared error is worth: scores of uniform precisions under both rules for integer bits.
+"""What clipping by least squared error is worth: scores of uniform precisions under both rules for integer
+bits.
 
 python -m bitfront.experiments.benchmarks.integer_bits
 """
@@ -23,7 +24,9 @@ CANDIDATES = (("ptq", 3), ("ptq", 4), ("ptq", 6), ("ptq", 8), ("qat", 3), ("qat"
 
 
 def scores(study: Study) -> Iterator[tuple[str, list[float]]]:
-    """Train the float model, then yield (row of the table, float score and score of each candidate) for each rule."""
+    """Train the float model, then yield (row of the table, float score and score of each candidate) for each
+    rule.
+    """
     from bitfront.search import Evaluator, load_problem, load_study
     from bitfront.search.problem import train_float
 
@@ -45,7 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line: print one table, a row a study and rule."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.integer_bits",
-        description="Score uniform precisions with integer bits from the largest value and by least squared error.",
+        description="Score uniform precisions with integer bits from the largest value and by least squared "
+        "error.",
     )
     parser.add_argument("--study", action="append", choices=STUDIES, help="only this study; may be repeated")
     options = parser.parse_args(arguments)

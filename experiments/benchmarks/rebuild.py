@@ -1,4 +1,6 @@
-"""The way AutoQKeras and SNAC-Pack try a precision: a new QKeras model, compiled and traced again, every trial."""
+"""The way AutoQKeras and SNAC-Pack try a precision: a new QKeras model, compiled and traced again, every
+trial.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,9 @@ _LOSSES = {
 class Rebuilding:
     """Trials of a `Problem` whose model has the ready studies' layers.
 
-    Activations other than ReLU stay in float and a state is not rounded, which is cheaper than what those tools
-    build: the comparison errs in their favour. QKeras has no attention and no layer normalization: a transformer
-    keeps Keras's own, in float, and only its dense layers and its input to them are quantized.
+    Activations other than ReLU stay in float and a state is not rounded, which is cheaper than what those
+    tools build: the comparison errs in their favour. QKeras has no attention and no layer normalization: a
+    transformer keeps Keras's own, in float, and only its dense layers and its input to them are quantized.
     """
 
     problem: Problem

@@ -1,11 +1,12 @@
-"""Run ready studies under a preset and leave what they found beside them: front, figure, figures of every candidate.
+"""Run ready studies under a preset and leave what they found beside them: front, figure, figures of every
+candidate.
 
 python -m bitfront.experiments.benchmarks.results jets_mlp quickdraw_gru --preset quick
 
-writes `results/PRESET/` of each study's folder: `front.csv` and `front.png` as the report has them, and `run.json` with
-the command, commit, versions, seed, times and all that `tables` needs. Uniform widths enter it once for every choice of
-the hardware that the study searches, since their score doesn't depend on it: so a uniform candidate is never costlier
-than it has to be.
+writes `results/PRESET/` of each study's folder: `front.csv` and `front.png` as the report has them, and
+`run.json` with the command, commit, versions, seed, times and all that `tables` needs. Uniform widths enter
+it once for every choice of the hardware that the study searches, since their score doesn't depend on it: so a
+uniform candidate is never costlier than it has to be.
 """
 
 from __future__ import annotations
@@ -144,14 +145,18 @@ def _rows(evaluator: Any, study_folder: Any, evaluation: Any, *, front: bool) ->
 
 
 def _hardware(evaluator: Any, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every choice of the hardware that the study searches, but for what a candidate has of its `own`."""
+    """Yield every choice of the hardware that the study searches, but for what a candidate has of its
+    `own`.
+    """
     built = [d for d in evaluator.space.dimensions if d.kind not in ("width", "shift", "method", "sparsity")]
     for chosen in itertools.product(*((own[d.name],) if d.name in own else d.choices for d in built)):
         yield dict(zip((d.name for d in built), chosen, strict=True))
 
 
 def _least(evaluator: Any) -> dict[str, float]:
-    """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then is."""
+    """Return the fewest of each cost that the space has: every width at its lowest, whatever the metric then
+    is.
+    """
     from bitfront.search.quantities import resources_of
 
     narrow = {
@@ -166,7 +171,9 @@ def _least(evaluator: Any) -> dict[str, float]:
 
 
 def _width(evaluation: Any) -> int:
-    """Return the width of a uniform candidate: the widest of its weights and results, where ranges cut it off."""
+    """Return the width of a uniform candidate: the widest of its weights and results, where ranges cut it
+    off.
+    """
     return max(
         value
         for name, value in evaluation.params.items()

@@ -1,7 +1,8 @@
 """Answers a file of designs with rule4ml's own models: run in an environment that has rule4ml, not bitfront.
 
-`python rule4ml_predict.py mlps.json rule4ml.json`. Each design gets its nearest board, hls4ml version and Vivado version
-among those that rule4ml knows, and its mean weight width, as rule4ml takes one for the whole model.
+`python rule4ml_predict.py mlps.json rule4ml.json`. Each design gets its nearest board, hls4ml version and
+Vivado version among those that rule4ml knows, and its mean weight width, as rule4ml takes one for the whole
+model.
 """
 
 from __future__ import annotations

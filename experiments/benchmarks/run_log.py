@@ -12,7 +12,9 @@ from bitfront.search.storage import JOURNAL, open_storage
 from bitfront.search.tracking import default_uri
 
 SCORE_TOLERANCE = 0.02
-"""Of accuracy: threads sum in another order from run to run, which a trained weight may show after rounding."""
+"""Of accuracy: threads sum in another order from run to run, which a trained weight may show after
+rounding.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """How a search scales: measured with local workers, simulated with more than a machine has.
 
-    python -m bitfront.experiments.benchmarks.scaling [--trials 60] [--epochs 150] [--workers 1,2] [--simulate 100,1000]
+    python -m bitfront.experiments.benchmarks.scaling [--trials 60] [--epochs 150] [--workers 1,2] [--simulate
+    100,1000]
 
-Measured: candidates per second of a QAT study, each worker with one thread, from the end of the first third of its trials
-to the last, so that the workers' start doesn't count. Simulated: the launcher's own loop runs as it is (asking Optuna, telling it, writing trial
-folders, computing the front), with evaluations that take no time here and a drawn time on a virtual clock. What it
-shows is the launcher's share, and how many workers it can feed; it says nothing of the network or the file system of a
-cluster.
+Measured: candidates per second of a QAT study, each worker with one thread, from the end of the first third
+of its trials to the last, so that the workers' start doesn't count. Simulated: the launcher's own loop runs
+as it is (asking Optuna, telling it, writing trial folders, computing the front), with evaluations that take
+no time here and a drawn time on a virtual clock. What it shows is the launcher's share, and how many workers
+it can feed; it says nothing of the network or the file system of a cluster.
 """
 
 from __future__ import annotations
@@ -170,9 +171,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for count in (int(word) for word in options.simulate.split(",") if word):
         found = simulated(count, options.simulated_trials, options.sampler)
         print(
-            f"simulated {count} workers, {found.trials} trials of {mean_seconds():.0f} s on average, {options.sampler}: "
-            f"launcher {1000 * found.launcher_s / found.trials:.0f} ms a trial, busy {found.launcher_s / found.virtual_s:.0%} of "
-            f"{found.virtual_s:.0f} s; it saturates at {found.a_second * mean_seconds():.0f} workers",
+            f"simulated {count} workers, {found.trials} trials of {mean_seconds():.0f} s on average, "
+            f"{options.sampler}: launcher {1000 * found.launcher_s / found.trials:.0f} ms a trial, busy "
+            f"{found.launcher_s / found.virtual_s:.0%} of {found.virtual_s:.0f} s; it saturates at "
+            f"{found.a_second * mean_seconds():.0f} workers",
             flush=True,
         )
     return 0

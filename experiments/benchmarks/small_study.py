@@ -1,4 +1,6 @@
-"""A study of a second or less a candidate, written as files, for the commands that disturb, scale and soak a search."""
+"""A study of a second or less a candidate, written as files, for the commands that disturb, scale and soak a
+search.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ sampler: random
 
 
 def write_study(folder: Path, extra: str = "") -> Path:
-    """Write the study's files into a folder and return the study file; `extra` is YAML that is added to it."""
+    """Write the study's files into a folder and return the study file; `extra` is YAML that is added to
+    it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("model.py", _MODEL), ("data.py", _DATA), ("study.yaml", _STUDY + extra)):
         (folder / name).write_text(text, encoding="utf-8")
@@ -52,7 +56,8 @@ def write_study(folder: Path, extra: str = "") -> Path:
 
 
 class Launcher:
-    """`bitfront run` on a study file, in a session of its own; its output goes to `launcher.log` beside the file.
+    """`bitfront run` on a study file, in a session of its own; its output goes to `launcher.log` beside the
+    file.
 
     Args:
         file: the study file; the studies' folder is `studies` beside it, unless `output` names another.

@@ -1,9 +1,10 @@
-"""Memory of one process over thousands of candidates: `python -m bitfront.experiments.benchmarks.soak [--trials 2000]`.
+"""Memory of one process over thousands of candidates: `python -m bitfront.experiments.benchmarks.soak
+[--trials 2000]`.
 
-Runs a PTQ study in this process and reads its resident memory every hundred trials. Exit code 1 where the last reading
-is more than a tenth above the one after the first hundred trials, by which TensorFlow has traced and compiled all it
-needs: a search compiles its model with XLA once that pays, after some hundred trials of a network as small as this one;
-here it does so at once, since that takes some 70 MiB, once.
+Runs a PTQ study in this process and reads its resident memory every hundred trials. Exit code 1 where the
+last reading is more than a tenth above the one after the first hundred trials, by which TensorFlow has traced
+and compiled all it needs: a search compiles its model with XLA once that pays, after some hundred trials of a
+network as small as this one; here it does so at once, since that takes some 70 MiB, once.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ class Speed:
 
     study: str
     setup_seconds: float
-    """Once a study: the bit-true model, its calibration, the traces of both float types and of training, and the candidates
-    that are answered until the model is compiled."""
+    """Once a study: the bit-true model, its calibration, the traces of both float types and of training, and
+    the candidates that are answered until the model is compiled."""
     ptq_per_second: Spread
     """Candidates a second: types resolved and set, validation set predicted and scored."""
     qat_seconds: Spread
@@ -82,9 +82,9 @@ def random_params(space: Space, draw: random.Random) -> Params:
 def measure(study: Study, *, repeats: int, rebuild_repeats: int, seed: int = 1) -> Speed:
     """Measure one ready study; the weights stay random.
 
-    Trained weights may have other ranges, and so other shares of candidates that need float64. Ours and the float
-    model take turns within a repeat, some calls in a row each, so that a slow spell of the machine meets both;
-    rebuilding follows afterwards.
+    Trained weights may have other ranges, and so other shares of candidates that need float64. Ours and the
+    float model take turns within a repeat, some calls in a row each, so that a slow spell of the machine
+    meets both; rebuilding follows afterwards.
 
     Raises:
         UserError: when a number of repeats is not positive.
@@ -160,7 +160,8 @@ class _Ours:
             loss=training.loss,
         )
         self.epoch_seconds = 0.0
-        # the narrowest is exact in float32; the widest may need float64, which is another trace; each is compiled
+        # the narrowest is exact in float32; the widest may need float64, which is another trace; each is
+        # compiled
         # after a while
         for width in (1, 64):
             widest = self.evaluator.space.uniform(width, "ptq")
@@ -195,7 +196,9 @@ def _timed(function: Callable[[], Any], times: int = 1) -> float:
 
 
 def table(speeds: Sequence[Speed]) -> str:
-    """Return the measurements as a Markdown table, a column a study: medians, lowest and highest in brackets."""
+    """Return the measurements as a Markdown table, a column a study: medians, lowest and highest in
+    brackets.
+    """
 
     def spread(name: str, form: str) -> list[str]:
         found: list[Spread] = [getattr(one, name) for one in speeds]

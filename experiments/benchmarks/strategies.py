@@ -2,9 +2,9 @@
 
 python -m bitfront.experiments.benchmarks.strategies --studies jets_mlp digits_cnn --seeds 3 --trainings 40
 
-Every way searches the same float model with the same space, objectives (metric and EBOPs) and box, until it has spent
-its trainings: epochs over those of a whole training, screening's rounding not counted, the gradient width search's epochs
-counted. The hypervolume is that of the validation scores.
+Every way searches the same float model with the same space, objectives (metric and EBOPs) and box, until it
+has spent its trainings: epochs over those of a whole training, screening's rounding not counted, the gradient
+width search's epochs counted. The hypervolume is that of the validation scores.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         "fidelity.least_gain=0.0005",
     ),
 }
-"""Settings of each way, without a gradient width search where it says none; AUTO stands for the epochs of four whole trainings."""
+"""Settings of each way, without a gradient width search where it says none; AUTO stands for the epochs of
+four whole trainings.
+"""
 PATH_TRAININGS = 4
 TRIALS_A_TRAINING = 4
 """Trials that each way gets at most for every training; some half of them train."""
@@ -104,7 +106,9 @@ def run_log(name: str, way: str, seed: int, trainings: int, out: Path) -> RunLog
 
 
 def table(run_logs: Sequence[RunLog], trainings: int) -> str:
-    """Return a Markdown table a study: hypervolume after some trainings, and at the end; medians, lowest and highest."""
+    """Return a Markdown table a study: hypervolume after some trainings, and at the end; medians, lowest and
+    highest.
+    """
     lines = []
     for study in dict.fromkeys(c.study for c in run_logs):
         marks = [m for m in MARKS if m < trainings] + [trainings]

@@ -1,9 +1,10 @@
-"""The tables of the gallery, by one command, from the committed results and from what is estimated and timed at once.
+"""The tables of the gallery, by one command, from the committed results and from what is estimated and timed
+at once.
 
 python -m bitfront.experiments.benchmarks.tables --out tables
 
-writes `tables.md` and `fractions.png`. Tables 1 and 4 are made of what `fractions` and `results` left (their commands
-stand in the files), tables 2 and 3 are computed here, in a minute.
+writes `tables.md` and `fractions.png`. Tables 1 and 4 are made of what `fractions` and `results` left (their
+commands stand in the files), tables 2 and 3 are computed here, in a minute.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ LOSS = 0.005
 
 
 def gallery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return Markdown: per study the float model, and the fewest LUTs and DSPs of uniform and of searched candidates.
+    """Return Markdown: per study the float model, and the fewest LUTs and DSPs of uniform and of searched
+    candidates.
 
-    Candidates are chosen by the validation metric, at most `LOSS` below the float model's; the test metric is shown. `both` is
-    the ratio among candidates, uniform and searched, whose test metric is within `LOSS` too. `most` is the ratio to the fewest
-    of the resource that the space has, whatever the metric then is.
+    Candidates are chosen by the validation metric, at most `LOSS` below the float model's; the test metric is
+    shown. `both` is the ratio among candidates, uniform and searched, whose test metric is within `LOSS` too.
+    `most` is the ratio to the fewest of the resource that the space has, whatever the metric then is.
     """
     lines = [
         "| study | float | resource | best uniform | searched | ratio | both | most |",
@@ -53,7 +55,9 @@ def gallery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _best(run: Mapping[str, Any], key: str, *, test_too: bool = False) -> dict[str, Mapping[str, Any] | None]:
-    """Return, by kind, the candidate with the fewest of a resource at equal metric; of equals that with the fewest LUTs."""
+    """Return, by kind, the candidate with the fewest of a resource at equal metric; of equals that with the
+    fewest LUTs.
+    """
     splits = ("val", "test") if test_too else ("val",)
     enough = [row for row in run["candidates"] if all(row[s] >= (1 - LOSS) * run["float"][s] for s in splits)]
     return {
@@ -70,7 +74,10 @@ def _cell(row: Mapping[str, Any] | None, key: str) -> str:
     if row is None:
         return "none"
     low, high = row["intervals"][key]
-    return f"{row['costs'][key]:,.0f} [{low:,.0f}..{high:,.0f}], {row['name']} {row['method']}, test {row['test']:.4f}"
+    return (
+        f"{row['costs'][key]:,.0f} [{low:,.0f}..{high:,.0f}], {row['name']} {row['method']}, test "
+        f"{row['test']:.4f}"
+    )
 
 
 def _ratio(best: Mapping[str, Mapping[str, Any] | None], key: str) -> str:
@@ -84,13 +91,17 @@ def _ratio(best: Mapping[str, Mapping[str, Any] | None], key: str) -> str:
 
 
 def _most(run: Mapping[str, Any], best: Mapping[str, Mapping[str, Any] | None], key: str) -> str:
-    """Return the ratio that the space's narrowest candidate would have; a dash where it isn't known or nothing is left to save."""
+    """Return the ratio that the space's narrowest candidate would have; a dash where it isn't known or
+    nothing is left to save.
+    """
     uniform, least = best["uniform"], run.get("least", {}).get(key, 0)
     return f"{uniform['costs'][key] / least:.2f}" if uniform and least else "-"
 
 
 def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0, *, test_too: bool = False) -> str:
-    """Return a sentence on how many studies reach `target` times fewer LUTs, or DSPs, than the best uniform."""
+    """Return a sentence on how many studies reach `target` times fewer LUTs, or DSPs, than the best
+    uniform.
+    """
     reached, compared = [], 0
     for name, run in found.items():
         gains = []
@@ -105,7 +116,10 @@ def summary(found: Mapping[str, Mapping[str, Any]], target: float = 2.0, *, test
             reached += [name] if max(gains) >= target else []
     names = f": {', '.join(reached)}" if reached else ""
     judged = "on validation and on test data" if test_too else "on validation data"
-    return f"{target:g} times fewer LUTs or DSPs at equal metric {judged}: {len(reached)} of {compared} studies{names}."
+    return (
+        f"{target:g} times fewer LUTs or DSPs at equal metric {judged}: {len(reached)} of {compared} "
+        f"studies{names}."
+    )
 
 
 def runs_table(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -157,17 +171,18 @@ def page(preset: str, out: Path) -> str:
         _block([f"python -m bitfront.experiments.benchmarks.tables --preset {preset}"]),
     ]
     parts += [
-        "Every resource and latency of an FPGA here is an estimate, with the interval that holds 80 % of designs, unless its "
-        "source says otherwise.",
+        "Every resource and latency of an FPGA here is an estimate, with the interval that holds 80 % of "
+        "designs, unless its source says otherwise.",
         f"{environment()}.",
     ]
     parts.append("## 1. The metric over that of the float model, against fractional bits")
     if scores:
         fractions.draw(scores, [out / "fractions.png"])
         parts += [
-            "One `fixed<integer + fraction, integer>` for all weights and results, test metric; medians over the seeds, lowest and "
-            "highest in brackets. QAT trains further than the float model did, so that it gains a little where rounding costs "
-            "nothing; what it gains beyond the row of most fractional bits is due to the rounding.",
+            "One `fixed<integer + fraction, integer>` for all weights and results, test metric; medians over "
+            "the seeds, lowest and highest in brackets. QAT trains further than the float model did, so that "
+            "it gains a little where rounding costs nothing; what it gains beyond the row of most fractional "
+            "bits is due to the rounding.",
             "![Test metric over float against fractional bits](fractions.png)",
             fractions.table(scores),
             _block(commands),
@@ -179,17 +194,20 @@ def page(preset: str, out: Path) -> str:
         parts += [f"## {title}", *paragraphs]
     parts.append("## 4. Float, best uniform and searched, of all studies")
     parts += [
-        f"Fewest LUTs and DSPs at a validation metric of at least {100 * (1 - LOSS):g} % of the float model's, test metric shown; one "
-        f"search a study, seed 1, preset {preset}. Uniform candidates (2 to 12 bits, PTQ and QAT) may take any strategy and "
-        "reuse factor that the study searches; what is inside their layers (tables, statistics) has the widest type, as hls4ml's "
-        "defaults have. Where the metric is an accuracy over some hundred samples, half a percent is two or "
-        "three of them: the test metric says how far the choice by validation carries, and `both` is the ratio among candidates, "
-        "uniform and searched, that keep it there too. `most` is the ratio that the narrowest "
-        "candidate of the space would have with the float weights, whatever its metric: only weights that training makes zero pass it.",
+        f"Fewest LUTs and DSPs at a validation metric of at least {100 * (1 - LOSS):g} % of the float "
+        f"model's, test metric shown; one search a study, seed 1, preset {preset}. Uniform candidates (2 to "
+        "12 bits, PTQ and QAT) may take any strategy and reuse factor that the study searches; what is "
+        "inside their layers (tables, statistics) has the widest type, as hls4ml's defaults have. Where the "
+        "metric is an accuracy over some hundred samples, half a percent is two or three of them: the test "
+        "metric says how far the choice by validation carries, and `both` is the ratio among candidates, "
+        "uniform and searched, that keep it there too. `most` is the ratio that the narrowest candidate of "
+        "the space would have with the float weights, whatever its metric: only weights that training makes "
+        "zero pass it.",
         gallery_table(found),
         summary(found),
         summary(found, test_too=True),
-        "What made them; seconds are wall-clock, whatever else ran on the machine, and a budget of them ends a search.",
+        "What made them; seconds are wall-clock, whatever else ran on the machine, and a budget of them ends "
+        "a search.",
         runs_table(found),
         _block([run["command"] for run in found.values()]),
     ]

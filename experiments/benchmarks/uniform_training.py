@@ -1,10 +1,12 @@
-"""What training uniform widths together is worth, beside training each alone for as long as a searched candidate.
+"""What training uniform widths together is worth, beside training each alone for as long as a searched
+candidate.
 
 python -m bitfront.experiments.benchmarks.uniform_training top_tagging_lstm --seeds 1 2 3 --most 4
 
-Of the widths that enter a search first, the validation and test metric: trained for `training.epochs`; in the one training of
-`gradient_epochs` epochs that hands its weights on, then for `training.epochs`; and each alone, from the float weights, for as many
-epochs as the last candidate of the gradient width search has behind it, and `training.epochs` more.
+Of the widths that enter a search first, the validation and test metric: trained for `training.epochs`; in the
+one training of `gradient_epochs` epochs that hands its weights on, then for `training.epochs`; and each
+alone, from the float weights, for as many epochs as the last candidate of the gradient width search has
+behind it, and `training.epochs` more.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ REGIMES = ("own epochs", "together", "alone")
 
 
 def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return the validation and test metric of each (name of the width, regime), and of the float model as ("float", "").
+    """Return the validation and test metric of each (name of the width, regime), and of the float model as
+    ("float", "").
 
     Raises:
         UserError: the study's data are missing.
@@ -71,7 +74,9 @@ def _judged(evaluator: Any, params: Any, start: Any) -> tuple[float, float]:
 
 
 def table(found: Sequence[dict[tuple[str, str], tuple[float, float]]]) -> str:
-    """Return the Markdown table: a row a width, a column a regime; one number a seed, of validation and of test data."""
+    """Return the Markdown table: a row a width, a column a regime; one number a seed, of validation and of
+    test data.
+    """
     names = list(dict.fromkeys(name for name, regime in found[0] if regime))
     heads = [f"{regime}, {split}" for split in ("validation", "test") for regime in REGIMES]
     lines = [f"| bits | {' | '.join(heads)} |", "|---:|" + "---|" * len(heads)]

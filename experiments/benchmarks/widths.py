@@ -1,10 +1,12 @@
-"""How a model fares at uniform widths, rounded and trained, and what a search of mixed widths finds beside it.
+"""How a model fares at uniform widths, rounded and trained, and what a search of mixed widths finds beside
+it.
 
 python -m bitfront.experiments.benchmarks.widths gw_transformer --seeds 3 --trials 60 --out widths
 
-For every seed: the float model is trained, a search runs over mixed widths, and every uniform width from 4 to 16 bits
-is scored by PTQ and by QAT, which has the epochs of the study's gradient width search too, as its searched candidates have. Everything
-is ranked on validation data and reported on test data. Tables and what lies inside a layer keep the study's widths.
+For every seed: the float model is trained, a search runs over mixed widths, and every uniform width from 4 to
+16 bits is scored by PTQ and by QAT, which has the epochs of the study's gradient width search too, as its
+searched candidates have. Everything is ranked on validation data and reported on test data. Tables and what
+lies inside a layer keep the study's widths.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Point:
     Attributes:
         seed: of training and search.
         kind: `ptq` or `qat` at a uniform width; `front` for a member of the searched front.
-        width: the uniform width, in bits; of a front's member the width at which a uniform model has its EBOPs.
+        width: the uniform width, in bits; of a front's member the width at which a uniform model has its
+            EBOPs.
         val, test: the metric.
         relative: test metric over that of the float model.
         lut, latency_ns: estimated.
@@ -54,7 +57,8 @@ class Point:
 
 
 def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
-    """Return the points of one seed; the search is left as a study in `out`, and goes on from there when repeated.
+    """Return the points of one seed; the search is left as a study in `out`, and goes on from there when
+    repeated.
 
     Raises:
         UserError: there is no such ready study, or its data are missing.
@@ -111,9 +115,11 @@ def _point(seed: int, kind: str, width: float, evaluation: Any, test: float, flo
 
 
 def table(points: Sequence[Point]) -> str:
-    """Return the Markdown table: per width the test metric of PTQ and QAT, and the front's best at no more LUTs.
+    """Return the Markdown table: per width the test metric of PTQ and QAT, and the front's best at no more
+    LUTs.
 
-    Medians over the seeds, lowest and highest in brackets. The front's member is chosen by its validation metric.
+    Medians over the seeds, lowest and highest in brackets. The front's member is chosen by its validation
+    metric.
     """
     lines = ["| bits | LUT | PTQ | QAT | front, no more LUT than that |", "|---:|---:|---:|---:|---:|"]
     seeds = sorted({p.seed for p in points})
@@ -178,7 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bitfront.experiments.benchmarks.widths",
-        description="Uniform widths by PTQ and QAT, with the searched mixed-precision front: table and figure.",
+        description="Uniform widths by PTQ and QAT, with the searched mixed-precision front: table and "
+        "figure.",
     )
     parser.add_argument("study", help="a ready study's name (bitfront ls)")
     parser.add_argument(

@@ -1,4 +1,6 @@
-"""Refits the coefficients of the estimate to published reports of synthesis: `python -m bitfront.experiments.calibration.fit`."""
+"""Refits the coefficients of the estimate to published reports of synthesis: `python -m
+bitfront.experiments.calibration.fit`.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -1,14 +1,14 @@
 """Refit the coefficients: `python -m bitfront.experiments.calibration.fit --data DIR --out FILE`.
 
-Each quantity (LUT, FF, RAMB18) is a sum of features, each with a positive weight, times a factor of the tool era. The
-weights start at hand-set priors and move only as far as the reports ask: a maximum a posteriori fit of the logarithm
-of the predictions with a robust loss. It is deterministic. Errors are counted twice, leaving out one repository at a
-time, and a fifth of each repository at a time; both make the intervals, since a user's design resembles some
-published ones and none exactly.
+Each quantity (LUT, FF, RAMB18) is a sum of features, each with a positive weight, times a factor of the tool
+era. The weights start at hand-set priors and move only as far as the reports ask: a maximum a posteriori fit
+of the logarithm of the predictions with a robust loss. It is deterministic. Errors are counted twice, leaving
+out one repository at a time, and a fifth of each repository at a time; both make the intervals, since a
+user's design resembles some published ones and none exactly.
 
-What is left out is left out of the fit of the weights alone. The rules behind DSPs, latency and interval, and the choice
-of features, were made with all of these repositories in view, so their errors here are those of a description, and
-lower than on designs of a new kind.
+What is left out is left out of the fit of the weights alone. The rules behind DSPs, latency and interval, and
+the choice of features, were made with all of these repositories in view, so their errors here are those of a
+description, and lower than on designs of a new kind.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ ERA_SPREAD = 0.35
 MODULE_WEIGHT = 0.4
 RULES = ("dsp", "latency_cycles", "ii_cycles")
 NOTE = (
-    "Left out of the fit of the weights for lut, ff and bram18. The rules for dsp, latency_cycles and ii_cycles and the "
-    "choice of features were made with all repositories in view."
+    "Left out of the fit of the weights for lut, ff and bram18. The rules for dsp, latency_cycles and "
+    "ii_cycles and the choice of features were made with all repositories in view."
 )
 """Stands beside the table of errors, so that nobody takes them for those of designs of a new kind."""
 
@@ -82,7 +82,8 @@ def fit(samples: list[Sample], quantity: str, kind: str, prior: Mapping[str, flo
     )
     eras = np.array([[sample.era == era for era in ERAS] for sample in used], dtype=np.float64)
     counts = Counter((sample.repo, sample.module) for sample in used)
-    # A repository counts with the root of its size, so that a sweep of one network doesn't outvote the others.
+    # A repository counts with the root of its size, so that a sweep of one network doesn't outvote the
+    # others.
     strength = np.array(
         [(MODULE_WEIGHT if s.module else 1.0) * counts[s.repo, s.module] ** -0.25 for s in used]
     )  # fmt: skip
@@ -149,7 +150,9 @@ class Held:
 
 
 def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lambda _: None) -> list[Held]:
-    """Predict every whole design by fits without its repository, and by fits without a fifth of each repository."""
+    """Predict every whole design by fits without its repository, and by fits without a fifth of each
+    repository.
+    """
     held: list[Held] = []
     repos = sorted({sample.repo for sample in samples})
     folds = [("repository", {s.name for s in samples if s.repo == repo}) for repo in repos]
@@ -163,7 +166,8 @@ def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lamb
             for kind in ("csynth", "implemented"):
                 truth = dict(sample.csynth if kind == "csynth" else sample.implemented)
                 if kind == "implemented" and truth:
-                    # Cycles don't change after C-synthesis; simulations of implemented designs are the truth there.
+                    # Cycles don't change after C-synthesis; simulations of implemented designs are the truth
+                    # there.
                     truth |= {name: sample.csynth[name] for name in RULES[1:] if name in sample.csynth}
                 predicted = {name: model.predict(sample) for name, model in fitted[kind].items()}
                 held.append(Held(sample, kind, scheme, {**predicted, **sample.rules}, truth))
@@ -198,7 +202,9 @@ def intervals(held: Iterable[Held], share: float = 0.8) -> dict[str, dict[str, d
 def refit(
     samples: list[Sample], progress: Callable[[str], None] = lambda _: None
 ) -> tuple[dict[str, Any], list[Held]]:
-    """Fit everything and cross-validate; returns what `coefficients.json` holds, and the held-out predictions."""
+    """Fit everything and cross-validate; returns what `coefficients.json` holds, and the held-out
+    predictions.
+    """
     fitted = _fit_all(samples)
     held = cross_validate(samples, progress)
     plain = {

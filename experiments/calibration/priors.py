@@ -1,8 +1,8 @@
 """Where the fit starts: the cost of one unit of each feature, set by hand.
 
-Sources: an adder of w bits is stated by Vivado HLS as w + 7 LUTs (its library's figure, seen in every C-synthesis
-report); a product of a by b bits in the fabric as about a b LUTs; the rest are rounded guesses of the right order,
-which the reports correct.
+Sources: an adder of w bits is stated by Vivado HLS as w + 7 LUTs (its library's figure, seen in every
+C-synthesis report); a product of a by b bits in the fabric as about a b LUTs; the rest are rounded guesses of
+the right order, which the reports correct.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ SPREAD = {
     "csynth": {"lut": 1.2, "ff": 1.2, "bram18": 0.05},
     "implemented": {"lut": 0.6, "ff": 0.6, "bram18": 0.2},
 }
-"""Standard deviation allowed to the logarithm of a weight. Block memory follows from its shapes and hardly moves."""
+"""Standard deviation allowed to the logarithm of a weight. Block memory follows from its shapes and hardly
+moves.
+"""
 
 PRIORS: dict[str, dict[str, float]] = {
     "lut": {

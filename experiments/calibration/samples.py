@@ -72,7 +72,9 @@ FABRIC = {"lut": "lut", "ff": "ff", "dsp": "dsp", "bram18": "bram18"}
 
 
 def measured(record: Json, kind: str) -> dict[str, float]:
-    """Return the measured quantities of a record: `csynth`, or `implemented` (post-route before logic synthesis)."""
+    """Return the measured quantities of a record: `csynth`, or `implemented` (post-route before logic
+    synthesis).
+    """
     if kind == "implemented":
         for key in ("postroute", "vsynth"):
             if record.get(key):
@@ -138,7 +140,9 @@ def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> It
 
 
 def _module_of(layer: Json, modules: list[Json]) -> Json | None:
-    """Return the report of the layer's own function: its name starts with the function's, its config is the layer's."""
+    """Return the report of the layer's own function: its name starts with the function's, its config is the
+    layer's.
+    """
     config = str(layer.get("cfg") or "")
     if not re.search(r"config\d+$", config):
         return None

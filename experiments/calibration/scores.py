@@ -1,4 +1,6 @@
-"""Errors of estimates against reports: SMAPE, median error, share within a factor, rank correlation, coverage."""
+"""Errors of estimates against reports: SMAPE, median error, share within a factor, rank correlation,
+coverage.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,9 @@ def spearman(a: Array, b: Array) -> float:
 def scores(predicted: Array, truth: Array, groups: list[str] | None = None) -> dict[str, float]:
     """Scores of one quantity.
 
-    `smape` (percent; 0 where both are 0), `median` absolute percentage error (of truth + 1), `within2` (share within
-    a factor of two, of value + 1), `within25` (share within 25 %), `spearman`, and with `groups` the median of the
-    rank correlations inside each group of five or more.
+    `smape` (percent; 0 where both are 0), `median` absolute percentage error (of truth + 1), `within2` (share
+    within a factor of two, of value + 1), `within25` (share within 25 %), `spearman`, and with `groups` the
+    median of the rank correlations inside each group of five or more.
     """
     total = np.abs(predicted) + np.abs(truth)
     smape = 200 * np.abs(predicted - truth) / np.where(total > 0, total, 1.0)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 def load() -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Images of shape (samples, 8, 8, 1) in [0, 1], labels 0 to 9. Pixels are multiples of 1/16: `ufixed<5, 1>` holds them
-    exactly.
+    Images of shape (samples, 8, 8, 1) in [0, 1], labels 0 to 9. Pixels are multiples of 1/16: `ufixed<5, 1>`
+    holds them exactly.
     """
     from sklearn.datasets import load_digits
 
@@ -30,7 +30,9 @@ def load() -> dict[str, NDArray[Any]]:
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):

@@ -22,11 +22,13 @@ CLIP = 4.0
 def load(folder: str | Path | None = None) -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Recordings as sequences of shape (n, 20, 25), zero mean and unit deviation each; 1 where the engine is faulty.
+    Recordings as sequences of shape (n, 20, 25), zero mean and unit deviation each; 1 where the engine is
+    faulty.
 
     Args:
-        folder: with `FordA_TRAIN` and `FordA_TEST`, `.tsv` or `.txt` as the UCR archive has them; the latter tests. By
-            default what `BITFRONT_FORDA` names. Without either, the recordings of `synthetic_engines`.
+        folder: with `FordA_TRAIN` and `FordA_TEST`, `.tsv` or `.txt` as the UCR archive has them; the latter
+            tests. By default what `BITFRONT_FORDA` names. Without either, the recordings of
+            `synthetic_engines`.
 
     Raises:
         UserError: the folder lacks a file, or a file holds something else.
@@ -57,7 +59,9 @@ def load(folder: str | Path | None = None) -> dict[str, NDArray[Any]]:
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):
@@ -74,8 +78,8 @@ def _ucr(folder: Path, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64
     )
     if file is None:
         raise UserError(
-            f"{folder} has neither {name}.tsv nor {name}.txt: fetch FordA from the UCR time series archive, or unset "
-            "BITFRONT_FORDA for the synthetic recordings."
+            f"{folder} has neither {name}.tsv nor {name}.txt: fetch FordA from the UCR time series archive, "
+            "or unset BITFRONT_FORDA for the synthetic recordings."
         )
     try:
         rows = np.loadtxt(file, ndmin=2)

@@ -1,4 +1,6 @@
-"""The data of this study: Fashion-MNIST, which a user brings: the IDX files of its authors (Xiao et al. 2017, arXiv:1708.07747) or an `.npz`."""
+"""The data of this study: Fashion-MNIST, which a user brings: the IDX files of its authors (Xiao et al. 2017,
+arXiv:1708.07747) or an `.npz`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ SHARE = 1 / 6
 
 
 def default_path() -> Path:
-    """Return what `BITFRONT_FASHION_MNIST` names, else the shared data's file, else the folder of Debian's package."""
+    """Return what `BITFRONT_FASHION_MNIST` names, else the shared data's file, else the folder of Debian's
+    package.
+    """
     own = brought("BITFRONT_FASHION_MNIST", "fashion_mnist.npz")
     return DEBIAN if "BITFRONT_FASHION_MNIST" not in os.environ and not own.exists() else own
 
@@ -35,12 +39,12 @@ def default_path() -> Path:
 def load(path: str | Path | None = None, limit: int | None = None) -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Images of shape (n, 28, 28, 1) in [0, 1), multiples of 1/256, which `ufixed<8, 0>` holds exactly; labels 0 to 9.
-    The test images are the authors' own; a sixth of the training images validates.
+    Images of shape (n, 28, 28, 1) in [0, 1), multiples of 1/256, which `ufixed<8, 0>` holds exactly; labels 0
+    to 9. The test images are the authors' own; a sixth of the training images validates.
 
     Args:
-        path: a folder with the four IDX files (`.gz` or not), or an `.npz` with x_train, y_train, x_test and y_test. By
-            default see `default_path`.
+        path: a folder with the four IDX files (`.gz` or not), or an `.npz` with x_train, y_train, x_test and
+            y_test. By default see `default_path`.
         limit: images of each part at most, evenly over the classes.
 
     Raises:
@@ -49,8 +53,9 @@ def load(path: str | Path | None = None, limit: int | None = None) -> dict[str, 
     source = Path(path) if path is not None else default_path()
     if not source.exists():
         raise UserError(
-            "There is no Fashion-MNIST: install Debian's dataset-fashion-mnist, or fetch its four -ubyte.gz files (or Keras's "
-            "fashion-mnist as an .npz) and set BITFRONT_FASHION_MNIST to their folder or the file."
+            "There is no Fashion-MNIST: install Debian's dataset-fashion-mnist, or fetch its four -ubyte.gz "
+            "files (or Keras's fashion-mnist as an .npz) and set BITFRONT_FASHION_MNIST to their folder or "
+            "the file."
         )
     try:
         stored = _folder(source) if source.is_dir() else _npz(source)
@@ -73,7 +78,9 @@ def load(path: str | Path | None = None, limit: int | None = None) -> dict[str, 
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):
@@ -98,7 +105,9 @@ def _folder(folder: Path) -> dict[str, NDArray[Any]]:
 
 
 def _idx(folder: Path, stem: str) -> NDArray[Any]:
-    """Read an IDX file of bytes: two zeros, the type 8, the number of axes, their lengths big-endian, the values."""
+    """Read an IDX file of bytes: two zeros, the type 8, the number of axes, their lengths big-endian, the
+    values.
+    """
     plain, packed = folder / stem, folder / f"{stem}.gz"
     raw = plain.read_bytes() if plain.is_file() else gzip.decompress(packed.read_bytes())
     if raw[:3] != b"\0\0\x08":

@@ -1,13 +1,14 @@
 """Inject binary mergers into noise: simulated, or of GWOSC strain files. Needs `pip install 'bitfront[gw]'`.
 
 python -m bitfront.experiments.gw.generate --out gw.npz --pairs 4000 --seed 7
-python -m bitfront.experiments.gw.generate --out gw.npz --pairs 4000 --strain GW150914:H1.hdf5,L1.hdf5 --strain ...
+python -m bitfront.experiments.gw.generate --out gw.npz --pairs 4000 --strain GW150914:H1.hdf5,L1.hdf5
+--strain ...
 
-Mergers: IMRPhenomD (Khan et al. 2016, arXiv:1508.07253), component masses uniform in 20 to 60 solar masses, aligned
-spins uniform in -0.8 to 0.8, sky position, inclination and polarization isotropic, whitened by the design
-sensitivity of Advanced LIGO (LIGO-T0900288). The merger lies anywhere in the last four fifths of the window. The
-network's signal-to-noise ratio within the window is uniform in 8 to 40. Every injection has a window of the same
-noise without it.
+Mergers: IMRPhenomD (Khan et al. 2016, arXiv:1508.07253), component masses uniform in 20 to 60 solar masses,
+aligned spins uniform in -0.8 to 0.8, sky position, inclination and polarization isotropic, whitened by the
+design sensitivity of Advanced LIGO (LIGO-T0900288). The merger lies anywhere in the last four fifths of the
+window. The network's signal-to-noise ratio within the window is uniform in 8 to 40. Every injection has a
+window of the same noise without it.
 """
 
 from __future__ import annotations
@@ -57,9 +58,26 @@ def waveform(rng: np.random.Generator) -> NDArray[np.float64]:
     masses = rng.uniform(*MASSES, 2) * lal.MSUN_SI
     spins = rng.uniform(*SPINS, 2)
     plus, cross = simulation.SimInspiralChooseFDWaveform(
-        *masses, 0, 0, spins[0], 0, 0, spins[1], 4e8 * lal.PC_SI, np.arccos(rng.uniform(-1, 1)),
-        rng.uniform(0, 2 * np.pi), 0, 0, 0, step, 20.0, RATE / 2, 20.0, lal.CreateDict(), simulation.IMRPhenomD,
-    )  # fmt: skip
+        *masses,
+        0,
+        0,
+        spins[0],
+        0,
+        0,
+        spins[1],
+        4e8 * lal.PC_SI,
+        np.arccos(rng.uniform(-1, 1)),
+        rng.uniform(0, 2 * np.pi),
+        0,
+        0,
+        0,
+        step,
+        20.0,
+        RATE / 2,
+        20.0,
+        lal.CreateDict(),
+        simulation.IMRPhenomD,
+    )
     power = np.array([simulation.SimNoisePSDaLIGOZeroDetHighPower(max(f, 10.0)) for f in frequencies])
     band = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
     sky = (rng.uniform(0, 2 * np.pi), np.arcsin(rng.uniform(-1, 1)), rng.uniform(0, np.pi))
@@ -91,7 +109,8 @@ def simulated_noise(windows: int, rng: np.random.Generator) -> NDArray[np.float3
 
 
 def recorded_noise(text: str) -> tuple[str, NDArray[np.float32]]:
-    """Read `NAME:H1.hdf5,L1.hdf5` and return the name and windows, those within 1 s of the middle (the event) left out.
+    """Read `NAME:H1.hdf5,L1.hdf5` and return the name and windows, those within 1 s of the middle (the event)
+    left out.
 
     Raises:
         UserError: when the text or a file can't be read.

@@ -24,7 +24,8 @@ class Windows(NamedTuple):
     """Windows as stored.
 
     Attributes:
-        X: float32 of shape (windows, samples, detectors), whitened strain in standard deviations of the noise.
+        X: float32 of shape (windows, samples, detectors), whitened strain in standard deviations of the
+            noise.
         y: uint8 of shape (windows,), see `NOISE`, `INJECTED`, `REAL`.
         event: uint8 of shape (windows,), index into `names`.
         names: the event near which the noise was recorded, or the name of a simulated stretch.
@@ -39,7 +40,9 @@ class Windows(NamedTuple):
 
 
 def default_path() -> Path:
-    """Return where the windows are looked for: `BITFRONT_GW`, else `data/gw_windows.npz` of the shared folder."""
+    """Return where the windows are looked for: `BITFRONT_GW`, else `data/gw_windows.npz` of the shared
+    folder.
+    """
     return brought("BITFRONT_GW", "gw_windows.npz")
 
 
@@ -58,15 +61,16 @@ def read_windows(path: str | Path | None = None) -> Windows:
             )
     except FileNotFoundError:
         raise UserError(
-            f"There are no gravitational-wave windows at {source}: set BITFRONT_GW to a file, or write one with "
-            "python -m bitfront.experiments.gw.generate (pip install 'bitfront[gw]')."
+            f"There are no gravitational-wave windows at {source}: set BITFRONT_GW to a file, or write one "
+            "with python -m bitfront.experiments.gw.generate (pip install 'bitfront[gw]')."
         ) from None
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{source} is not a file of gravitational-wave windows ({error}).") from None
 
 
 def patches(x: NDArray[np.float32], steps: int = STEPS) -> NDArray[np.float32]:
-    """Return windows (n, samples, detectors) as sequences (n, steps, samples / steps * detectors), clipped at `CLIP`.
+    """Return windows (n, samples, detectors) as sequences (n, steps, samples / steps * detectors), clipped at
+    `CLIP`.
 
     Raises:
         UserError: when the samples can't be shared out evenly.

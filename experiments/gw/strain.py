@@ -48,7 +48,8 @@ def read_strain(path: str | Path) -> tuple[float, NDArray[np.float64]]:
 
 
 def whiten(strain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `strain` (samples,) over its own amplitude spectrum (Welch, median), within `BAND`, unit deviation.
+    """Return `strain` (samples,) over its own amplitude spectrum (Welch, median), within `BAND`, unit
+    deviation.
 
     `SEGMENT_S` at each end, where the filter wraps around, are dropped.
 

@@ -21,9 +21,9 @@ CLIP = 4.0
 def load(path: str | Path | None = None) -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Noise (0) against injected mergers (1), as sequences of shape (windows, 20, 20). Each injection shares its noise with a
-    window of class 0, so a split at random would let a model learn the noise: the last event tests, the last but one
-    validates. Windows at a real event are left out.
+    Noise (0) against injected mergers (1), as sequences of shape (windows, 20, 20). Each injection shares its
+    noise with a window of class 0, so a split at random would let a model learn the noise: the last event
+    tests, the last but one validates. Windows at a real event are left out.
 
     Args:
         path: a file of windows; by default what `BITFRONT_GW` names, else the shared data's file.

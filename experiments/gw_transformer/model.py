@@ -4,10 +4,11 @@ from typing import Any
 
 
 def build() -> Any:
-    """Return a transformer for 20 patches of 10 samples of two detectors: one block, uncompiled, with random weights.
+    """Return a transformer for 20 patches of 10 samples of two detectors: one block, uncompiled, with random
+    weights.
 
-    The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and gravitational waves
-    with hls4ml; the sizes are ours: 8 features, one head of 4, feed-forward 16.
+    The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and
+    gravitational waves with hls4ml; the sizes are ours: 8 features, one head of 4, feed-forward 16.
     """
     import keras
     from keras import layers

@@ -1,4 +1,6 @@
-"""The data of this study: JapaneseVowels, which a user brings: who of nine speakers says a vowel (Kudo, Toyama and Shimbo 1999)."""
+"""The data of this study: JapaneseVowels, which a user brings: who of nine speakers says a vowel (Kudo,
+Toyama and Shimbo 1999).
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,15 @@ STEPS, FEATURES, SPEAKERS = 29, 12, 9
 """Longest utterance, coefficients of its linear prediction at each step, and classes."""
 _FILES = {"train": "JapaneseVowels_TRAIN.ts", "test": "JapaneseVowels_TEST.ts"}
 _MISSING = (
-    "There is no JapaneseVowels: fetch it from the UEA time series archive (JapaneseVowels_TRAIN.ts and _TEST.ts) and set "
-    "BITFRONT_JAPANESE_VOWELS to its folder, or pip install --no-deps aeon, which has it."
+    "There is no JapaneseVowels: fetch it from the UEA time series archive (JapaneseVowels_TRAIN.ts and "
+    "_TEST.ts) and set BITFRONT_JAPANESE_VOWELS to its folder, or pip install --no-deps aeon, which has it."
 )
 
 
 def default_path() -> Path | None:
-    """Return what `BITFRONT_JAPANESE_VOWELS` names, else the copy in an installed aeon; None where there is neither."""
+    """Return what `BITFRONT_JAPANESE_VOWELS` names, else the copy in an installed aeon; None where there is
+    neither.
+    """
     named = os.environ.get("BITFRONT_JAPANESE_VOWELS")
     if named:
         return Path(named)
@@ -37,9 +41,11 @@ def default_path() -> Path | None:
 def load(folder: str | Path | None = None) -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Utterances as sequences of shape (n, 29, 12), standardised, shorter ones with zeros before; speakers 0 to 8.
+    Utterances as sequences of shape (n, 29, 12), standardised, shorter ones with zeros before; speakers 0 to
+    8.
 
-    The archive's training utterances train (270); half of its test ones (185 of 370) validate, the others test.
+    The archive's training utterances train (270); half of its test ones (185 of 370) validate, the others
+    test.
 
     Args:
         folder: with the archive's two `.ts` files. By default see `default_path`.
@@ -65,7 +71,9 @@ def load(folder: str | Path | None = None) -> dict[str, NDArray[Any]]:
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):
@@ -79,7 +87,8 @@ def split(
 def standardise(
     data: dict[str, NDArray[Any]], present: dict[str, NDArray[np.bool_]]
 ) -> dict[str, NDArray[Any]]:
-    """Return features with zero mean and unit deviation over the training part, clipped at `CLIP`; absent steps are zero.
+    """Return features with zero mean and unit deviation over the training part, clipped at `CLIP`; absent
+    steps are zero.
 
     `present` has, for each input, which of its steps are there, of shape (samples, steps).
     """
@@ -106,8 +115,8 @@ def _utterances(file: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDA
     wrong = [x.shape for x in read if x.ndim != 2 or x.shape[1] != FEATURES or len(x) > STEPS]
     if wrong or not read or not set(speakers) <= set(range(SPEAKERS)):
         raise UserError(
-            f"{file} is not JapaneseVowels: it must have up to {STEPS} steps of {FEATURES} values and speakers 1 to "
-            f"{SPEAKERS} in each line."
+            f"{file} is not JapaneseVowels: it must have up to {STEPS} steps of {FEATURES} values and "
+            f"speakers 1 to {SPEAKERS} in each line."
         )
     x = np.zeros((len(read), STEPS, FEATURES), np.float32)
     present = np.zeros((len(read), STEPS), bool)

@@ -2,25 +2,28 @@
 
     python -m bitfront.experiments.jets.flavour --jets 18000 --seed 7 --out flavour_tagging.npz
 
-wrote the file that ships beside this module, with the optional extra `jets` (`pip install "bitfront[jets]"`). The same
-command with the same versions gives the same bytes.
+wrote the file that ships beside this module, with the optional extra `jets` (`pip install "bitfront[jets]"`).
+The same command with the same versions gives the same bytes.
 
 Physics, all of it (`settings()` stores the same in the file):
 
-* proton-proton collisions at 13 TeV, Pythia's default tune (Monash 2013); multi-parton interactions on, no pile-up.
-* processes: `HardQCD` to b b-bar, to c c-bar, and the light-quark and gluon 2 -> 2 ones, hard transverse momentum of
-  60 to 160 GeV. Particles decay within a cylinder of 30 mm radius, so that K0S and Lambda fake displaced tracks.
-* jets: anti-kT with R = 0.4 from visible, stable particles with |eta| < 4; those with 50 <= pT <= 120 GeV, |eta| < 2.1
-  and at least one track are kept.
-* flavour: b with a b hadron of pT > 5 GeV within 0.3 of the axis; else c with a c hadron; else light. A sample of b
-  jets holds the b jets of the first process alone, and so on: gluons that split to heavy quarks are in no class.
-* tracks: charged constituents with pT > 0.5 GeV, |eta| < 2.5, all found. Their closest approach to the beam is taken
-  along a straight line; the field's bending over millimetres is left out.
+* proton-proton collisions at 13 TeV, Pythia's default tune (Monash 2013); multi-parton interactions on, no
+pile-up.
+* processes: `HardQCD` to b b-bar, to c c-bar, and the light-quark and gluon 2 -> 2 ones, hard transverse
+  momentum of 60 to 160 GeV. Particles decay within a cylinder of 30 mm radius, so that K0S and Lambda fake
+  displaced tracks.
+* jets: anti-kT with R = 0.4 from visible, stable particles with |eta| < 4; those with 50 <= pT <= 120 GeV,
+  |eta| < 2.1 and at least one track are kept.
+* flavour: b with a b hadron of pT > 5 GeV within 0.3 of the axis; else c with a c hadron; else light. A
+  sample of b jets holds the b jets of the first process alone, and so on: gluons that split to heavy quarks
+  are in no class.
+* tracks: charged constituents with pT > 0.5 GeV, |eta| < 2.5, all found. Their closest approach to the beam
+  is taken along a straight line; the field's bending over millimetres is left out.
 * smearing, Gaussian: d0 by 12 um + 70 um GeV / (pT sqrt(sin theta)), z0 sin(theta) by 25 um + 90 um GeV / (pT
   sqrt(sin theta)), each added in quadrature (of the order of an LHC experiment's inner tracker), pT by 1 %.
 
-The set-up follows the flavour-tagging benchmark of Khoda et al. 2023 (arXiv:2207.00559): 15 tracks of six features and
-three classes, most displaced track first; the sample and its exact features are ours.
+The set-up follows the flavour-tagging benchmark of Khoda et al. 2023 (arXiv:2207.00559): 15 tracks of six
+features and three classes, most displaced track first; the sample and its exact features are ours.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ from .simulation import generators, pythia_seeds, sample_command, started, write
 TRACKS = 15
 """Tracks kept a jet, by falling |significance of d0|."""
 FEATURES = ("d0", "d0_significance", "z0", "z0_significance", "log_pt_rel", "delta_r")
-"""Signed d0 and z0 sin(theta) in mm, each over its resolution, ln(track pT / jet pT), distance to the axis."""
+"""Signed d0 and z0 sin(theta) in mm, each over its resolution, ln(track pT / jet pT), distance to the
+axis.
+"""
 FLAVOURS = ("light", "c", "b")
 """Labels 0, 1, 2."""
 
@@ -204,8 +209,8 @@ def _flavour(jet: Any, hadrons: list[tuple[int, float, float]]) -> str:
 def _track(p: Any, jet: Any, rng: np.random.Generator) -> tuple[float, ...]:
     """Return the smeared `FEATURES` of a track.
 
-    Both are signed by the jet, positive where the track meets its axis downstream of the beam: d0 by the direction of
-    its closest approach, z0 as (rapidity of the jet - that of the track) z0.
+    Both are signed by the jet, positive where the track meets its axis downstream of the beam: d0 by the
+    direction of its closest approach, z0 as (rapidity of the jet - that of the track) z0.
     """
     px, py, pz, pt = p.px(), p.py(), p.pz(), p.pT()
     sine = pt / p.pAbs()

@@ -54,7 +54,8 @@ def read_sample(path: str | Path | None = None) -> Jets:
 
 
 def read_flavours(path: str | Path | None = None) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Read a sample of `jets.flavour`, by default the one that ships: tracks (jets, 15, 6), and 0, 1 or 2 for light, c and b.
+    """Read a sample of `jets.flavour`, by default the one that ships: tracks (jets, 15, 6), and 0, 1 or 2 for
+    light, c and b.
 
     Raises:
         UserError: the file is missing or is not a sample of the generator.
@@ -66,7 +67,8 @@ def read_flavours(path: str | Path | None = None) -> tuple[NDArray[np.float32], 
             return stored["X"].astype(np.float32), stored["y"]
     except FileNotFoundError:
         raise UserError(
-            f"There is no flavour sample {source}; write one with python -m bitfront.experiments.jets.flavour."
+            f"There is no flavour sample {source}; write one with python -m "
+            "bitfront.experiments.jets.flavour."
         ) from None
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(

@@ -1,6 +1,7 @@
 """Pythia 8 and FastJet, as all generators of jets here start and use them.
 
-Both are the optional extra `jets`, under the GPL, which is why nothing but the generators imports this module.
+Both are the optional extra `jets`, under the GPL, which is why nothing but the generators imports this
+module.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def pythia_seeds(seed: int, kinds: int) -> tuple[list[int], int]:
 
 
 def write_sample(sample: Any, about: dict[str, Any], path: Path, **names: Sequence[str]) -> None:
-    """Write a sample (a named tuple of arrays) as `.npz` without pickled objects: its fields, `names`, settings."""
+    """Write a sample (a named tuple of arrays) as `.npz` without pickled objects: its fields, `names`,
+    settings.
+    """
     arrays: dict[str, Any] = sample._asdict() | {key: np.array(value) for key, value in names.items()}
     arrays["settings"] = np.array(json.dumps(about, sort_keys=True))
     np.savez_compressed(path, **arrays)
@@ -71,7 +74,9 @@ def sample_command(
     settings: Callable[[int, int], dict[str, Any]],
     save: Callable[[Any, dict[str, Any], Path], None],
 ) -> Command:
-    """Return the command line of a generator: so many jets, a seed and a file; `shares` says how they divide."""
+    """Return the command line of a generator: so many jets, a seed and a file; `shares` says how they
+    divide.
+    """
 
     @returns_exit_code
     def main(arguments: list[str] | None = None) -> None:

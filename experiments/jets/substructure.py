@@ -2,20 +2,17 @@
 
 The choice follows the 16 inputs of the jets benchmark of hls4ml (Duarte et al. 2018, arXiv:1804.06913, after
 Coleman et al. 2017, arXiv:1709.08705), with N-subjettiness ratios in place of two repeated energy
-correlations. With z = pT / sum of pT over the stored constituents, R the distance in (eta, phi), and sums over
-distinct pairs i < j or triples i < j < k:
+correlations. With z = pT / sum of pT over the stored constituents, R the distance in (eta, phi), and sums
+over distinct pairs i < j or triples i < j < k:
 
-=====================  =========================================================================
-`zlogz`                sum of z ln z
-`c1_b0`, `_b1`, `_b2`  C1 = e2(beta) = sum z_i z_j R_ij^beta, beta = 0, 1, 2
-`c2_b1`, `_b2`         C2 = e3(beta) / e2(beta)^2, e3 = sum z_i z_j z_k (R_ij R_ik R_jk)^beta
-`d2_b1`, `_b2`         D2 = e3(beta) / e2(beta)^3
-`m2_b1`, `_b2`         M2 = 1e3(beta) / e2(beta), 1e3 as e3 with the smallest R of the triple only
-`n2_b1`, `_b2`         N2 = 2e3(beta) / e2(beta)^2, 2e3 with the product of the two smallest R
-`tau21`, `tau32`       tau_2 / tau_1 and tau_3 / tau_2, tau_N = sum z_i min_a R_ia / 0.8
-`mass`                 GeV, of the stored constituents as massless particles
-`multiplicity`         constituents of the whole jet, stored by the generator
-=====================  =========================================================================
+=====================  ========================================================================= `zlogz`
+sum of z ln z `c1_b0`, `_b1`, `_b2`  C1 = e2(beta) = sum z_i z_j R_ij^beta, beta = 0, 1, 2 `c2_b1`, `_b2`
+C2 = e3(beta) / e2(beta)^2, e3 = sum z_i z_j z_k (R_ij R_ik R_jk)^beta `d2_b1`, `_b2`         D2 = e3(beta) /
+e2(beta)^3 `m2_b1`, `_b2`         M2 = 1e3(beta) / e2(beta), 1e3 as e3 with the smallest R of the triple only
+`n2_b1`, `_b2`         N2 = 2e3(beta) / e2(beta)^2, 2e3 with the product of the two smallest R `tau21`,
+`tau32`       tau_2 / tau_1 and tau_3 / tau_2, tau_N = sum z_i min_a R_ia / 0.8 `mass`                 GeV, of
+the stored constituents as massless particles `multiplicity`         constituents of the whole jet, stored by
+the generator =====================  =========================================================================
 
 C: Larkoski, Salam and Thaler 2013 (arXiv:1305.0007); D2: Larkoski, Moult and Neill 2014 (arXiv:1409.6298); M2
 and N2: Moult, Necib and Thaler 2016 (arXiv:1609.07483); tau: Thaler and Van Tilburg 2010 (arXiv:1011.2268),

@@ -1,4 +1,6 @@
-"""The data of this study: simulated jets of top quarks and of lighter ones, as 16 features of their substructure."""
+"""The data of this study: simulated jets of top quarks and of lighter ones, as 16 features of their
+substructure.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def load(path: str | Path | None = None, seed: int = 0) -> dict[str, NDArray[Any
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):

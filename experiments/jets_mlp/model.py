@@ -4,7 +4,9 @@ from typing import Any
 
 
 def build() -> Any:
-    """Return the jets benchmark's MLP (Duarte et al. 2018, arXiv:1804.06913), here 16-64-32-32-1, with random weights."""
+    """Return the jets benchmark's MLP (Duarte et al. 2018, arXiv:1804.06913), here 16-64-32-32-1, with random
+    weights.
+    """
     import keras
     from keras import layers
 

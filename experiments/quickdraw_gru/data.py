@@ -23,13 +23,15 @@ def load(
 ) -> dict[str, NDArray[Any]]:
     """Return x_train, y_train, x_val, y_val, x_test and y_test; only the report reads the test part.
 
-    Drawings as sequences of shape (drawings, 100, 3): steps in x and y, and 1 where the pen lifts afterwards. Zeros come
-    first, so that a recurrent network's last steps are a drawing's and not padding.
+    Drawings as sequences of shape (drawings, 100, 3): steps in x and y, and 1 where the pen lifts afterwards.
+    Zeros come first, so that a recurrent network's last steps are a drawing's and not padding.
 
     Args:
-        path: a folder with one `CLASS.ndjson` or `CLASS.npz` (sketch-rnn) for each class, or an `.npz` with X (drawings,
-            points, 3), y and classes. By default what `BITFRONT_QUICKDRAW` names, else the shared data's file.
-        classes: their labels follow this order; by default the five of Khoda et al. 2023 where there are all of them.
+        path: a folder with one `CLASS.ndjson` or `CLASS.npz` (sketch-rnn) for each class, or an `.npz` with X
+            (drawings, points, 3), y and classes. By default what `BITFRONT_QUICKDRAW` names, else the shared
+            data's file.
+        classes: their labels follow this order; by default the five of Khoda et al. 2023 where there are all
+            of them.
         per_class: drawings that are read of each at most.
 
     Raises:
@@ -45,7 +47,9 @@ def load(
 
 
 def sequence(strokes: NDArray[Any]) -> NDArray[np.float32]:
-    """Return steps and pen lifts (n, 3), in units of 256 for a drawing, as (100, 3): scaled, clipped, zeros in front."""
+    """Return steps and pen lifts (n, 3), in units of 256 for a drawing, as (100, 3): scaled, clipped, zeros
+    in front.
+    """
     kept = strokes[:POINTS].astype(np.float32)
     kept[:, :2] = np.clip(kept[:, :2] / SCALE, -4.0, 4.0)
     return np.concatenate([np.zeros((POINTS - len(kept), 3), np.float32), kept])
@@ -54,7 +58,9 @@ def sequence(strokes: NDArray[Any]) -> NDArray[np.float32]:
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):

@@ -4,7 +4,9 @@ from typing import Any
 
 
 def build() -> Any:
-    """Return the LSTM for drawings of Khoda et al. 2023 (arXiv:2207.00559): 100 points, uncompiled, with random weights."""
+    """Return the LSTM for drawings of Khoda et al. 2023 (arXiv:2207.00559): 100 points, uncompiled, with
+    random weights.
+    """
     import keras
     from keras import layers
 

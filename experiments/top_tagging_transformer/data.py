@@ -39,7 +39,9 @@ def load(path: str | Path | None = None, seed: int = 0) -> dict[str, NDArray[Any
 def split(
     y: NDArray[Any], shares: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0
 ) -> list[NDArray[np.int64]]:
-    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to 1."""
+    """Return three sets of rows of `y`, shuffled, each with the classes in equal shares; `shares` sum to
+    1.
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in np.unique(y):
@@ -53,7 +55,8 @@ def split(
 def standardise(
     data: dict[str, NDArray[Any]], present: dict[str, NDArray[np.bool_]]
 ) -> dict[str, NDArray[Any]]:
-    """Return features with zero mean and unit deviation over the training part, clipped at `CLIP`; absent steps are zero.
+    """Return features with zero mean and unit deviation over the training part, clipped at `CLIP`; absent
+    steps are zero.
 
     `present` has, for each input, which of its steps are there, of shape (samples, steps).
     """

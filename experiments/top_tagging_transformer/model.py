@@ -6,8 +6,8 @@ from typing import Any
 def build() -> Any:
     """Return a transformer tagger of 20 constituents: one block, uncompiled, with random weights.
 
-    The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and gravitational waves
-    with hls4ml; the sizes are ours: 8 features, one head of 4, feed-forward 16.
+    The shape follows Jiang et al. 2024 (arXiv:2409.05207), who build such blocks for jets, engines and
+    gravitational waves with hls4ml; the sizes are ours: 8 features, one head of 4, feed-forward 16.
     """
     from keras import layers
 
@@ -15,7 +15,9 @@ def build() -> Any:
 
 
 def build_batch_normalized() -> Any:
-    """Return it with batch normalizations, which cost a product with a constant, for peers without layer normalization."""
+    """Return it with batch normalizations, which cost a product with a constant, for peers without layer
+    normalization.
+    """
     from keras import layers
 
     return _block(layers.BatchNormalization)

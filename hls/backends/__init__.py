@@ -1,4 +1,6 @@
-"""hls4ml's back-ends that bitfront builds for, a folder for each maker of FPGAs: AMD's alone, all others are refused here."""
+"""hls4ml's back-ends that bitfront builds for, a folder for each maker of FPGAs: AMD's alone, all others are
+refused here.
+"""
 
 from collections.abc import Mapping
 

@@ -1,9 +1,9 @@
 """Sums in a narrow accumulator.
 
-hls4ml stores every product in the accumulator's type before it adds (`nnet_dense_latency.h`: `accum_t mult[]`;
-`nnet_dense_resource.h`: a cast per product), so each product is truncated (`TRN`) on its own and the sum wraps.
-Wrapping sums don't depend on their order. The products are laid out one by one, which costs memory:
-only studies that search accumulators pay for it.
+hls4ml stores every product in the accumulator's type before it adds (`nnet_dense_latency.h`: `accum_t
+mult[]`; `nnet_dense_resource.h`: a cast per product), so each product is truncated (`TRN`) on its own and the
+sum wraps. Wrapping sums don't depend on their order. The products are laid out one by one, which costs
+memory: only studies that search accumulators pay for it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Accumulator:
         return x + tf.stop_gradient(kept - x) if self.mode.training else kept
 
     def matmul(self, x: Any, kernel: Any, bias: Any | None) -> Any:
-        """Return `x @ kernel + bias` with every product stored first (`x`: [..., n_in], `kernel`: [n_in, n_out])."""
+        """Return `x @ kernel + bias` with every product stored first (`x`: [..., n_in], `kernel`: [n_in,
+        n_out]).
+        """
         if not self.mode.exact:
             total = tf.tensordot(x, kernel, [[-1], [0]])
         else:

@@ -1,6 +1,7 @@
 """Attention's products: einsums of a tensor with constant weights, and of two tensors.
 
-hls4ml sums both exactly in lossless accumulators (`nnet_einsum_dense.h`, `nnet_einsum.h`), so only results are rounded.
+hls4ml sums both exactly in lossless accumulators (`nnet_einsum_dense.h`, `nnet_einsum.h`), so only results
+are rounded.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """LSTM and GRU in training: the forward pass of `recurrent`, with a backward pass of its own.
 
-Automatic differentiation walks back through every operation of every step, some forty small ones for an LSTM. Here
-all factors that don't depend on the order of the steps are computed for the whole sequence at once, which leaves seven.
-It pays most for a GRU, for long sequences, and where TensorFlow has one thread, as in a worker.
-Gradients are the same: straight through roundings, zero where a state saturates, the smooth curve's for a table.
+Automatic differentiation walks back through every operation of every step, some forty small ones for an LSTM.
+Here all factors that don't depend on the order of the steps are computed for the whole sequence at once,
+which leaves seven. It pays most for a GRU, for long sequences, and where TensorFlow has one thread, as in a
+worker.
+Gradients are the same: straight through roundings, zero where a state saturates, the smooth curve's for a
+table.
 
-Inside a pass the states are counted in steps of their type, and pre-activations in entries of the tables; both are
-powers of two, so that nothing is rounded by it.
+Inside a pass the states are counted in steps of their type, and pre-activations in entries of the tables;
+both are powers of two, so that nothing is rounded by it.
 """
 
 from __future__ import annotations
@@ -118,14 +120,16 @@ def gru(
 ) -> Any:
     """Return the hidden states of all steps ([steps, batch, units]).
 
-    `projected`: inputs times kernel plus bias ([steps, batch, 3 units]); `recurrent` and `bias`: the recurrent kernel
-    and bias; `accum_scale`: steps of the accumulator in 1, to which the product of reset gate and state is truncated.
+    `projected`: inputs times kernel plus bias ([steps, batch, 3 units]); `recurrent` and `bias`: the
+    recurrent kernel and bias; `accum_scale`: steps of the accumulator in 1, to which the product of reset
+    gate and state is truncated.
     """
     state = _Rounding(quantizer, projected.dtype)
     scale, units = state.scale, recurrent.shape[0]
     gate_entries = tf.cast(gates.values, projected.dtype)
     new_entries = tf.cast(tanh.values, projected.dtype) * scale
-    # gates are counted in entries of their table, the part that the reset gate multiplies in steps of the accumulator
+    # gates are counted in entries of their table, the part that the reset gate multiplies in steps of the
+    # accumulator
     per_unit = tf.concat(
         [tf.fill((2 * units,), tf.cast(gates.per_unit, projected.dtype)), tf.fill((units,), accum_scale)], 0
     )

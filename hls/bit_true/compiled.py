@@ -1,4 +1,6 @@
-"""Compile a traced function with XLA once that pays: recurrent layers are answered two to three times faster by it."""
+"""Compile a traced function with XLA once that pays: recurrent layers are answered two to three times faster
+by it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 COMPILE_AFTER = 1.0
-"""Seconds that calls with one shape cost before compiling is tried: it takes about as long, so at most twice the time
-of the better choice is spent, whether many calls follow or none."""
+"""Seconds that calls with one shape cost before compiling is tried: it takes about as long, so at most twice
+the time of the better choice is spent, whether many calls follow or none."""
 
 
 @dataclass
@@ -25,10 +27,14 @@ class _Shape:
 
 
 class Compiled:
-    """A traced function that is replaced by its compiled form, shape by shape, where that is faster and equal in every bit."""
+    """A traced function that is replaced by its compiled form, shape by shape, where that is faster and equal
+    in every bit.
+    """
 
     def __init__(self, plain: Callable[..., Any], build: Callable[[], Callable[..., Any]]) -> None:
-        """Start with `plain`; `build` makes the same function with `jit_compile=True`, once, when it is first tried."""
+        """Start with `plain`; `build` makes the same function with `jit_compile=True`, once, when it is first
+        tried.
+        """
         self._plain, self._build = plain, build
         self._compiled: Callable[..., Any] | None = None
         self._shapes: dict[tuple[int, ...], _Shape] = {}

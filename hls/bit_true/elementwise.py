@@ -32,7 +32,9 @@ class Entries(Layer):
 
 
 class Rounding(Layer):
-    """ReLU (`clips`) and linear: a QKeras activation carrying our quantizer (unsigned after ReLU, so it clips at zero)."""
+    """ReLU (`clips`) and linear: a QKeras activation carrying our quantizer (unsigned after ReLU, so it clips
+    at zero).
+    """
 
     def __init__(self, graph: Graph, node: Node, mode: Mode, *, clips: bool) -> None:
         super().__init__(graph, node, mode)

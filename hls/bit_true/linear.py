@@ -1,8 +1,8 @@
 """Dense, convolution and batch normalization: products with constant weights.
 
-The dense and convolution layers are QKeras layers carrying our quantizer. Accumulators are lossless by default,
-so nothing is rounded before the result; where their width is searched, `accumulate` rounds every product,
-as the C++ does.
+The dense and convolution layers are QKeras layers carrying our quantizer. Accumulators are lossless by
+default, so nothing is rounded before the result; where their width is searched, `accumulate` rounds every
+product, as the C++ does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def dense(node: Node, kernel: Any, bias: Any, common: dict[str, Any]) -> keras.L
 
 
 def convolution(axes: int, *, depthwise: bool) -> Kind:
-    """Return what makes QKeras convolutions over one or two axes; a causal one is padded before it is called."""
+    """Return what makes QKeras convolutions over one or two axes; a causal one is padded before it is
+    called.
+    """
 
     def made(node: Node, kernel: Any, bias: Any, common: dict[str, Any]) -> keras.Layer:
         size, padding = node.attrs["kernel_size"], node.attrs["padding"]

@@ -20,7 +20,8 @@ Curve = Callable[[Any], Any]
 def table(curve: Curve, source: FixedPoint, result: FixedPoint) -> np.ndarray:
     """Return the table of a function for a firmware that looks up by the bits of an input of type `source`.
 
-    Entry i is the value of the input whose bits, read as an unsigned number, are i; `result` is the entries' type.
+    Entry i is the value of the input whose bits, read as an unsigned number, are i; `result` is the entries'
+    type.
     """
     index = np.arange(2**source.width)
     negative = source.signed & (index >= 2 ** (source.width - 1))

@@ -28,9 +28,9 @@ SAMPLES = 4096
 class BitTrue:
     """Computes a graph as the firmware does, for any precision, without being traced again.
 
-    Scores are computed in float32 where that is exact for the assigned types and in float64 otherwise, so each of
-    the two is traced at most once. Lifecycle: `calibrate`, then per candidate `assign` and `predict` or train with
-    the variables of `trainable`.
+    Scores are computed in float32 where that is exact for the assigned types and in float64 otherwise, so
+    each of the two is traced at most once. Lifecycle: `calibrate`, then per candidate `assign` and `predict`
+    or train with the variables of `trainable`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class BitTrue:
         self._float64 = False
         self.types: dict[str, FixedPoint] = {}
 
-    # -- variables ---------------------------------------------------------------------------------------------
+    # -- variables -------------------------------------------------------------------------------------------
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -102,7 +102,8 @@ class BitTrue:
                 value = np.asarray(weights.get(name, {}).get(role, ()), np.float32)
                 if value.shape != tuple(variable.shape):
                     raise UserError(
-                        f"The weights of {name}/{role} have shape {value.shape}, the model needs {tuple(variable.shape)}."
+                        f"The weights of {name}/{role} have shape {value.shape}, the model needs "
+                        f"{tuple(variable.shape)}."
                     )
                 values.append(value)
         self._run("restore", _assign_all(self.trainable), *map(tf.constant, values))
@@ -116,8 +117,8 @@ class BitTrue:
         bits = mantissa_bits(self.graph, dict(types))
         if bits > FLOAT64_MANTISSA:
             raise UserError(
-                f"This candidate needs {bits} mantissa bits, beyond the {FLOAT64_MANTISSA} that can be computed exactly: "
-                "choose narrower types."
+                f"This candidate needs {bits} mantissa bits, beyond the {FLOAT64_MANTISSA} that can be "
+                "computed exactly: choose narrower types."
             )
         self._float64 = bits > FLOAT32_MANTISSA
         self.types = dict(types)
@@ -126,12 +127,13 @@ class BitTrue:
         for name, layer in self.layers.items():
             layer.assign({role: types[f"{name}/{role}"] for role in _OWN_ROLES if f"{name}/{role}" in types})
 
-    # -- computation -------------------------------------------------------------------------------------------
+    # -- computation -----------------------------------------------------------------------------------------
 
     def forward(self, inputs: Sequence[Any], *, stop_before: frozenset[str] = frozenset()) -> list[Any]:
         """Return the outputs for a batch, in the present `mode`.
 
-        Outputs named in `stop_before` are left out: their node's input is returned instead (logits, for a loss).
+        Outputs named in `stop_before` are left out: their node's input is returned instead (logits, for a
+        loss).
         """
         values = self._values(inputs)
         return [values[self.graph[o].inputs[0] if o in stop_before else o] for o in self.graph.outputs]

@@ -1,8 +1,9 @@
 """Layer normalization as `firmware/nnet_bit_true.h` computes it.
 
-Per position: the sum times a constant 1/n gives the mean; the deviations' squares give the variance in the same way,
-plus epsilon, both rounded. The variance's leading bits, an even shift away, address a table of 1 / sqrt, whose entry
-is shifted back. So the relative error is that of the table (2^-8 / 2 by its address) whatever the variance is.
+Per position: the sum times a constant 1/n gives the mean; the deviations' squares give the variance in the
+same way, plus epsilon, both rounded. The variance's leading bits, an even shift away, address a table of 1 /
+sqrt, whose entry is shifted back. So the relative error is that of the table (2^-8 / 2 by its address)
+whatever the variance is.
 """
 
 from __future__ import annotations

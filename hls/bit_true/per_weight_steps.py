@@ -1,16 +1,18 @@
 """Grains: the steps to which single weights of a kernel are rounded in training, multiples of their type's.
 
-A type gives all weights of a kernel one step, but a product with a constant costs only the constant's bits between its first
-and its last one: a weight that the loss hardly feels is cheaper as a multiple of a coarser step, and costs nothing where
-that rounds it to zero. The types stay as they are, so that the firmware computes it without knowing.
+A type gives all weights of a kernel one step, but a product with a constant costs only the constant's bits
+between its first and its last one: a weight that the loss hardly feels is cheaper as a multiple of a coarser
+step, and costs nothing where that rounds it to zero. The types stay as they are, so that the firmware
+computes it without knowing.
 
-Rounding to steps of d adds S d^2 / 24 to a loss of curvature S (its noise has the variance d^2 / 12: Widrow and Kollar,
-"Quantization Noise", 2008), and with each factor of two a bit less is paid for. Where a bit costs c, the loss and what is
-paid together are least at d^2 = 12 c / (S ln 2). HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization
-for Ultra-Low Latency on FPGAs", 2024) finds such steps by a surrogate gradient, a variable for every weight; here they
-follow at once from the squared gradients that training sees anyway: their mean over samples is the curvature (Fisher).
-A weight of magnitude w has log2(w / d) bits, so what is paid also pulls it towards zero, by c / (w ln 2): the smaller it is,
-the more, so that weights become zero rather than small.
+Rounding to steps of d adds S d^2 / 24 to a loss of curvature S (its noise has the variance d^2 / 12: Widrow
+and Kollar, "Quantization Noise", 2008), and with each factor of two a bit less is paid for. Where a bit costs
+c, the loss and what is paid together are least at d^2 = 12 c / (S ln 2). HGQ (Sun et al., "Gradient-based
+Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024) finds such steps by a surrogate
+gradient, a variable for every weight; here they follow at once from the squared gradients that training sees
+anyway: their mean over samples is the curvature (Fisher). A weight of magnitude w has log2(w / d) bits, so
+what is paid also pulls it towards zero, by c / (w ln 2): the smaller it is, the more, so that weights become
+zero rather than small.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ class _Kernel:
 class PerWeightSteps:
     """The steps of a model's kernels: arrays of two and more dimensions that are trained, by tensor key.
 
-    A `Trainer`'s graphs call `hear` and `pull`; between these, `move` and `hold` set the steps, `clear` removes them.
+    A `Trainer`'s graphs call `hear` and `pull`; between these, `move` and `hold` set the steps, `clear`
+    removes them.
     """
 
     def __init__(self, model: BitTrue) -> None:
@@ -91,7 +94,9 @@ class PerWeightSteps:
                 kernel.squares.assign(DECAY * kernel.squares + (1 - DECAY) * tf.square(gradient))
 
     def pull(self, learning_rate: Any) -> None:
-        """Move weights towards zero for what their bits cost, as Adam would by that alone; part of a graph."""
+        """Move weights towards zero for what their bits cost, as Adam would by that alone; part of a
+        graph.
+        """
         known = 1.0 - tf.pow(DECAY, self._heard)
         for kernel in self._kernels.values():
             size = tf.abs(kernel.variable)
@@ -102,7 +107,8 @@ class PerWeightSteps:
             kernel.variable.assign(tf.sign(kernel.variable) * tf.maximum(size - step, 0.0))
 
     def move(self, costs: Mapping[str, float], batch_size: int) -> None:
-        """Set the steps for what a bit of each kernel's weights costs, in units of the loss; by a factor of two at most.
+        """Set the steps for what a bit of each kernel's weights costs, in units of the loss; by a factor of
+        two at most.
 
         Args:
             costs: tensor key -> cost; a kernel that is missing has no steps of its own.
@@ -130,7 +136,9 @@ class PerWeightSteps:
             kernel.steps.assign((step * (whole & -whole)).astype(np.float32))
 
     def fraction(self, key: str) -> int | None:
-        """Return the bits behind the point that a kernel's steps ask for, the finest few left out; None without steps."""
+        """Return the bits behind the point that a kernel's steps ask for, the finest few left out; None
+        without steps.
+        """
         kernel = self._kernels[key]
         steps, size = kernel.steps.numpy(), np.abs(kernel.variable.numpy())
         used = steps[(steps > 0) & (size > steps / 2)]

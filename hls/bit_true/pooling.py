@@ -19,14 +19,16 @@ class Pool(Layer):
     """Maximum and average over windows or over all positions.
 
     An average is summed exactly and divided as ap_fixed divides: truncated toward zero at the accumulator's
-    fraction, which is the input's plus `ceil(log2(window))` (`exact.averaged`). With padding `same`, an average is
-    over the values in the window that are no padding, and a maximum too.
+    fraction, which is the input's plus `ceil(log2(window))` (`exact.averaged`). With padding `same`, an
+    average is over the values in the window that are no padding, and a maximum too.
     """
 
     def __init__(
         self, graph: Graph, node: Node, mode: Mode, *, average: bool, whole: bool, window: int
     ) -> None:
-        """Pool all positions where `whole`, else windows; `window` counts the values that each result is of."""
+        """Pool all positions where `whole`, else windows; `window` counts the values that each result is
+        of.
+        """
         super().__init__(graph, node, mode)
         shape = graph[node.inputs[0]].shape
         self.average, self.whole, self.window = average, whole, window
@@ -78,7 +80,9 @@ class Pool(Layer):
 
 
 def _overlaps(sizes: tuple[int, ...], node: Node) -> NDArray[np.int64]:
-    """Return how many values of the input each window holds, shape (*output positions, 1), for padding `same`."""
+    """Return how many values of the input each window holds, shape (*output positions, 1), for padding
+    `same`.
+    """
     counts = np.ones(1, np.int64)
     for size, pool, stride in zip(sizes, node.attrs["pool_size"], node.attrs["strides"], strict=True):
         steps = -(-size // stride)

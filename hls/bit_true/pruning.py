@@ -16,9 +16,9 @@ from ..operation import operation
 def pruned(graph: Graph, weights: Weights, share: float) -> Weights:
     """Return weights of which this share, over all kernels together, is zero: those that matter least.
 
-    Kernels are the arrays of two and more dimensions, biases stay. A kernel whose weights are alike, or few, loses fewer
-    (see `scores`); one of a convolution, which has a product at every position, more. Of a frozen one none is lost that isn't
-    zero already, so that the others lose more of theirs.
+    Kernels are the arrays of two and more dimensions, biases stay. A kernel whose weights are alike, or few,
+    loses fewer (see `scores`); one of a convolution, which has a product at every position, more. Of a frozen
+    one none is lost that isn't zero already, so that the others lose more of theirs.
     """
     kernels = [(node, role) for node, roles in weights.items() for role, a in roles.items() if np.ndim(a) > 1]
     masks = kept(
@@ -60,8 +60,8 @@ def kept(
 
     All that isn't zero stays of a `frozen` one.
 
-    Scores are over the root of the products that a weight has: half way to what a product is worth, since the few
-    weights of a first convolution are all that a network sees.
+    Scores are over the root of the products that a weight has: half way to what a product is worth, since the
+    few weights of a first convolution are all that a network sees.
     """
     found = [scores(kernel) / math.sqrt(count) for kernel, count in zip(kernels, products, strict=True)]
     for one, kernel, stays in zip(found, kernels, frozen or [False] * len(found), strict=True):
@@ -78,8 +78,8 @@ def kept(
 def scores(kernel: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return each weight's square over the sum of the squares that are no smaller, of one kernel.
 
-    Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", ICLR 2021 (LAMP): scores of different kernels
-    compare, and the largest weight of each has 1.
+    Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", ICLR 2021 (LAMP): scores of
+    different kernels compare, and the largest weight of each has 1.
     """
     squares = np.asarray(kernel, np.float64).ravel() ** 2
     order = np.argsort(squares, kind="stable")

@@ -14,7 +14,8 @@ from qkeras.base_quantizer import BaseQuantizer
 
 from bitfront.spaces import FixedPoint
 
-# Sums of products are exact in float32 as far as its 24 bits go; NVIDIA's TF32, TensorFlow's default, keeps 11 of a factor.
+# Sums of products are exact in float32 as far as its 24 bits go; NVIDIA's TF32, TensorFlow's default, keeps
+# 11 of a factor.
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
@@ -33,7 +34,9 @@ class Mode:
 
 
 def _packed(precision: FixedPoint) -> np.ndarray:
-    """Return the precision as the five numbers a quantizer computes with: width, integer, 1/step, low, high."""
+    """Return the precision as the five numbers a quantizer computes with: width, integer, 1/step, low,
+    high.
+    """
     return np.array(
         [
             precision.width,
@@ -89,7 +92,9 @@ class VariableFixedPoint(BaseQuantizer):
         return self._precision.width
 
     def max(self) -> float:
-        """Return the largest value; QKeras' initializers ask for it (a constant: they run once, at build time)."""
+        """Return the largest value; QKeras' initializers ask for it (a constant: they run once, at build
+        time).
+        """
         return 1.0
 
     def min(self) -> float:
@@ -147,7 +152,8 @@ class VariableFixedPoint(BaseQuantizer):
 
             def gradient(upstream: Any) -> Any:
                 # one more bit halves the error of rounding, which a smooth curve does at ln 2 of it a bit:
-                # the surrogate of HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization", 2024)
+                # the surrogate of HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization",
+                # 2024)
                 return passed(x, upstream), math.log(2.0) * tf.reduce_sum(upstream * (x - seen))
 
             return seen, gradient

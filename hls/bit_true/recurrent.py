@@ -1,7 +1,8 @@
 """LSTM, GRU, SimpleRNN and their bidirectional form, after hls4ml 1.3's `nnet_recurrent.h`.
 
 The hidden and the cell state have the result's type and are rounded when written; gate pre-activations and
-activation outputs live in the accumulator's type. QKeras rounds a state when it is read, so its cells never match.
+activation outputs live in the accumulator's type. QKeras rounds a state when it is read, so its cells never
+match.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class Recurrent(Layer):
         self.narrow = Accumulator(node, mode) if narrow else None
         self.accum_scale = tf.Variable(2.0**20, trainable=False, dtype=tf.float64)
         self.observed: dict[str, Any] = {}
-        """In the float pass, what no output shows: the largest |state| and |pre-activation|, and the last cell state."""
+        """In the float pass, what no output shows: the largest |state| and |pre-activation|, and the last
+        cell state.
+        """
 
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
         """Give tables and accumulator their types."""
@@ -91,7 +94,9 @@ class Recurrent(Layer):
         return tf.transpose(states, (1, 0, 2)) if self.node.attrs["return_sequences"] else states
 
     def _run(self, x: Any, prefix: str) -> Any:
-        """Return the states for `x` ([steps, batch, features]): of all steps, or the last ([batch, units])."""
+        """Return the states for `x` ([steps, batch, features]): of all steps, or the last ([batch,
+        units]).
+        """
         projected = self._matmul(x, self.weight(f"{prefix}weight"), self.weight(f"{prefix}bias"))
         recurrent = self.weight(f"{prefix}recurrent_weight")
         keep_all = self.node.attrs["return_sequences"]

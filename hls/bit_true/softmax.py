@@ -19,8 +19,9 @@ from .quantizer import Mode
 class Softmax(Layer):
     """Softmax over the last axis, as `nnet_activation.h::softmax_stable` computes it (hls4ml 1.3).
 
-    Types: `inp_norm` (distance to the maximum, unsigned, its width addresses the exponential table), `exp_table`,
-    `inv_inp` (the sum, unsigned, its width addresses the inverse table), `inv_table`, all `RND, SAT`.
+    Types: `inp_norm` (distance to the maximum, unsigned, its width addresses the exponential table),
+    `exp_table`, `inv_inp` (the sum, unsigned, its width addresses the inverse table), `inv_table`, all `RND,
+    SAT`.
     """
 
     def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
@@ -75,6 +76,8 @@ class Softmax(Layer):
         return self.result(exact)
 
     def _address(self, x: Any, i: int) -> Any:
-        """Return the finest table's index of non-negative `x`: rounded half up to the address type, saturating."""
+        """Return the finest table's index of non-negative `x`: rounded half up to the address type,
+        saturating.
+        """
         scale, highest, stride = tf.unstack(tf.cast(self._addresses[i], x.dtype))
         return tf.cast(tf.minimum(tf.floor(x * scale + 0.5), highest) * stride, tf.int32)

@@ -28,7 +28,9 @@ _EXACT: dict[str, Callable[[float], float]] = {"sigmoid": _sigmoid, "tanh": math
 
 
 def entries(function: str, size: int) -> np.ndarray:
-    """Return the `size` float values that hls4ml's emulation computes before it rounds them to the table type."""
+    """Return the `size` float values that hls4ml's emulation computes before it rounds them to the table
+    type.
+    """
     half = RANGES[function]
     x = np.float32(2 * half) * (np.arange(size, dtype=np.float32) - np.float32(size / 2)) / np.float32(size)
     values = [_EXACT[function](float(v)) for v in x]
@@ -36,10 +38,11 @@ def entries(function: str, size: int) -> np.ndarray:
 
 
 class Table:
-    """Lookup tables with a variable entry type (`TRN`, as hls4ml's `table_t`); their size is fixed when built.
+    """Lookup tables with a variable entry type (`TRN`, as hls4ml's `table_t`); their size is fixed when
+    built.
 
-    One table serves all columns of its input, or a table each group of columns: the gates of a recurrent cell are
-    then looked up in one go.
+    One table serves all columns of its input, or a table each group of columns: the gates of a recurrent cell
+    are then looked up in one go.
     """
 
     def __init__(
@@ -100,7 +103,9 @@ class Table:
         return tf.cast(clipped, tf.int32) + tf.constant(self._start, tf.int32)
 
     def slope(self, position: Any) -> Any:
-        """Return the derivative of the functions themselves, which training uses, at inputs times `per_unit`."""
+        """Return the derivative of the functions themselves, which training uses, at inputs times
+        `per_unit`.
+        """
         k = self._steepness
         y = tf.sigmoid(position * tf.constant(k / self.per_unit, position.dtype))
         return y * (1.0 - y) * tf.constant(k * k, position.dtype)

@@ -20,12 +20,12 @@ from .pruning import is_kernel, pruned
 class Trainer:
     """Quantization-aware training of a `BitTrue` model, always from the weights that it holds.
 
-    What the Keras model doesn't train (`Graph.frozen`) stays as it is in all of this. With `keep_zeros`, so do the weights of
-    kernels that the graph has as zeros: they were pruned.
+    What the Keras model doesn't train (`Graph.frozen`) stays as it is in all of this. With `keep_zeros`, so
+    do the weights of kernels that the graph has as zeros: they were pruned.
 
-    An epoch is one graph call: shuffling order and learning rate are arguments, the optimizer's slots are reset
-    with each candidate, so nothing is traced again. The loss is taken on the inputs of a final sigmoid or softmax
-    (the logits), where the table's steps don't hide the gradient.
+    An epoch is one graph call: shuffling order and learning rate are arguments, the optimizer's slots are
+    reset with each candidate, so nothing is traced again. The loss is taken on the inputs of a final sigmoid
+    or softmax (the logits), where the table's steps don't hide the gradient.
     """
 
     _SIGNATURE = (tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32))
@@ -44,10 +44,11 @@ class Trainer:
         weights: Sequence[NDArray[np.floating] | None] = (),
         keep_zeros: bool = False,
     ) -> None:
-        """Hold the training data: `x` one array an input, `y` class numbers or targets and `tasks` a task an output.
+        """Hold the training data: `x` one array an input, `y` class numbers or targets and `tasks` a task an
+        output.
 
-        The loss is the sum of the outputs' losses. `weights` gives what each sample weighs in each of them, None where
-        all weigh alike.
+        The loss is the sum of the outputs' losses. `weights` gives what each sample weighs in each of them,
+        None where all weigh alike.
 
         Raises:
             ValueError: when Keras knows no optimizer or loss of that name.
@@ -89,7 +90,8 @@ class Trainer:
         self.per_weight_steps.clear()
 
     def prune(self, share: float) -> None:
-        """Make this share of the kernels' weights zero, those that matter least, and keep them so in training.
+        """Make this share of the kernels' weights zero, those that matter least, and keep them so in
+        training.
 
         With another share later, those may move again that have become small no more.
         """
@@ -101,7 +103,9 @@ class Trainer:
         self._mask(every=not share)
 
     def erase(self, kept: Weights) -> None:
-        """Make the weights zero where `kept` is, and keep them so in training; biases of one axis are left as they are."""
+        """Make the weights zero where `kept` is, and keep them so in training; biases of one axis are left as
+        they are.
+        """
         self._dense = False
         by_id = {id(v): mask for v, mask in zip(self._kernels, self._masks, strict=True)}
         for node, layer in self.model.layers.items():
@@ -126,7 +130,9 @@ class Trainer:
         self.per_weight_steps.hold(types)
 
     def weights(self) -> Weights:
-        """Return the weights as training computes with them: multiples of their own steps where they have any."""
+        """Return the weights as training computes with them: multiples of their own steps where they have
+        any.
+        """
         return self.per_weight_steps.rounded(self.model.weights())
 
     def _mask(self, *, every: bool) -> None:
@@ -142,10 +148,11 @@ class Trainer:
         return float(traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32)))
 
     def explore(self, order: NDArray[np.integer], learning_rate: float) -> tuple[float, dict[str, float]]:
-        """Train as `epoch` does; return the mean loss and its mean derivative by the width of each tensor, per bit.
+        """Train as `epoch` does; return the mean loss and its mean derivative by the width of each tensor,
+        per bit.
 
-        The derivative is a surrogate, see `VariableFixedPoint`. Tensors without one are left out: states of recurrent
-        layers, tables, and what isn't rounded.
+        The derivative is a surrogate, see `VariableFixedPoint`. Tensors without one are left out: states of
+        recurrent layers, tables, and what isn't rounded.
         """
         mode = self.model.mode
         mode.exact, mode.training, mode.moving, mode.dtype = True, True, True, tf.float32

@@ -1,4 +1,6 @@
-"""What an architecture is made of, as the estimate and the reports know it: from a candidate, a record or a project."""
+"""What an architecture is made of, as the estimate and the reports know it: from a candidate, a record or a
+project.
+"""
 
 from .adder_graph import AdderGraph
 from .layers import DesignDescription, LayerDescription

@@ -1,9 +1,9 @@
 """Distributed arithmetic: a constant matrix as additions and shifts, as da4ml builds them for hls4ml.
 
 hls4ml 1.3 hands the kernel of a layer with `strategy: distributed_arithmetic` to da4ml, whose solver shares
-subexpressions (Sun et al., 2507.04535). Its cost (LUTs of all adders), depth (adder levels) and living bits are the
-estimate of such a layer. Solving takes 0.05 to some seconds a kernel, and da4ml compiles itself for a minute when it
-first runs on a machine; results are kept for kernels seen before.
+subexpressions (Sun et al., 2507.04535). Its cost (LUTs of all adders), depth (adder levels) and living bits
+are the estimate of such a layer. Solving takes 0.05 to some seconds a kernel, and da4ml compiles itself for a
+minute when it first runs on a machine; results are kept for kernels seen before.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class AdderGraph:
         luts: its cost, LUTs of all adders.
         adders: how many there are.
         depth: adder levels from the first input to the last output.
-        alive: bits that live at the end of each level and are read in a later one or are outputs: what a register
-            there would hold.
+        alive: bits that live at the end of each level and are read in a later one or are outputs: what a
+            register there would hold.
     """
 
     luts: float
@@ -42,7 +42,9 @@ class AdderGraph:
     alive: tuple[int, ...]
 
     def registers(self, levels: int) -> int:
-        """Return the bits of registers where `levels` adders are chained between two of them; outputs' included."""
+        """Return the bits of registers where `levels` adders are chained between two of them; outputs'
+        included.
+        """
         cuts = range(max(1, levels), self.depth, max(1, levels))
         return sum(self.alive[level - 1] for level in cuts) + (self.alive[-1] if self.alive else 0)
 
@@ -93,7 +95,9 @@ def _adders(logic: Any) -> int:
 
 
 def _alive(logic: Any) -> tuple[int, ...]:
-    """Count, for the end of each level, the bits that were made by then and are read later, or are outputs."""
+    """Count, for the end of each level, the bits that were made by then and are read later, or are
+    outputs.
+    """
     depth = int(max(logic.latency))
     last: dict[int, float] = {}
     for op in logic.ops:

@@ -1,4 +1,6 @@
-"""What hls4ml makes of a graph's layers before it writes them: sequence layers, and a stream's copies and paddings."""
+"""What hls4ml makes of a graph's layers before it writes them: sequence layers, and a stream's copies and
+paddings.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,12 @@ _AXES = ("width", "height")
 def as_built(
     graph: Graph, layers: Iterable[LayerDescription], inputs: dict[str, FixedPoint], *, stream: bool
 ) -> Iterator[LayerDescription]:
-    """Yield the layers of the firmware for those of the graph, in order; `inputs` are the types of its inputs.
+    """Yield the layers of the firmware for those of the graph, in order; `inputs` are the types of its
+    inputs.
 
     A Dense on a sequence is a convolution with a kernel of 1. On streams (passes `conv_same_pad`, `clone` and
-    `inplace_stream_flatten` of hls4ml 1.3) a padded convolution reads a layer that pads, a tensor with several readers
-    is copied, and flattening costs nothing.
+    `inplace_stream_flatten` of hls4ml 1.3) a padded convolution reads a layer that pads, a tensor with
+    several readers is copied, and flattening costs nothing.
     """
     reads: dict[str, str] = {}
     if stream:

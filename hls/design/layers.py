@@ -1,7 +1,7 @@
 """A hardware design as data: layers in order with types, sizes, reuse, weight content; part, clock and tool.
 
-Both a candidate of a search and a record of published synthesis results turn into a `DesignDescription`, which is
-all that an estimate needs. Everything is immutable and goes to JSON and back unchanged.
+Both a candidate of a search and a record of published synthesis results turn into a `DesignDescription`,
+which is all that an estimate needs. Everything is immutable and goes to JSON and back unchanged.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ class LayerDescription:
         op: its kind, one of `bitfront.hls.operation.layer_kinds()`.
         inputs: the type of each input.
         result: the type of the output.
-        types: further types by name: `weight`, `bias`, `accum`, `table`; `recurrent_weight`, `recurrent_bias`,
-            `recurrent_table`; `exp_table`, `inv_table`, `inv_inp`. (A normalisation's scale is its `weight`.)
-        sizes: those of its kind, which counts all elements of an element-wise layer's input as `n_in`, but the positions of
-            a global pooling, as hls4ml has it, and the elements of one slice of a softmax (`outer` slices, 1 where not
-            stated). Optional: `positions` (dense on a sequence), `stride_*`, `parallelization` (positions computed at once),
-            `directions` (2: bidirectional), `outer`, `n_filt` (channels of a stream), `table_size`. A separable convolution
-            is a depthwise one followed by a convolution with a kernel of 1.
+        types: further types by name: `weight`, `bias`, `accum`, `table`; `recurrent_weight`,
+            `recurrent_bias`, `recurrent_table`; `exp_table`, `inv_table`, `inv_inp`. (A normalisation's scale
+            is its `weight`.)
+        sizes: those of its kind, which counts all elements of an element-wise layer's input as `n_in`, but
+            the positions of a global pooling, as hls4ml has it, and the elements of one slice of a softmax
+            (`outer` slices, 1 where not stated). Optional: `positions` (dense on a sequence), `stride_*`,
+            `parallelization` (positions computed at once), `directions` (2: bidirectional), `outer`, `n_filt`
+            (channels of a stream), `table_size`. A separable convolution is a depthwise one followed by a
+            convolution with a kernel of 1.
         weights: content of each weight array, by the same names as the types (`backward_weight`, ... for the
             second direction).
         reuse_factor, recurrent_reuse_factor: after hls4ml's own rounding; the second defaults to the first.
@@ -45,8 +47,8 @@ class LayerDescription:
         options: what else matters: `static` (recurrent, default true), `return_sequences`, `implementation`
             (softmax: stable, latency, argmax, legacy; convolution: linebuffer, encoded), `activation`,
             `recurrent_activation`, `pool_op`.
-        adders: of a layer with distributed arithmetic, what da4ml makes of its kernel; without it, its cost is guessed
-            from the weights' digits.
+        adders: of a layer with distributed arithmetic, what da4ml makes of its kernel; without it, its cost
+            is guessed from the weights' digits.
         after: names of the layers that feed this one, so that branches count side by side; None for the layer
             before it in the list, and a name that no layer has is an input of the design.
 
@@ -116,7 +118,9 @@ class LayerDescription:
         return self.types.get(name, default or self.result)
 
     def content(self, name: str, n_in: int, n_out: int) -> WeightContent:
-        """Content of an `n_in` by `n_out` weight array, or what is typical of its type where nobody has seen it."""
+        """Content of an `n_in` by `n_out` weight array, or what is typical of its type where nobody has seen
+        it.
+        """
         seen = self.weights.get(name)
         if seen is not None:
             return seen
@@ -177,8 +181,8 @@ class DesignDescription:
         io_type: `io_parallel` or `io_stream`.
         backend: `Vitis` or `Vivado` (HLS).
         tool_version: of the HLS tool, such as `2023.2`.
-        pipeline_style: `pipeline`, `dataflow`, `sequential` (layers one after the other, none overlapping), or
-            `auto` for hls4ml's own choice.
+        pipeline_style: `pipeline`, `dataflow`, `sequential` (layers one after the other, none overlapping),
+            or `auto` for hls4ml's own choice.
 
     Raises:
         DesignError: no layer, or an impossible clock or io_type.
@@ -207,7 +211,9 @@ class DesignDescription:
 
     @property
     def style(self) -> str:
-        """`pipeline`, `dataflow` or `sequential`, chosen as hls4ml's `set_pipeline_style` does where it isn't given."""
+        """`pipeline`, `dataflow` or `sequential`, chosen as hls4ml's `set_pipeline_style` does where it isn't
+        given.
+        """
         if self.pipeline_style in ("pipeline", "dataflow", "sequential"):
             return self.pipeline_style
         if self.io_type == "io_stream":

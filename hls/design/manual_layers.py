@@ -1,4 +1,6 @@
-"""Layers of published designs whose firmware was not found: sizes and widths by hand, or a list of Keras layers."""
+"""Layers of published designs whose firmware was not found: sizes and widths by hand, or a list of Keras
+layers.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,8 @@ def _stated(
         int(plain.get("w_bits") or precision.width),
         int(plain.get("a_bits") or precision.width),
     )
-    # The stated widths say nothing about integer bits; those of the model's precision hold where widths agree.
+    # The stated widths say nothing about integer bits; those of the model's precision hold where widths
+    # agree.
     whole = precision.integer if width == precision.width else min(1, width)
     weight = FixedPoint(width, whole)
     data = FixedPoint(activation, precision.integer if activation == precision.width else min(2, activation))
@@ -82,11 +85,15 @@ def _stated(
         if width == 1:
             norms.append(
                 LayerDescription(
-                    name=f"{name}_norm", op="layernorm", inputs=(NORM,), result=data,
-                    sizes={"n_in": n_in * positions, "sequence": positions}, options={"function": "subln"},
+                    name=f"{name}_norm",
+                    op="layernorm",
+                    inputs=(NORM,),
+                    result=data,
+                    sizes={"n_in": n_in * positions, "sequence": positions},
+                    options={"function": "subln"},
                     reuse_factor=reuse,
                 )
-            )  # fmt: skip
+            )
         dense = LayerDescription(
             **common,
             op="dense",
@@ -102,12 +109,17 @@ def _stated(
             **common,
             op=function,
             sizes={"n_in": int(plain["n_in"]), "n_state": state, "sequence": int(plain.get("seq") or 1)},
-            types={"weight": weight, "recurrent_weight": weight, "bias": weight, "accum": accum,
-                   "table": FixedPoint(18, 8)},
+            types={
+                "weight": weight,
+                "recurrent_weight": weight,
+                "bias": weight,
+                "accum": accum,
+                "table": FixedPoint(18, 8),
+            },
             reuse_factor=reuse,
             strategy=strategy,
             options={"static": bool(plain.get("static", True))},
-        )  # fmt: skip
+        )
         return [recurrent]
     if function == "einsum":
         positions, heads = int(plain["seq"]), int(plain.get("heads") or 1)
@@ -132,7 +144,9 @@ def _stated(
 
 
 def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: str) -> list[LayerDescription]:
-    """Return the layers of a sequential Keras network of 2-D convolutions, pooling, activations and dense layers."""
+    """Return the layers of a sequential Keras network of 2-D convolutions, pooling, activations and dense
+    layers.
+    """
     layers: list[LayerDescription] = []
     shape: tuple[int, ...] = ()
     common: dict[str, Any] = {"inputs": (precision,), "result": precision, "types": {"accum": precision}}
@@ -149,10 +163,12 @@ def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: s
                 padded = layer.sizes["in_height"] * layer.sizes["in_width"] * shape[2]
                 layers.append(
                     LayerDescription(
-                        **common, name=f"pad_{name}", op="zero_padding",
+                        **common,
+                        name=f"pad_{name}",
+                        op="zero_padding",
                         sizes={"n_in": elements, "n_out": padded, "n_filt": shape[2]},
                     )
-                )  # fmt: skip
+                )
             layers.append(layer)
             shape = (layer.sizes["out_height"], layer.sizes["out_width"], layer.sizes["n_filt"])
         elif kind in ("LeakyReLU", "ReLU", "Activation"):
@@ -165,20 +181,33 @@ def _keras(plain: list[Json], settings: Json, precision: FixedPoint, strategy: s
             out = (shape[0] // high, shape[1] // wide)
             layers.append(
                 LayerDescription(
-                    **common, name=name, op="pooling2d",
-                    sizes={"in_height": shape[0], "in_width": shape[1], "n_filt": shape[2], "pool_height": high,
-                           "pool_width": wide, "out_height": out[0], "out_width": out[1]},
+                    **common,
+                    name=name,
+                    op="pooling2d",
+                    sizes={
+                        "in_height": shape[0],
+                        "in_width": shape[1],
+                        "n_filt": shape[2],
+                        "pool_height": high,
+                        "pool_width": wide,
+                        "out_height": out[0],
+                        "out_width": out[1],
+                    },
                 )
-            )  # fmt: skip
+            )
             shape = (*out, shape[2])
         elif kind == "Dense":
             n_out = int(keras["units"])
             layers.append(
                 LayerDescription(
-                    **common, name=name, op="dense", sizes={"n_in": elements, "n_out": n_out},
-                    reuse_factor=_closest(elements, n_out, _wanted(settings, n_out), strategy), strategy=strategy,
+                    **common,
+                    name=name,
+                    op="dense",
+                    sizes={"n_in": elements, "n_out": n_out},
+                    reuse_factor=_closest(elements, n_out, _wanted(settings, n_out), strategy),
+                    strategy=strategy,
                 )
-            )  # fmt: skip
+            )
             shape = (n_out,)
         elif kind == "Flatten":
             shape = (elements,)
@@ -206,12 +235,23 @@ def _conv(
     filters = int(keras["filters"])
     positions = out[0] * out[1]
     layer = LayerDescription(
-        **common, name=name, op="conv2d",
-        sizes={"in_height": grown[0], "in_width": grown[1], "n_chan": shape[2], "filt_height": high,
-               "filt_width": wide, "n_filt": filters, "out_height": out[0], "out_width": out[1],
-               "stride_height": stride_high, "stride_width": stride_wide},
+        **common,
+        name=name,
+        op="conv2d",
+        sizes={
+            "in_height": grown[0],
+            "in_width": grown[1],
+            "n_chan": shape[2],
+            "filt_height": high,
+            "filt_width": wide,
+            "n_filt": filters,
+            "out_height": out[0],
+            "out_width": out[1],
+            "stride_height": stride_high,
+            "stride_width": stride_wide,
+        },
         strategy=strategy,
-    )  # fmt: skip
+    )
     wanted = _reuse(settings, {})
     if settings.get("TargetCycles"):
         # `set_target_reuse_factor`: six cycles of moving data for each output pixel, the rest for products.

@@ -25,8 +25,8 @@ def describe(
 ) -> DesignDescription:
     """Return the design, named `design`, that hls4ml would write for these types and weights.
 
-    `hardware` holds for all nodes, or is given by node name (`Candidate`); reuse factors that a layer can't be built with
-    are moved to the nearest that it can (`design.reuse`).
+    `hardware` holds for all nodes, or is given by node name (`Candidate`); reuse factors that a layer can't
+    be built with are moved to the nearest that it can (`design.reuse`).
     """
     layers = [
         _layer(graph, node, types, weights, hardware_of(hardware, node.name), target)

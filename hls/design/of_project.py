@@ -1,7 +1,7 @@
 """Read the design out of an hls4ml project's own C++: any project, whoever wrote it, by hls4ml 0.6 to 1.3.
 
-`firmware/NAME.cpp` calls one function a layer; `parameters.h` has a struct of constants for each, `defines.h` the
-types, `weights/` the numbers. They become a record of the format that `design_records` reads.
+`firmware/NAME.cpp` calls one function a layer; `parameters.h` has a struct of constants for each, `defines.h`
+the types, `weights/` the numbers. They become a record of the format that `design_records` reads.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def _configs(text: str, types: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _value(text: str, known: Mapping[str, Any]) -> int | bool | str | None:
-    """Return a constant: a number, a product of numbers and earlier constants, a boolean, or the name of a choice."""
+    """Return a constant: a number, a product of numbers and earlier constants, a boolean, or the name of a
+    choice.
+    """
     if text in ("true", "false"):
         return text == "true"
     choice = re.fullmatch(r"nnet::(?:\w+::)?(\w+)", text)
@@ -142,7 +144,9 @@ def _number(node: ast.expr, known: Mapping[str, Any]) -> int:
 def _calls(
     source: str, configs: Mapping[str, Any], types: Mapping[str, str], weights: Path
 ) -> list[dict[str, Any]]:
-    """Return a record's layers, in order: every call of a layer's function with its config, types and weights."""
+    """Return a record's layers, in order: every call of a layer's function with its config, types and
+    weights.
+    """
     made_by: dict[str, str] = {}
     aliases = dict(_INPLACE.findall(source))
     layers: list[dict[str, Any]] = []

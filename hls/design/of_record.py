@@ -90,7 +90,9 @@ DEFAULT = FixedPoint(16, 6)
 
 
 def read_type(text: Any, default: FixedPoint) -> FixedPoint:
-    """Return the first `ap_fixed` in `text`, or `default`; widths beyond what `FixedPoint` holds are cut to it."""
+    """Return the first `ap_fixed` in `text`, or `default`; widths beyond what `FixedPoint` holds are cut to
+    it.
+    """
     match = _TYPE.search(str(text))
     if match is None:
         return default

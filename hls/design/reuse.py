@@ -1,15 +1,19 @@
-"""Reuse factors and strategies: what hls4ml 1.3's firmware computes correctly with, and what is built for a wish.
+"""Reuse factors and strategies: what hls4ml 1.3's firmware computes correctly with, and what is built for a
+wish.
 
-hls4ml checks a Resource layer's factor by the size of its product alone (`FPGABackend.get_valid_reuse_factors`). Its C++
-asks for more in two places, and for some sizes computes something else in silence where it isn't given that:
+hls4ml checks a Resource layer's factor by the size of its product alone
+(`FPGABackend.get_valid_reuse_factors`). Its C++ asks for more in two places, and for some sizes computes
+something else in silence where it isn't given that:
 
-- `conv_1d_resource_cl` and `conv_2d_resource_cl`, which compute convolutions with io_parallel, 1 x 1 ones and Dense layers
-  over positions (hls4ml makes convolutions of these) among them, hold the whole window for one output: no factor above its
-  kernel height x width x channels. The first stops with an assertion, the assertion of the second holds always.
-- a bidirectional layer takes the code of both products by the first one's factor, and lists factors for three gates.
+- `conv_1d_resource_cl` and `conv_2d_resource_cl`, which compute convolutions with io_parallel, 1 x 1 ones and
+  Dense layers over positions (hls4ml makes convolutions of these) among them, hold the whole window for one
+  output: no factor above its kernel height x width x channels. The first stops with an assertion, the
+  assertion of the second holds always.
+- a bidirectional layer takes the code of both products by the first one's factor, and lists factors for three
+  gates.
 
-Everything else takes the factors of hls4ml's list; the Latency strategy, which only limits multipliers, takes any.
-`tests/test_reuse_firmware.py` compiles all of them.
+Everything else takes the factors of hls4ml's list; the Latency strategy, which only limits multipliers, takes
+any. `tests/test_reuse_firmware.py` compiles all of them.
 """
 
 from __future__ import annotations
@@ -37,7 +41,8 @@ DISTRIBUTED = "distributed_arithmetic"
 
 
 def _legal(n_in: int, n_out: int, reuse: int) -> bool:
-    # `_validate_reuse_factor`; its third condition (the reuse factor divides n_in * n_out) holds for the divisors.
+    # `_validate_reuse_factor`; its third condition (the reuse factor divides n_in * n_out) holds for the
+    # divisors.
     limit = math.ceil(n_in * n_out / min(n_in, reuse))
     return (limit % n_out == 0 or reuse >= n_in) and (reuse % n_in == 0 or reuse < n_in)
 
@@ -46,8 +51,8 @@ def _legal(n_in: int, n_out: int, reuse: int) -> bool:
 def legal_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
     """Reuse factors that hls4ml's Resource strategy takes for a product of `n_in` inputs and `n_out` outputs.
 
-    Ascending; the same as `FPGABackend.get_valid_reuse_factors`, without trying every number. What a layer's firmware can
-    be built with may be fewer, see `node_reuse_factors`.
+    Ascending; the same as `FPGABackend.get_valid_reuse_factors`, without trying every number. What a layer's
+    firmware can be built with may be fewer, see `node_reuse_factors`.
     """
     total = n_in * n_out
     small = [d for d in range(1, math.isqrt(total) + 1) if total % d == 0]
@@ -82,11 +87,11 @@ def settle_reuse_factors(
     """Return the reuse factors that hls4ml's Vivado and Vitis backends end up with, kernel and recurrent.
 
     Of any design, legal or not: for a study's own layers see `built_reuse_factors`.
-    `n_in`, `n_out`: of the layer's product (`LayerDescription.matrix`: a convolution's window by its filters, a
-    recurrent layer's inputs by all its gates). `n_state` of a recurrent layer gives the second factor, which hls4ml
-    settles for the `n_state` by `n_out` recurrent product on its own (`init_lstm`, `init_gru`); else it is None.
-    The Resource strategy takes the nearest legal factor and, unrolled, leaves the largest out; the Latency strategy
-    takes any, which limits multipliers only; distributed arithmetic takes 1 alone.
+    `n_in`, `n_out`: of the layer's product (`LayerDescription.matrix`: a convolution's window by its filters,
+    a recurrent layer's inputs by all its gates). `n_state` of a recurrent layer gives the second factor,
+    which hls4ml settles for the `n_state` by `n_out` recurrent product on its own (`init_lstm`, `init_gru`);
+    else it is None. The Resource strategy takes the nearest legal factor and, unrolled, leaves the largest
+    out; the Latency strategy takes any, which limits multipliers only; distributed arithmetic takes 1 alone.
     """
     if strategy.startswith("resource"):
         largest = strategy != "resource_unrolled" or wanted == 1
@@ -102,8 +107,8 @@ def settle_reuse_factors(
 def built_strategy(node: Node, strategy: str) -> str:
     """Return the strategy, in lower case, with which a node is built where `strategy` is asked for.
 
-    There are no constants to distribute in a product of two tensors, and hls4ml has no distributed arithmetic for
-    depthwise convolutions: `init_depconv1d` and `init_depconv2d` take Latency without a word.
+    There are no constants to distribute in a product of two tensors, and hls4ml has no distributed arithmetic
+    for depthwise convolutions: `init_depconv1d` and `init_depconv2d` take Latency without a word.
     """
     asked = strategy.lower()
     return "latency" if asked == DISTRIBUTED and not operation(node.op).distributable else asked
@@ -112,7 +117,8 @@ def built_strategy(node: Node, strategy: str) -> str:
 def node_reuse_factors(
     graph: Graph, name: str, strategy: str, io_type: str, *, recurrent: bool = False
 ) -> tuple[int, ...] | None:
-    """Return the reuse factors, ascending, with which the firmware of node `name` is right; None: with any from 1 up.
+    """Return the reuse factors, ascending, with which the firmware of node `name` is right; None: with any
+    from 1 up.
 
     `recurrent`: those of a recurrent layer's recurrent kernel.
     """
@@ -136,7 +142,9 @@ def legal_reuse_factor(
     *,
     recurrent: bool = False,
 ) -> int:
-    """Return the reuse factor nearest to `wanted`, the lower on a tie, that is right with every one of `strategies`."""
+    """Return the reuse factor nearest to `wanted`, the lower on a tie, that is right with every one of
+    `strategies`.
+    """
     found = [node_reuse_factors(graph, name, s, io_type, recurrent=recurrent) for s in strategies]
     bounded = [set(legal) for legal in found if legal is not None]
     if not bounded:
@@ -155,8 +163,9 @@ def built_reuse_factors(
 ) -> tuple[int, int | None]:
     """Return the reuse factors that node `name` is built with, the second of a recurrent kernel, else None.
 
-    Each is the legal one nearest to what is asked for: `wanted` for both, unless `recurrent` is given. A bidirectional
-    layer has one for both. Where any factor is right, the second is `recurrent` as it was given.
+    Each is the legal one nearest to what is asked for: `wanted` for both, unless `recurrent` is given. A
+    bidirectional layer has one for both. Where any factor is right, the second is `recurrent` as it was
+    given.
     """
     node = graph[name]
     kernel = legal_reuse_factor(graph, name, wanted, (strategy,), io_type)

@@ -44,7 +44,8 @@ class WeightContent:
 
     @classmethod
     def of(cls, integers: NDArray[Any]) -> WeightContent:
-        """Count an array of any shape of weights given in units of their type's step (integers, or whole floats).
+        """Count an array of any shape of weights given in units of their type's step (integers, or whole
+        floats).
 
         Magnitudes above 2^52 are refused: they aren't exact in float64.
 
@@ -65,7 +66,8 @@ class WeightContent:
         lowest = magnitude & -magnitude
         lengths = np.frexp(magnitude.astype(np.float64))[1]
         stripped = lengths - np.frexp(lowest.astype(np.float64))[1] + 1
-        # The non-adjacent form of x has a digit wherever x and 3x differ (Reitwiesner 1960; Muller, Elementary
+        # The non-adjacent form of x has a digit wherever x and 3x differ (Reitwiesner 1960; Muller,
+        # Elementary
         # Functions, 2016).
         digits = np.bitwise_count(magnitude ^ (3 * magnitude))
         counts = np.bincount(lengths) if magnitude.size else np.zeros(0, np.int64)
@@ -82,8 +84,8 @@ class WeightContent:
     def typical(cls, n: int, type_: FixedPoint, fan_in: int) -> WeightContent:
         """Content to assume for `n` weights of `type_` that nobody has seen.
 
-        They are taken as normal with variance 1 / `fan_in` (Glorot and Bengio 2010, LeCun et al. 1998), cut to the
-        type; a magnitude of L bits has L/3 + 7/9 CSD digits on average (Reitwiesner 1960).
+        They are taken as normal with variance 1 / `fan_in` (Glorot and Bengio 2010, LeCun et al. 1998), cut
+        to the type; a magnitude of L bits has L/3 + 7/9 CSD digits on average (Reitwiesner 1960).
         """
         top = max(type_.width - type_.signed, 1)
         scale = 2.0**type_.fraction / math.sqrt(max(fan_in, 1))
@@ -126,5 +128,7 @@ class WeightContent:
 
 @lru_cache(maxsize=4096)
 def typical_content(n: int, width: int, integer: int, signed: bool, fan_in: int) -> WeightContent:
-    """`WeightContent.typical`, remembered (the arguments are those of the type, so that they hash quickly)."""
+    """`WeightContent.typical`, remembered (the arguments are those of the type, so that they hash
+    quickly).
+    """
     return WeightContent.typical(n, FixedPoint(width, integer, signed), fan_in)

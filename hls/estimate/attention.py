@@ -1,4 +1,6 @@
-"""Structure of products of variables: einsum, layer normalisation, and the attention kernels built of them."""
+"""Structure of products of variables: einsum, layer normalisation, and the attention kernels built of
+them.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +75,8 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
 def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
     """Take our own layer normalization (`firmware/nnet_bit_true.h`), whose types are all stated.
 
-    Per position: two sums, a square per element, a product with the inverse root, and one with a constant scale. A
-    stream computes one position at a time.
+    Per position: two sums, a square per element, a product with the inverse root, and one with a constant
+    scale. A stream computes one position at a time.
     """
     sequence, types = layer.sizes["sequence"], layer.types
     n = max(1, layer.sizes["n_in"] // sequence)
@@ -112,7 +114,9 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
 
 
 def _looped_norm(layer: LayerDescription, context: Context, dsp: float, memory: float) -> LayerStructure:
-    """Take the layer normalisation of Vivado HLS projects: one unit, used for each position, two cycles apart."""
+    """Take the layer normalisation of Vivado HLS projects: one unit, used for each position, two cycles
+    apart.
+    """
     sequence = layer.sizes["sequence"]
     width = max(1, layer.sizes["n_in"] // sequence)
     mean = layer.types["mean"].width if "mean" in layer.types else layer.type("accum").width
@@ -139,7 +143,9 @@ def _divided_norm(layer: LayerDescription, context: Context, data: int) -> Layer
 
 
 def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure:
-    """Take a HEPT attention kernel: for each block and head, distances and scores of all pairs, exp, normalise, values."""
+    """Take a HEPT attention kernel: for each block and head, distances and scores of all pairs, exp,
+    normalise, values.
+    """
     size = layer.sizes
     blocks, heads, depth, coordinates = (
         layer.size("blocks"),

@@ -1,4 +1,6 @@
-"""Estimate many designs from a file: records of published results, or designs of one's own, a JSON object a line."""
+"""Estimate many designs from a file: records of published results, or designs of one's own, a JSON object a
+line.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,9 @@ def estimate_record(
 ) -> dict[str, Any]:
     """Estimate one record, or one design in the JSON form of `DesignDescription`.
 
-    Returns the record's `id`, each quantity with its 80 % interval, `clock_ns`, `kind` and the layers' parts; a record
-    that can't be estimated has nulls and a `reason` instead. What the record measured is never looked at.
+    Returns the record's `id`, each quantity with its 80 % interval, `clock_ns`, `kind` and the layers' parts;
+    a record that can't be estimated has nulls and a `reason` instead. What the record measured is never
+    looked at.
     """
     name = record.get("id", record.get("name"))
     try:
@@ -68,7 +71,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def estimate_file(
     source: Path, target: Path, *, kind: Kind = "csynth", coefficients: Coefficients | None = None
 ) -> BatchResult:
-    """Estimate every line of `source` into `target`, line by line, so that any number of designs fits in memory.
+    """Estimate every line of `source` into `target`, line by line, so that any number of designs fits in
+    memory.
 
     A line that is no JSON object gets a line with a reason too.
 

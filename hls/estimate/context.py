@@ -21,10 +21,11 @@ class LayerStructure:
         dsp: DSP slices.
         latency: cycles from the layer's first input to its last output.
         interval: cycles before the next inference may enter.
-        nanoseconds: delay of the layer's chain where it isn't registered inside (chained with its neighbours).
+        nanoseconds: delay of the layer's chain where it isn't registered inside (chained with its
+            neighbours).
         features: quantities that cost LUTs, flip-flops or memory, mostly in bits; the fit weighs them.
-        first, last: on a stream, cycles from the first input to the first output, and from the last input to the
-            last output.
+        first, last: on a stream, cycles from the first input to the first output, and from the last input to
+            the last output.
     """
 
     dsp: float

@@ -1,9 +1,9 @@
 """Learn from syntheses that finished: correct the estimates of a study's other candidates.
 
-Designs of one study are alike, so their errors are too. With r = log(measured / estimated) the study's bias is taken
-as normal around 0 with the estimate's own spread, and the designs around that bias with a smaller one, learned from
-the study as far as it has designs; the usual normal posterior gives the correction and its interval (Gelman et al.,
-Bayesian Data Analysis, section 2.5).
+Designs of one study are alike, so their errors are too. With r = log(measured / estimated) the study's bias
+is taken as normal around 0 with the estimate's own spread, and the designs around that bias with a smaller
+one, learned from the study as far as it has designs; the usual normal posterior gives the correction and its
+interval (Gelman et al., Bayesian Data Analysis, section 2.5).
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Correction:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[Estimate, Mapping[str, float]]]) -> Correction:
-        """Learn from pairs of a design's uncorrected estimate and what was measured of it; see `of_figures`."""
+        """Learn from pairs of a design's uncorrected estimate and what was measured of it; see
+        `of_figures`.
+        """
         return cls.of_figures((_figures(found), measured) for found, measured in pairs)
 
     @classmethod

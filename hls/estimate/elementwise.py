@@ -13,9 +13,16 @@ from .timing import tree_levels
 
 
 def _finish(
-    layer: LayerDescription, context: Context, features: dict[str, float], *, chain: float, dsp: float = 0.0,
-    cycles: int = 0, each: int = 1, elements: int | None = None,
-) -> LayerStructure:  # fmt: skip
+    layer: LayerDescription,
+    context: Context,
+    features: dict[str, float],
+    *,
+    chain: float,
+    dsp: float = 0.0,
+    cycles: int = 0,
+    each: int = 1,
+    elements: int | None = None,
+) -> LayerStructure:
     """Latency and interval of an element-wise layer: all at once, or one word of the stream a cycle."""
     if not context.stream:
         return LayerStructure(dsp, cycles, 1, chain, features)
@@ -25,7 +32,7 @@ def _finish(
     depth = cycles + context.delays.cycles(chain) + 1
     return LayerStructure(
         dsp, words * each + depth, words * each, 0.0, features, first=depth + each, last=depth + each
-    )  # fmt: skip
+    )
 
 
 def _at_once(layer: LayerDescription, context: Context) -> int:
@@ -60,8 +67,12 @@ def table_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     """Take a look-up per value."""
     n = _at_once(layer, context)
     return _finish(
-        layer, context, table_features(n, layer.inputs[0].width, layer), chain=context.delays.compare, cycles=2
-    )  # fmt: skip
+        layer,
+        context,
+        table_features(n, layer.inputs[0].width, layer),
+        chain=context.delays.compare,
+        cycles=2,
+    )
 
 
 def softmax_layer(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -100,9 +111,14 @@ def softmax_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     if implementation != "stable":
         chain = tree_levels(n) * context.delays.add(accum) + context.delays.multiplier
     return _finish(
-        layer, context, features, chain=chain if context.stream else 0.0, dsp=dsp,
-        cycles=2 + (context.delays.cycles(chain) if not context.stream else 0), each=each,
-    )  # fmt: skip
+        layer,
+        context,
+        features,
+        chain=chain if context.stream else 0.0,
+        dsp=dsp,
+        cycles=2 + (context.delays.cycles(chain) if not context.stream else 0),
+        each=each,
+    )
 
 
 def normalize_layer(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -179,7 +195,9 @@ def multiply_layer(layer: LayerDescription, context: Context) -> LayerStructure:
 
 
 def move_layer(layer: LayerDescription, context: Context, *, stores: bool = False) -> LayerStructure:
-    """Wires in parallel; on streams a copy, word for word, of the larger of input and output; `stores` all where the order changes."""
+    """Wires in parallel; on streams a copy, word for word, of the larger of input and output; `stores` all
+    where the order changes.
+    """
     if not context.stream:
         return LayerStructure(0.0, 0, 1, 0.0, {})
     elements = max(layer.size("n_in"), layer.size("n_out"))

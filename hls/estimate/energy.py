@@ -1,14 +1,14 @@
 """Energy of one inference from counted operations, their widths, and memory accesses.
 
-Node: 45 nm at 0.9 V, an ASIC's arithmetic (Horowitz, "Computing's Energy Problem", ISSCC 2014), through the curves
-that QTools in QKeras fitted to that table: an addition costs 0.003125 w pJ and a multiplication
-0.002995 w^2 + 0.001042 w pJ at w bits (`qkeras/qtools/config_public.py`). A product of a by b bits is taken at w^2 = a b. Moons et al. ("Minimum energy
-quantized neural networks", Asilomar 2017) let the energy of a multiply-accumulate grow with w^1.25 from 16 bits
-down; both are given, the first as `energy_pj`. A read of weights from
-block memory costs the table's 10 pJ per 64 bits of an 8 KB memory.
+Node: 45 nm at 0.9 V, an ASIC's arithmetic (Horowitz, "Computing's Energy Problem", ISSCC 2014), through the
+curves that QTools in QKeras fitted to that table: an addition costs 0.003125 w pJ and a multiplication
+0.002995 w^2 + 0.001042 w pJ at w bits (`qkeras/qtools/config_public.py`). A product of a by b bits is taken
+at w^2 = a b. Moons et al. ("Minimum energy quantized neural networks", Asilomar 2017) let the energy of a
+multiply-accumulate grow with w^1.25 from 16 bits down; both are given, the first as `energy_pj`. A read of
+weights from block memory costs the table's 10 pJ per 64 bits of an 8 KB memory.
 
-Left out: clock tree, routing, leakage, configuration memory, transceivers, and the FPGA's overhead over an ASIC,
-so the figure ranks candidates and is no power budget.
+Left out: clock tree, routing, leakage, configuration memory, transceivers, and the FPGA's overhead over an
+ASIC, so the figure ranks candidates and is no power budget.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def layer_ebops(layer: LayerDescription) -> float:
 
 
 def matrix_ebops(layer: LayerDescription, arrays: Sequence[Array], gates: Sequence[tuple[int, int]]) -> float:
-    """Return those of products with constants, and of `gates`: products of variables of each unit and step."""
+    """Return those of products with constants, and of `gates`: products of variables of each unit and
+    step.
+    """
     n_out = layer.matrix[1]
     times = layer.positions * layer.size("directions")
     total = 0.0
@@ -60,7 +62,9 @@ def matrix_ebops(layer: LayerDescription, arrays: Sequence[Array], gates: Sequen
 def matrix_energy(
     layer: LayerDescription, arrays: Sequence[Array], gates: Sequence[tuple[int, int]]
 ) -> float:
-    """Return the energy of products with constants and their sums, of reads of shared constants, and of `gates`."""
+    """Return the energy of products with constants and their sums, of reads of shared constants, and of
+    `gates`.
+    """
     accum, n_out = layer.type("accum").width, layer.matrix[1]
     times = layer.positions * layer.size("directions")
     total = 0.0
@@ -93,6 +97,8 @@ def each(layer: LayerDescription) -> float:
 
 
 def moons_energy(layer: LayerDescription, *, mac_pj: float = 3.7) -> float:
-    """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40 nm)."""
+    """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40
+    nm).
+    """
     width = max(layer.inputs[0].width, layer.type("weight").width)
     return float(layer.multiplications * mac_pj * math.pow(width / 16, 1.25))

@@ -1,4 +1,6 @@
-"""Estimates of a whole design: rules for structure, fitted weights for LUT, FF and block memory, intervals."""
+"""Estimates of a whole design: rules for structure, fitted weights for LUT, FF and block memory,
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ Kind = Literal["csynth", "implemented"]
 QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")
 FITTED = ("lut", "ff", "bram18")
 OWN = {"lut": "adder_graph", "ff": "adder_graph_registers"}
-"""Features that are LUTs and flip-flops already, as da4ml counts them: no published report to weigh them by is known."""
+"""Features that are LUTs and flip-flops already, as da4ml counts them: no published report to weigh them by
+is known.
+"""
 STREAM_TAIL = 12
 """Most cycles that a layer adds to a stream's reported latency beside the slowest one."""
 
@@ -32,7 +36,8 @@ class Coefficients:
     """Fitted weights and errors, as they stand in `coefficients.json`.
 
     Attributes:
-        weights: per kind (csynth, implemented) and quantity (lut, ff, bram18), the cost of one unit of each feature.
+        weights: per kind (csynth, implemented) and quantity (lut, ff, bram18), the cost of one unit of each
+            feature.
         era: per kind and quantity, a factor for each tool era (`vivado`, `vitis`).
         intervals: per kind, family and quantity, the low and high factor that hold 80 % of the truth.
         provenance: what was fitted, by which command, with which errors.
@@ -198,7 +203,9 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
 
 
 def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
-    """Add the FIFO behind a stream's layer: one per channel, as deep as there are positions (hls4ml's default)."""
+    """Add the FIFO behind a stream's layer: one per channel, as deep as there are positions (hls4ml's
+    default).
+    """
     words = layer.kind.words(layer, channels)
     bits = words * layer.result.width
     features = dict(structure.features)
@@ -218,9 +225,9 @@ def timing_of(
 ) -> tuple[int, int]:
     """Latency and interval of the whole design, in cycles.
 
-    On streams the layers overlap, and C-synthesis reports the slowest one's cycles and a few for each other (the real
-    latency may be longer where a fast layer waits to be filled, which only co-simulation shows). In parallel, dataflow adds latencies, and a pipelined function
-    also chains the short ones within a cycle.
+    On streams the layers overlap, and C-synthesis reports the slowest one's cycles and a few for each other
+    (the real latency may be longer where a fast layer waits to be filled, which only co-simulation shows). In
+    parallel, dataflow adds latencies, and a pipelined function also chains the short ones within a cycle.
     """
     interval = max(max(structure.interval for structure in structures), 1)
     if context.stream:
@@ -237,7 +244,9 @@ def timing_of(
 def _longest_path(
     design: DesignDescription, context: Context, structures: list[LayerStructure], handshake: float
 ) -> int:
-    """Cycles along the slowest chain of layers: those inside layers, and those that loose logic between them fills."""
+    """Cycles along the slowest chain of layers: those inside layers, and those that loose logic between them
+    fills.
+    """
     done: dict[str, tuple[float, float]] = {}
     before = worst = (0.0, 0.0)
 
@@ -268,7 +277,8 @@ def estimate(
 ) -> Estimate:
     """Estimate a design.
 
-    Takes well under 10 ms for ten layers; nothing is kept between calls but the coefficients and small tables.
+    Takes well under 10 ms for ten layers; nothing is kept between calls but the coefficients and small
+    tables.
 
     Raises:
         UserError: the part is unknown.

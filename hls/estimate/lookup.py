@@ -13,7 +13,9 @@ TABLE_DEFAULT_WIDTH = 18
 
 
 def table_memory(entries: int, width: int, lookups: float, *, ports: int = 2) -> float:
-    """RAMB18 for `lookups` parallel reads of a table: two ports share one copy; below 1 Kbit it is LUT memory."""
+    """RAMB18 for `lookups` parallel reads of a table: two ports share one copy; below 1 Kbit it is LUT
+    memory.
+    """
     if entries * width <= 1024:
         return 0.0
     return float(math.ceil(lookups / ports) * math.ceil(entries * width / 18432))

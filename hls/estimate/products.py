@@ -40,15 +40,27 @@ class Core:
 
 
 def matrix_core(
-    n_in: int, n_out: int, content: WeightContent, *, data: int, weight: int, accum: int, reuse: int, strategy: str,
-    context: Context, checked: bool = False, adders: AdderGraph | None = None,
-) -> Core:  # fmt: skip
+    n_in: int,
+    n_out: int,
+    content: WeightContent,
+    *,
+    data: int,
+    weight: int,
+    accum: int,
+    reuse: int,
+    strategy: str,
+    context: Context,
+    checked: bool = False,
+    adders: AdderGraph | None = None,
+) -> Core:
     """One product of an `n_in` vector with an `n_in` by `n_out` constant matrix.
 
-    With `adders`, the product is distributed arithmetic that da4ml has solved: its own cost, depth and register bits.
+    With `adders`, the product is distributed arithmetic that da4ml has solved: its own cost, depth and
+    register bits.
 
-    `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each addition. At a reuse factor of 1 the Resource strategy's weights are constants
-    too, so both strategies come out alike, which the reports confirm.
+    `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each
+    addition. At a reuse factor of 1 the Resource strategy's weights are constants too, so both strategies
+    come out alike, which the reports confirm.
     """
     if strategy.startswith("resource") and reuse > 1:
         return _resource(n_in, n_out, data, weight, accum, reuse, context)

@@ -35,8 +35,9 @@ class Cell:
 def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) -> LayerStructure:
     """Take a recurrent layer of such cells.
 
-    Static mode has one cell used `sequence` times, one after the other: each step waits for the state before it, so
-    the interval is the whole latency. Non-static mode unrolls the cells, which multiplies the resources.
+    Static mode has one cell used `sequence` times, one after the other: each step waits for the state before
+    it, so the interval is the whole latency. Non-static mode unrolls the cells, which multiplies the
+    resources.
     """
     size, directions = layer.sizes, layer.size("directions")
     state, gates = size["n_state"], cell.gates
@@ -44,15 +45,28 @@ def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) ->
     accum, data, result = layer.type("accum").width, layer.inputs[0].width, layer.result.width
     reuse = layer.reuse_factor
     kernel = matrix_core(
-        n_in, n_out, layer.content("weight", n_in, n_out),
-        data=data, weight=layer.type("weight").width, accum=accum, reuse=reuse, strategy=layer.strategy, context=context,
-    )  # fmt: skip
+        n_in,
+        n_out,
+        layer.content("weight", n_in, n_out),
+        data=data,
+        weight=layer.type("weight").width,
+        accum=accum,
+        reuse=reuse,
+        strategy=layer.strategy,
+        context=context,
+    )
     recurrent_type = layer.type("recurrent_weight", layer.type("weight"))
     recurrent = matrix_core(
-        state, n_out, layer.content("recurrent_weight", state, n_out),
-        data=result, weight=recurrent_type.width, accum=accum,
-        reuse=layer.recurrent_reuse_factor or reuse, strategy=layer.strategy, context=context,
-    )  # fmt: skip
+        state,
+        n_out,
+        layer.content("recurrent_weight", state, n_out),
+        data=result,
+        weight=recurrent_type.width,
+        accum=accum,
+        reuse=layer.recurrent_reuse_factor or reuse,
+        strategy=layer.strategy,
+        context=context,
+    )
     products = cell.products * state
     each = variable_product(accum, accum, context.part, vitis=context.vitis)
     # The tables' 18-bit entries make two of the three products wide, whatever the data's width.
@@ -98,8 +112,8 @@ def _step_cycles(
 ) -> int:
     """Cycles of one step: the products, then the chain of gates, tables and state update.
 
-    A cell is a chain of one matrix product, two tables and two products of variables with their adders; a table
-    read ends a cycle.
+    A cell is a chain of one matrix product, two tables and two products of variables with their adders; a
+    table read ends a cycle.
     """
     delay = context.delays
     accum = layer.type("accum").width

@@ -1,8 +1,9 @@
-"""A site's own reports: designs and what a site's tools measured of them, kept in a file, correcting every estimate.
+"""A site's own reports: designs and what a site's tools measured of them, kept in a file, correcting every
+estimate.
 
-Tools, versions and settings differ between sites, so their figures differ from the published ones alike for all
-designs of a family. The correction is the one that a study's own syntheses give (see `correction`), by family and by
-kind of figure; a family of which the site has no report stays as it was.
+Tools, versions and settings differ between sites, so their figures differ from the published ones alike for
+all designs of a family. The correction is the one that a study's own syntheses give (see `correction`), by
+family and by kind of figure; a family of which the site has no report stays as it was.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ __all__ = ["Site", "SiteDesign", "load_site", "site_estimate", "site_file"]
 VARIABLE = "BITFRONT_SITE"
 SCHEMA = 1
 _STAGES: Mapping[str, Kind] = {"csynth": "csynth", "vsynth": "implemented", "postroute": "implemented"}
-"""Which estimate each stage of a report corrects; place and route comes after logic synthesis and counts instead."""
+"""Which estimate each stage of a report corrects; place and route comes after logic synthesis and counts
+instead.
+"""
 
 
 def site_file() -> Path:
-    """Return where the site's file is: BITFRONT_SITE, or bitfront/site.json in the user's configuration folder."""
+    """Return where the site's file is: BITFRONT_SITE, or bitfront/site.json in the user's configuration
+    folder.
+    """
     given = os.environ.get(VARIABLE)
     config = os.environ.get("XDG_CONFIG_HOME")
     return (
@@ -167,7 +172,8 @@ def site_estimate(
     coefficients: Coefficients | None = None,
     site: Site | None = None,
 ) -> Estimate:
-    """Estimate a design as `estimate` does, corrected by the site's reports (those of `site_file()` by default).
+    """Estimate a design as `estimate` does, corrected by the site's reports (those of `site_file()` by
+    default).
 
     Raises:
         UserError: the part is unknown, or the site's file is damaged.

@@ -1,8 +1,9 @@
 """Delays of operators by device, and cycles from them.
 
-HLS chains operators until the clock period less its uncertainty is used up, so a chain's cycles are its summed
-delays over that budget. The delays are those that Vivado HLS and Vitis HLS state for 16-bit operators in the
-estimated clock of unpipelined modules (an adder level of a dense layer on UltraScale+: 0.70 ns, 2023.1).
+HLS chains operators until the clock period less its uncertainty is used up, so a chain's cycles are its
+summed delays over that budget. The delays are those that Vivado HLS and Vitis HLS state for 16-bit operators
+in the estimated clock of unpipelined modules (an adder level of a dense layer on UltraScale+: 0.70 ns,
+2023.1).
 """
 
 from __future__ import annotations

@@ -35,9 +35,10 @@ def hls_config(
 ) -> dict[str, Any]:
     """Return the configuration for hls4ml's converter, by layer name, without any `auto`.
 
-    `model` is what `to_keras` made. `hardware` holds for all nodes, or is given by node name (`Candidate`). Each layer gets
-    the nearest reuse factor that it can be built with for the target's interface (`bitfront.hls.design.reuse`): hls4ml's own
-    choice is not always right. hls4ml itself ignores `RecurrentReuseFactor`: `recurrent_reuse` makes it count.
+    `model` is what `to_keras` made. `hardware` holds for all nodes, or is given by node name (`Candidate`).
+    Each layer gets the nearest reuse factor that it can be built with for the target's interface
+    (`bitfront.hls.design.reuse`): hls4ml's own choice is not always right. hls4ml itself ignores
+    `RecurrentReuseFactor`: `recurrent_reuse` makes it count.
     """
     from hls4ml.utils import config_from_keras_model
 

@@ -22,14 +22,15 @@ from ..bit_true.quantizer import Mode
 class FirmwareLayer(keras.layers.Layer):
     """One node of the firmware, bit for bit: a recurrent layer with its tables, a softmax, a normalization.
 
-    It takes and gives values of the types of its neighbours, as float32 or, where that isn't exact, float64 (`dtype`).
-    Its weights are those of the firmware already; it can't be trained.
+    It takes and gives values of the types of its neighbours, as float32 or, where that isn't exact, float64
+    (`dtype`). Its weights are those of the firmware already; it can't be trained.
 
     Args:
         op: the node's operation, `lstm` say.
         attrs: what the operation needs besides its weights, as `Node.attrs`.
         output_size: shape of the output without the batch axis.
-        types: type by role, `{"result": "fixed<8,3,RND_CONV,SAT>"}`; a node without `result` hands on what it computed.
+        types: type by role, `{"result": "fixed<8,3,RND_CONV,SAT>"}`; a node without `result` hands on what it
+            computed.
         weight_shapes: shape by role, in the order of the weights.
         table_size: entries of sigmoid and tanh tables.
         narrow: whether the accumulator may be narrower than lossless.

@@ -1,6 +1,7 @@
 """A candidate as a plain Keras model whose weights are rounded already.
 
-hls4ml converts raw weights with truncation and wrapping, so they must be values of their type before it sees them.
+hls4ml converts raw weights with truncation and wrapping, so they must be values of their type before it sees
+them.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def build(
     input_factory: Callable[[Node, Any], Any] | None = None,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Return a functional model made of the layers that `factory` gives for the nodes, with `values` as weights.
+    """Return a functional model made of the layers that `factory` gives for the nodes, with `values` as
+    weights.
 
     `input_factory` is applied to every input's tensor, of `dtype`.
     """

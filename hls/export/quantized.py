@@ -1,9 +1,11 @@
-"""A candidate as a Keras model that predicts what its firmware outputs, of QKeras layers as far as these are exact.
+"""A candidate as a Keras model that predicts what its firmware outputs, of QKeras layers as far as these are
+exact.
 
-Dense, convolutions, merges, ReLU, maxima and moved values are QKeras's (or Keras's own) with constant quantizers: every sum
-is exact in float32 as far as 24 bits go. What QKeras computes otherwise is a `FirmwareLayer`: tables of sigmoid, tanh and
-softmax, QLSTM and QGRU, which round a state when it is read, averages over a window that is no power of two, narrow
-accumulators, normalizations. Where 24 bits don't hold every sum, all layers are such, in float64.
+Dense, convolutions, merges, ReLU, maxima and moved values are QKeras's (or Keras's own) with constant
+quantizers: every sum is exact in float32 as far as 24 bits go. What QKeras computes otherwise is a
+`FirmwareLayer`: tables of sigmoid, tanh and softmax, QLSTM and QGRU, which round a state when it is read,
+averages over a window that is no power of two, narrow accumulators, normalizations. Where 24 bits don't hold
+every sum, all layers are such, in float64.
 """
 
 from __future__ import annotations
@@ -33,9 +35,11 @@ def to_qkeras(
     table_size: int = 1024,
     narrow_accumulators: frozenset[str] = frozenset(),
 ) -> keras.Model:
-    """Return the candidate as a Keras model whose outputs are the firmware's; weights are values of their types already.
+    """Return the candidate as a Keras model whose outputs are the firmware's; weights are values of their
+    types already.
 
-    `bitfront.hls.keras_layers` lets Keras load it. `table_size` and `narrow_accumulators` are those of `BitTrue`.
+    `bitfront.hls.keras_layers` lets Keras load it. `table_size` and `narrow_accumulators` are those of
+    `BitTrue`.
     """
     from ..bit_true.model import FLOAT32_MANTISSA
 

@@ -1,8 +1,9 @@
-"""Our own layers in hls4ml's Vivado and Vitis backends: layer normalization, sum with a constant, table activation.
+"""Our own layers in hls4ml's Vivado and Vitis backends: layer normalization, sum with a constant, table
+activation.
 
-Registered through hls4ml's extension interface; the firmware is in `firmware/nnet_bit_true.h`. hls4ml's own layer
-normalization is not used: its uniform table of 1 / sqrt and its accumulator, which serves for sums, squares and
-deviations alike, lose what no choice of types restores.
+Registered through hls4ml's extension interface; the firmware is in `firmware/nnet_bit_true.h`. hls4ml's own
+layer normalization is not used: its uniform table of 1 / sqrt and its accumulator, which serves for sums,
+squares and deviations alike, lose what no choice of types restores.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ def register_handlers() -> None:
     `Bidirectional`: hls4ml 1.3 tests a GRU *cell* against the GRU *layer*, so the two rows of a GRU's bias
     stay together and conversion ends in an `AttributeError`; merge modes other than `concat` write past
     the end of the output array; a backward-first pair of layers is silently reordered. `SimpleRNN` gets the
-    code that hls4ml's AMD backends lack (see `simple_rnn`), and so do attention's products, layer normalization,
-    sums with a constant and activations by table (see `extension`). `RecurrentReuseFactor` of LSTM and GRU counts. Padding of a streamed Conv1D goes into its own
-    branch. A flattened stream is repacked for all readers but dense layers. What else an operation needs, it says itself
-    (`Operation.convert_with`).
+    code that hls4ml's AMD backends lack (see `simple_rnn`), and so do attention's products, layer
+    normalization, sums with a constant and activations by table (see `extension`). `RecurrentReuseFactor` of
+    LSTM and GRU counts. Padding of a streamed Conv1D goes into its own branch. A flattened stream is repacked
+    for all readers but dense layers. What else an operation needs, it says itself (`Operation.convert_with`).
     """
     from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler
 
@@ -54,8 +54,9 @@ def register_handlers() -> None:
 def _pad_the_right_branch() -> None:
     """Replace hls4ml 1.3's pass that pads a streamed Conv1D.
 
-    It inserts the padding before the first consumer of the convolution's input, whichever that is, so with several
-    branches on one tensor another branch is padded and a stream is read twice. Its pass for Conv2D names the node.
+    It inserts the padding before the first consumer of the convolution's input, whichever that is, so with
+    several branches on one tensor another branch is padded and a stream is read twice. Its pass for Conv2D
+    names the node.
     """
     from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
 
@@ -81,8 +82,9 @@ def _pad_the_right_branch() -> None:
 def _repack_what_is_flattened() -> None:
     """Replace hls4ml 1.3's two passes that decide what becomes of a flattening in a stream.
 
-    They leave the words of the stream as they are, many of a few values, which only a dense layer can read: any other
-    (an activation, a normalization, a merge) takes one word of all values, so that words are left over or lacking.
+    They leave the words of the stream as they are, many of a few values, which only a dense layer can read:
+    any other (an activation, a normalization, a merge) takes one word of all values, so that words are left
+    over or lacking.
     """
     from hls4ml.backends.fpga.passes.inplace_stream_flatten import InplaceStreamFlatten
     from hls4ml.backends.fpga.passes.repack_stream import ReshapeStream
@@ -124,8 +126,8 @@ def _require_supported(layer: Any) -> None:
         )
     if layer.merge_mode != "concat":
         raise BuildError(
-            f"hls4ml can't build the Bidirectional layer {layer.name!r} with merge_mode={layer.merge_mode!r}: "
-            "use 'concat'."
+            f"hls4ml can't build the Bidirectional layer {layer.name!r} with "
+            f"merge_mode={layer.merge_mode!r}: use 'concat'."
         )
     if layer.forward_layer.go_backwards or not layer.backward_layer.go_backwards:
         raise BuildError(

@@ -1,4 +1,6 @@
-"""Corrections to files that hls4ml writes: checked, applied once, and recorded so that a bundle can state them."""
+"""Corrections to files that hls4ml writes: checked, applied once, and recorded so that a bundle can state
+them.
+"""
 
 from __future__ import annotations
 

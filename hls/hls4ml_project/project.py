@@ -1,4 +1,6 @@
-"""From a plain Keras model with rounded weights to an hls4ml project and its emulation, each in its own folder."""
+"""From a plain Keras model with rounded weights to an hls4ml project and its emulation, each in its own
+folder.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,8 @@ class HlsProject:
     _emulator: Emulator | None = field(default=None, repr=False)
 
     def write(self) -> HlsProject:
-        """Write the project: relative paths only, no stamps, no build products; writing again changes nothing.
+        """Write the project: relative paths only, no stamps, no build products; writing again changes
+        nothing.
 
         Raises:
             UserError: when `folder` exists and is not empty.
@@ -137,7 +140,8 @@ class HlsProject:
         """Return what the firmware computes: float64 of shape (samples, *output), a list for several outputs.
 
         Args:
-            x: array of shape (samples, *input); a sequence of arrays, in the model's order, for several inputs.
+            x: array of shape (samples, *input); a sequence of arrays, in the model's order, for several
+                inputs.
             timeout_s: wall-clock limit in seconds.
 
         Raises:
@@ -196,7 +200,8 @@ def convert(
         project_name: name of the top function, a C++ identifier.
 
     Raises:
-        UserError: when the folder is in use, the name is no C++ identifier or bitfront builds nothing for the backend.
+        UserError: when the folder is in use, the name is no C++ identifier or bitfront builds nothing for the
+            backend.
         BuildError: when hls4ml refuses the model; the message is its own.
     """
     target = Path(folder).absolute()

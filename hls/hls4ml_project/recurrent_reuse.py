@@ -1,4 +1,5 @@
-"""A reuse factor of its own for the recurrent kernel of LSTM and GRU, which hls4ml 1.3 describes and then overwrites.
+"""A reuse factor of its own for the recurrent kernel of LSTM and GRU, which hls4ml 1.3 describes and then
+overwrites.
 
 Registered through hls4ml's extension interface.
 """
@@ -19,8 +20,8 @@ KEY = "RecurrentReuseFactor"
 def register_recurrent_reuse() -> None:
     """Make `KEY` count in the Vivado and Vitis backends; call before a conversion.
 
-    hls4ml sets the recurrent factor to the legal one nearest to `ReuseFactor`, and takes the recurrent product's code by
-    the kernel's factor, which for some pairs is code that stops with an assertion.
+    hls4ml sets the recurrent factor to the legal one nearest to `ReuseFactor`, and takes the recurrent
+    product's code by the kernel's factor, which for some pairs is code that stops with an assertion.
     """
     from hls4ml.backends.vivado.passes.recurrent_templates import RecurrentConfigTemplate
     from hls4ml.model.optimizer import OptimizerPass

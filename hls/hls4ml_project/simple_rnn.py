@@ -43,7 +43,9 @@ def register_simple_rnn() -> None:
     vivado = passes.shared_backend()
 
     class InitSimpleRNN(OptimizerPass):
-        """Sets strategy and legal reuse factors, and lays the weights out, as hls4ml does for LSTM and GRU."""
+        """Sets strategy and legal reuse factors, and lays the weights out, as hls4ml does for LSTM and
+        GRU.
+        """
 
         def match(self, node: Any) -> bool:
             """Match each SimpleRNN once."""

@@ -1,9 +1,10 @@
 """The numbers of a written project, in one list an array, which synthesis and emulation both compile.
 
-hls4ml writes each array twice: a header that only synthesis reads (`#ifdef __SYNTHESIS__`) and a text file that only
-emulation and C simulation read, so that an emulation says nothing of what is built. The header's list alone stays here.
-Outside synthesis it is an array of double that is copied once: g++ takes minutes for thousands of `ap_fixed` with an
-initial value each (10,000 of them 80 s, copied 1 s; a million copied 4 s, with -O1).
+hls4ml writes each array twice: a header that only synthesis reads (`#ifdef __SYNTHESIS__`) and a text file
+that only emulation and C simulation read, so that an emulation says nothing of what is built. The header's
+list alone stays here. Outside synthesis it is an array of double that is copied once: g++ takes minutes for
+thousands of `ap_fixed` with an initial value each (10,000 of them 80 s, copied 1 s; a million copied 4 s,
+with -O1).
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def use_headers(folder: Path, name: str) -> AppliedPatch:
         raise _unknown(f"firmware/{name}.cpp")
     top.write_text(after)
     reason = (
-        "hls4ml lets synthesis read the numbers in weights/*.h and emulation those in weights/*.txt, so that an "
-        "emulation proves nothing of what is built; both read the one list in weights/*.h here, and there are no "
-        "text files."
+        "hls4ml lets synthesis read the numbers in weights/*.h and emulation those in weights/*.txt, so that "
+        "an emulation proves nothing of what is built; both read the one list in weights/*.h here, and there "
+        "are no text files."
     )
     return AppliedPatch(
         "weights-from-headers", f"firmware/{name}.cpp", reason, _digest(before), _digest(after)
@@ -73,7 +74,8 @@ def use_headers(folder: Path, name: str) -> AppliedPatch:
 
 def _unknown(file: str) -> BuildError:
     return BuildError(
-        f"{file} is not as the 1.3 series of hls4ml writes it, which bitfront supports: install hls4ml>=1.3,<1.4."
+        f"{file} is not as the 1.3 series of hls4ml writes it, which bitfront supports: install "
+        f"hls4ml>=1.3,<1.4."
     )
 
 
@@ -82,7 +84,9 @@ def _digest(text: str) -> str:
 
 
 def constants(graph: Any) -> dict[str, NDArray[np.float64]]:
-    """Return what each header of hls4ml's `graph` (a ModelGraph) must hold: float64 of shape (values,), by array."""
+    """Return what each header of hls4ml's `graph` (a ModelGraph) must hold: float64 of shape (values,), by
+    array.
+    """
     found: dict[str, NDArray[np.float64]] = {}
     for layer in graph.get_layers():
         for one in layer.get_weights():
@@ -91,7 +95,9 @@ def constants(graph: Any) -> dict[str, NDArray[np.float64]]:
 
 
 def constant_digests(arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, str]:
-    """Return the SHA-256 of each array as little-endian float64; equal numbers have equal digests, 0 and -0 too."""
+    """Return the SHA-256 of each array as little-endian float64; equal numbers have equal digests, 0 and -0
+    too.
+    """
     return {
         name: hashlib.sha256((values + 0.0).astype("<f8").tobytes()).hexdigest()
         for name, values in arrays.items()

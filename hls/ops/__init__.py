@@ -1,7 +1,7 @@
 """The home of each operation: one object knows its tensors, precision, layers, cost, zeros, support and RTL.
 
-`OPERATIONS` is what the entry-point group `bitfront.operations` offers for bitfront itself; see docs/how-to-layers.md for
-adding one, here or in a package of your own.
+`OPERATIONS` is what the entry-point group `bitfront.operations` offers for bitfront itself; see
+docs/how-to-layers.md for adding one, here or in a package of your own.
 """
 
 from . import activation, einsum, embedding, linear, lookup, merge, moving, normalization, pooling, recurrent

@@ -1,4 +1,6 @@
-"""Activations that hls4ml computes: ReLU and rounding, leaky ReLU, and through tables sigmoid, tanh and softmax."""
+"""Activations that hls4ml computes: ReLU and rounding, leaky ReLU, and through tables sigmoid, tanh and
+softmax.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ class LeakyReLU(Elementwise):
         return layers.LeakyReLU(negative_slope=node.attrs["slope"], name=node.name)
 
     def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
-        """Return max(x, s x), which is x above zero and s x below it for slopes of at most one; else the smaller."""
+        """Return max(x, s x), which is x above zero and s x below it for slopes of at most one; else the
+        smaller.
+        """
         slope = float(own["slope"].quantize(np.array(node.attrs["slope"])))
         return np.maximum(x[0], x[0] * slope) if slope <= 1 else np.minimum(x[0], x[0] * slope)
 
@@ -167,7 +171,9 @@ class Softmax(BaseOperation):
     def configure(
         self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
     ) -> None:
-        """Choose hls4ml's stable form, with an entry for every address; its sum's type is no precision to hls4ml."""
+        """Choose hls4ml's stable form, with an entry for every address; its sum's type is no precision to
+        hls4ml.
+        """
         layer["Implementation"] = "stable"
         layer["exp_table_size"] = 2 ** types[f"{node.name}/inp_norm"].width
         layer["inv_table_size"] = 2 ** types[f"{node.name}/inv_inp"].width

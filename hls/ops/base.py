@@ -1,4 +1,6 @@
-"""What operations share: the answers of one that sees its values one by one, rounds its result and has no weights."""
+"""What operations share: the answers of one that sees its values one by one, rounds its result and has no
+weights.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ DISTRIBUTED = "distributed_arithmetic"
 class BaseOperation(ABC):
     """Defaults of `bitfront.hls.operation.Operation`; what an operation does otherwise, it says itself.
 
-    The defaults are safe rather than tight: every value may be other than zero, every value of the inputs matters to every
-    value of the result, no axis loses an entry, QKeras has no exact layer of it, and the RTL flow none at all.
+    The defaults are safe rather than tight: every value may be other than zero, every value of the inputs
+    matters to every value of the result, no axis loses an entry, QKeras has no exact layer of it, and the RTL
+    flow none at all.
     """
 
     left_out_last: bool = False
@@ -49,7 +52,7 @@ class BaseOperation(ABC):
         """What a graph must know of it."""
         return self._traits
 
-    # -- precision ------------------------------------------------------------------------------------------------
+    # -- precision -------------------------------------------------------------------------------------------
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the result's type, as the candidate chooses it."""
@@ -59,7 +62,7 @@ class BaseOperation(ABC):
         """Return 0: its own types hold all that it computes."""
         return 0
 
-    # -- what it computes -----------------------------------------------------------------------------------------
+    # -- what it computes ------------------------------------------------------------------------------------
 
     @abstractmethod
     def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
@@ -69,7 +72,7 @@ class BaseOperation(ABC):
         """Return 1: without positions, a weight has one product."""
         return 1
 
-    # -- zeros ----------------------------------------------------------------------------------------------------
+    # -- zeros -----------------------------------------------------------------------------------------------
 
     def reaches(self, node: Node, x: Sequence[Mask], own: Mapping[str, Mask]) -> Mask:
         """Return that every value may be other than zero."""
@@ -103,7 +106,7 @@ class BaseOperation(ABC):
         """Return None: what is left of it isn't known."""
         return None
 
-    # -- what hls4ml builds ---------------------------------------------------------------------------------------
+    # -- what hls4ml builds ----------------------------------------------------------------------------------
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
         """Return None: hls4ml builds it for every interface."""
@@ -154,7 +157,7 @@ class BaseOperation(ABC):
         """Teach hls4ml nothing: it reads and builds the operation as it is."""
         return
 
-    # -- what it costs --------------------------------------------------------------------------------------------
+    # -- what it costs ---------------------------------------------------------------------------------------
 
     def described_as(self, node: Node) -> str:
         """Return the operation's own name."""
@@ -182,7 +185,7 @@ class BaseOperation(ABC):
         """The kinds of layers whose home it is."""
         return self._kinds
 
-    # -- RTL ------------------------------------------------------------------------------------------------------
+    # -- RTL -------------------------------------------------------------------------------------------------
 
     def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
         """Refuse, with the reason.

@@ -1,4 +1,6 @@
-"""Products over any axes: of a tensor and constant weights, of two tensors; and the sum with a constant of its shape."""
+"""Products over any axes: of a tensor and constant weights, of two tensors; and the sum with a constant of
+its shape.
+"""
 
 from __future__ import annotations
 
@@ -222,7 +224,9 @@ def _tie_letters(ties: Ties, node: Node, result: str, operands: Sequence[tuple[s
 
 
 def _spans(equation: str, *shapes: tuple[int, ...]) -> dict[str, int]:
-    """Return the sizes of an einsum's axes by what becomes of them; a kernel's shape has no batch axis to leave out."""
+    """Return the sizes of an einsum's axes by what becomes of them; a kernel's shape has no batch axis to
+    leave out.
+    """
     operands, output = equation.split("->")
     first, second = operands.split(",")
     size: dict[str, int] = {}

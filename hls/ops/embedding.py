@@ -115,8 +115,8 @@ def _lower(work: Any, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...
     """
     if layer.mask_zero:
         raise Unsupported(
-            "mask_zero=True: the firmware computes every step, since hls4ml has no masks; leave it out and cut or pad "
-            "the sequences in the data"
+            "mask_zero=True: the firmware computes every step, since hls4ml has no masks; leave it out and "
+            "cut or pad the sequences in the data"
         )
     source = next(node for node in work.nodes if node.name == inputs[0])
     if source.inputs:

@@ -66,7 +66,9 @@ class Kind:
         return layer.size("n_filt", before)
 
     def words(self, layer: LayerDescription, channels: int) -> int:
-        """Return a word per slice and `channels` values, or per position where it doesn't state its values."""
+        """Return a word per slice and `channels` values, or per position where it doesn't state its
+        values.
+        """
         if "n_in" not in layer.sizes:
             return layer.positions
         return layer.size("n_in") * layer.size("outer") // max(1, channels)

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 
 class _Linear(BaseOperation):
-    """Products of one tensor and a constant kernel, summed in an accumulator that is lossless unless it is searched."""
+    """Products of one tensor and a constant kernel, summed in an accumulator that is lossless unless it is
+    searched.
+    """
 
     depthwise = False
     rtl_refusal = None
@@ -71,7 +73,9 @@ class _Linear(BaseOperation):
     def reuse_factors(
         self, graph: Graph, node: Node, io_type: str, *, recurrent: bool
     ) -> tuple[int, ...] | None:
-        """Return the factors of hls4ml's list; a convolution's C++ with io_parallel takes none above its window."""
+        """Return the factors of hls4ml's list; a convolution's C++ with io_parallel takes none above its
+        window.
+        """
         inputs, convolution = self._product(graph, node)
         legal = legal_reuse_factors(inputs, node.shape[-1])
         if convolution and io_type == "io_parallel":
@@ -140,7 +144,9 @@ class Dense(_Linear):
 
 
 class Convolution(_Linear):
-    """A convolution over one or two axes of positions, channels last; `depthwise` with a kernel for each channel."""
+    """A convolution over one or two axes of positions, channels last; `depthwise` with a kernel for each
+    channel.
+    """
 
     def __init__(self, traits: Traits, axes: int, *, depthwise: bool = False) -> None:
         kinds: tuple[LayerKind, ...] = (ConvolutionKind(traits.op, axes, depthwise=depthwise),)
@@ -183,7 +189,9 @@ class Convolution(_Linear):
             keep_positions(ties, graph, node)
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Refuse a stream whose rows hls4ml wouldn't skip: a kernel 1 pixel high, wider than 1, and a vertical stride."""
+        """Refuse a stream whose rows hls4ml wouldn't skip: a kernel 1 pixel high, wider than 1, and a
+        vertical stride.
+        """
         if io_type != "io_stream" or self.axes != 2:
             return None
         height, width = node.attrs["kernel_size"]
@@ -191,8 +199,8 @@ class Convolution(_Linear):
         pointwise = not self.depthwise and width == 1
         if height == 1 and node.attrs["strides"][0] > 1 and not pointwise:
             return (
-                "hls4ml's streams compute every row where the kernel is 1 pixel high, whatever the stride is: make the "
-                "vertical stride 1 or the kernel higher, or use io_parallel"
+                "hls4ml's streams compute every row where the kernel is 1 pixel high, whatever the stride "
+                "is: make the vertical stride 1 or the kernel higher, or use io_parallel"
             )
         return None
 
@@ -214,7 +222,9 @@ class Convolution(_Linear):
         return kind(use_bias="bias" in values, **self._arguments(node))
 
     def qkeras_layer(self, node: Node, values: Values, own: Types) -> keras.Layer | None:
-        """Return QConv1D, QConv2D or QDepthwiseConv2D; None for a causal one and for a depthwise one over one axis."""
+        """Return QConv1D, QConv2D or QDepthwiseConv2D; None for a causal one and for a depthwise one over one
+        axis.
+        """
         import qkeras
 
         from ..export.quantizer import kernel_quantizers
@@ -274,7 +284,9 @@ class DenseKind(Matrix):
 
 
 class ConvolutionKind(Matrix):
-    """A convolution: its matrix is a window by the filters, `get_layer_mult_size` in hls4ml's FPGA backend."""
+    """A convolution: its matrix is a window by the filters, `get_layer_mult_size` in hls4ml's FPGA
+    backend.
+    """
 
     convolution = True
 
@@ -301,7 +313,9 @@ class ConvolutionKind(Matrix):
 
 
 def lossless_sum(accum: FixedPoint, fraction: int) -> int:
-    """Return the mantissa bits of a sum of products with so many fraction bits, before an accumulator stores it."""
+    """Return the mantissa bits of a sum of products with so many fraction bits, before an accumulator stores
+    it.
+    """
     return accum.integer - accum.signed + max(accum.fraction, fraction)
 
 

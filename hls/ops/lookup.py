@@ -1,6 +1,8 @@
-"""Activations that are looked up by every bit of their input, exact by construction: most of Keras's scalar ones.
+"""Activations that are looked up by every bit of their input, exact by construction: most of Keras's scalar
+ones.
 
-A new one is a function of one variable: a subclass of `LookupActivation` with its `curve`, in a module of its own or here.
+A new one is a function of one variable: a subclass of `LookupActivation` with its `curve`, in a module of its
+own or here.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
 
 class LookupActivation(Elementwise):
-    """A function of one variable, as a table with an entry for every value of its input, of the result's type."""
+    """A function of one variable, as a table with an entry for every value of its input, of the result's
+    type.
+    """
 
     @staticmethod
     @abstractmethod

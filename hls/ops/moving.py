@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 class Input(BaseOperation):
-    """What enters the firmware, rounded to its type; where it holds numbers of entries, a type that has all of them."""
+    """What enters the firmware, rounded to its type; where it holds numbers of entries, a type that has all
+    of them.
+    """
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the chosen type, or the narrowest unsigned whole numbers that count the entries."""

@@ -122,7 +122,9 @@ class LayerNorm(_Scaled):
         return kinds | {"result": resolver.result(node)}
 
     def mantissa_bits(self, node: Node, own: Types, x: Sequence[FixedPoint]) -> int:
-        """Return the bits that it needs, beyond float64's alone: it is computed in that whatever the rest is."""
+        """Return the bits that it needs, beyond float64's alone: it is computed in that whatever the rest
+        is.
+        """
         from ..precision.resolve import FLOAT64_MANTISSA
 
         inner = norm_mantissa_bits(dict(own))

@@ -71,7 +71,9 @@ class Pooling(BaseOperation):
         tie_channels(ties, graph, node)
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Refuse streams that are padded or, in 2D, whose windows overlap (asserted in `nnet_pooling_stream.h`)."""
+        """Refuse streams that are padded or, in 2D, whose windows overlap (asserted in
+        `nnet_pooling_stream.h`).
+        """
         if io_type != "io_stream" or self.whole:
             return None
         pool, strides = node.attrs["pool_size"], node.attrs["strides"]
@@ -82,7 +84,10 @@ class Pooling(BaseOperation):
         if padded:
             return "hls4ml pools padded windows with io_parallel only: use io_parallel, or padding='valid'"
         if len(pool) == 2 and tuple(pool) != tuple(strides):
-            return "hls4ml streams a 2D pooling only where strides equal pool_size: use io_parallel, or equal strides"
+            return (
+                "hls4ml streams a 2D pooling only where strides equal pool_size: use io_parallel, or "
+                "equal strides"
+            )
         return None
 
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:

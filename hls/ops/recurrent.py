@@ -48,7 +48,9 @@ class Recurrent(BaseOperation):
         return node.op
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
-        """Return the accumulator, which holds what input and state can give a gate, the tables' entries and the state."""
+        """Return the accumulator, which holds what input and state can give a gate, the tables' entries and
+        the state.
+        """
         result = resolver.result(node)
         table = FixedPoint(resolver.width(f"{node.name}/table"), 1)
         bound, fraction = 1.0, table.fraction
@@ -70,7 +72,9 @@ class Recurrent(BaseOperation):
         return {"accum": accum, "table": table, "result": result}
 
     def mantissa_bits(self, node: Node, own: Types, x: Sequence[FixedPoint]) -> int:
-        """Return the bits of both products' sum, and of gates times states; a state saturates, so more needs none."""
+        """Return the bits of both products' sum, and of gates times states; a state saturates, so more needs
+        none.
+        """
         result, table, accum = own["result"], own["table"], own["accum"]
         gated = max(2 * table.fraction, result.fraction + table.fraction) + result.integer - result.signed
         products = max(
@@ -122,7 +126,9 @@ class Recurrent(BaseOperation):
     def configure(
         self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
     ) -> None:
-        """Say how many entries the tables have; a second bias that hls4ml adds is zero, and of the first's type."""
+        """Say how many entries the tables have; a second bias that hls4ml adds is zero, and of the first's
+        type.
+        """
         layer["TableSize"] = table_size
         for prefix in self.prefixes:
             if f"{node.name}/{prefix}recurrent_bias" not in types:
@@ -164,7 +170,9 @@ class Bidirectional(Recurrent):
     def reuse_factors(
         self, graph: Graph, node: Node, io_type: str, *, recurrent: bool
     ) -> tuple[int, ...] | None:
-        """Return the factors that are right for both products: hls4ml takes one for them, from a list for three gates."""
+        """Return the factors that are right for both products: hls4ml takes one for them, from a list for
+        three gates.
+        """
         units = node.attrs["units"]
         inputs = graph[node.inputs[0]].shape[-1]
         gates = {CELLS[self.cell(node)].gates, CELLS["gru"].gates}
@@ -232,7 +240,8 @@ class RecurrentKind(Matrix):
     def gate_products(self, layer: LayerDescription) -> list[tuple[int, int]]:
         """Return the widths of the gates' products.
 
-        The C++ keeps what gates read from their tables in the accumulator's type, of which it then has only the table's bits.
+        The C++ keeps what gates read from their tables in the accumulator's type, of which it then has only
+        the table's bits.
         """
         table = layer.type("table", layer.type("accum")).width
         state, accum = layer.result.width, layer.type("accum").width

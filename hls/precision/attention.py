@@ -49,8 +49,8 @@ def product_sum(a: FixedPoint, b: FixedPoint, terms: int) -> FixedPoint:
 class NormTypes:
     """Types of a layer normalization over `size` values of type `x` (see `firmware/nnet_bit_true.h`).
 
-    mean = sum / n; variance = sum of squares of (x - mean), / n, + epsilon; its inverse root is a table's entry,
-    addressed by the leading bits of the variance, and shifted; then normalized * scale + bias.
+    mean = sum / n; variance = sum of squares of (x - mean), / n, + epsilon; its inverse root is a table's
+    entry, addressed by the leading bits of the variance, and shifted; then normalized * scale + bias.
     """
 
     size: int
@@ -90,7 +90,9 @@ class NormTypes:
 
 
 def reciprocal(n: int) -> FixedPoint:
-    """Return the type of the constant 1/n: one bit for a power of two, else `RECIPROCAL_BITS` significant ones."""
+    """Return the type of the constant 1/n: one bit for a power of two, else `RECIPROCAL_BITS` significant
+    ones.
+    """
     power = n & (n - 1) == 0
     return FixedPoint(1 if power else RECIPROCAL_BITS, integer_bits(1 / n, signed=False), False, "RND", "SAT")
 
@@ -117,7 +119,9 @@ def shifted(table: FixedPoint, variance: FixedPoint) -> FixedPoint:
 
 
 def inverse_root_table(kind: FixedPoint) -> NDArray[np.float64]:
-    """Return the table: entry i is 1 / sqrt(m) at the middle of [i, i + 1) / 2^bits, values of type `kind`."""
+    """Return the table: entry i is 1 / sqrt(m) at the middle of [i, i + 1) / 2^bits, values of type
+    `kind`.
+    """
     middle = (np.arange(2**NORM_ADDRESS_BITS) + 0.5) / 2**NORM_ADDRESS_BITS
     return kind.quantize(1.0 / np.sqrt(middle))
 

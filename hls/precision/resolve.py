@@ -33,8 +33,8 @@ DEEPEST_CLIP = 4
 class Calibration:
     """Ranges seen in one float pass over calibration data.
 
-    `peaks`: tensor key -> largest absolute value. `samples`: tensor key -> some values (for `mse`); `lstm/cell` those
-    of a cell state, which shares the type of the result and which only a tanh reads.
+    `peaks`: tensor key -> largest absolute value. `samples`: tensor key -> some values (for `mse`);
+    `lstm/cell` those of a cell state, which shares the type of the result and which only a tanh reads.
     `rule`: `max` (nothing of the calibration data saturates) or `mse` (least squared rounding error).
     """
 
@@ -70,7 +70,8 @@ def least_error(
     signed: bool,
     through_tanh: NDArray[np.floating] | tuple[()] = (),
 ) -> int:
-    """Return the integer bits, at most `most`, that round `values` to `width` bits with the least squared error.
+    """Return the integer bits, at most `most`, that round `values` to `width` bits with the least squared
+    error.
 
     The error of `through_tanh` is measured after a tanh, which hides what saturates in it anyway.
     """
@@ -105,10 +106,10 @@ def resolve(
 ) -> Types:
     """Return the type of every tensor of the firmware.
 
-    `widths` gives the bits of the tensors of `graph.all_tensors()`; an accumulator without a width is lossless.
-    `shifts` adds to calibrated integer bits. `weights` (default: the graph's float weights) decide how many
-    integer bits weights and lossless accumulators need; `weight_types` keeps the weight types of an earlier call,
-    after training say.
+    `widths` gives the bits of the tensors of `graph.all_tensors()`; an accumulator without a width is
+    lossless. `shifts` adds to calibrated integer bits. `weights` (default: the graph's float weights) decide
+    how many integer bits weights and lossless accumulators need; `weight_types` keeps the weight types of an
+    earlier call, after training say.
 
     Raises:
         UserError: when a width is missing or a lossless accumulator would be wider than 64 bits.
@@ -162,8 +163,9 @@ class Resolver:
     ) -> FixedPoint:
         """Return the type in which a node hands on its result.
 
-        `copied` are types whose values the firmware assigns to it as they are. A step beyond such a type's whole range
-        would round everything to zero, and the assignment reads a bit that isn't there (`ap_fixed_base.h`), which ends
+        `copied` are types whose values the firmware assigns to it as they are. A step beyond such a type's
+        whole range would round everything to zero, and the assignment reads a bit that isn't there
+        (`ap_fixed_base.h`), which ends
         the emulation: the step stays within it.
         """
         if exact_type is not None and self.graph.fused(node):

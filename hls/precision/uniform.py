@@ -1,4 +1,6 @@
-"""One precision for a whole model, as hls4ml's `default_precision` gives it: what a first estimate is made of."""
+"""One precision for a whole model, as hls4ml's `default_precision` gives it: what a first estimate is made
+of.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ __all__ = ["uniform_types"]
 def uniform_types(graph: Graph, precision: FixedPoint) -> Types:
     """Return the types of a design whose weights, results and tables all have the width of `precision`.
 
-    Weights are of that very type; results too, but for those that are never negative, which use the sign's bit for
-    their fraction. Accumulators are lossless.
+    Weights are of that very type; results too, but for those that are never negative, which use the sign's
+    bit for their fraction. Accumulators are lossless.
 
     Raises:
         UserError: when a lossless accumulator would be wider than 64 bits.

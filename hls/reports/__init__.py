@@ -1,4 +1,6 @@
-"""Typed readers of the vendor tools' reports: text in, dataclass out, one sentence where a report can't be used."""
+"""Typed readers of the vendor tools' reports: text in, dataclass out, one sentence where a report can't be
+used.
+"""
 
 from .cosim import CosimReport, parse_cosim
 from .csynth import CsynthReport, ModuleReport, parse_csynth, parse_csynth_rpt, parse_csynth_xml

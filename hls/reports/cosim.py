@@ -17,8 +17,8 @@ class CosimReport:
     Attributes:
         language: `Verilog` or `VHDL`.
         passed: whether RTL and C agreed.
-        latency_min, latency_avg, latency_max, interval_min, interval_avg, interval_max: cycles; None where the test
-            bench made too few calls (an interval needs two).
+        latency_min, latency_avg, latency_max, interval_min, interval_avg, interval_max: cycles; None where
+            the test bench made too few calls (an interval needs two).
         total_cycles: of the whole simulation, where the version reports it (since 2021).
     """
 

@@ -1,7 +1,7 @@
 """C-synthesis reports of Vivado HLS (2018-2020) and Vitis HLS (2020-2025): `csynth.xml` and `*_csynth.rpt`.
 
-The XML is preferred: it is complete and alike in all versions but for the DSP's name (`DSP48E` before 2020.2). The text
-report serves where only it was kept. Formats: UG902 and UG1399, "Synthesis report".
+The XML is preferred: it is complete and alike in all versions but for the DSP's name (`DSP48E` before
+2020.2). The text report serves where only it was kept. Formats: UG902 and UG1399, "Synthesis report".
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ class ModuleReport:
     """One function of a design, as C-synthesis reports it.
 
     Attributes:
-        name: the function's name in RTL.
-        latency_min, latency_max, interval_min, interval_max: cycles; None where the tool can't tell (`?`, `undef`).
+        name: the function's name in RTL. latency_min, latency_max, interval_min, interval_max: cycles; None
+        where the tool can't tell (`?`,
+            `undef`).
         lut, ff, dsp, bram18, uram: estimated; None where the report has no line for it.
         estimated_clock_ns: estimated period.
         pipeline: the tool's word (`yes`, `no`, `none`, `function`, `dataflow`, `loop rewind...`).
@@ -265,7 +266,9 @@ def parse_csynth_rpt(text: str) -> CsynthReport:
 
 
 def _latency_row(text: str) -> list[str] | None:
-    """Return the cells of the summary row below the latency table's heads: two cycles, ..., two intervals, a type."""
+    """Return the cells of the summary row below the latency table's heads: two cycles, ..., two intervals, a
+    type.
+    """
     start = text.find("+ Latency")
     seen_head = False
     for match in _ROW.finditer(text, max(start, 0)):
@@ -279,7 +282,9 @@ def _latency_row(text: str) -> list[str] | None:
 
 
 def _table_row(text: str, label: str) -> dict[str, int | None]:
-    """Return one row of the utilization summary by resource; Vitis writes `Available SLR` rows too, which aren't it."""
+    """Return one row of the utilization summary by resource; Vitis writes `Available SLR` rows too, which
+    aren't it.
+    """
     columns: list[str] = []
     for match in _ROW.finditer(text):
         cells = _cells(match[1])

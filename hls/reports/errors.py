@@ -35,10 +35,11 @@ _ERROR = re.compile(
 
 
 def last_error(text: str) -> str | None:
-    """Return the last line of a log that the tool marked as an error, without its time stamp; None without one.
+    """Return the last line of a log that the tool marked as an error, without its time stamp; None without
+    one.
 
-    What only says that a command failed (`ERROR: [HLS 200-70] Compilation errors found`, say) is passed over where
-    an earlier line says why.
+    What only says that a command failed (`ERROR: [HLS 200-70] Compilation errors found`, say) is passed over
+    where an earlier line says why.
     """
     found = [match[1].strip() for match in _ERROR.finditer(text)]
     empty = re.compile(r"Compilation errors found|while executing|SIM 211-100|Failed|aborting", re.IGNORECASE)

@@ -1,6 +1,7 @@
 """Reports of Vivado after C-synthesis: utilization (logic synthesis, placed, routed) and timing summary.
 
-Formats: UG906, "report_utilization" and "report_timing_summary"; hls4ml keeps the former as `vivado_synth.rpt`.
+Formats: UG906, "report_utilization" and "report_timing_summary"; hls4ml keeps the former as
+`vivado_synth.rpt`.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
         "unroll",
         r"(?:\[XFORM 203-504\]|\[HLS 200-1510\]|stop unrolling loop|unroll.*(?:too large|exceed|limit)|"
         r"array_partition.*(?:exceed|too many|limit)|\[XFORM 203-103\].*exceed|maximum.*partition)",
-        "A layer is larger than the tool unrolls (4096 elements): use the Resource strategy, a higher reuse factor or "
-        "io_stream.",
+        "A layer is larger than the tool unrolls (4096 elements): use the Resource strategy, a higher reuse "
+        "factor or io_stream.",
     ),
     ("disk", r"(?:no space left on device|disk quota exceeded)", "Free space on the disk and run it again."),
     (
@@ -82,7 +82,8 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
         "crash",
         r"(?:segmentation fault|sigsegv|core dumped|abnormal program termination|internal (?:compiler )?error|"
         r"an unexpected error|\[HLS 200-715\]|hs_err_pid)",
-        "The tool itself crashed: run it again, and if it stays, change the layer's strategy or the tool's version.",
+        "The tool itself crashed: run it again, and if it stays, change the layer's strategy or the tool's "
+        "version.",
     ),
     (
         "killed",
@@ -100,7 +101,8 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
 def diagnose_log(text: str) -> Diagnosis:
     """Find the cause of a failure in the text of a log (`vitis_hls.log`, `vivado_hls.log`, `vivado.log`)."""
     failure = last_error(text)
-    # Causes are told in lines of errors first, and only then anywhere, since a log also quotes messages of all kinds.
+    # Causes are told in lines of errors first, and only then anywhere, since a log also quotes messages of
+    # all kinds.
     errors = "\n".join(line for line in text.splitlines() if re.search(r"\b(?:ERROR|FATAL|Fatal)\b", line))
     for scope in (errors, "\n".join(text.splitlines()[-60:]) if failure or not _finished(text) else ""):
         for cause, pattern, advice in _RULES:

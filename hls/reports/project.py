@@ -28,7 +28,8 @@ class ProjectReports:
     Attributes:
         folder: the project's folder.
         csynth: C-synthesis.
-        vsynth: logic synthesis (hls4ml's `vivado_synth.rpt`, or the utilization of `export_design -flow syn`).
+        vsynth: logic synthesis (hls4ml's `vivado_synth.rpt`, or the utilization of `export_design -flow
+            syn`).
         routed: utilization after place and route.
         timing: the newest timing summary.
         cosim: co-simulation.
@@ -90,8 +91,9 @@ class _Reader:
 def read_project(folder: Path) -> ProjectReports:
     """Read the reports of a project folder.
 
-    Layouts: `<name>_prj/solution1/syn/report` (Vivado HLS, Vitis HLS), `hls_component/hls/syn/report` (vitis-run), and
-    hls4ml's `vivado_synth.rpt` beside them. A report that can't be read doesn't hide the others: `problems` names it.
+    Layouts: `<name>_prj/solution1/syn/report` (Vivado HLS, Vitis HLS), `hls_component/hls/syn/report`
+    (vitis-run), and hls4ml's `vivado_synth.rpt` beside them. A report that can't be read doesn't hide the
+    others: `problems` names it.
 
     Raises:
         FailedRun: no report, but a log that says why the run failed.

@@ -1,7 +1,7 @@
 """RTL of a traced network: written by da4ml, counted by Yosys, proved and timed by Verilator.
 
-Yosys maps to the same LUTs as the vendor's tools and places nothing; its count is a second opinion, labelled `rtl`, and
-no C-synthesis figure. It takes minutes for a network that unrolls to some ten thousand LUTs.
+Yosys maps to the same LUTs as the vendor's tools and places nothing; its count is a second opinion, labelled
+`rtl`, and no C-synthesis figure. It takes minutes for a network that unrolls to some ten thousand LUTs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ __all__ = ["RtlTools", "find_rtl_tools", "synthesise_rtl"]
 
 NAME = "network"
 _FAMILIES = (("UltraScale+", "xcup"), ("Alveo", "xcup"), ("UltraScale", "xcu"), ("Versal", "xcup"))
-"""Yosys' name of a part's family (`synth_xilinx -family`), 7 series for all others; it has none for Versal."""
+"""Yosys' name of a part's family (`synth_xilinx -family`), 7 series for all others; it has none for
+Versal.
+"""
 _FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE")
 _MEMORIES = {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2}
 
@@ -52,7 +54,8 @@ def find_rtl_tools(*, path: str | None = None) -> RtlTools:
     missing = [name for name, at in found.items() if at is None]
     if missing:
         raise ToolMissing(
-            f"No {', '.join(missing)} on PATH: install them, on Debian with apt install yosys verilator make g++."
+            f"No {', '.join(missing)} on PATH: install them, on Debian with apt install yosys verilator make "
+            f"g++."
         )
     return RtlTools(Path(str(found["yosys"])), Path(str(found["verilator"])))
 
@@ -77,8 +80,8 @@ def synthesise_rtl(
 ) -> SynthesisOutcome:
     """Write the RTL of da4ml's `logic` to `folder`, count it, and hold it to golden data bit for bit.
 
-    Registers stand where the adders' delays fill the clock. A simulation that differs is a failure with the cause
-    `cosim`; the limits hold for each program.
+    Registers stand where the adders' delays fill the clock. A simulation that differs is a failure with the
+    cause `cosim`; the limits hold for each program.
 
     Args:
         logic: what `trace_logic` returned.
@@ -175,11 +178,16 @@ def _simulate(
     np.save(place / "x.npy", np.round(inputs * 2.0**f_in).astype(np.int32))
     run(
         [
-            sys.executable, "-m", "bitfront.hls.rtl.simulate", str(library), str(place / "x.npy"),
-            str(place / "y.npy"), str(outputs.shape[1]),
+            sys.executable,
+            "-m",
+            "bitfront.hls.rtl.simulate",
+            str(library),
+            str(place / "x.npy"),
+            str(place / "y.npy"),
+            str(outputs.shape[1]),
         ],
         run.folder / "src" / "memfiles",
-    )  # fmt: skip
+    )
     raw = np.load(place / "y.npy").astype(np.int64)
     width = int(k_out + i_out + f_out)
     half = int(k_out) << (width - 1)
@@ -194,17 +202,31 @@ def _simulate(
 
 
 def _build(run: _Runner, tools: RtlTools, place: Path) -> Path:
-    """Build the simulation as a library, with Verilator of any version since 5.0 (da4ml's rules want a newer one)."""
+    """Build the simulation as a library, with Verilator of any version since 5.0 (da4ml's rules want a newer
+    one).
+    """
     told, top, flags = place / "root", f"{NAME}_wrapper", ["-std=c++17", "-fPIC", "-O"]
     run(["/bin/sh", "-c", f'"{tools.verilator}" --getenv VERILATOR_ROOT > "{told}"'], place)
     sources = ["-I../src", "-I../src/static"]
     run(
         [
-            str(tools.verilator), "--cc", "--build", "-j", "1", "-Wno-fatal", f"{top}.v", "--prefix", f"V{top}",
-            "-CFLAGS", " ".join(flags), "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", *sources,
+            str(tools.verilator),
+            "--cc",
+            "--build",
+            "-j",
+            "1",
+            "-Wno-fatal",
+            f"{top}.v",
+            "--prefix",
+            f"V{top}",
+            "-CFLAGS",
+            " ".join(flags),
+            "-MAKEFLAGS",
+            "CFG_CXXFLAGS_PCH_I=-include",
+            *sources,
         ],
         place,
-    )  # fmt: skip
+    )
     include = Path(told.read_text().strip()) / "include"
     runtime = [
         str(path) for name in ("verilated", "verilated_threads") if (path := include / f"{name}.cpp").exists()
@@ -213,11 +235,19 @@ def _build(run: _Runner, tools: RtlTools, place: Path) -> Path:
     library = place / f"lib{top}.so"
     run(
         [
-            "g++", *flags, "-shared", "-pthread", *headers, "-o", str(library), f"{top}_binder.cc", *runtime,
+            "g++",
+            *flags,
+            "-shared",
+            "-pthread",
+            *headers,
+            "-o",
+            str(library),
+            f"{top}_binder.cc",
+            *runtime,
             f"obj_dir/V{top}__ALL.a",
         ],
         place,
-    )  # fmt: skip
+    )
     return library
 
 

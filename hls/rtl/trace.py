@@ -1,8 +1,8 @@
 """A graph as additions, shifts, comparisons and look-ups: the whole network unrolled into da4ml's logic.
 
-Every value is computed as the bit-true model computes it, so the RTL's outputs must be its outputs. Constant products
-are solved by da4ml as hls4ml's distributed arithmetic has them. Recurrent layers, softmax and products of two tensors
-other than an element-wise one are not offered.
+Every value is computed as the bit-true model computes it, so the RTL's outputs must be its outputs. Constant
+products are solved by da4ml as hls4ml's distributed arithmetic has them. Recurrent layers, softmax and
+products of two tensors other than an element-wise one are not offered.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def _kif(kind: FixedPoint) -> tuple[int, int, int]:
 def _rounded(x: Array, kind: FixedPoint) -> Array:
     """Return `x` as an assignment to `kind` leaves it.
 
-    da4ml rounds halves up only; half to even (`RND_CONV`) is that half, less one step of `x`, plus one step where the
-    lowest bit that stays is set.
+    da4ml rounds halves up only; half to even (`RND_CONV`) is that half, less one step of `x`, plus one step
+    where the lowest bit that stays is set.
     """
     from da4ml.trace import FixedVariableArray
 

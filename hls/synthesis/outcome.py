@@ -10,7 +10,9 @@ __all__ = ["FIDELITIES", "STAGES", "Fidelity", "SynthesisOutcome"]
 
 Fidelity = Literal["estimate", "csynth", "vsynth", "cosim"]
 FIDELITIES: tuple[Fidelity, ...] = ("estimate", "csynth", "vsynth", "cosim")
-"""How far a candidate's cost is followed: the estimate, C-synthesis, then logic synthesis, then co-simulation."""
+"""How far a candidate's cost is followed: the estimate, C-synthesis, then logic synthesis, then
+co-simulation.
+"""
 STAGES: Mapping[str, tuple[str, ...]] = {
     "csynth": ("csynth",),
     "vsynth": ("csynth", "vsynth"),
@@ -28,8 +30,8 @@ class SynthesisOutcome:
         tool: the program, `vitis-run` say.
         version: of the tool, as its report says.
         fidelity: what was asked for; `rtl` is the flow without a vendor's tool (`bitfront.hls.rtl`).
-        measured: figures by stage (csynth, vsynth, cosim, rtl), under the names that estimates use; a stage that was
-            finished before a failure is kept.
+        measured: figures by stage (csynth, vsynth, cosim, rtl), under the names that estimates use; a stage
+            that was finished before a failure is kept.
         clock_ns: the period that C-synthesis estimates.
         seconds: wall time.
         cause: None, or why it failed (see `bitfront.hls.reports.log.Cause`).

@@ -38,7 +38,8 @@ def synthesise(
     clock_ns: float,
     stop: threading.Event | None = None,
 ) -> SynthesisOutcome:
-    """Synthesise the project in `project`, whose top function is `name`; what happens to it is in the outcome.
+    """Synthesise the project in `project`, whose top function is `name`; what happens to it is in the
+    outcome.
 
     The limits hold for each stage. What the tools printed is in `LOG` in the project's folder.
 

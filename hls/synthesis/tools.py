@@ -45,14 +45,18 @@ class Tool:
 
 
 def build_options(*, cosim: bool) -> dict[str, int]:
-    """Return the options of hls4ml's build_prj.tcl; logic synthesis is run apart, so that its failure stands alone."""
+    """Return the options of hls4ml's build_prj.tcl; logic synthesis is run apart, so that its failure stands
+    alone.
+    """
     chosen = {"synth": 1, "cosim": int(cosim)}
     keys = ("reset", "csim", "synth", "cosim", "validation", "export", "vsynth", "fifo_opt")
     return {key: chosen.get(key, 0) for key in keys}
 
 
 def _unified(name: str, part: str, clock_ns: float) -> str:
-    """Return a configuration file of the unified flow (UG1399, "HLS config file commands"), as build_prj.tcl sets it."""
+    """Return a configuration file of the unified flow (UG1399, "HLS config file commands"), as build_prj.tcl
+    sets it.
+    """
     source = f"firmware/{name}.cpp"
     return "\n".join(
         [

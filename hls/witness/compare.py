@@ -1,9 +1,9 @@
-"""Is what is searched the model that came? The graph that was made of it beside Keras's own outputs, layer by layer.
+"""Whether what is searched is the model that came: its graph beside Keras's own outputs, layer by layer.
 
-The witness is Keras: it computes the model as it came. Every node is given what Keras gives for its inputs, so that the
-first layer that differs is the one to name. Inputs are the study's samples and stressed ones, since a layer can be the
-identity on small values and a clip on large ones; and weights are changed for a second look, since a layer that is
-about to be trained can begin as the identity.
+The witness is Keras: it computes the model as it came. Every node is given what Keras gives for its inputs,
+so that the first layer that differs is the one to name. Inputs are the study's samples and stressed ones,
+since a layer can be the identity on small values and a clip on large ones; and weights are changed for a
+second look, since a layer that is about to be trained can begin as the identity.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _CLOSE = 3e-5
 _NOISE = 20.0
 """How many times the effect of one rounding of its inputs (2e-7) a layer's output may differ."""
 _TIES = 0.005
-"""Share of values that may fall on the other side of the model's own rounding, since sums differ in the last bit."""
+"""Share of values that may fall on the other side of the model's own rounding, since sums differ in the last
+bit.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Difference:
 
     def __str__(self) -> str:
         return (
-            f"layer {self.layer!r} computes something else in Keras than the firmware would: on {self.probe} Keras gives "
-            f"{self.keras:.5g} where the firmware's float model gives {self.graph:.5g}"
+            f"layer {self.layer!r} computes something else in Keras than the firmware would: on {self.probe} "
+            f"Keras gives {self.keras:.5g} where the firmware's float model gives {self.graph:.5g}"
         )
 
 
@@ -58,12 +60,14 @@ def check_model(model: keras.Model, samples: Samples | None = None) -> None:
     `samples`: one array per input, samples first; normal random values where None.
 
     Raises:
-        UserError: naming the layers that can't be computed, or the first that differs; or samples that don't fit.
+        UserError: naming the layers that can't be computed, or the first that differs; or samples that don't
+            fit.
     """
     found = first_difference(model, samples)
     if found:
         raise UserError(
-            f"The model isn't what would be searched: {found}; build the layer from others that `bitfront doctor` accepts."
+            f"The model isn't what would be searched: {found}; build the layer from others that `bitfront "
+            f"doctor` accepts."
         )
 
 
@@ -111,7 +115,7 @@ def _change_weights(model: Any) -> None:
             variable.assign(value + rng.normal(0, 1, value.shape) * spread)
 
 
-# -- what comes out --------------------------------------------------------------------------------------------
+# -- what comes out ------------------------------------------------------------------------------------------
 
 
 def _compared(
@@ -156,12 +160,15 @@ def _keras_at_work(model: Any) -> Iterator[None]:
         reason = (told or lines or [""])[0].rstrip(".: ")
         raise UserError(
             f"Keras can't compute model {model.name!r} on inputs of its shape, a batch of them at once "
-            f"({type(error).__name__}{': ' if reason else ''}{reason[:200]}): it must take any batch and any finite values."
+            f"({type(error).__name__}{': ' if reason else ''}{reason[:200]}): it must take any batch and any "
+            f"finite values."
         ) from error
 
 
 def _arrays(values: Any) -> list[NDArray[np.float32]]:
-    """Return tensors of whatever structure and type as the numbers that the firmware's model computes with."""
+    """Return tensors of whatever structure and type as the numbers that the firmware's model computes
+    with.
+    """
     import keras
 
     return [np.asarray(value).astype(np.float32) for value in keras.tree.flatten(values)]
@@ -181,7 +188,8 @@ def _graph_values(
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Return what each node gives for Keras's values of its inputs, and how far roundings of those move it.
 
-    Nodes within a layer (the scores of an attention) have no values of Keras's: what rounding moved in them moves the next.
+    Nodes within a layer (the scores of an attention) have no values of Keras's: what rounding moved in them
+    moves the next.
     """
     import tensorflow as tf
 
@@ -213,7 +221,9 @@ def _graph_values(
 
 
 def _mean_rounding(graph: Graph, node: Node, x: NDArray[Any]) -> NDArray[Any]:
-    """Return how far a layer normalization moves where its mean is rounded, which counts where values hardly differ."""
+    """Return how far a layer normalization moves where its mean is rounded, which counts where values hardly
+    differ.
+    """
     spread = np.sqrt(x.var(-1, keepdims=True) + node.attrs["epsilon"])
     scale = float(np.abs(graph.weights[node.name]["scale"]).max())
     moved: NDArray[Any] = 1e-7 * scale * np.abs(x).max(-1, keepdims=True) / spread
@@ -221,7 +231,9 @@ def _mean_rounding(graph: Graph, node: Node, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rounded(x: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return values each moved by a rounding; samples of zeros alone as well, after which sums of weights still round."""
+    """Return values each moved by a rounding; samples of zeros alone as well, after which sums of weights
+    still round.
+    """
     signs = rng.choice([-1, 1], x.shape)
     zeros = ~x.any(axis=tuple(range(1, x.ndim)), keepdims=True)
     return (x * (1 + 2e-7 * signs) + 1e-7 * signs * zeros).astype(np.float32)

@@ -27,7 +27,8 @@ def fitting(model: Any, samples: Samples) -> list[NDArray[np.float32]]:
     if isinstance(samples, Mapping):
         if set(samples) != set(inputs):
             raise UserError(
-                f"The samples are named {', '.join(map(str, samples))}, the model's inputs {', '.join(inputs)}."
+                f"The samples are named {', '.join(map(str, samples))}, the model's inputs "
+                f"{', '.join(inputs)}."
             )
         samples = [samples[name] for name in inputs]
     elif hasattr(samples, "shape"):
@@ -71,15 +72,17 @@ def _require_entries(model: Any, samples: Inputs, entries: Sequence[int]) -> Non
         wrong = array[(array != np.round(array)) | (array < 0) | (array >= count)] if count else array[:0]
         if wrong.size:
             raise UserError(
-                f"Input {tensor._keras_history.operation.name!r} holds {wrong.flat[0]:g}: an Embedding with {count} entries "
-                f"reads it, so give whole numbers from 0 to {count - 1}."
+                f"Input {tensor._keras_history.operation.name!r} holds {wrong.flat[0]:g}: an Embedding with "
+                f"{count} entries reads it, so give whole numbers from 0 to {count - 1}."
             )
 
 
 def probes_of(
     model: Any, samples: Inputs | None, entries: Sequence[int]
 ) -> dict[str, list[NDArray[np.float32]]]:
-    """Return the inputs to compare on, by what they are called; `entries`: how many each input chooses from, 0 of others."""
+    """Return the inputs to compare on, by what they are called; `entries`: how many each input chooses from,
+    0 of others.
+    """
     rng = np.random.default_rng(0)
     if samples is not None:
         _require_entries(model, samples, entries)
@@ -119,7 +122,9 @@ def probes_of(
 
 
 def _possible(x: NDArray[Any], kind: str, entries: int = 0) -> NDArray[np.float32]:
-    """Return values that an input of this type can hold: whole ones in its range where it is an integer's or chooses entries."""
+    """Return values that an input of this type can hold: whole ones in its range where it is an integer's or
+    chooses entries.
+    """
     if entries:
         return (np.round(np.abs(x)) % entries).astype(np.float32)
     if kind == "bool":
@@ -131,7 +136,9 @@ def _possible(x: NDArray[Any], kind: str, entries: int = 0) -> NDArray[np.float3
 
 
 def _chosen(samples: Inputs, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the numbers of samples to compare: those with the extremes of some value, and others at random."""
+    """Return the numbers of samples to compare: those with the extremes of some value, and others at
+    random.
+    """
     count = len(samples[0])
     extreme: set[int] = set()
     for x in samples:

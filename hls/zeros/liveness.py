@@ -1,7 +1,7 @@
 """Which values of a design may be other than zero, and which of those its outputs depend on.
 
-Both follow from the zeros of the rounded weights alone, whatever the data: a value that only zeros lead to is zero, and one
-that only zeros lead from changes nothing.
+Both follow from the zeros of the rounded weights alone, whatever the data: a value that only zeros lead to is
+zero, and one that only zeros lead from changes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def nonzero(graph: Graph, weights: Rounded) -> Masks:
 
 
 def reach(node: Node, inputs: Sequence[Mask], weights: Mapping[str, NDArray[np.floating]]) -> Mask:
-    """Return which values of a node may be other than zero, given those of its inputs and its rounded weights."""
+    """Return which values of a node may be other than zero, given those of its inputs and its rounded
+    weights.
+    """
     own = {role: np.asarray(a) != 0 for role, a in weights.items()}
     return np.broadcast_to(operation(node.op).reaches(node, inputs, own), node.shape)
 

@@ -1,9 +1,10 @@
 """A design without what the zeros of its weights leave without effect.
 
-A product with a constant zero costs nothing as it is. But units that nothing reads, the keys, values and heads of an
-attention that come from zeros or lead to them, or a whole branch that adds nothing, would still be built, and cost most where two
-variables are multiplied: hls4ml writes each layer as a process of its own, and no tool looks for zeros across them. What is left
-computes the same outputs, bit for bit, with the same types.
+A product with a constant zero costs nothing as it is. But units that nothing reads, the keys, values and
+heads of an attention that come from zeros or lead to them, or a whole branch that adds nothing, would still
+be built, and cost most where two variables are multiplied: hls4ml writes each layer as a process of its own,
+and no tool looks for zeros across them. What is left computes the same outputs, bit for bit, with the same
+types.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Shrunk:
 
 
 def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
-    """Return a design without what has no effect, given these weights rounded to their types; inputs and outputs stay.
+    """Return a design without what has no effect, given these weights rounded to their types; inputs and
+    outputs stay.
 
     Every kept axis keeps one entry at least.
     """
@@ -74,7 +76,9 @@ _CONSTANT_PRODUCTS = frozenset({"linear", "einsum"})
 
 @dataclass(frozen=True)
 class Removable:
-    """Entries of axes of an attention that a design is built without once the weights that lead to them are zero."""
+    """Entries of axes of an attention that a design is built without once the weights that lead to them are
+    zero.
+    """
 
     arrays: tuple[tuple[str, str, int], ...]
     """Node, role and axis of each array that leads to them."""
@@ -126,13 +130,14 @@ def removable(graph: Graph) -> tuple[Removable, ...]:
     return tuple(found)
 
 
-# -- branches ------------------------------------------------------------------------------------------------------
+# -- branches ------------------------------------------------------------------------------------------------
 
 
 def _without_empty_branches(
     graph: Graph, values: Arrays, kept: Arrays, kinds: dict[str, FixedPoint]
 ) -> Graph:
-    """Return the graph where a sum with what is always zero is its other operand, and with a constant adds that one.
+    """Return the graph where a sum with what is always zero is its other operand, and with a constant adds
+    that one.
 
     Weights and types of what is new are added to the dictionaries.
     """
@@ -185,7 +190,7 @@ def _reached(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(n for n in graph if n.name in wanted), weights=weights)
 
 
-# -- entries of axes -------------------------------------------------------------------------------------------------
+# -- entries of axes -----------------------------------------------------------------------------------------
 
 
 def _entries(graph: Graph, alive: Masks) -> dict[Axis, NDArray[np.intp]]:

@@ -16,8 +16,8 @@ Axis = tuple[str, int]
 class Ties:
     """Axes that have the same entries in every design: those of both sides of an elementwise operation, say.
 
-    Some can't lose an entry: inputs, outputs, what a normalization or a window runs over. A flattened axis loses what
-    the channels lose that it is made of.
+    Some can't lose an entry: inputs, outputs, what a normalization or a window runs over. A flattened axis
+    loses what the channels lose that it is made of.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -46,7 +46,9 @@ class Ties:
         self._whole |= {(node, axis) for axis in axes}
 
     def flatten(self, channels: Axis, flat: Axis) -> None:
-        """Let a flattened axis, channels running fastest, have the entries of these channels at each position."""
+        """Let a flattened axis, channels running fastest, have the entries of these channels at each
+        position.
+        """
         self._flat.append((channels, flat))
 
     def groups(self, graph: Graph) -> Iterator[list[Axis]]:
@@ -70,7 +72,9 @@ class Ties:
         return found
 
     def _kept(self) -> set[Axis]:
-        """Return what stands for the axes that can't lose an entry: channels too whose flattened axis can't, or is several's."""
+        """Return what stands for the axes that can't lose an entry: channels too whose flattened axis can't,
+        or is several's.
+        """
         whole = {self.root(axis) for axis in self._whole}
         times = Counter(self.root(flat) for _, flat in self._flat)
         for channels, flat in reversed(self._flat):

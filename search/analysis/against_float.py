@@ -1,8 +1,9 @@
-"""How a candidate stands against the float model: both on test data once that was looked at, else both on validation data.
+"""How a candidate stands against the float model: both on test data once that was looked at, else both on
+validation data.
 
-The validation split chose the candidate among hundreds, the float model among none, so that a difference there flatters the
-candidate. What is told first is therefore the difference on test data, with its interval; never one split's score minus the
-other's.
+The validation split chose the candidate among hundreds, the float model among none, so that a difference
+there flatters the candidate. What is told first is therefore the difference on test data, with its interval;
+never one split's score minus the other's.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class AgainstFloat:
 def against_float(
     reference: Reference, e: Evaluation, known: TestScores | None = None, *, validation: bool = False
 ) -> AgainstFloat:
-    """Return a scored candidate beside the float model; `known` has the intervals, `validation` asks for that split.
+    """Return a scored candidate beside the float model; `known` has the intervals, `validation` asks for that
+    split.
 
     Raises:
         UserError: when the candidate was never scored.
@@ -55,7 +57,10 @@ def against_float(
 
 def knee_note(reference: Reference) -> str:
     """Return from which part of the front the knee is chosen."""
-    return f"at most {reference.allowed_drop:.4f} worse than the float model on validation data where the front reaches that"
+    return (
+        f"at most {reference.allowed_drop:.4f} worse than the float model on validation data where the "
+        f"front reaches that"
+    )
 
 
 def knee_warning(reference: Reference, e: Evaluation) -> str | None:
@@ -64,14 +69,14 @@ def knee_warning(reference: Reference, e: Evaluation) -> str | None:
     lost = sign * (reference.float_score - e.score)
     if lost > drop:
         return (
-            f"The knee is {lost:.4f} worse than the float model on validation data: nothing on the front is within "
-            f"{drop:.4f} of it. Run more trials, widen the space, or take `--pick best`."
+            f"The knee is {lost:.4f} worse than the float model on validation data: nothing on the front is "
+            f"within {drop:.4f} of it. Run more trials, widen the space, or take `--pick best`."
         )
     now = against_float(reference, e)
     lost = -sign * now.difference
     if lost > drop:
         return (
-            f"On test data the knee is {lost:.4f} worse than the float model, beyond the {drop:.4f} within which validation "
-            "data had it."
+            f"On test data the knee is {lost:.4f} worse than the float model, beyond the {drop:.4f} within "
+            "which validation data had it."
         )
     return None

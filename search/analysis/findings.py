@@ -1,4 +1,6 @@
-"""What a search teaches once it is over: how sure its scores are, what mattered, whether training and mixing paid."""
+"""What a search teaches once it is over: how sure its scores are, what mattered, whether training and mixing
+paid.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from .view import StudyView
 LEAST_TRIALS = 20
 """Scored trials below which importances are noise."""
 TREES, MOST_TRIALS = 32, 500
-"""Of the importances: trees of the forest, and the latest trials that it sees; so it takes seconds at most."""
+"""Of the importances: trees of the forest, and the latest trials that it sees; so it takes seconds at
+most.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class UniformMatch:
     epochs: float | None
     """Epochs of training behind its weights; None of a trained one whose file doesn't say."""
     cheaper: int | None
-    """The cheapest searched, feasible candidate that scores at least as well; of equally cheap ones, the best."""
+    """The cheapest searched, feasible candidate that scores at least as well; of equally cheap ones, the
+    best.
+    """
     ratio: float | None
     """Its cost over the baseline's."""
     better: int | None
@@ -44,25 +50,33 @@ class UniformMatch:
     test: float | None
     """The baseline's score on test data; None where it was not scored there."""
     cheaper_test_gain: float | None
-    """Test score of the cheapest less the baseline's, positive where it is better; None where one is missing."""
+    """Test score of the cheapest less the baseline's, positive where it is better; None where one is
+    missing.
+    """
     better_test_gain: float | None
     """The same of the best."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The best designs that fit a budget, rounded ones and trained ones; each with the score and the cost that it has itself."""
+    """The best designs that fit a budget, rounded ones and trained ones; each with the score and the cost
+    that it has itself.
+    """
 
     limit: float
     """The most of the cost that is allowed."""
     name: str
     """Which uniform baseline costs so much."""
     ptq: tuple[int, float, float] | None
-    """Trial, score and cost of the best design that was rounded and not trained; of equally good ones, the cheapest."""
+    """Trial, score and cost of the best design that was rounded and not trained; of equally good ones, the
+    cheapest.
+    """
     qat: tuple[int, float, float] | None
     """The same of the best trained one."""
     gain: float | None
-    """Score of the trained one less that of the rounded one, positive where it is better; None where one is missing."""
+    """Score of the trained one less that of the rounded one, positive where it is better; None where one is
+    missing.
+    """
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,9 @@ class Findings:
     """Seconds of evaluation in all."""
     hypervolume: float | None
     importance: Mapping[str, Mapping[str, float]]
-    """Objective -> dimension -> share of the objective's variance that it explains (fANOVA), largest first."""
+    """Objective -> dimension -> share of the objective's variance that it explains (fANOVA), largest
+    first.
+    """
     uniform_trained: bool
     """Whether uniform baselines were trained, or rounded only."""
     uniform_matches: tuple[UniformMatch, ...]
@@ -110,7 +126,9 @@ class Findings:
     """Front members whose validation score is better than all of the interval of their test score."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings as plain values, two of them under the names that older versions gave them too."""
+        """Return the findings as plain values, two of them under the names that older versions gave them
+        too.
+        """
         told = asdict(self)
         return told | {"rivals": told["uniform_matches"], "lucky": told["optimistic"]}
 
@@ -148,8 +166,9 @@ def picked(view: StudyView, e: Evaluation, cost: Objective) -> Picked:
 def importance(evaluations: Sequence[Evaluation], objective: Objective) -> dict[str, float]:
     """Return the share of an objective's variance that each dimension explains, as Optuna's fANOVA has it.
 
-    Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance" (2014). Resources
-    are taken by their logarithm. Empty where there are too few candidates, or the objective is the same for all.
+    Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance" (2014).
+    Resources are taken by their logarithm. Empty where there are too few candidates, or the objective is the
+    same for all.
     """
     seen = [e for e in evaluations if e.params][-MOST_TRIALS:]
     names = [n for n in (seen[-1].params if seen else ()) if len({e.params.get(n) for e in seen}) > 1]
@@ -215,10 +234,12 @@ def _test_gain(found: Evaluation | None, baseline: Evaluation, sign: int) -> flo
 
 
 def budgets(view: StudyView, cost: Objective) -> tuple[Budget, ...]:
-    """Return, for the costs of the uniform baselines, the best with and without training; the largest budget first.
+    """Return, for the costs of the uniform baselines, the best with and without training; the largest budget
+    first.
 
-    Candidates count that keep the limits on resources, each on the side of the design that it is: what a trained one scored
-    before its training, or a rounded one after a training that made it worse, belongs to another design with another cost.
+    Candidates count that keep the limits on resources, each on the side of the design that it is: what a
+    trained one scored before its training, or a rounded one after a training that made it worse, belongs to
+    another design with another cost.
     """
     sign = SIGNS[view.reference.metric.direction]
     drops = {c.name for c in view.reference.constraints if c.after_scoring}
@@ -246,7 +267,9 @@ def _side(best: Evaluation | None, cost: Objective) -> tuple[int, float, float] 
 
 
 def optimistic(view: StudyView) -> tuple[int, ...]:
-    """Return the front members whose validation score is better than the whole interval of their test score."""
+    """Return the front members whose validation score is better than the whole interval of their test
+    score.
+    """
     sign = SIGNS[view.reference.metric.direction]
     found = []
     for e in view.front:

@@ -24,26 +24,34 @@ def headline(view: StudyView) -> str:
         return text + f"The float model scores {reference.float_score:.4f} on validation data."
     now, cost = view.against(knee), view.costs[0]
     text += f"On {now.split} data the float model scores {now.float_score:.4f}"
-    text += f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with {si(cost.value(knee))} {cost.label}."
+    text += (
+        f", the knee, trial {knee.number} ({knee.method.upper()}), {now.score:.4f} with "
+        f"{si(cost.value(knee))} {cost.label}."
+    )
     if knee.kind == "uniform":
-        text += f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is a better trade."
+        text += (
+            f" It is the uniform {view.width_names[knee.number]} baseline: so far, no mixed precision is "
+            f"a better trade."
+        )
     elif uniform_match := nearest_uniform(view, knee):
         split = view.against(uniform_match).split
         told = against_float(view.reference, uniform_match, validation=split != now.split)
         aside = "" if split == now.split else " on validation data"
         only = "" if view.uniform_trained else ", rounded only: no uniform width was trained"
         text += (
-            f" The uniform baseline nearest in score, trial {uniform_match.number} ({view.names[uniform_match.number]}{only}), "
-            f"has {told.score:.4f}{aside} with {si(cost.value(uniform_match))}"
-            f"{f', the knee {knee.score:.4f} there' if aside else ''}."
+            f" The uniform baseline nearest in score, trial {uniform_match.number} "
+            f"({view.names[uniform_match.number]}{only}), has {told.score:.4f}{aside} with "
+            f"{si(cost.value(uniform_match))}{f', the knee {knee.score:.4f} there' if aside else ''}."
         )
     return text
 
 
 def nearest_uniform(view: StudyView, e: Evaluation) -> Evaluation | None:
-    """Return the feasible uniform baseline whose score is nearest, on the split that candidate and float model compare on.
+    """Return the feasible uniform baseline whose score is nearest, on the split that candidate and float
+    model compare on.
 
-    On validation data where no uniform one was scored there, as in older studies. Of those that are equally near, as far as four decimals show, the cheapest.
+    On validation data where no uniform one was scored there, as in older studies. Of those that are equally
+    near, as far as four decimals show, the cheapest.
     """
     pool = [u for u in view.scored if u.kind == "uniform" and u.feasible]
     same = [u for u in pool if view.against(u).split == view.against(e).split]

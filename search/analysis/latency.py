@@ -1,9 +1,10 @@
-"""How long the float model takes on this machine's CPU, and GPU where there is one: `latency.json` of a study.
+"""How long the float model takes on this machine's CPU, and GPU where there is one: `latency.json` of a
+study.
 
-The latency of one inference is what a trigger or a control loop waits for, so batch 1 is measured as such: one sample
-in, its result back in host memory, one call after the other. What TensorFlow can do best without another runtime is
-measured, its graph and the graph compiled by XLA; a runtime made for low latency may be faster. Batches of 1,024 say
-what the same machine does where latency doesn't matter.
+The latency of one inference is what a trigger or a control loop waits for, so batch 1 is measured as such:
+one sample in, its result back in host memory, one call after the other. What TensorFlow can do best without
+another runtime is measured, its graph and the graph compiled by XLA; a runtime made for low latency may be
+faster. Batches of 1,024 say what the same machine does where latency doesn't matter.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def read_latency(study_dir: Path) -> tuple[Timing, ...]:
 
 
 def measure(model: Any, samples: Sequence[Any]) -> list[Timing]:
-    """Time the model on the CPU and on the first GPU, as a graph and through XLA, in every batch of `BATCHES`."""
+    """Time the model on the CPU and on the first GPU, as a graph and through XLA, in every batch of
+    `BATCHES`.
+    """
     import tensorflow as tf
 
     devices = [("CPU", "/CPU:0")] + ([("GPU", "/GPU:0")] if tf.config.list_physical_devices("GPU") else [])
@@ -147,7 +150,9 @@ def _host(tf: Any, outputs: Any) -> None:
 
 
 def _feeds(samples: Sequence[Any], batch: int) -> list[list[Any]]:
-    """Return single samples one after the other, or one batch, repeated to its size where there are too few."""
+    """Return single samples one after the other, or one batch, repeated to its size where there are too
+    few.
+    """
     arrays = [np.asarray(x, np.float32) for x in samples]
     count = len(arrays[0])
     if batch == 1:

@@ -1,4 +1,6 @@
-"""What narrowing one tensor alone does to the metric and to each resource, and which widths that rules out."""
+"""What narrowing one tensor alone does to the metric and to each resource, and which widths that rules
+out.
+"""
 
 from __future__ import annotations
 
@@ -76,16 +78,17 @@ def measure_sensitivity(evaluator: Evaluator) -> Iterator[Sensitivity]:
 def screen(evaluator: Evaluator, rows: Sequence[Sensitivity], drop: float | None = None) -> Screening:
     """Return which widths the table rules out.
 
-    A width is ruled out where one tensor alone at that width, all others at their widest, already breaks the study's
-    constraint on the metric or, with `drop`, costs more than `drop` of the metric. That is so without training: a space
-    with `qat` keeps one bit more room below.
+    A width is ruled out where one tensor alone at that width, all others at their widest, already breaks the
+    study's constraint on the metric or, with `drop`, costs more than `drop` of the metric. That is so without
+    training: a space with `qat` keeps one bit more room below.
 
     Raises:
         UserError: when there is neither a constraint on the metric nor a `drop`.
     """
     if drop is None and not any(c.after_scoring for c in evaluator.constraints):
         raise UserError(
-            "There is no constraint on the metric to screen by: add one to the study, or give --drop, such as 0.01."
+            "There is no constraint on the metric to screen by: add one to the study, or give --drop, such "
+            "as 0.01."
         )
     margin = 1 if "qat" in evaluator.problem.config.space.method else 0
     table: dict[str, dict[int, Sensitivity]] = {}
@@ -106,8 +109,8 @@ def screen(evaluator: Evaluator, rows: Sequence[Sensitivity], drop: float | None
             row = table[tensor][floor + margin - 1]
             note = f", less {margin} bit that training may regain" if margin else ""
             steps.append(
-                f"{dimension.name}: {dimension.low}..{dimension.high} becomes {floor}..{dimension.high}, since {tensor} "
-                f"alone at {row.bits} bits changes the metric by {row.change:+.4f}{note}."
+                f"{dimension.name}: {dimension.low}..{dimension.high} becomes {floor}..{dimension.high}, "
+                f"since {tensor} alone at {row.bits} bits changes the metric by {row.change:+.4f}{note}."
             )
     groups: dict[tuple[str, int], list[str]] = {}
     for name, floor in floors.items():
@@ -173,7 +176,8 @@ def write_sensitivity(study_dir: Path, rows: Sequence[Sensitivity]) -> Path:
 
 
 def read_sensitivity(study_dir: Path) -> tuple[Sensitivity, ...]:
-    """Return the rows of `sensitivity.csv`, nothing where there is none; rows without a finite change are left out.
+    """Return the rows of `sensitivity.csv`, nothing where there is none; rows without a finite change are
+    left out.
 
     Raises:
         UserError: when the table can't be read.

@@ -1,8 +1,9 @@
-"""How sure the test scores of a front are: the bootstrap draws the test samples anew, the same ones for all members.
+"""How sure the test scores of a front are: the bootstrap draws the test samples anew, the same ones for all
+members.
 
-The validation split ranked thousands of candidates, so the best of it are partly the luckiest. The test split ranked
-none; its scores, with their intervals, show what is left. Since every member is scored on the same draws, differences
-between members are known better than the scores themselves.
+The validation split ranked thousands of candidates, so the best of it are partly the luckiest. The test split
+ranked none; its scores, with their intervals, show what is left. Since every member is scored on the same
+draws, differences between members are known better than the scores themselves.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ FILE = "test_scores.json"
 CONFIDENCE = 0.95
 """Share of the bootstrap's draws that an interval holds."""
 RESAMPLES = 500
-"""Draws; the ends of a 95 % interval are then known to about a tenth of its length (Efron and Tibshirani, 1993)."""
+"""Draws; the ends of a 95 % interval are then known to about a tenth of its length (Efron and Tibshirani,
+1993).
+"""
 
 Bounds = tuple[float, float] | None
 """Low and high; None where the metric can't be computed on every draw."""
@@ -55,7 +58,9 @@ class Rescored:
 
 @dataclass(frozen=True)
 class TestScores:
-    """The float model, the front, the uniform baselines and what these are compared with on the test split."""
+    """The float model, the front, the uniform baselines and what these are compared with on the test
+    split.
+    """
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
@@ -78,7 +83,8 @@ def resampled(
     best: int = 0,
     seed: int = 0,
 ) -> list[tuple[float, Bounds, Bounds, Bounds]]:
-    """Return score, interval, interval of the difference to `models[0]` and to `models[best]`, for each model.
+    """Return score, interval, interval of the difference to `models[0]` and to `models[best]`, for each
+    model.
 
     Args:
         metric: takes the labels and the outputs of a model, one array an output, samples first.
@@ -150,7 +156,9 @@ def rescore(
     front: Sequence[Evaluation],
     others: Sequence[Evaluation] = (),
 ) -> TestScores:
-    """Score the float model, a front and others on the test split with intervals; kept in the study's folder, computed once."""
+    """Score the float model, a front and others on the test split with intervals; kept in the study's folder,
+    computed once.
+    """
     sign = SIGNS[evaluator.scores.ranking.direction]
     best = max(range(len(front)), key=lambda i: sign * front[i].score)
     known, chosen = read_test_scores(study_folder.folder), (*front, *others)

@@ -1,4 +1,6 @@
-"""Which searched candidates a uniform baseline is compared with; chosen on validation data and by cost, never on test data."""
+"""Which searched candidates a uniform baseline is compared with; chosen on validation data and by cost, never
+on test data.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from ..trials.objectives import SIGNS, Objective
 
 
 def searched(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
-    """Return the candidates of the search that meet every limit, and are no uniform baseline under another number."""
+    """Return the candidates of the search that meet every limit, and are no uniform baseline under another
+    number.
+    """
     known = list(evaluations)
     uniform = {e.design for e in known if e.kind == "uniform"}
     return [e for e in known if e.kind == "search" and e.feasible and e.design not in uniform]
@@ -42,7 +46,9 @@ def best_at_no_more_cost(
 
 
 def compared(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> list[Evaluation]:
-    """Return every uniform baseline, and every candidate that one is compared with in the first cost; each once."""
+    """Return every uniform baseline, and every candidate that one is compared with in the first cost; each
+    once.
+    """
     direction = next(o.direction for o in objectives if o.is_metric)
     cost = next(o for o in objectives if not o.is_metric)
     uniform, pool = baselines_of(evaluations), searched(evaluations)

@@ -30,7 +30,8 @@ from .test_scores import TestScores, read_test_scores
 Standing = Literal["front", "feasible", "over limit", "stopped", "failed"]
 
 ADVICE: Mapping[str, str] = {
-    "constraint": "Stopped before scoring, as it should be. If most trials end here, relax the limit or lower the widest widths of the space.",
+    "constraint": "Stopped before scoring, as it should be. If most trials end here, relax the limit or "
+    "lower the widest widths of the space.",
     "nan_loss": "Training diverged. Lower the learning rate, or raise the smallest widths of the space.",
     "timeout": "It took longer than allowed. Raise the limit, or shorten the training.",
     "out_of_memory": "The worker ran out of memory. Use fewer workers, or a smaller batch.",
@@ -135,12 +136,16 @@ class StudyView:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What makes the scores of the float model and of the front less sure than they look, a sentence each."""
+        """What makes the scores of the float model and of the front less sure than they look, a sentence
+        each.
+        """
         return [*float_warnings(self.reference), *trial_warnings(self.reference, self.front)]
 
     @cached_property
     def names(self) -> dict[int, str]:
-        """What each uniform baseline is called, by trial: `8 bit QAT`, and what tells it from another one of that name."""
+        """What each uniform baseline is called, by trial: `8 bit QAT`, and what tells it from another one of
+        that name.
+        """
         return uniform_names(e for e in self.evaluations if e.kind == "uniform")
 
     @cached_property
@@ -155,7 +160,9 @@ class StudyView:
 
     @cached_property
     def picks(self) -> dict[str, Evaluation]:
-        """The three recommended candidates, by the name that `export --pick` takes; empty without a feasible one."""
+        """The three recommended candidates, by the name that `export --pick` takes; empty without a feasible
+        one.
+        """
         if not self.any_feasible:
             return {}
         metric, floor = self.reference.metric, self.reference.knee_floor
@@ -193,7 +200,9 @@ class StudyView:
         return frozenset(e.number for e in self.front)
 
     def cost_front(self, cost: Objective) -> list[Evaluation]:
-        """Return the feasible evaluations that nothing beats in the metric and this one cost, cheapest first."""
+        """Return the feasible evaluations that nothing beats in the metric and this one cost, cheapest
+        first.
+        """
         metric = Objective("metric", self.reference.metric.direction, "score", self.metric_name)
         members = pareto([e for e in self.evaluations if e.feasible], (metric, cost))
         return sorted(members, key=lambda e: (cost.value(e), metric.loss(e)))
@@ -206,7 +215,9 @@ class StudyView:
         return [(name, number, first[name]) for name, number in count.most_common()]
 
     def synthesis_failures(self) -> list[tuple[str, int, str, int, str]]:
-        """Return (cause, count, advice, an example's trial, its telling line) of what a tool could not build."""
+        """Return (cause, count, advice, an example's trial, its telling line) of what a tool could not
+        build.
+        """
         rows = [
             (cause, what, number, line)
             for number, known in self.measured.items()
@@ -230,7 +241,9 @@ def widths(evaluation: Evaluation) -> dict[str, int]:
 
 
 def mean_width(evaluation: Evaluation) -> float | None:
-    """Return the mean width of the weights (of all tensors where none is a weight), None without precision."""
+    """Return the mean width of the weights (of all tensors where none is a weight), None without
+    precision.
+    """
     bits = widths(evaluation)
     chosen = [w for key, w in bits.items() if key.endswith("weight")] or list(bits.values())
     return sum(chosen) / len(chosen) if chosen else None

@@ -52,7 +52,8 @@ def _weights(stored: bytes, name: str) -> bytes:
             else:
                 made = new.require_group(key)
             for attribute, value in sorted(item.attrs.items()):
-                # once, at creation: h5py replaces an attribute under a random temporary name, which stays in the file
+                # once, at creation: h5py replaces an attribute under a random temporary name, which stays in
+                # the file
                 made.attrs.create(attribute, name if (key, attribute) == ("vars", "name") else value)
 
         old.visititems(copy)

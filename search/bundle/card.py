@@ -24,9 +24,10 @@ def model_card(source: BundleSource) -> str:
         "## Model",
         "",
         f"- {study.get('model') or 'A Keras model'}: {parameters:,} parameters; quantized by {quantized}.",
-        f"- Firmware for {source.part} at {source.clock_ns:g} ns ({source.backend}, {source.io_type}), by hls4ml.",
-        f"- From study `{study.get('name', source.name)}`, trial {evaluation.get('number')}; see `provenance.json` for "
-        "versions, seeds and digests.",
+        f"- Firmware for {source.part} at {source.clock_ns:g} ns ({source.backend}, {source.io_type}), by "
+        f"hls4ml.",
+        f"- From study `{study.get('name', source.name)}`, trial {evaluation.get('number')}; see "
+        "`provenance.json` for versions, seeds and digests.",
         *_inputs(source),
         "",
         "## Intended use",
@@ -37,8 +38,8 @@ def model_card(source: BundleSource) -> str:
         "",
         f"- {study.get('data') or 'see the study'} (training / validation / test); digest "
         f"`{study.get('data_digest') or study.get('data_sha256') or 'unknown'}`.",
-        "- Training data trained the weights and calibrated the integer bits; validation data chose this candidate among "
-        "others, so its validation score is optimistic; test data chose nothing.",
+        "- Training data trained the weights and calibrated the integer bits; validation data chose this "
+        "candidate among others, so its validation score is optimistic; test data chose nothing.",
         f"- Origin, licence, and whom it represents: {_YOURS}",
         "",
         "## Measurements",
@@ -51,11 +52,11 @@ def model_card(source: BundleSource) -> str:
         "",
         "## Limits",
         "",
-        "- Inputs beyond the range of the input's type saturate. The integer bits of all tensors were calibrated on "
-        "training data: on data of another range, scores can fall without a warning.",
+        "- Inputs beyond the range of the input's type saturate. The integer bits of all tensors were "
+        "calibrated on training data: on data of another range, scores can fall without a warning.",
         "- Resources and latency are as good as their source says: an estimate is not a synthesis.",
-        "- Scores were computed by a model that equals the C++ of `project/` bit for bit (`verify.py`). That the built "
-        "hardware equals the C++ is for co-simulation to show.",
+        "- Scores were computed by a model that equals the C++ of `project/` bit for bit (`verify.py`). That "
+        "the built hardware equals the C++ is for co-simulation to show.",
         f"- Behaviour on groups within the data, and harm if it fails: {_YOURS}",
     ]
     return "\n".join(lines) + "\n"

@@ -32,7 +32,8 @@ def model_design(
     target: Target,
     hardware: LayerHardware = _PLAIN,
 ) -> DesignDescription:
-    """Describe a Keras model with `precision` and `hardware` in all of it; a last softmax is left off, as a study does.
+    """Describe a Keras model with `precision` and `hardware` in all of it; a last softmax is left off, as a
+    study does.
 
     Raises:
         UserError: when hls4ml can't build a layer of it, or not for this interface and strategy.
@@ -96,8 +97,8 @@ def bundle_design(folder: Path) -> DesignDescription:
         yaml.YAMLError,
     ) as error:
         raise UserError(
-            f"{folder} can't be read as a bundle ({type(error).__name__}: {str(error).splitlines()[0][:120]}): "
-            "export it again."
+            f"{folder} can't be read as a bundle ({type(error).__name__}: "
+            f"{str(error).splitlines()[0][:120]}): export it again."
         ) from error
 
 

@@ -12,7 +12,8 @@ from .write import require_free, write_bundle
 
 
 def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
-    """Write the bundle of the candidate that `pick` names (knee, best, smallest, a trial, `lut<5000`) to `out`.
+    """Write the bundle of the candidate that `pick` names (knee, best, smallest, a trial, `lut<5000`) to
+    `out`.
 
     Raises:
         UserError: when the study can't be read, nothing fits `pick`, or `out` is in use.

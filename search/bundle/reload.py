@@ -48,7 +48,8 @@ class ScoredTrial:
 
 
 def reload_trial(study_dir: Path, number: int) -> ScoredTrial:
-    """Return a scored trial from `study.yaml`, `float.keras` and the trial's own folder; nothing else is read.
+    """Return a scored trial from `study.yaml`, `float.keras` and the trial's own folder; nothing else is
+    read.
 
     Raises:
         UserError: when one of them is missing or damaged, or the trial was never scored.
@@ -159,7 +160,9 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
 
 
 def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tuple[Graph, Space]:
-    """Return the graph of a study's trial, whose inputs have the signs that `types` say, and the study's space."""
+    """Return the graph of a study's trial, whose inputs have the signs that `types` say, and the study's
+    space.
+    """
     graph = lower(model, head=config.space.head)
     unsigned = {name: 0.0 if not types[f"{name}/result"].signed else -1.0 for name in graph.inputs}
     graph = graph.with_data(unsigned)
@@ -176,7 +179,8 @@ def golden_inputs(study_dir: Path) -> list[Any]:
 
 
 def golden_labels(study_dir: Path) -> list[Any] | None:
-    """Return their class numbers or targets, one array an output; None where an earlier version kept the samples alone.
+    """Return their class numbers or targets, one array an output; None where an earlier version kept the
+    samples alone.
 
     Raises:
         UserError: when the file is missing or damaged.

@@ -1,4 +1,6 @@
-"""What the golden outputs of a bundle score, with all that is needed to compute it again, and which classes they leave undecided."""
+"""What the golden outputs of a bundle score, with all that is needed to compute it again, and which classes
+they leave undecided.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def golden_score(
     names: Sequence[str],
     from_logits: Sequence[bool],
 ) -> dict[str, Any]:
-    """Return the metric of golden outputs and how it is computed; empty without labels, or for a user's own metric.
+    """Return the metric of golden outputs and how it is computed; empty without labels, or for a user's own
+    metric.
 
     Args:
         config: the study, whose metric it is.
@@ -74,15 +77,17 @@ def write_score(golden: Path, source: BundleSource) -> None:
 
 
 def score_lines(source: BundleSource) -> list[str]:
-    """Return what the README says of the golden score, and of undecided classes, in the candidate's validation outputs too."""
+    """Return what the README says of the golden score, and of undecided classes, in the candidate's
+    validation outputs too.
+    """
     lines: list[str] = []
     score = source.golden_score
     if score:
         lines += [
             "## Score",
             "",
-            f"The golden outputs score {score['score']:.6g} ({source.metric}) with the labels in `golden/labels*.npy`; "
-            "`golden/score.json` says how that is computed.",
+            f"The golden outputs score {score['score']:.6g} ({source.metric}) with the labels in "
+            "`golden/labels*.npy`; `golden/score.json` says how that is computed.",
             "",
         ]
     ties: Mapping[str, float] = source.evaluation.get("ties", {})
@@ -91,9 +96,9 @@ def score_lines(source: BundleSource) -> list[str]:
         if found.get("share", 0.0) > MOST_TIES:
             told = ties_range(found, source.metric.replace("_", " "))
             lines += [
-                f"**Undecided classes:** {percent(found['share'])} of the {where} have no single largest output"
-                f"{f': {told}' if told else ''}. What reads the outputs should take the lowest of equal ones, as an argmax in "
-                "hardware does, to get the last figure.",
+                f"**Undecided classes:** {percent(found['share'])} of the {where} have no single largest "
+                f"output{f': {told}' if told else ''}. What reads the outputs should take the lowest of "
+                "equal ones, as an argmax in hardware does, to get the last figure.",
                 "",
             ]
     return lines

@@ -1,4 +1,6 @@
-"""verify.py as it lies in a bundle: the modules that `bitfront verify` runs, joined to one file without packages."""
+"""verify.py as it lies in a bundle: the modules that `bitfront verify` runs, joined to one file without
+packages.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ TEXT_FILE_SCRIPTS = frozenset(
 )
 """SHA-256 of every verify.py in bundles whose emulation reads its weights from text files."""
 SCRIPTS = frozenset({"1b2541c053df0ec86905bc473e23367665201893ff2ed5c33946a44dda4e6642"})
-"""SHA-256 of every verify.py in bundles whose emulation reads headers: `verify_script` of this and earlier versions."""
+"""SHA-256 of every verify.py in bundles whose emulation reads headers: `verify_script` of this and earlier
+versions.
+"""
 
 
 @functools.cache

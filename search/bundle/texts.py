@@ -19,7 +19,8 @@ from .source import BundleSource
 _PACKAGES = ("bitfront", "hls4ml", "da4ml", "qkeras-v3", "keras", "tensorflow", "numpy", "optuna")
 
 _LICENCES = {
-    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, project/*_test.cpp, nnet_simple_rnn.h, nnet_bit_true.h)": "Apache-2.0",
+    "bitfront (README.md, verify.py, build.sh, golden/emulate.cpp, project/*_test.cpp, nnet_simple_rnn.h, "
+    "nnet_bit_true.h)": "Apache-2.0",
     "hls4ml (project/, without ap_types)": "Apache-2.0",
     "Xilinx ap_types (project/firmware/ap_types)": "Apache-2.0",
     "model, weights and golden samples": "as the model and the data that the study was given",
@@ -27,7 +28,9 @@ _LICENCES = {
 
 
 def provenance(source: BundleSource, patches: Sequence[AppliedPatch]) -> dict[str, Any]:
-    """Return where the bundle comes from: study, candidate, versions, licences, corrections to hls4ml's files."""
+    """Return where the bundle comes from: study, candidate, versions, licences, corrections to hls4ml's
+    files.
+    """
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -63,14 +66,16 @@ def build_script(source: BundleSource) -> str:
 
 
 def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
-    """Return the README: what this is, its figures with their source and interval, how to verify and build."""
+    """Return the README: what this is, its figures with their source and interval, how to verify and
+    build.
+    """
     evaluation = source.evaluation
     samples = len(source.golden_inputs[0])
     lines = [
         f"# {source.name}",
         "",
-        f"A quantized network as firmware for {source.part} at {source.clock_ns:g} ns, made by bitfront and hls4ml "
-        f"({source.backend}, {source.io_type}). Its weights were found by "
+        f"A quantized network as firmware for {source.part} at {source.clock_ns:g} ns, made by bitfront and "
+        f"hls4ml ({source.backend}, {source.io_type}). Its weights were found by "
         f"{'training at this precision (QAT)' if evaluation.get('method') == 'qat' else 'rounding the float weights (PTQ)'}.",
         "",
         "## Verify",
@@ -79,10 +84,11 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "python3 verify.py",
         "```",
         "",
-        "checks the files and the numbers in the firmware, compiles it with g++ and compares it with `golden/outputs*.npy` on "
-        f"{samples} {source.golden_origin} samples, bit for bit. Weights and tables come from `project/firmware/weights/*.h`, as in "
-        "synthesis. It needs Python and g++, no package. It runs the C++ of this folder, so read it first where you don't trust its "
-        "origin. `bitfront verify .` does the same, and notices a `verify.py` that is not bitfront's.",
+        "checks the files and the numbers in the firmware, compiles it with g++ and compares it with "
+        f"`golden/outputs*.npy` on {samples} {source.golden_origin} samples, bit for bit. Weights and tables "
+        "come from `project/firmware/weights/*.h`, as in synthesis. It needs Python and g++, no package. It "
+        "runs the C++ of this folder, so read it first where you don't trust its origin. `bitfront verify "
+        ".` does the same, and notices a `verify.py` that is not bitfront's.",
         "",
         "## Build",
         "",
@@ -90,8 +96,9 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "./build.sh",
         "```",
         "",
-        "runs C simulation, which compares with the golden outputs too, and C synthesis with AMD's tools in a copy "
-        "(`build/`) and prints the result beside the estimate. Keep the folder's path free of spaces: AMD's tools don't accept them.",
+        "runs C simulation, which compares with the golden outputs too, and C synthesis with AMD's tools in "
+        "a copy (`build/`) and prints the result beside the estimate. Keep the folder's path free of spaces: "
+        "AMD's tools don't accept them.",
         "",
         "## Figures",
         "",
@@ -103,15 +110,19 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| file | what |",
         "|---|---|",
         "| `model_qkeras.keras` | Keras model that predicts what the firmware outputs, bit for bit |",
-        "| `model.keras` | Keras model with rounded weights, whose results aren't rounded: what hls4ml converted |",
+        "| `model.keras` | Keras model with rounded weights, whose results aren't rounded: what hls4ml "
+        "converted |",
         "| `float_model.keras` | the float model |",
-        "| `MODEL_CARD.md` | what the model is for, was made from and measured on; some of it is yours to fill in |",
-        "| `precision.json` | type of every tensor: width, integer bits (sign included), signed, rounding, overflow |",
+        "| `MODEL_CARD.md` | what the model is for, was made from and measured on; some of it is yours to "
+        "fill in |",
+        "| `precision.json` | type of every tensor: width, integer bits (sign included), signed, rounding, "
+        "overflow |",
         "| `precision.schema.json` | its format as a JSON Schema |",
         "| `hls4ml_config.yaml` | complete hls4ml configuration; no precision is left to be inferred |",
         "| `project/` | hls4ml project, relative paths, no build products |",
-        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; `emulate.cpp` runs the firmware on "
-        "them; labels and what the outputs score, where the study kept them |",
+        "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; "
+        "`emulate.cpp` runs the firmware on them; labels and what the outputs score, where the study kept "
+        "them |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",
@@ -125,7 +136,8 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         'model = keras.models.load_model("model_qkeras.keras")',
         "```",
         "",
-        f"`model_qkeras.keras` is exact: its predictions are the firmware's outputs. {_layers(source.quantized_model)}",
+        f"`model_qkeras.keras` is exact: its predictions are the firmware's outputs. "
+        f"{_layers(source.quantized_model)}",
         "",
         "## Corrections to hls4ml's files",
         "",

@@ -42,10 +42,11 @@ class VerifyResult:
 
 
 def verify_bundle(path: Path | str, *, timeout_s: float = 600, memory_gib: float = 8) -> VerifyResult:
-    """Rebuild the emulation of the bundle at `path` in a temporary folder and compare; the bundle isn't changed.
+    """Rebuild the emulation of the bundle at `path` in a temporary folder and compare; the bundle isn't
+    changed.
 
-    This compiles and runs the bundle's own C++, within the limits given but with the user's rights. Its verify.py is
-    not run, but must be one that bitfront wrote.
+    This compiles and runs the bundle's own C++, within the limits given but with the user's rights. Its
+    verify.py is not run, but must be one that bitfront wrote.
 
     Args:
         path: the bundle's folder.

@@ -110,8 +110,9 @@ def _require_identical(name: str, bundle: Path) -> None:
         raise kind(f"No bundle of {name!r} was written: {refusal}") from None
     if found.mismatches:
         raise BuildError(
-            f"The firmware of {name!r} differs from the bit-true model on {found.mismatches} of {found.samples} samples, "
-            f"by up to {found.max_difference:g}, so no bundle was written: please report this."
+            f"The firmware of {name!r} differs from the bit-true model on {found.mismatches} of "
+            f"{found.samples} samples, by up to {found.max_difference:g}, so no bundle was written: please "
+            "report this."
         )
 
 

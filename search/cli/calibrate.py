@@ -18,8 +18,8 @@ def command(
     reports: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="hls4ml project folders that a tool ran in (or folders of them), a csynth.xml or _csynth.rpt in one or "
-            "beside a design.json, studies whose trials were synthesised."
+            help="hls4ml project folders that a tool ran in (or folders of them), a csynth.xml or "
+            "_csynth.rpt in one or beside a design.json, studies whose trials were synthesised."
         ),
     ] = None,
     site: Annotated[Path | None, typer.Option(help="Another file than the site's.")] = None,

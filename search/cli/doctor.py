@@ -35,8 +35,8 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            help="With --model: file.py:function or an .npz, on whose training inputs the model is compared with "
-            "what would be searched."
+            help="With --model: file.py:function or an .npz, on whose training inputs the model is compared "
+            "with what would be searched."
         ),
     ] = None,
     trust_model: Annotated[
@@ -94,7 +94,8 @@ def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
     if not as_json:
         where = f"the inputs of {data}" if data else "random inputs"
         typer.echo(
-            f"The float model that would be searched gives what Keras gives, layer by layer, on {where} and stressed ones."
+            f"The float model that would be searched gives what Keras gives, layer by layer, on {where} and "
+            f"stressed ones."
         )
         ways = "; ".join(f"{io_type} ({', '.join(strategies)})" for io_type, strategies in built.items())
         typer.echo(f"As a whole it can be built with {ways}.")

@@ -25,8 +25,8 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="A model (file.py:function, a .keras file, a ready study's name), a bundle, or a study that ran, "
-            "whose front is estimated."
+            help="A model (file.py:function, a .keras file, a ready study's name), a bundle, or a study that "
+            "ran, whose front is estimated."
         ),
     ] = None,
     precision: Annotated[

@@ -27,7 +27,9 @@ def command(
         typer.Option("--register/--no-register", help="Make it MLflow's registered model STUDY@champion."),
     ] = True,
 ) -> None:
-    """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the way."""
+    """Write a bundle: models, types, hls4ml project, golden data, provenance; its firmware is checked on the
+    way.
+    """
     from bitfront.search.analysis.against_float import knee_warning
     from bitfront.search.bundle import export_bundle
     from bitfront.search.config import load_study

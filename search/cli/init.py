@@ -39,8 +39,8 @@ def command(
         raise UserError(f"{str(target)!r} exists already: name another folder.")
     shutil.copytree(chosen.folder, target, ignore=shutil.ignore_patterns("__pycache__", "results"))
     typer.echo(
-        f"Copied {chosen.name} to {target}: study.yaml, its presets quick.yaml (minutes, --preset quick) and paper.yaml "
-        "(hours), model.py and data.py are yours to change. Next:"
+        f"Copied {chosen.name} to {target}: study.yaml, its presets quick.yaml (minutes, --preset quick) and "
+        "paper.yaml (hours), model.py and data.py are yours to change. Next:"
     )
     typer.echo(f"  bitfront validate {target}/study.yaml")
     typer.echo(f"  bitfront run {target}/study.yaml")

@@ -36,7 +36,8 @@ Exit codes: 0 done; 1 unexpected (a crash log is written); 2 the study, model, d
 
 app = typer.Typer(
     name="bitfront",
-    help="Search the precision of every layer of a small Keras network for an FPGA, bit-true to the firmware.",
+    help="Search the precision of every layer of a small Keras network for an FPGA, bit-true to the "
+    "firmware.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

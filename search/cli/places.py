@@ -8,7 +8,8 @@ from bitfront.spaces import UserError
 
 
 def find_study(study: str) -> Path | None:
-    """Return the folder of a study that ran, given as that folder, as its study file, or by name under `studies`.
+    """Return the folder of a study that ran, given as that folder, as its study file, or by name under
+    `studies`.
 
     None where none of these holds one.
     """

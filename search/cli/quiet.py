@@ -1,4 +1,6 @@
-"""TensorFlow's libraries write to the terminal while they load, whatever log level is set: here they don't."""
+"""TensorFlow's libraries write to the terminal while they load, whatever log level is set: here they
+don't.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from typing import Any
 
 
 def quiet_tensorflow() -> None:
-    """Keep what TensorFlow says to its developers off the terminal, from its import on; failures stay visible."""
+    """Keep what TensorFlow says to its developers off the terminal, from its import on; failures stay
+    visible.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on retracing is not for the user
     if "tensorflow" not in sys.modules:

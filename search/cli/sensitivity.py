@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Narrow each tensor alone, without training, and say what that does to the metric and to each resource.
 
-    Writes sensitivity.csv and its figure into the study's folder, and suggests narrower ranges; it changes nothing
-    of the study.
+    Writes sensitivity.csv and its figure into the study's folder, and suggests narrower ranges; it changes
+    nothing of the study.
     """
     import json
     import math

@@ -26,12 +26,15 @@ def command(
     trial: Annotated[
         str,
         typer.Argument(
-            help="Trial number, or knee, best, smallest, or a limit such as 'lut<5000'; without it, the study as a whole."
+            help="Trial number, or knee, best, smallest, or a limit such as 'lut<5000'; without it, the "
+            "study as a whole."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
 ) -> None:
-    """Show what a search found, or a trial's layers, types and resources, and why it is or is not on the front."""
+    """Show what a search found, or a trial's layers, types and resources, and why it is or is not on the
+    front.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -91,7 +94,9 @@ def command(
 
 
 def _scores(e: Evaluation, reference: Reference) -> dict[str, str]:
-    """Return each score of a trial with its split, and with what it belongs to where that is another design."""
+    """Return each score of a trial with its split, and with what it belongs to where that is another
+    design.
+    """
     found: dict[str, str] = {}
     tested = reference.float_scores.get("test")
     for key, value in e.metrics.items():
@@ -124,7 +129,8 @@ def _scored_by(chosen: Evaluation, reference: Reference) -> list[str]:
     if "share" in chosen.ties:
         told = ties_range(chosen.ties, reference.metric.label.lower())
         lines.append(
-            f"{'ties':16s} {percent(chosen.ties['share'])} of the classes undecided{f': {told}' if told else ''}"
+            f"{'ties':16s} {percent(chosen.ties['share'])} of the classes "
+            f"undecided{f': {told}' if told else ''}"
         )
     if "pairs" in chosen.ties:
         lines.append(f"{'equal pairs':16s} {percent(chosen.ties['pairs'])}, each counted a half")
@@ -158,8 +164,8 @@ def _study(folder: Path, *, as_json: bool) -> None:
         console.print(f"Warning: {text}", markup=False)
     if found.last_gain is not None:
         console.print(
-            f"The hypervolume last grew with trial {found.last_gain}, {found.last_gain_seconds:.1f} of {found.seconds:.1f} s "
-            "of evaluation."
+            f"The hypervolume last grew with trial {found.last_gain}, {found.last_gain_seconds:.1f} of "
+            f"{found.seconds:.1f} s of evaluation."
         )
     cost = view.costs[0]
 
@@ -228,8 +234,8 @@ def _picked(view: StudyView) -> list[str]:
         now, cost = view.against(e), view.costs[0]
         told = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
         lines.append(
-            f"{how:8s} trial {e.number:4d} {e.method}  {view.metric_name} {now.score:.4f} on {now.split} data ({told})  "
-            f"{cost.label} {cost.value(e):,.0f}"
+            f"{how:8s} trial {e.number:4d} {e.method}  {view.metric_name} {now.score:.4f} on {now.split} "
+            f"data ({told})  {cost.label} {cost.value(e):,.0f}"
         )
         warning = knee_warning(view.reference, e) if how == "knee" else None
         lines += [f"         {warning}"] if warning else []

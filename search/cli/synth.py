@@ -40,8 +40,8 @@ def command(
     tool: Annotated[
         Literal["vitis", "yosys"],
         typer.Option(
-            help="vitis: AMD's tools. yosys: RTL by da4ml, counted by Yosys and proved by Verilator; a second opinion on "
-            "dense, convolution and merging layers, labelled rtl."
+            help="vitis: AMD's tools. yosys: RTL by da4ml, counted by Yosys and proved by Verilator; a "
+            "second opinion on dense, convolution and merging layers, labelled rtl."
         ),
     ] = "vitis",
     keep: Annotated[

@@ -18,7 +18,9 @@ def command(
         int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
     ] = 5000,
 ) -> None:
-    """Serve MLflow for a folder of studies on this machine, and print links to each study and to its front."""
+    """Serve MLflow for a folder of studies on this machine, and print links to each study and to its
+    front.
+    """
     from bitfront.search.tracking import ui
 
     raise typer.Exit(ui(output, port, show=typer.echo))

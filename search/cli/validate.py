@@ -20,7 +20,9 @@ def command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: key.path=value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the space as JSON.")] = False,
 ) -> None:
-    """Check study file, model and data against each other, compare the model with what would be searched, count the space."""
+    """Check study file, model and data against each other, compare the model with what would be searched,
+    count the space.
+    """
     from bitfront.search.evaluator.hardware import hardware_notices
     from bitfront.search.evaluator.preflight import preflight
     from bitfront.search.problem.load import load_problem
@@ -58,6 +60,6 @@ def command(
         f"up to {config.training.epochs} epochs each" if "qat" in config.space.method else "none is trained"
     )
     typer.echo(
-        f"{len(space.dimensions)} dimensions, {space.size:.3g} configurations; {len(baselines(space))} uniform "
-        f"baselines come first; {trials} trials, {trained}."
+        f"{len(space.dimensions)} dimensions, {space.size:.3g} configurations; {len(baselines(space))} "
+        f"uniform baselines come first; {trials} trials, {trained}."
     )

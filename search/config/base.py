@@ -68,7 +68,9 @@ def no_such_key(path: Sequence[str], root: type[BaseModel]) -> str:
 
 
 def key_paths(root: type[BaseModel], prefix: str = "") -> list[str]:
-    """Return the path of every key, sections' own paths included, without those below the user's own names."""
+    """Return the path of every key, sections' own paths included, without those below the user's own
+    names.
+    """
     paths = []
     for name, field in root.model_fields.items():
         paths.append(prefix + name)
@@ -115,8 +117,8 @@ def explain(error: ValidationError, source: str, root: type[BaseModel]) -> UserE
 def _one_a_value(faults: Iterable[ErrorDetails], root: type[BaseModel]) -> list[ErrorDetails]:
     """Return the faults under the user's own key paths, and one a value where a key takes several kinds.
 
-    For such a key pydantic tells what each kind misses, and puts the kind behind the key. The innermost fault belongs
-    to the kind that was meant; of equals, the first.
+    For such a key pydantic tells what each kind misses, and puts the kind behind the key. The innermost fault
+    belongs to the kind that was meant; of equals, the first.
     """
     kinds: dict[str, list[ErrorDetails]] = {}
     found = []

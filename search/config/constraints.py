@@ -1,4 +1,6 @@
-"""The section `constraints` of a study file: one key for each quantity that can be limited, and two for the metric."""
+"""The section `constraints` of a study file: one key for each quantity that can be limited, and two for the
+metric.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class Constraints(Section):
 
 
 def constraints_section(quantities: Iterable[Quantity]) -> type[Constraints]:
-    """Return the section with a key for each quantity that has a limit, read in its unit, and those of the metric."""
+    """Return the section with a key for each quantity that has a limit, read in its unit, and those of the
+    metric.
+    """
     fields: dict[str, Any] = {
         q.name: (_kind(q) | None, Field(default=None, description=q.limit, examples=[q.example]))
         for q in quantities
@@ -44,8 +48,8 @@ def constraints_section(quantities: Iterable[Quantity]) -> type[Constraints]:
         CountLimit | None,
         Field(
             default=None,
-            description="how much worse than the float model the metric may be, in the metric's own unit; a small one "
-            "makes few candidates feasible",
+            description="how much worse than the float model the metric may be, in the metric's own unit; a "
+            "small one makes few candidates feasible",
             examples=[0.01],
         ),
     )

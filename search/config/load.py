@@ -63,10 +63,12 @@ def study_path(where: str | Path) -> Path:
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = (), *, preset: str | None = None) -> StudyConfig:
-    """Read a study file, lay a preset over it, apply overrides such as `space.weights=4..8`, and check all of it.
+    """Read a study file, lay a preset over it, apply overrides such as `space.weights=4..8`, and check all of
+    it.
 
-    The preset `quick` is the file `quick.yaml` beside the study file, with the keys that differ; the study is then called
-    NAME-quick, so that presets have folders of their own. Paths in the files are relative to their folder.
+    The preset `quick` is the file `quick.yaml` beside the study file, with the keys that differ; the study is
+    then called NAME-quick, so that presets have folders of their own. Paths in the files are relative to
+    their folder.
 
     Raises:
         UserError: naming the file, the key, what is wrong and what to do.

@@ -21,7 +21,8 @@ class MetricConfig(Section):
     shorthand: ClassVar[str | None] = "name"
 
     name: str = Field(
-        description=f"{_NAMES}, or your own as file.py:function, called with (y_true, y_score) and returning a number",
+        description=f"{_NAMES}, or your own as file.py:function, called with (y_true, y_score) and returning "
+        f"a number",
         examples=["background_rejection"],
     )
     signal_efficiency: Real = Field(
@@ -33,7 +34,8 @@ class MetricConfig(Section):
     )
     output: str | None = Field(
         default=None,
-        description="of a model with several outputs, the one whose metric ranks; without it, the mean over all outputs",
+        description="of a model with several outputs, the one whose metric ranks; without it, the mean over "
+        "all outputs",
         examples=["digit"],
     )
     direction: Literal["maximize", "minimize"] | None = Field(
@@ -44,10 +46,11 @@ class MetricConfig(Section):
 
     ties: Literal["expected", "lowest", "worst"] = Field(
         default="expected",
-        description="how accuracy and balanced_accuracy count a sample whose largest output several classes share, as outputs "
-        "of few bits often do: expected, as if these classes drew lots, so that no class gains by its number; lowest, as an "
-        "argmax in hardware decides, the class with the lowest number (of one output: class 0 at the threshold); worst, as "
-        "wrong, which keeps the search from such outputs. What the score is by each is recorded with every candidate",
+        description="how accuracy and balanced_accuracy count a sample whose largest output several classes "
+        "share, as outputs of few bits often do: expected, as if these classes drew lots, so that no class "
+        "gains by its number; lowest, as an argmax in hardware decides, the class with the lowest number (of "
+        "one output: class 0 at the threshold); worst, as wrong, which keeps the search from such outputs. "
+        "What the score is by each is recorded with every candidate",
         examples=["lowest"],
     )
 
@@ -71,7 +74,8 @@ def check_metric(
     task: str | Mapping[str, str],
     ranked: Collection[str],
 ) -> None:
-    """Check a study's metric, and the bounds on it, against its task; `ranked`: tasks of the outputs that count.
+    """Check a study's metric, and the bounds on it, against its task; `ranked`: tasks of the outputs that
+    count.
 
     Raises:
         PydanticCustomError: naming the key, what is wrong with it, and what to do.

@@ -1,7 +1,7 @@
 """Ready studies by name: what installed packages offer under the entry-point group `bitfront.studies`.
 
-An entry point names a function without arguments that returns studies, each with `name`, `title`, `family` and `folder`
-(a `pathlib.Path`, absolute; it holds `study.yaml`). bitfront's own gallery is one of them.
+An entry point names a function without arguments that returns studies, each with `name`, `title`, `family`
+and `folder` (a `pathlib.Path`, absolute; it holds `study.yaml`). bitfront's own gallery is one of them.
 """
 
 from __future__ import annotations
@@ -85,14 +85,18 @@ class ReadyStudies:
 
     @property
     def hint(self) -> str:
-        """What to say after a name that isn't there, with a space before: empty where nothing is wrong with a package."""
+        """What to say after a name that isn't there, with a space before: empty where nothing is wrong with a
+        package.
+        """
         faults = "".join(f" {fault}" for fault in self.faults)
         return faults if faults or self.studies else " None is installed: install bitfront again."
 
 
 @functools.cache
 def ready_studies() -> ReadyStudies:
-    """Return the ready studies of all installed packages; a package that can't be used is a sentence among the faults."""
+    """Return the ready studies of all installed packages; a package that can't be used is a sentence among
+    the faults.
+    """
     points = sorted(
         entry_points(group=GROUP), key=lambda point: (_package(point) != _OWN, _package(point), point.name)
     )
@@ -118,7 +122,8 @@ def _offered(point: EntryPoint) -> list[ReadyStudy]:
     """Return what one entry point offers.
 
     Raises:
-        Exception: whatever loading and calling it raises; TypeError and FileNotFoundError where it offers no studies.
+        Exception: whatever loading and calling it raises; TypeError and FileNotFoundError where it offers no
+            studies.
     """
     given: Iterable[Offered] = point.load()()
     found = []

@@ -1,4 +1,6 @@
-"""Writes docs/study-file.md from the models: `python -m bitfront.search.config.reference > docs/study-file.md`."""
+"""Writes docs/study-file.md from the models: `python -m bitfront.search.config.reference >
+docs/study-file.md`.
+"""
 
 from __future__ import annotations
 

@@ -32,39 +32,43 @@ class ClusterConfig(Section):
 
     kind: Literal["local", "slurm", "htcondor", "lsf", "kubernetes"] = Field(
         default="local",
-        description="what starts the workers: local starts processes on this machine; slurm, htcondor and lsf submit "
-        "jobs (pip install 'bitfront[jobqueue]'); kubernetes asks Dask's operator (pip install 'bitfront[kubernetes]')",
+        description="what starts the workers: local starts processes on this machine; slurm, htcondor and "
+        "lsf submit jobs (pip install 'bitfront[jobqueue]'); kubernetes asks Dask's operator (pip install "
+        "'bitfront[kubernetes]')",
         examples=["slurm"],
     )
     workers: Integer = Field(
         default=0,
         ge=0,
         le=10_000,
-        description="number of workers, each of which evaluates one candidate at a time; 0 evaluates in the launcher's "
-        "own process, where a candidate that crashes or hangs stops the search until it is run again",
+        description="number of workers, each of which evaluates one candidate at a time; 0 evaluates in the "
+        "launcher's own process, where a candidate that crashes or hangs stops the search until it is run "
+        "again",
         examples=[4],
     )
     scheduler: str | None = Field(
         default=None,
-        description="address of a Dask scheduler that runs already; its workers are used, as they come and go",
+        description="address of a Dask scheduler that runs already; its workers are used, as they come and "
+        "go",
         examples=["tcp://10.0.0.5:8786"],
     )
     threads: Integer | None = Field(
         default=None,
         ge=1,
-        description="CPU threads of TensorFlow a worker; without it, this machine's cores divided among local workers, "
-        "and TensorFlow's choice elsewhere",
+        description="CPU threads of TensorFlow a worker; without it, this machine's cores divided among "
+        "local workers, and TensorFlow's choice elsewhere",
         examples=[2],
     )
     memory: Bytes | None = Field(
         default=None,
-        description="memory a worker may use (MiB, GiB) before it is restarted and its candidate counts as an attempt; "
-        "without it, an equal share of nine tenths of this machine's, at least 2 GiB",
+        description="memory a worker may use (MiB, GiB) before it is restarted and its candidate counts as "
+        "an attempt; without it, an equal share of nine tenths of this machine's, at least 2 GiB",
         examples=["4GiB"],
     )
     host: str = Field(
         default="127.0.0.1",
-        description="address that the scheduler started here listens on; jobs on other machines can't reach the default",
+        description="address that the scheduler started here listens on; jobs on other machines can't reach "
+        "the default",
         examples=["10.0.0.5"],
     )
     tls: TlsConfig | None = Field(
@@ -74,8 +78,9 @@ class ClusterConfig(Section):
     )
     options: dict[str, Any] = Field(
         default_factory=dict,
-        description="further arguments of dask_jobqueue's SLURMCluster, HTCondorCluster or LSFCluster (queue, account, "
-        "walltime, job_extra_directives, ...) or of dask_kubernetes' KubeCluster (image, namespace, ...)",
+        description="further arguments of dask_jobqueue's SLURMCluster, HTCondorCluster or LSFCluster "
+        "(queue, account, walltime, job_extra_directives, ...) or of dask_kubernetes' KubeCluster (image, "
+        "namespace, ...)",
         examples=['{queue: short, walltime: "02:00:00"}'],
     )
 
@@ -91,7 +96,8 @@ class ClusterConfig(Section):
         if self.scheduler is None and self.kind in JOB_QUEUES and self.host in LOOPBACK:
             raise at(
                 "cluster.host",
-                f"= {self.host!r} can't be reached by {self.kind} jobs: give this machine's address in the cluster",
+                f"= {self.host!r} can't be reached by {self.kind} jobs: give this machine's address in the "
+                f"cluster",
             )
         if self.options and (self.kind == "local" or self.scheduler is not None):
             raise at("cluster.options", f"are for {', '.join(JOB_QUEUES)} and kubernetes: leave them out")
@@ -108,7 +114,8 @@ class TrialConfig(Section):
 
     wall: Duration = Field(
         default=3600.0,
-        description="longest wall-clock time of one candidate (s, m, h); a worker that is over it is restarted",
+        description="longest wall-clock time of one candidate (s, m, h); a worker that is over it is "
+        "restarted",
         examples=["10m"],
     )
     attempts: Integer = Field(

@@ -16,5 +16,7 @@ def redact(text: str) -> str:
 
 
 def restored(text: str) -> str:
-    """Return a redacted URI without its marks: the driver then takes user and password from where it keeps them."""
+    """Return a redacted URI without its marks: the driver then takes user and password from where it keeps
+    them.
+    """
     return text.replace(f"{HIDDEN}@", "").replace(f"?{HIDDEN}", "")

@@ -35,8 +35,8 @@ class DeviceConfig(Section):
 
     part: str = Field(
         default="xcvu13p-flga2577-2-e",
-        description="part string, die or board from the catalogue (`bitfront ls --parts`); sets what percentages of "
-        "the device mean and which products fit a DSP slice",
+        description="part string, die or board from the catalogue (`bitfront ls --parts`); sets what "
+        "percentages of the device mean and which products fit a DSP slice",
         examples=["alveo-u250"],
     )
     clock_ns: Real = Field(
@@ -70,35 +70,35 @@ class HlsConfig(Section):
     )
     io_type: Literal["io_parallel", "io_stream"] = Field(
         default="io_parallel",
-        description="io_parallel takes a whole sample at once (lowest latency, most resources); io_stream takes one "
-        "element a cycle through FIFOs (large images, long sequences)",
+        description="io_parallel takes a whole sample at once (lowest latency, most resources); io_stream "
+        "takes one element a cycle through FIFOs (large images, long sequences)",
         examples=["io_stream"],
     )
     strategy: Strategies = Field(
         default=("Latency",),
         description="Latency (unrolled), Resource (reuses multipliers) or distributed_arithmetic (constant "
-        "multiplications as adders, no DSP). A list is searched, one choice for the whole model; a mapping of "
-        "layer patterns to values or lists sets or searches it per layer",
+        "multiplications as adders, no DSP). A list is searched, one choice for the whole model; a mapping "
+        "of layer patterns to values or lists sets or searches it per layer",
         examples=["[Latency, Resource]"],
     )
     reuse_factor: ReuseFactors = Field(
         default=(1,),
-        description="how many products share one multiplier; higher saves DSPs and LUTs and costs latency and II. "
-        "Lists and mappings as for strategy; what a layer's firmware can't be right with becomes the nearest that it can, "
-        "which is said",
+        description="how many products share one multiplier; higher saves DSPs and LUTs and costs latency "
+        "and II. Lists and mappings as for strategy; what a layer's firmware can't be right with becomes the "
+        "nearest that it can, which is said",
         examples=['{"lstm*": [1, 2, 4]}'],
     )
     recurrent_reuse_factor: ReuseFactors | None = Field(
         default=None,
-        description="the same for the recurrent kernels of LSTM, GRU and SimpleRNN; without it, and where a factor can't be "
-        "built, the nearest legal one to the layer's reuse factor",
+        description="the same for the recurrent kernels of LSTM, GRU and SimpleRNN; without it, and where a "
+        "factor can't be built, the nearest legal one to the layer's reuse factor",
         examples=["[1, 2, 4]"],
     )
     recurrent_mode: RecurrentModes | None = Field(
         default=None,
-        description="static has one cell for all steps of a sequence, so that the next sample waits for the last step; "
-        "non_static has a cell a step, so many times the resources, and the next sample enters as soon as the first is "
-        "free. Lists and mappings as for strategy; without it, static",
+        description="static has one cell for all steps of a sequence, so that the next sample waits for the "
+        "last step; non_static has a cell a step, so many times the resources, and the next sample enters as "
+        "soon as the first is free. Lists and mappings as for strategy; without it, static",
         examples=["[static, non_static]"],
     )
 
@@ -156,8 +156,8 @@ class TrainingConfig(Section):
     early_stopping: Integer = Field(
         default=8,
         ge=0,
-        description="epochs without a better validation loss after which float training stops and goes back to the "
-        "best; 0 trains all epochs",
+        description="epochs without a better validation loss after which float training stops and goes back "
+        "to the best; 0 trains all epochs",
         examples=[5],
     )
     epochs: Integer = Field(
@@ -185,21 +185,24 @@ class TrainingConfig(Section):
     )
     loss: str = Field(
         default="auto",
-        description="auto chooses by task (cross-entropy from logits or probabilities, or mse); else a Keras loss by name",
+        description="auto chooses by task (cross-entropy from logits or probabilities, or mse); else a Keras "
+        "loss by name",
         examples=["auto"],
     )
     class_weights: ClassWeights = Field(
         default="none",
-        description="what a sample weighs in the loss by its class, in float training and qat alike: none; balanced, the inverse "
-        "of its class's share of the training samples; or a weight by class number, 1 for those left out. Only the ratios "
-        "count. Of several outputs: balanced weighs each, a mapping from an output's name sets it for that one",
+        description="what a sample weighs in the loss by its class, in float training and qat alike: none; "
+        "balanced, the inverse of its class's share of the training samples; or a weight by class number, 1 "
+        "for those left out. Only the ratios count. Of several outputs: balanced weighs each, a mapping from "
+        "an output's name sets it for that one",
         examples=["balanced"],
     )
     keep_zeros: bool = Field(
         default=True,
-        description="whether weights that came as zeros stay zero in all training: those of the kernels of a model that comes "
-        "trained, and of a model that doesn't, those of kernels that are zero here and there (not of ones that are zero "
-        "throughout, or an identity, which initializers make); biases train whatever they are",
+        description="whether weights that came as zeros stay zero in all training: those of the kernels of a "
+        "model that comes trained, and of a model that doesn't, those of kernels that are zero here and "
+        "there (not of ones that are zero throughout, or an identity, which initializers make); biases train "
+        "whatever they are",
         examples=[False],
     )
 
@@ -211,21 +214,23 @@ class FidelityConfig(Section):
         default=0.0,
         ge=0,
         lt=1,
-        description="share of the present hypervolume that training a candidate must be expected to add, as those trained so "
-        "far suggest, after rounding and again after `short_epochs`; else it stays as it is. 0 trains all wholly; uniform "
-        "baselines and the first ten always are",
+        description="share of the present hypervolume that training a candidate must be expected to add, as "
+        "those trained so far suggest, after rounding and again after `short_epochs`; else it stays as it "
+        "is. 0 trains all wholly; uniform baselines and the first ten always are",
         examples=[0.0005],
     )
     short_epochs: Integer = Field(
         default=1,
         ge=1,
-        description="epochs of `training.epochs` after which a training is judged again; as many or more judge it never",
+        description="epochs of `training.epochs` after which a training is judged again; as many or more "
+        "judge it never",
         examples=[1],
     )
     start: Literal["float", "nearest"] = Field(
         default="float",
-        description="weights that training begins with: the float model's, or those of the trained candidate with the nearest "
-        "widths where these, rounded, score better; so knowledge adds up over a search, and a score depends on what came before",
+        description="weights that training begins with: the float model's, or those of the trained candidate "
+        "with the nearest widths where these, rounded, score better; so knowledge adds up over a search, and "
+        "a score depends on what came before",
         examples=["nearest"],
     )
 
@@ -250,8 +255,8 @@ class BudgetConfig(Section):
         default=None,
         ge=1,
         le=1_000_000,
-        description="finished candidates in a row without a gain of hypervolume (a thousandth, at least) after which the "
-        "search ends before its budget; those that come before the sampler's own don't count",
+        description="finished candidates in a row without a gain of hypervolume (a thousandth, at least) "
+        "after which the search ends before its budget; those that come before the sampler's own don't count",
         examples=[40],
     )
 
@@ -282,8 +287,8 @@ class SynthesisConfig(Section):
     finalists: Integer = Field(
         default=3,
         ge=1,
-        description="how many of the front (knee, best and smallest first) are followed up to `max_fidelity` once the "
-        "search is over",
+        description="how many of the front (knee, best and smallest first) are followed up to `max_fidelity` "
+        "once the search is over",
         examples=[5],
     )
 
@@ -294,7 +299,8 @@ class TrackingConfig(Section):
     enabled: bool = Field(default=True, description="whether to log to MLflow at all", examples=[True])
     uri: str | None = Field(
         default=None,
-        description="MLflow tracking server or store; without it, a sqlite file in `output`, no server needed",
+        description="MLflow tracking server or store; without it, a sqlite file in `output`, no server "
+        "needed",
         examples=["http://127.0.0.1:5000"],
     )
 

@@ -1,4 +1,6 @@
-"""A study's settings as flat keys: what shapes its results, what keys meant before they existed, and how two studies differ."""
+"""A study's settings as flat keys: what shapes its results, what keys meant before they existed, and how two
+studies differ.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +33,16 @@ BEFORE: Mapping[str, Any] = {
     "training.class_weights": "none",
     "training.keep_zeros": True,
 }
-"""What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what it was.
+"""What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what
+it was.
 
 That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled.
 """
 
 
 RENAMED: Mapping[str, str] = {"scout": "screening", "gradient": "gradient_epochs"}
-"""Top-level keys of older study files, and what they are called now. Digests are taken of the older names, so that a study
-goes on whichever of them its file has."""
+"""Top-level keys of older study files, and what they are called now. Digests are taken of the older names, so
+that a study goes on whichever of them its file has."""
 
 
 def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +62,9 @@ def digest(values: Mapping[str, Any]) -> str:
 
 
 def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plain values that shape the results, without keys that say what was done before they existed."""
+    """Return the plain values that shape the results, without keys that say what was done before they
+    existed.
+    """
     found: dict[str, Any] = json.loads(
         json.dumps({key: value for key, value in values.items() if key not in WITHOUT_EFFECT})
     )
@@ -89,10 +94,11 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyConfig, list[str]]:
-    """Return the study with what was done before keys existed that the recorded one lacks, and these keys that matter.
+    """Return the study with what was done before keys existed that the recorded one lacks, and these keys
+    that matter.
 
-    `recorded` are the plain values of the study file in a study's folder, which has every key of its time. What `config`
-    sets itself stays as it is.
+    `recorded` are the plain values of the study file in a study's folder, which has every key of its time.
+    What `config` sets itself stays as it is.
     """
     known = flat(renamed(recorded))
     missing = [
@@ -118,7 +124,8 @@ def _matters(config: StudyConfig, path: str) -> bool:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the keys that shape results and differ between two studies' plain values, with old and new value.
+    """Return the keys that shape results and differ between two studies' plain values, with old and new
+    value.
 
     None stands for a key that isn't set.
     """

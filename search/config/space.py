@@ -42,7 +42,9 @@ class LayerSpace(Section):
 
     @property
     def narrow_accumulators(self) -> bool:
-        """Whether the accumulator may be narrower than lossless, in a layer's whole section (`SpaceConfig.of_layer`)."""
+        """Whether the accumulator may be narrower than lossless, in a layer's whole section
+        (`SpaceConfig.of_layer`).
+        """
         return self.keep is None and self.accumulators != "exact"
 
     @model_validator(mode="after")
@@ -62,7 +64,8 @@ class SpaceConfig(Section):
     method: Methods = Field(
         default=("ptq", "qat"),
         description="ptq rounds the float model (a forward pass a candidate); qat also trains it for "
-        "`training.epochs`, better below about 8 bits and some 10-100 times slower. Its best epoch counts, or its ptq score where training made it worse",
+        "`training.epochs`, better below about 8 bits and some 10-100 times slower. Its best epoch counts, "
+        "or its ptq score where training made it worse",
         examples=["[ptq, qat]"],
     )
     weights: WidthRange = Field(
@@ -72,8 +75,8 @@ class SpaceConfig(Section):
     )
     recurrent_weights: TiedWidths = Field(
         default="tied",
-        description="widths of recurrent weights; tied shares the width of the layer's weights, a range doubles "
-        "the dimensions of recurrent layers",
+        description="widths of recurrent weights; tied shares the width of the layer's weights, a range "
+        "doubles the dimensions of recurrent layers",
         examples=["4..10"],
     )
     biases: TiedWidths = Field(
@@ -83,7 +86,8 @@ class SpaceConfig(Section):
     )
     activations: WidthRange = Field(
         default=Widths(3, 12),
-        description="widths of every layer's results, recurrent state among them; the other factor of each product",
+        description="widths of every layer's results, recurrent state among them; the other factor of each "
+        "product",
         examples=["3..12"],
     )
     input: WidthRange = Field(
@@ -91,8 +95,8 @@ class SpaceConfig(Section):
     )
     accumulators: AccumulatorWidths = Field(
         default="exact",
-        description="exact makes sums lossless; a range (up to 48) searches narrower ones, which saves adders and "
-        "risks overflow",
+        description="exact makes sums lossless; a range (up to 48) searches narrower ones, which saves "
+        "adders and risks overflow",
         examples=["12..24"],
     )
     tables: WidthRange = Field(
@@ -108,53 +112,55 @@ class SpaceConfig(Section):
     )
     softmax_inputs: AddressBits = Field(
         default=Widths(10, 10),
-        description="bits of the distance to the largest score, up to 12: it addresses a softmax' exponential table, and "
-        "as many bits address its inverse table",
+        description="bits of the distance to the largest score, up to 12: it addresses a softmax' "
+        "exponential table, and as many bits address its inverse table",
         examples=[8],
     )
     attention: Literal["tied", "parts"] = Field(
         default="tied",
-        description="tied gives an attention layer a width for its weights, one for its results, one for scores and "
-        "attention weights, and residual sums that of their branch; parts gives query, key, value, scores, softmax, "
-        "context and output each their own",
+        description="tied gives an attention layer a width for its weights, one for its results, one for "
+        "scores and attention weights, and residual sums that of their branch; parts gives query, key, "
+        "value, scores, softmax, context and output each their own",
         examples=["parts"],
     )
     table_size: Integer = Field(
         default=1024,
         ge=64,
         le=65536,
-        description="entries of sigmoid and tanh tables, a power of two; 4096 halves their error, for 4 times the memory",
+        description="entries of sigmoid and tanh tables, a power of two; 4096 halves their error, for 4 "
+        "times the memory",
         examples=[4096],
     )
     integer_bits: Literal["calibrate", "mse", "search"] = Field(
         default="mse",
-        description="mse clips the largest values where that lowers the squared error, of weights and of results on "
-        "training data: much better below 6 bits; calibrate covers the largest value seen; search starts from that and "
-        "adds a dimension per tensor",
+        description="mse clips the largest values where that lowers the squared error, of weights and of "
+        "results on training data: much better below 6 bits; calibrate covers the largest value seen; search "
+        "starts from that and adds a dimension per tensor",
         examples=["calibrate"],
     )
     sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
         default=(0,),
-        description="choices of how many weights a qat training makes zero: percent of all kernels together, those that matter "
-        "least first, more and more over its first two thirds. Weights that are zero cost nothing where the strategy is "
-        "Latency. From 0 up; 0 alone searches none",
+        description="choices of how many weights a qat training makes zero: percent of all kernels together, "
+        "those that matter least first, more and more over its first two thirds. Weights that are zero cost "
+        "nothing where the strategy is Latency. From 0 up; 0 alone searches none",
         examples=["[0, 50, 75, 90, 95]"],
     )
     layers: dict[str, LayerSpace] = Field(
         default_factory=dict,
-        description="other ranges for some layers, by name or pattern (`*`, `?`); an exact name wins over patterns, "
-        "of which the last one that matches wins",
+        description="other ranges for some layers, by name or pattern (`*`, `?`); an exact name wins over "
+        "patterns, of which the last one that matches wins",
         examples=['{"lstm*": {weights: 4..8}, output: {keep: 16}}'],
     )
     ties: tuple[tuple[str, ...], ...] = Field(
         default=(),
-        description="groups of dimensions, by pattern, that share one width: fewer dimensions, a quicker search",
+        description="groups of dimensions, by pattern, that share one width: fewer dimensions, a quicker "
+        "search",
         examples=['[["dense_*.weights"]]'],
     )
     head: Literal["auto", "keep", "logits"] = Field(
         default="auto",
-        description="auto leaves a final softmax off the hardware (logits and argmax give the same class); logits "
-        "also removes a final sigmoid; keep builds whatever the model ends with",
+        description="auto leaves a final softmax off the hardware (logits and argmax give the same class); "
+        "logits also removes a final sigmoid; keep builds whatever the model ends with",
         examples=["keep"],
     )
 

@@ -15,6 +15,7 @@ from ..quantities import QUANTITIES, Limit
 from ..quantities.metrics import default_metric
 from .base import Section, at
 from .constraints import ConstraintsConfig
+from .device_limits import check_limits, device_limits
 from .fields import Bytes, CountLimit, Integer, Real, Sampler, tuple_of
 from .metric import MetricConfig, check_metric
 from .running import ClusterConfig, TrialConfig
@@ -65,18 +66,19 @@ class StudyConfig(Section):
 
     name: str = Field(
         default="study",
-        description="the study's name and folder; without it, the file's stem, or its folder's name if that is `study`",
+        description="the study's name and folder; without it, the file's stem, or its folder's name if that "
+        "is `study`",
         examples=["top-tagging-lstm"],
     )
     model: Source = Field(
-        description="the Keras model: file.py:function that returns it, a .keras file, or a ready study's name "
-        "(`bitfront ls`)",
+        description="the Keras model: file.py:function that returns it, a .keras file, or a ready study's "
+        "name (`bitfront ls`)",
         examples=["model.py:build"],
     )
     model_trained: Literal["auto"] | bool = Field(
         default="auto",
-        description="whether the model comes trained: auto says yes for a .keras file and a Keras object, no for a "
-        "function's result, which is then trained first",
+        description="whether the model comes trained: auto says yes for a .keras file and a Keras object, no "
+        "for a function's result, which is then trained first",
         examples=[True],
     )
     trust_model: bool = Field(
@@ -85,40 +87,42 @@ class StudyConfig(Section):
         examples=[False],
     )
     data: Source = Field(
-        description="the data: file.py:function that returns x_train, y_train, x_val, y_val, x_test, y_test (as a dict or "
-        "as three (x, y) pairs; x may be a list or dict of arrays for several inputs), or an .npz with those names",
+        description="the data: file.py:function that returns x_train, y_train, x_val, y_val, x_test, y_test "
+        "(as a dict or as three (x, y) pairs; x may be a list or dict of arrays for several inputs), or an "
+        ".npz with those names",
         examples=["data.py:load"],
     )
     validation_split: Real | None = Field(
         default=None,
         gt=0,
         lt=1,
-        description="where the data has no x_val: the share of the training samples (shuffled by `seed`) that ranks the "
-        "candidates and trains nothing",
+        description="where the data has no x_val: the share of the training samples (shuffled by `seed`) "
+        "that ranks the candidates and trains nothing",
         examples=[0.2],
     )
     stratify: bool = Field(
         default=True,
-        description="whether `validation_split` takes its share of every class, so that a rare one is in both parts; false "
-        "draws without regard to the classes",
+        description="whether `validation_split` takes its share of every class, so that a rare one is in "
+        "both parts; false draws without regard to the classes",
         examples=[False],
     )
     task: Task | dict[str, Task] = Field(
-        description="what the model does: binary, multiclass or regression; of several outputs that differ, a mapping "
-        "from each output's name",
+        description="what the model does: binary, multiclass or regression; of several outputs that differ, "
+        "a mapping from each output's name",
         examples=["binary"],
     )
     metric: MetricConfig = Field(
         default_factory=lambda: MetricConfig(name=default_metric()),
-        description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for regression",
+        description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for "
+        "regression",
         examples=["{name: background_rejection, signal_efficiency: 0.3}"],
     )
     device: DeviceConfig = Field(default_factory=DeviceConfig, description="the FPGA and its clock")
     hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
     objectives: tuple[Objective, ...] = Field(
         default=("metric", "lut", "latency"),
-        description=f"two to four goals of the search, metric among them: {', '.join(_OBJECTIVES)}. Each more makes the "
-        "front larger and slower to cover",
+        description=f"two to four goals of the search, metric among them: {', '.join(_OBJECTIVES)}. Each "
+        "more makes the front larger and slower to cover",
         examples=["[metric, lut]"],
     )
     constraints: ConstraintsConfig = Field(
@@ -126,9 +130,10 @@ class StudyConfig(Section):
     )
     knee_drop: CountLimit | None = Field(
         default=None,
-        description="how much worse than the float model the candidate may be, in the metric's own unit and on validation data, "
-        "that is recommended and exported as knee, as far as the front has such a one; a hundredth of what the float model is "
-        "better than outputs that ignore the inputs where it isn't given. It shapes no search",
+        description="how much worse than the float model the candidate may be, in the metric's own unit and "
+        "on validation data, that is recommended and exported as knee, as far as the front has such a one; a "
+        "hundredth of what the float model is better than outputs that ignore the inputs where it isn't "
+        "given. It shapes no search",
         examples=[0.005],
     )
     space: SpaceConfig = Field(default_factory=SpaceConfig, description="the precisions that are searched")
@@ -140,9 +145,10 @@ class StudyConfig(Section):
     )
     max_fidelity: Literal["estimate", "csynth", "vsynth", "cosim"] = Field(
         default="estimate",
-        description="how far costs are followed: estimate alone; csynth synthesises members of the front while the "
-        "search goes on, each of which corrects the estimates; vsynth (logic synthesis) and cosim (co-simulation, after "
-        "logic synthesis) follow the finalists further. Without the tools the study says so once and goes on",
+        description="how far costs are followed: estimate alone; csynth synthesises members of the front "
+        "while the search goes on, each of which corrects the estimates; vsynth (logic synthesis) and cosim "
+        "(co-simulation, after logic synthesis) follow the finalists further. Without the tools the study "
+        "says so once and goes on",
         examples=["csynth"],
     )
     synthesis: SynthesisConfig = Field(
@@ -154,36 +160,40 @@ class StudyConfig(Section):
     )
     sampler: Sampler = Field(
         default="auto",
-        description="who proposes candidates: auto is surrogate, and nsga2 where the budget is beyond 1,000 trials; surrogate "
-        "knows what candidates cost, and by Gaussian processes what training may add to their rounded score; of Optuna's, "
-        "tpe (multivariate) is for up to some hundred trials, gp takes about a second a trial and needs the extra "
-        "bitfront[gp], nsga2 wants many cheap trials; grid-uniform tries the uniform widths alone; or your own as file.py:function, called with "
-        "(seed, space, objectives) for each trial and returning a sampler of Optuna",
+        description="who proposes candidates: auto is surrogate, and nsga2 where the budget is beyond 1,000 "
+        "trials; surrogate knows what candidates cost, and by Gaussian processes what training may add to "
+        "their rounded score; of Optuna's, tpe (multivariate) is for up to some hundred trials, gp takes "
+        "about a second a trial and needs the extra bitfront[gp], nsga2 wants many cheap trials; "
+        "grid-uniform tries the uniform widths alone; or your own as file.py:function, called with (seed, "
+        "space, objectives) for each trial and returning a sampler of Optuna",
         examples=["nsga2"],
     )
     screening: Integer = Field(
         default=200,
         ge=0,
         le=100_000,
-        description="candidates that are rounded without training before anything is trained, milliseconds each, half of them "
-        "narrowing one width after the other. After the uniform baselines that are rounded, those of each half that dominate most "
-        "enter as trials: at most 4 as they are, then at most 12 in all trained where method has qat. Before anything else is "
-        "trained come the 6 trained uniform baselines around the narrowest that keeps the metric rounded, and below it; the other "
-        "trained ones follow what was screened. 0 screens none. Older files call this key scout",
+        description="candidates that are rounded without training before anything is trained, milliseconds "
+        "each, half of them narrowing one width after the other. After the uniform baselines that are "
+        "rounded, those of each half that dominate most enter as trials: at most 4 as they are, then at most "
+        "12 in all trained where method has qat. Before anything else is trained come the 6 trained uniform "
+        "baselines around the narrowest that keeps the metric rounded, and below it; the other trained ones "
+        "follow what was screened. 0 screens none. Older files call this key scout",
         examples=[400],
     )
     gradient_epochs: Integer = Field(
         default=0,
         ge=0,
         le=10_000,
-        description="epochs of one training along which the widths themselves move, by gradient, while the weight of the "
-        "cost grows (gradient width search). The best of its candidates are narrowed further by rounding alone (greedy width "
-        "reduction), `screening` roundings in all; at most 32 enter as trials after the uniform and screened ones, with the "
-        "weights that they had then. Where the space has sparsity, single weights are rounded to steps of their own meanwhile, "
-        "ever more of them to zero, keys, values and heads of an attention are removed where they aren't worth what they cost, a "
-        "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that quarter's candidates "
-        "enter before the rest is trained. The uniform baselines that are trained get as many epochs, in one training that hands its "
-        "weights on to ever narrower ones, so that they compare. 0 does none. Older files call this key gradient",
+        description="epochs of one training along which the widths themselves move, by gradient, while the "
+        "weight of the cost grows (gradient width search). The best of its candidates are narrowed further "
+        "by rounding alone (greedy width reduction), `screening` roundings in all; at most 32 enter as "
+        "trials after the uniform and screened ones, with the weights that they had then. Where the space "
+        "has sparsity, single weights are rounded to steps of their own meanwhile, ever more of them to "
+        "zero, keys, values and heads of an attention are removed where they aren't worth what they cost, a "
+        "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that "
+        "quarter's candidates enter before the rest is trained. The uniform baselines that are trained get "
+        "as many epochs, in one training that hands its weights on to ever narrower ones, so that they "
+        "compare. 0 does none. Older files call this key gradient",
         examples=[20],
     )
     seed: Integer = Field(
@@ -200,8 +210,9 @@ class StudyConfig(Section):
     )
     storage: str = Field(
         default="journal",
-        description="where Optuna keeps the trials: journal (a file in the study's folder), or a database's URL "
-        "(postgresql, mysql, sqlite), with which several launchers that see the same `output` folder share the study",
+        description="where Optuna keeps the trials: journal (a file in the study's folder), or a database's "
+        "URL (postgresql, mysql, sqlite), with which several launchers that see the same `output` folder "
+        "share the study",
         examples=["postgresql://optuna@db.example/optuna"],
     )
     tracking: TrackingConfig = Field(
@@ -209,8 +220,8 @@ class StudyConfig(Section):
     )
     cache: Bytes = Field(
         default=1 << 30,
-        description="most disk space (MiB, GiB) for trained weights in `output`/.cache, which studies share so that none "
-        "trains the same candidate again, after --fresh say; 0 keeps none",
+        description="most disk space (MiB, GiB) for trained weights in `output`/.cache, which studies share "
+        "so that none trains the same candidate again, after --fresh say; 0 keeps none",
         examples=["4GiB"],
     )
     cluster: ClusterConfig = Field(
@@ -281,41 +292,15 @@ class StudyConfig(Section):
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
         check_metric(self.metric, self.constraints, self.task, self._ranked_tasks())
-        self._check_limits()
+        check_limits(self.device, self.constraints, self.objectives)
         if "crossentropy" in self.training.loss and self._tasks() != {"regression"}:
             # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
             raise at(
                 "training.loss",
-                f"= {self.training.loss!r} can't tell logits from probabilities: leave it out, auto takes the cross-entropy "
-                "that fits",
+                f"= {self.training.loss!r} can't tell logits from probabilities: leave it out, auto takes "
+                "the cross-entropy that fits",
             )
         return self
-
-    def _check_limits(self) -> None:
-        from bitfront.hls import part
-
-        chosen = part(self.device.part)
-        capacity = chosen.capacity()
-        given = self.constraints.given()
-        for q in QUANTITIES.values():
-            limit = given.get(q.name)
-            if limit is None:
-                continue
-            if q.on_device and not limit.unit and limit.value > capacity[q.key]:
-                raise at(
-                    f"constraints.{q.name}",
-                    f"= {limit} is more than the {capacity[q.key]} of {chosen.name}: lower it, or choose a larger device",
-                )
-            if limit.value == 0 and q.on_device and q.name in self.objectives:
-                raise at(
-                    "objectives", f"has {q.name}, which constraints.{q.name} sets to 0: leave one of them out"
-                )
-            clock_ns = self.device.clock_ns
-            if q.unit == "ns" and limit.absolute(clock_ns=clock_ns).value < clock_ns:
-                raise at(
-                    f"constraints.{q.name}",
-                    f"= {limit} is less than one clock cycle ({clock_ns:g} ns): raise it or shorten the clock",
-                )
 
     def task_of(self, output: str) -> Task:
         """Return what an output of the model is for."""
@@ -343,19 +328,13 @@ class StudyConfig(Section):
         )
 
     def limits(self) -> dict[str, Limit]:
-        """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own, each as it was said.
+        """Return the constraints in absolute units: counts, RAMB18, ns, pJ, and the metric's own, each as it
+        was said.
 
-        What was not given is absent, but a design must always fit the device: 100 % of each of its resources that can be
-        limited is a limit at least.
+        What was not given is absent, but a design must always fit the device: 100 % of each of its resources
+        that can be limited is a limit at least.
         """
-        from bitfront.hls import part
-
-        capacity = part(self.device.part).capacity()
-        stock = {q.name: capacity[q.key] for q in QUANTITIES.values() if q.on_device and q.limit}
-        wanted = {name: Limit(100, "%") for name in stock} | self.constraints.given()
-        return {
-            name: limit.absolute(stock.get(name, 0), self.device.clock_ns) for name, limit in wanted.items()
-        }
+        return device_limits(self.device, self.constraints)
 
     def check_layers(self, layers: Iterable[str]) -> None:
         """Check that every layer pattern, in `space` and in `hls`, matches a layer of the model.
@@ -376,7 +355,9 @@ class StudyConfig(Section):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values that `StudyConfig(**values)` and a study file accept; what is unset is left out."""
+        """Return plain values that `StudyConfig(**values)` and a study file accept; what is unset is left
+        out.
+        """
         plain: dict[str, Any] = json.loads(self.model_dump_json(exclude_none=True))
         return plain
 
@@ -392,7 +373,8 @@ class StudyConfig(Section):
     def digest(self) -> str:
         """Identify what shapes the results: 16 hex digits over all but the keys in `settings.WITHOUT_EFFECT`.
 
-        A study that goes on with more trials keeps its digest. The contents of the model and data files are not
+        A study that goes on with more trials keeps its digest. The contents of the model and data files are
+        not
         part of it: see `Problem.digest`.
         """
         return digest(self.to_dict())

@@ -1,7 +1,8 @@
 """Trained weights kept by what they were trained from, so that no study trains the same candidate twice.
 
-An entry is one file, named by the SHA-256 of everything that shapes a training: model, float weights, data, every
-type of the candidate, the recipe, and the versions of what computes. It begins with the checksum of the rest.
+An entry is one file, named by the SHA-256 of everything that shapes a training: model, float weights, data,
+every type of the candidate, the recipe, and the versions of what computes. It begins with the checksum of the
+rest.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 History = Sequence[Mapping[str, float]]
 
 _RECIPE = 2
-"""Of training; grows with a change of what the same settings give: 2 keeps the last epoch of a sparse training."""
+"""Of training; grows with a change of what the same settings give: 2 keeps the last epoch of a sparse
+training.
+"""
 _PACKAGES = ("bitfront", "tensorflow", "keras", "numpy")
 _CHECKSUM = 32
 """Bytes of a SHA-256."""
@@ -43,8 +46,8 @@ _KEPT = 0.8
 class TrainingCache:
     """A folder of entries that any number of processes may use at once.
 
-    An entry that was damaged is not found, and deleted. A disk that is full or can't be written is no error: the
-    entry is not kept.
+    An entry that was damaged is not found, and deleted. A disk that is full or can't be written is no error:
+    the entry is not kept.
     """
 
     folder: Path

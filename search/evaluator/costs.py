@@ -68,7 +68,9 @@ class Costs:
     def types(
         self, candidate: Candidate, weights: Weights | None = None, before: Types | None = None
     ) -> Types:
-        """Return every type of a candidate; after training with its `weights` and the weights' types of `before`."""
+        """Return every type of a candidate; after training with its `weights` and the weights' types of
+        `before`.
+        """
         return resolve(
             self._graph,
             candidate.widths,
@@ -79,7 +81,9 @@ class Costs:
         )
 
     def estimate(self, candidate: Candidate, types: Types, weights: Weights | None = None) -> Estimate:
-        """Estimate a candidate, without what its zeros leave without effect; with the float weights where None."""
+        """Estimate a candidate, without what its zeros leave without effect; with the float weights where
+        None.
+        """
         design = candidate_design(
             self._config,
             self._graph,
@@ -98,7 +102,9 @@ class Costs:
         return self.estimate(candidate, types, weights)
 
     def cost(self, types: Types, estimate: Estimate) -> Cost:
-        """Return an estimate as the cost of a candidate with these types, checked against the study's limits."""
+        """Return an estimate as the cost of a candidate with these types, checked against the study's
+        limits.
+        """
         resources = resources_of(estimate)
         corrected, _ = self.correction.apply_figures(resources, {}, self._config.device.clock_ns)
         return Cost(

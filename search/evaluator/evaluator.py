@@ -2,14 +2,14 @@
 
     params -> candidate -> cost -> rounding -> training -> judgement -> Evaluation
 
-Each stage is a method of `Evaluator` that returns its part as a frozen value, and `evaluate` builds the `Evaluation`
-once, of these parts:
+Each stage is a method of `Evaluator` that returns its part as a frozen value, and `evaluate` builds the
+`Evaluation` once, of these parts:
 
-1. `_estimate` -> `Cost` (`costs.py`): types, resources and broken limits, in milliseconds. A candidate that breaks a limit
-   on resources ends here.
+1. `_estimate` -> `Cost` (`costs.py`): types, resources and broken limits, in milliseconds. A candidate that
+   breaks a limit on resources ends here.
 2. `_round` -> `Rounded`: the score of the float weights at these types (`scores.py`).
-3. `Training.train` -> `Trained` (`training.py`): the weights of its best epoch, or none where it isn't to be trained or
-   not worth it.
+3. `Training.train` -> `Trained` (`training.py`): the weights of its best epoch, or none where it isn't to be
+   trained or not worth it.
 4. `_judge` -> `Judged`: the trained candidate or the rounded one, whichever scores better, with its own cost.
 """
 
@@ -105,18 +105,19 @@ class Evaluator:
     ) -> tuple[Evaluation, Weights | None]:
         """Return what became of a candidate, and its trained weights where it was trained.
 
-        A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which others
-        are compared; a training that diverges is a failure with a reason; nothing else is caught here. Where training
-        makes the score worse, the candidate keeps its float weights and is a ptq one; its `qat` metric says what
-        training gave. Not so where it is to make weights zero, for which a score is paid and which costs less: such
-        a candidate is trained whatever its rounded score.
+        A broken resource constraint ends it before it is scored, unless it is a uniform baseline, to which
+        others are compared; a training that diverges is a failure with a reason; nothing else is caught here.
+        Where training makes the score worse, the candidate keeps its float weights and is a ptq one; its
+        `qat` metric says what training gave. Not so where it is to make weights zero, for which a score is
+        paid and which costs less: such a candidate is trained whatever its rounded score.
 
         Args:
             number: the trial's.
             params: value of every dimension of the space.
             kind: `uniform` for the baselines.
             promotion: ends the training where the rest isn't worth it; a training is whole where None.
-            start: another candidate's weights to begin the training with, if they score well enough at this one's types.
+            start: another candidate's weights to begin the training with, if they score well enough at this
+                one's types.
 
         Raises:
             UserError: when its types are too wide to be computed exactly.
@@ -148,7 +149,9 @@ class Evaluator:
         return evaluation(), judged.weights
 
     def _estimate(self, candidate: Candidate, types: Types, start: Start | None) -> Cost:
-        """Return what a candidate costs with the weights that it begins with: as sparse as it will be, or those of `start`."""
+        """Return what a candidate costs with the weights that it begins with: as sparse as it will be, or
+        those of `start`.
+        """
         if start is None:
             return self.costs.cost(types, self.costs.untrained(candidate, types))
         types = self.costs.types(candidate, start.weights)
@@ -159,7 +162,9 @@ class Evaluator:
         return Rounded(types, outputs, self.scores.of_outputs(outputs))
 
     def _judge(self, candidate: Candidate, cost: Cost, rounded: Rounded, trained: Trained) -> Judged:
-        """Keep the trained candidate or the rounded one, whichever scores better; a sparse one is kept trained."""
+        """Keep the trained candidate or the rounded one, whichever scores better; a sparse one is kept
+        trained.
+        """
         score = None
         if trained.weights is not None:
             types = self.costs.types(candidate, trained.weights, trained.types)
@@ -210,9 +215,11 @@ class Evaluator:
         return self.scores.of(types, None), resources_of(self.costs.estimate(candidate, types))
 
     def box(self, objectives: Sequence[Objective]) -> Box:
-        """Return the scale of the hypervolume, for which the uniform candidates are estimated but none is scored.
+        """Return the scale of the hypervolume, for which the uniform candidates are estimated but none is
+        scored.
 
-        Each is estimated with the first and with the last choice of reuse factor and strategy, which trade LUTs for
+        Each is estimated with the first and with the last choice of reuse factor and strategy, which trade
+        LUTs for
         latency: with the first alone, every candidate that is slower would count for nothing.
 
         Raises:
@@ -232,7 +239,9 @@ class Evaluator:
         return Box.spanning(costs, objectives, self.float_score, self.scores.blind())
 
     def _metric_violations(self, score: float) -> dict[str, float]:
-        """Return how far a score is beyond each limit on the metric; of one that isn't finite, nothing is said."""
+        """Return how far a score is beyond each limit on the metric; of one that isn't finite, nothing is
+        said.
+        """
         return metric_violations(self.constraints, score, self.float_score) if math.isfinite(score) else {}
 
 

@@ -1,4 +1,6 @@
-"""How a study's layers are built: the nearest to what its file asks for, and what is said where that is something else."""
+"""How a study's layers are built: the nearest to what its file asks for, and what is said where that is
+something else.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def nearest_built(config: StudyConfig, graph: Graph, key: Hardware, name: str, v
 def moved_hardware(config: StudyConfig, graph: Graph, space: Space) -> tuple[Moved, ...]:
     """Return what a study asks of the hardware and is built otherwise.
 
-    Among it the factors of recurrent kernels for which nothing is asked, where the layer's own can't be theirs.
+    Among it the factors of recurrent kernels for which nothing is asked, where the layer's own can't be
+    theirs.
     """
     moved = list(space.moved)
     factors = [d for d in (*space.fixed, *space.dimensions) if d.kind == "reuse_factor"]

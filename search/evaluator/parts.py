@@ -1,4 +1,6 @@
-"""What the stages of an evaluation find of a candidate, and the evaluation that is built of it once, at the end."""
+"""What the stages of an evaluation find of a candidate, and the evaluation that is built of it once, at the
+end.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Rounded:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """The candidate that is kept, with its own cost, and what its outputs for the validation split come to."""
+    """The candidate that is kept, with its own cost, and what its outputs for the validation split come
+    to.
+    """
 
     candidate: Candidate
     cost: Cost

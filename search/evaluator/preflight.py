@@ -28,8 +28,9 @@ def preflight(problem: Problem) -> tuple[Graph, Space]:
     Compares the graph with Keras, layer by layer, on the study's own data and on stressed inputs.
 
     Raises:
-        UserError: in one sentence: a layer that can't be computed or built as the study wants it, or that computes
-            something else than in Keras; a pattern, tie or limit that fits nothing; a sampler of the user's own that can't be had.
+        UserError: in one sentence: a layer that can't be computed or built as the study wants it, or that
+            computes something else than in Keras; a pattern, tie or limit that fits nothing; a sampler of the
+            user's own that can't be had.
     """
     config, data = problem.config, problem.data
     graph = graph_of(problem)
@@ -47,7 +48,8 @@ def preflight(problem: Problem) -> tuple[Graph, Space]:
 
 
 def own_sampler_function(problem: Problem) -> UserFunction | None:
-    """Return the function that makes a sampler of the user's own; None where the study takes one of bitfront's.
+    """Return the function that makes a sampler of the user's own; None where the study takes one of
+    bitfront's.
 
     Raises:
         UserError: when the file or the function is missing, or the file fails to load.

@@ -1,4 +1,6 @@
-"""What is made of a model and its study file before the first candidate: the graph, and what the bit-true model needs."""
+"""What is made of a model and its study file before the first candidate: the graph, and what the bit-true
+model needs.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ def metric_of(ranking: Ranking) -> Metric:
 
 
 def require_buildable(config: StudyConfig, graph: Graph) -> None:
-    """Refuse a model that hls4ml can't build with the interface, strategies and reuse factors that may be chosen.
+    """Refuse a model that hls4ml can't build with the interface, strategies and reuse factors that may be
+    chosen.
 
     Raises:
         UserError: naming every layer, and why.

@@ -1,8 +1,8 @@
 """Whether a candidate is worth its training: the hypervolume that it is expected to add, judged rung by rung.
 
-The rungs are rounding (milliseconds), a short training (the first epochs), and the whole one. What the candidates that
-were trained so far gained after a rung, against their score there and their cost, says what the next ones may gain;
-the spread around that fit stands for what it doesn't know.
+The rungs are rounding (milliseconds), a short training (the first epochs), and the whole one. What the
+candidates that were trained so far gained after a rung, against their score there and their cost, says what
+the next ones may gain; the spread around that fit stands for what it doesn't know.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ QUANTILES = np.linspace(0.05, 0.95, 10)
 
 @dataclass(frozen=True)
 class Fit:
-    """What training after a rung adds to the metric: linear in the score there, its square, and log2 of the EBOPs."""
+    """What training after a rung adds to the metric: linear in the score there, its square, and log2 of the
+    EBOPs.
+    """
 
     weights: NDArray[np.float64]
     errors: NDArray[np.float64]
@@ -115,7 +117,9 @@ class Promotion:
         return self.expected(rung, score, resources) > self.least * max(dominated(self.front), 1e-9)
 
     def expected(self, rung: Rung, score: float, resources: Mapping[str, float]) -> float:
-        """Return the hypervolume that a candidate is expected to add once trained; 0 for scores that break a limit."""
+        """Return the hypervolume that a candidate is expected to add once trained; 0 for scores that break a
+        limit.
+        """
         fit = self.fits.get(rung)
         if fit is None:
             return math.inf

@@ -77,7 +77,9 @@ class Scores:
         return self.ranking.outcome(self._problem.data.y_val, outputs)
 
     def float_outputs(self, split: Split = "val") -> list[NDArray[np.float64]]:
-        """Return what the float model outputs for a split, computed once: every figure of it comes from here."""
+        """Return what the float model outputs for a split, computed once: every figure of it comes from
+        here.
+        """
         if split not in self._float_outputs:
             self._restore_float()
             inputs = getattr(self._problem.data, f"x_{split}")
@@ -89,7 +91,9 @@ class Scores:
         return self.of_outputs(self.float_outputs(split), split)
 
     def blind(self) -> float:
-        """Return the validation metric of outputs that ignore the inputs: the mean target, or each class's share."""
+        """Return the validation metric of outputs that ignore the inputs: the mean target, or each class's
+        share.
+        """
         data = self._problem.data
         samples = len(data.x_val[0])
         constant = []
@@ -100,7 +104,9 @@ class Scores:
         return self.ranking.on_logits([False] * len(constant))(data.y_val, constant)
 
     def begin_training(self, types: Types | None = None) -> None:
-        """Give the model its float weights, and types where they are given, for a training, which changes the weights."""
+        """Give the model its float weights, and types where they are given, for a training, which changes the
+        weights.
+        """
         self._restore_float()
         if types is not None:
             self._model.assign(types)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ..problem.load import Problem
 
 FINAL_RATE = 0.1
-"""The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter, 2017)."""
+"""The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter,
+2017).
+"""
 FULL_FROM = 2 / 3
 """Share of a sparse training's epochs in which its zeros become as many as they shall be."""
 SPARSE_START = 0.5
@@ -180,9 +182,10 @@ class Training:
     ) -> Trained:
         """Train a candidate, whose types and float weights the model holds, as far as that is worth it.
 
-        The weights are those of the best epoch. Where training makes weights zero, they are the last epoch's: earlier
-        ones score better, since they are less sparse than the candidate says; not so where the training begins as
-        sparse as that. A whole training comes from the cache where the same was trained before.
+        The weights are those of the best epoch. Where training makes weights zero, they are the last epoch's:
+        earlier ones score better, since they are less sparse than the candidate says; not so where the
+        training begins as sparse as that. A whole training comes from the cache where the same was trained
+        before.
 
         Args:
             candidate: what is trained.
@@ -190,7 +193,8 @@ class Training:
             rounded: its validation metric with these.
             cost: what it costs, with the weights of `start` and their types where there is one.
             start: weights to begin with, if they score well enough (see `_begin`); the float ones where None.
-            promotion: ends the training before it begins, or after its short rung, where the rest isn't worth it.
+            promotion: ends the training before it begins, or after its short rung, where the rest isn't worth
+                it.
         """
         begun = self._begin(types, rounded, cost, start)
         left = Trained(None, begun.types, history=begun.history)
@@ -213,7 +217,8 @@ class Training:
         return replace(trained, start=left.start, epochs=epochs)
 
     def _begin(self, types: Types, rounded: float, cost: Cost, start: Start | None) -> _Beginning:
-        """Give the model what the training begins with: `start` where it scores better than the float weights.
+        """Give the model what the training begins with: `start` where it scores better than the float
+        weights.
 
         Not much worse is enough of sparse weights: what zeros cost in score is not to be paid again.
         """
@@ -238,7 +243,9 @@ class Training:
         precision: Mapping[str, str],
         rung: _ShortRung | None,
     ) -> Trained:
-        """Take a whole training from the cache, if it would have gone to its end; train, and keep it, otherwise."""
+        """Take a whole training from the cache, if it would have gone to its end; train, and keep it,
+        otherwise.
+        """
         key = entry_key(
             self._content, candidate.digest, precision, begun.start.digest if begun.start is not None else ""
         )
@@ -258,7 +265,9 @@ class Training:
         return content_digest(self._problem, self._graph)
 
     def _epochs(self, candidate: Candidate, begun: _Beginning, rung: _ShortRung | None) -> Trained:
-        """Train the weights that the model holds for the study's epochs, or up to the end of the short rung."""
+        """Train the weights that the model holds for the study's epochs, or up to the end of the short
+        rung.
+        """
         config, samples = self._problem.config.training, len(self._problem.data.x_train[0])
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
         rng = np.random.default_rng([self._problem.config.seed, int(candidate.digest, 16)])
@@ -296,7 +305,9 @@ class Training:
         return Trained(best, begun.types, "full", history=tuple(history))
 
     def _score_of_multiples(self) -> float:
-        """Return the metric of the weights as multiples of their steps, and continue with the weights as they were."""
+        """Return the metric of the weights as multiples of their steps, and continue with the weights as they
+        were.
+        """
         weights = self._bit_true.weights()
         self._bit_true.restore(self.trainer.weights())
         value = self._scores.of_model()
@@ -305,7 +316,8 @@ class Training:
 
 
 def ramp(epoch: int, epochs: int) -> float:
-    """Return the share of its zeros that a sparse training has from an epoch (counted from 0) on: all for its last third.
+    """Return the share of its zeros that a sparse training has from an epoch (counted from 0) on: all for its
+    last third.
 
     Zhu and Gupta, "To prune, or not to prune", 2017: a cubic curve, fast while many weights don't matter.
     """

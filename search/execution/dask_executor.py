@@ -46,8 +46,8 @@ class _Task:
 class DaskExecutor:
     """Evaluates jobs on the workers that a Dask scheduler has now.
 
-    A worker that dies gives its job to another; after `attempts` of them the candidate is the suspect and fails. A
-    candidate that takes longer than the parcel's limit fails, and its worker is restarted.
+    A worker that dies gives its job to another; after `attempts` of them the candidate is the suspect and
+    fails. A candidate that takes longer than the parcel's limit fails, and its worker is restarted.
 
     Args:
         client: connected to the scheduler; closed by `close`, with the cluster it started.
@@ -128,8 +128,8 @@ class DaskExecutor:
             if isinstance(error, UserError):
                 raise error
             raise UserError(
-                f"A worker can't evaluate ({type(error).__name__}: {str(error)[:300]}): see that it has the launcher's "
-                "packages and files."
+                f"A worker can't evaluate ({type(error).__name__}: {str(error)[:300]}): see that it has the "
+                "launcher's packages and files."
             )
         # cancelled or lost: the scheduler forgot it, when its connection broke say
         if self._client.status != "running":
@@ -142,7 +142,10 @@ class DaskExecutor:
         return None
 
     def _crashed(self, task: _Task, times: int) -> Outcome:
-        reason = f"crash: its worker ended {times} times while it was evaluated (memory, or a fault in native code)"
+        reason = (
+            f"crash: its worker ended {times} times while it was evaluated (memory, or a fault in native "
+            f"code)"
+        )
         log = ""
         if task.log:
             with contextlib.suppress(OSError):
@@ -180,7 +183,9 @@ class DaskExecutor:
         return None
 
     def _restart(self, worker: str) -> None:
-        """Have a worker's process ended, whose thread can't be stopped from within; its nanny starts it again."""
+        """Have a worker's process ended, whose thread can't be stopped from within; its nanny starts it
+        again.
+        """
 
         def restart() -> None:
             with contextlib.suppress(Exception):  # a worker without a nanny ends itself (see `worker.GRACE`)

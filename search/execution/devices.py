@@ -6,8 +6,8 @@ from __future__ import annotations
 def bound_tensorflow(threads: int | None = None, worker: str = "") -> None:
     """Keep TensorFlow to `threads` CPU threads and to one GPU, of which it takes memory as it needs it.
 
-    A worker whose name is a number takes the GPU of that number, modulo those it sees, else the first. Nothing
-    changes once TensorFlow has begun to compute.
+    A worker whose name is a number takes the GPU of that number, modulo those it sees, else the first.
+    Nothing changes once TensorFlow has begun to compute.
     """
     import tensorflow as tf
 

@@ -1,4 +1,6 @@
-"""A candidate on its way to whoever evaluates it, what comes back, and the evaluation in the launcher's process."""
+"""A candidate on its way to whoever evaluates it, what comes back, and the evaluation in the launcher's
+process.
+"""
 
 from __future__ import annotations
 
@@ -86,8 +88,8 @@ class InProcess:
 
     Args:
         evaluator: of the study.
-        wall: longest time of one candidate in seconds. It is kept as far as Python's signals reach: in the main
-            thread, between two operations of TensorFlow.
+        wall: longest time of one candidate in seconds. It is kept as far as Python's signals reach: in the
+            main thread, between two operations of TensorFlow.
     """
 
     shares_process = True
@@ -119,8 +121,8 @@ class InProcess:
 def evaluate(evaluator: Evaluator, job: Job) -> Outcome:
     """Evaluate a job; whatever goes wrong with the candidate is an outcome with a typed reason and a log.
 
-    The reason begins with its class: `nan_loss`, `nan_metric` (see `Evaluator.evaluate`), `refused`, `compiler`,
-    `out_of_memory`, `error`; executors add `timeout` and `crash`.
+    The reason begins with its class: `nan_loss`, `nan_metric` (see `Evaluator.evaluate`), `refused`,
+    `compiler`, `out_of_memory`, `error`; executors add `timeout` and `crash`.
     """
     try:
         evaluator.costs.correction = job.correction or evaluator.costs.correction
@@ -130,7 +132,8 @@ def evaluate(evaluator: Evaluator, job: Job) -> Outcome:
     except BuildError as error:
         return failure(job, f"compiler: {error}", error.log)
     except BitfrontError as error:
-        # a candidate that can't be computed (types too wide to be exact, say) is an outcome, not the study's end
+        # a candidate that can't be computed (types too wide to be exact, say) is an outcome, not the study's
+        # end
         return failure(job, f"refused: {error}")
     except _Overdue:
         raise

@@ -73,7 +73,8 @@ def open_executor(evaluator: Evaluator, study_dir: Path) -> Executor:
                 started.close()
         raise UserError(
             f"The Dask scheduler at {cluster.scheduler or started.scheduler_address} can't be used "
-            f"({type(error).__name__}: {str(error).splitlines()[0][:200]}): see that it runs, and its address and certificates."
+            f"({type(error).__name__}: {str(error).splitlines()[0][:200]}): see that it runs, and its "
+            f"address and certificates."
         ) from None
     where = (
         f"{cluster.workers} {cluster.kind} workers"
@@ -135,7 +136,8 @@ def _local(config: ClusterConfig, security: Any) -> Any:
         silence_logs=logging.CRITICAL,
     )
     for _ in range(STARTS - 1):
-        # a worker that is killed, by a machine short of memory say, while it starts makes Dask give up all of them
+        # a worker that is killed, by a machine short of memory say, while it starts makes Dask give up all of
+        # them
         with contextlib.suppress(RuntimeError):
             return start()
     return start()
@@ -147,7 +149,8 @@ def _job_queue(config: ClusterConfig, environment: dict[str, str], threads: int 
     name, program = _QUEUES[config.kind]
     if shutil.which(program) is None:
         raise ToolMissing(
-            f"cluster.kind {config.kind} submits jobs with {program}, which isn't on PATH: run this where it is."
+            f"cluster.kind {config.kind} submits jobs with {program}, which isn't on PATH: run this where it "
+            f"is."
         )
     cluster = getattr(dask_jobqueue, name)(**job_options(config, environment, threads, security))
     cluster.scale(jobs=config.workers)
@@ -159,7 +162,8 @@ def job_options(
 ) -> dict[str, Any]:
     """Return the arguments of dask_jobqueue's class for a `cluster` section; the user's own come last."""
     options = {
-        "cores": 1,  # Dask's threads: a worker holds one candidate at a time, TensorFlow has threads of its own
+        # Dask's threads: a worker holds one candidate at a time, TensorFlow has threads of its own
+        "cores": 1,
         "processes": 1,
         "memory": config.memory or _LEAST_MEMORY * 2,
         "job_script_prologue": [f"export {key}={value}" for key, value in environment.items()],

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from ..problem.load import Problem
 
 GRACE = 60.0
-"""Seconds after a candidate's time limit in which the launcher should have ended it; then the worker ends itself."""
+"""Seconds after a candidate's time limit in which the launcher should have ended it; then the worker ends
+itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Parcel:
         """
         if version("bitfront") != self.version:
             raise UserError(
-                f"A worker on {socket.gethostname()} has bitfront {version('bitfront')}, the launcher {self.version}: "
-                "install the same version."
+                f"A worker on {socket.gethostname()} has bitfront {version('bitfront')}, the launcher "
+                f"{self.version}: install the same version."
             )
         from ..problem.load import Problem, load_model
         from ..problem.own_layers import with_own_layers
@@ -168,7 +170,8 @@ def _build(parcel: Parcel) -> Evaluator:
 
 
 def _log_file(parcel: Parcel) -> str:
-    """Send what native code prints, and the stack of a crash, to a file that the launcher reads; return its path.
+    """Send what native code prints, and the stack of a crash, to a file that the launcher reads; return its
+    path.
 
     Nothing happens where this worker doesn't reach the study's folder.
     """

@@ -1,8 +1,8 @@
 """The finished trials of a study, their estimates as its own finished syntheses correct them.
 
-Files keep every estimate as it was made. What readers see is a function of the files alone: all candidates corrected
-by what is known now, so that they compare on one scale, with limits checked anew. One factor holds for all of a
-study's candidates, so no order changes and what Optuna was told stays true.
+Files keep every estimate as it was made. What readers see is a function of the files alone: all candidates
+corrected by what is known now, so that they compare on one scale, with limits checked anew. One factor holds
+for all of a study's candidates, so no order changes and what Optuna was told stays true.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ __all__ = ["correct", "corrected_study", "learn", "read_evaluations"]
 
 
 def learn(evaluations: Iterable[Evaluation], records: Iterable[SynthesisRecord]) -> Correction:
-    """Return the correction that the finished C-syntheses of these uncorrected evaluations give, one a design."""
+    """Return the correction that the finished C-syntheses of these uncorrected evaluations give, one a
+    design.
+    """
     known = {
         digest: stages["csynth"] for digest, stages in measured_of(records).items() if "csynth" in stages
     }
@@ -41,7 +43,9 @@ def correct(
     constraints: Iterable[Constraint],
     clock_ns: float,
 ) -> list[Evaluation]:
-    """Return the evaluations corrected, with their limits checked anew and what was measured of each beside it."""
+    """Return the evaluations corrected, with their limits checked anew and what was measured of each beside
+    it.
+    """
     limits = tuple(constraints)
     found = []
     for evaluation in evaluations:
@@ -83,8 +87,9 @@ def corrected_study(study_dir: Path, evaluations: list[Evaluation]) -> list[Eval
 def read_evaluations(study_dir: Path, *, corrected: bool = True) -> list[Evaluation]:
     """Every finished trial of a study, by number (empty where none has finished).
 
-    A folder without `evaluation.json` belongs to a trial that was cut off, and is passed over. Where syntheses have
-    finished, the estimates are as these correct them, unless `corrected` is false: then as the files have them.
+    A folder without `evaluation.json` belongs to a trial that was cut off, and is passed over. Where
+    syntheses have finished, the estimates are as these correct them, unless `corrected` is false: then as the
+    files have them.
 
     Raises:
         UserError: when a file can't be read, or the number in it isn't its folder's.

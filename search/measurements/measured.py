@@ -1,7 +1,7 @@
 """What synthesis tools found of a study's trials, read beside their estimates.
 
-See `bitfront.search.measurements.record`; of several runs the newest counts, and `evaluation.json` keeps the estimate
-whatever was measured.
+See `bitfront.search.measurements.record`; of several runs the newest counts, and `evaluation.json` keeps the
+estimate whatever was measured.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ class SynthesisRecord:
 def write_record(
     study_dir: Path, number: int, digest: str, outcome: SynthesisOutcome, keep: Iterable[Path] = ()
 ) -> SynthesisRecord:
-    """Write a run's folder with copies of the files in `keep`; `record.json` comes last and makes it count."""
+    """Write a run's folder with copies of the files in `keep`; `record.json` comes last and makes it
+    count.
+    """
     parent = trial_folder(study_dir, number) / "synthesis"
     parent.mkdir(parents=True, exist_ok=True)
     folder = _fresh(parent, outcome.fidelity)

@@ -12,7 +12,8 @@ from bitfront.spaces import UserError
 
 
 def parts(value: Any, names: Sequence[str], where: str, what: str) -> list[Any]:
-    """Return one value for each of the model's `names`, from a dict by name, a list in their order, or the only one.
+    """Return one value for each of the model's `names`, from a dict by name, a list in their order, or the
+    only one.
 
     Raises:
         UserError: when they are not named alike, or one is given for several; `what` is `input` or `output`.
@@ -20,7 +21,8 @@ def parts(value: Any, names: Sequence[str], where: str, what: str) -> list[Any]:
     if isinstance(value, Mapping):
         if set(value) != set(names):
             raise UserError(
-                f"{where} has {what}s {', '.join(map(str, value))}, the model {', '.join(names)}: name them alike."
+                f"{where} has {what}s {', '.join(map(str, value))}, the model {', '.join(names)}: name them "
+                f"alike."
             )
         return [value[name] for name in names]
     if len(names) == 1:
@@ -29,7 +31,8 @@ def parts(value: Any, names: Sequence[str], where: str, what: str) -> list[Any]:
         return list(value)
     given = f"{len(value)} arrays" if isinstance(value, list | tuple) else "one array"
     raise UserError(
-        f"{where} is {given}, the model has {what}s {', '.join(names)}: give a dict by name, or a list in their order."
+        f"{where} is {given}, the model has {what}s {', '.join(names)}: give a dict by name, or a list in "
+        f"their order."
     )
 
 

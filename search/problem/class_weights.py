@@ -1,4 +1,6 @@
-"""How much each training sample weighs in the loss, by its class: what `training.class_weights` says, checked against the data."""
+"""How much each training sample weighs in the loss, by its class: what `training.class_weights` says, checked
+against the data.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,8 @@ def _by_output(wanted: Any, outputs: Mapping[str, Output], deciding: list[str]) 
     if all(isinstance(key, int) for key in wanted):
         if len(deciding) > 1:
             raise UserError(
-                f"{KEY} weighs classes, but {len(deciding)} outputs have some: give a mapping from the output's name, such as "
-                f"{{{deciding[0]}: balanced}}."
+                f"{KEY} weighs classes, but {len(deciding)} outputs have some: give a mapping from the "
+                f"output's name, such as {{{deciding[0]}: balanced}}."
             )
         return {deciding[0]: wanted}
     for name in wanted:
@@ -78,7 +80,8 @@ def _table(
         if not 0 <= one < output.classes:
             where = f" of {name!r}" if several else ""
             raise UserError(
-                f"{KEY} names class {one}{where}, but there are the classes 0..{output.classes - 1}: correct the number."
+                f"{KEY} names class {one}{where}, but there are the classes 0..{output.classes - 1}: correct "
+                f"the number."
             )
         table[one] = weight
     return table

@@ -26,16 +26,18 @@ SPLITS = ("train", "val", "test")
 KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in ("x", "y"))
 _OVERLAP_ROWS = 100_000
 MIN_SAMPLES = 200
-"""Fewest golden samples of a bundle: one draw of 200 meets nearly every table entry and saturation of a small network."""
+"""Fewest golden samples of a bundle: one draw of 200 meets nearly every table entry and saturation of a small
+network.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Train, validation and test arrays that fit the model.
 
-    Inputs are tuples, one float32 array an input of the model in its order, samples first. So are labels, one array an
-    output: int32 class numbers of shape (samples,), or float32 targets of shape (samples, *output). Validation ranks
-    candidates, test is for the report.
+    Inputs are tuples, one float32 array an input of the model in its order, samples first. So are labels, one
+    array an output: int32 class numbers of shape (samples,), or float32 targets of shape (samples, *output).
+    Validation ranks candidates, test is for the report.
     """
 
     x_train: Inputs
@@ -174,7 +176,8 @@ def gather(raw: Any, source: str) -> dict[str, Any]:
         }
     else:
         raise UserError(
-            f"{source}: it gives a {type(raw).__name__}: return a dict with {', '.join(KEYS)}, or three (x, y) pairs."
+            f"{source}: it gives a {type(raw).__name__}: return a dict with {', '.join(KEYS)}, or three (x, "
+            f"y) pairs."
         )
     missing = [key for key in KEYS if found.get(key) is None]
     if set(missing) - {"x_val", "y_val"}:
@@ -193,8 +196,8 @@ def check(
 ) -> Dataset:
     """Check arrays against the model and the task, and bring them into their types.
 
-    `validation_split` of the training samples become the validation split where there is none, of every class the same
-    share with `stratify`.
+    `validation_split` of the training samples become the validation split where there is none, of every class
+    the same share with `stratify`.
 
     Raises:
         UserError: naming the array, what is wrong with it and what to do.
@@ -209,7 +212,8 @@ def check(
         y[split] = targets(found[f"y_{split}"], shape.outputs, f"{source}: y_{split}", notices)
         if len(y[split][0]) != len(x[split][0]):
             raise UserError(
-                f"{source}: x_{split} has {len(x[split][0])} samples and y_{split} {len(y[split][0])}: they must be equal."
+                f"{source}: x_{split} has {len(x[split][0])} samples and y_{split} {len(y[split][0])}: they "
+                f"must be equal."
             )
     if "val" not in splits:
         if validation_split is None:
@@ -224,7 +228,8 @@ def check(
     count = sum(len(one[0]) for one in x.values())
     if count < MIN_SAMPLES:
         notices.append(
-            f"{source} holds {count} samples in all splits: bitfront export needs {MIN_SAMPLES} to verify the firmware with."
+            f"{source} holds {count} samples in all splits: bitfront export needs {MIN_SAMPLES} to verify "
+            f"the firmware with."
         )
     return Dataset(
         x_train=x["train"],
@@ -259,7 +264,8 @@ def _split_off(
 
 
 def checked_inputs(value: Any, inputs: Mapping[str, tuple[int | None, ...]], where: str) -> Inputs:
-    """Return the arrays of one split in the order of the model's `inputs` (name -> shape without the batch axis).
+    """Return the arrays of one split in the order of the model's `inputs` (name -> shape without the batch
+    axis).
 
     Raises:
         UserError: naming the array, what is wrong with it and what to do.
@@ -282,12 +288,14 @@ def checked_inputs(value: Any, inputs: Mapping[str, tuple[int | None, ...]], whe
         )
         if not fits:
             raise UserError(
-                f"{spot} has samples of shape {array.shape[1:]}, the model takes {wanted}: reshape one of them."
+                f"{spot} has samples of shape {array.shape[1:]}, the model takes {wanted}: reshape one of "
+                f"them."
             )
         arrays.append(array)
     if len({len(one) for one in arrays}) > 1:
         raise UserError(
-            f"{where} has {', '.join(str(len(one)) for one in arrays)} samples in its inputs: they must be equal."
+            f"{where} has {', '.join(str(len(one)) for one in arrays)} samples in its inputs: they must be "
+            f"equal."
         )
     return tuple(arrays)
 

@@ -1,8 +1,9 @@
 """Which class a model's outputs stand for, and what it means that two of them are equal.
 
-The class of a sample is the one with the largest output; of one output, class 1 where it lies above the threshold. Outputs
-of few bits are often equal. An argmax in hardware then takes the lowest class, but which class has the lowest number says
-nothing about a network, so a score may count such a sample by expectation instead: as if the tied classes drew lots.
+The class of a sample is the one with the largest output; of one output, class 1 where it lies above the
+threshold. Outputs of few bits are often equal. An argmax in hardware then takes the lowest class, but which
+class has the lowest number says nothing about a network, so a score may count such a sample by expectation
+instead: as if the tied classes drew lots.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ties = Literal["expected", "lowest", "worst"]
-"""How a sample counts whose largest output several classes share: by 1 over their number, for the lowest class, or never."""
+"""How a sample counts whose largest output several classes share: by 1 over their number, for the lowest
+class, or never.
+"""
 Fall = Literal["expected", "lowest", "worst", "best"]
 """Ways in which ties may fall; `worst` and `best`: always against and always for the right class."""
 FALLS: tuple[Fall, ...] = ("expected", "lowest", "worst", "best")
@@ -56,12 +59,14 @@ class Decisions:
 
 
 def decisions(labels: NDArray[Any], outputs: NDArray[Any], *, from_logits: bool) -> Decisions:
-    """Return what outputs decide; they are compared as they are, so that equal ones are those that are equal in hardware.
+    """Return what outputs decide; they are compared as they are, so that equal ones are those that are equal
+    in hardware.
 
     Args:
         labels: class numbers of shape (samples,).
         outputs: (samples,) of one output, else (samples, classes).
-        from_logits: whether they are logits; the threshold of one output is 0 then, and one half of probabilities.
+        from_logits: whether they are logits; the threshold of one output is 0 then, and one half of
+            probabilities.
     """
     labels = np.asarray(labels).astype(np.int64)
     if outputs.ndim == 1:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def train_float(problem: Problem, *, verbose: bool = False) -> None:
     """Train `problem.model` in place, seeded by the study's seed, as `training` in its study file says.
 
-    With `early_stopping` the weights of the epoch with the least validation loss are kept; class weights count in that loss
-    too. Layers with `trainable=False` aren't trained, nor zeros that are to stay (`Problem.zeros`). `verbose` prints Keras' line
-    an epoch.
+    With `early_stopping` the weights of the epoch with the least validation loss are kept; class weights
+    count in that loss too. Layers with `trainable=False` aren't trained, nor zeros that are to stay
+    (`Problem.zeros`). `verbose` prints Keras' line an epoch.
 
     Raises:
         UserError: when the loss is unknown or doesn't fit the labels, or training diverges.

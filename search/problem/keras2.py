@@ -1,4 +1,6 @@
-"""Models of Keras 2 (`tf_keras`), which a function may still build: the same layers and weights in Keras 3."""
+"""Models of Keras 2 (`tf_keras`), which a function may still build: the same layers and weights in Keras
+3.
+"""
 
 from __future__ import annotations
 
@@ -47,15 +49,16 @@ def from_keras2(model: Any, source: str) -> keras.Model:
         except Exception as error:  # both raise whatever a layer's constructor does
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UserError(
-                f"model: {source} returned a tf_keras (Keras 2) model that Keras 3 can't read ({reason[:200]}): {way_out}."
+                f"model: {source} returned a tf_keras (Keras 2) model that Keras 3 can't read "
+                f"({reason[:200]}): {way_out}."
             ) from None
     try:
         old, new = (_outputs(one, _probes(converted)) for one in (model, converted))
     except Exception as error:  # both raise whatever a layer's call does
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
         raise UserError(
-            f"model: {source} returned a tf_keras (Keras 2) model that can't be compared with Keras 3 ({reason[:200]}): "
-            f"{way_out}."
+            f"model: {source} returned a tf_keras (Keras 2) model that can't be compared with Keras 3 "
+            f"({reason[:200]}): {way_out}."
         ) from None
     if not all(_alike(a, b) for a, b in zip(old, new, strict=True)):
         raise UserError(
@@ -65,7 +68,8 @@ def from_keras2(model: Any, source: str) -> keras.Model:
 
 
 def _leave_out_defaults(path: Path) -> None:
-    """Take out of a saved model the arguments that Keras 3's layers no longer have, where they say what it does anyway.
+    """Take out of a saved model the arguments that Keras 3's layers no longer have, where they say what it
+    does anyway.
 
     An LSTM's `time_major=False` is one: Keras 3 stops at the name. Any other value stays, and stops it.
     """
@@ -92,7 +96,8 @@ def _without_defaults(config: Any) -> None:
 
 
 def _outdated(kind: str, config: dict[str, Any]) -> list[str]:
-    """Return the keys of a layer's configuration that Keras 3 has no argument for and that hold Keras 2's default.
+    """Return the keys of a layer's configuration that Keras 3 has no argument for and that hold Keras 2's
+    default.
 
     Initializers are among them whatever they are: the weights are read from the file.
     """
@@ -114,7 +119,9 @@ _NONE = object()
 
 
 def _arguments(kind: type) -> dict[str, Any]:
-    """Return the named arguments of a class's constructor and of those that it passes more to, with their defaults."""
+    """Return the named arguments of a class's constructor and of those that it passes more to, with their
+    defaults.
+    """
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         if "__init__" not in vars(base) or base is object:
@@ -128,7 +135,9 @@ def _arguments(kind: type) -> dict[str, Any]:
 
 
 def _probes(model: keras.Model) -> list[NDArray[np.float32]]:
-    """Return inputs, small and large, since a function of the user's may bear a known name and saturate far out."""
+    """Return inputs, small and large, since a function of the user's may bear a known name and saturate far
+    out.
+    """
     draw = np.random.default_rng(0)
     shapes = [tuple(size or 4 for size in tensor.shape[1:]) for tensor in model.inputs]
     scales = np.repeat(np.array([0.1, 1, 10, 100, 1e3]), 8)

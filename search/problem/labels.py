@@ -17,7 +17,9 @@ Targets = tuple[NDArray[Any], ...]
 
 
 LEAST_OF_CLASS = 20
-"""Validation samples of a class below which its share of the score is hardly known: one of them is 5 % of its recall."""
+"""Validation samples of a class below which its share of the score is hardly known: one of them is 5 % of its
+recall.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def targets(value: Any, outputs: Mapping[str, Output], where: str, notices: list
         found.append(fits(array, output, spot, notices))
     if len({len(one) for one in found}) > 1:
         raise UserError(
-            f"{where} has {', '.join(str(len(one)) for one in found)} samples in its outputs: they must be equal."
+            f"{where} has {', '.join(str(len(one)) for one in found)} samples in its outputs: they must be "
+            f"equal."
         )
     return tuple(found)
 
@@ -78,7 +81,8 @@ def _classes(array: NDArray[Any], output: Output, where: str, notices: list[str]
         array = array.argmax(axis=1)
     if array.ndim != 1:
         raise UserError(
-            f"{where} has shape {array.shape}: give class numbers of shape (samples,), or one-hot rows of {classes}."
+            f"{where} has shape {array.shape}: give class numbers of shape (samples,), or one-hot rows of "
+            f"{classes}."
         )
     wrong = array[(array != np.round(array)) | (array < 0) | (array >= classes)]
     if wrong.size:
@@ -105,7 +109,8 @@ def class_counts(y: Targets, outputs: Mapping[str, Output]) -> dict[str, tuple[i
 def check_classes(
     y: Mapping[str, Targets], outputs: Sequence[Output], source: str, notices: list[str]
 ) -> None:
-    """Check that every split tells at least two classes apart, and note those that it lacks or has few validation samples of.
+    """Check that every split tells at least two classes apart, and note those that it lacks or has few
+    validation samples of.
 
     Raises:
         UserError: when a split holds one class only.
@@ -123,11 +128,12 @@ def check_classes(
             if split == "val" and few.any():
                 count, first = int(few.sum()), present[few][0]
                 notices.append(
-                    f"{source}: y_val has fewer than {LEAST_OF_CLASS} samples of {count} of {output.classes} classes, {first} the "
-                    "first: their share of the score is hardly known."
+                    f"{source}: y_val has fewer than {LEAST_OF_CLASS} samples of {count} of {output.classes} "
+                    f"classes, {first} the first: their share of the score is hardly known."
                 )
             if len(present) < output.classes:
                 absent = sorted(set(range(output.classes)) - set(present.tolist()))
                 notices.append(
-                    f"{source}: y_{split} lacks {len(absent)} of {output.classes} classes, {absent[0]} the first."
+                    f"{source}: y_{split} lacks {len(absent)} of {output.classes} classes, {absent[0]} the "
+                    f"first."
                 )

@@ -1,4 +1,6 @@
-"""What a study is about, loaded and checked: the float model, the data, and the metric that ranks candidates."""
+"""What a study is about, loaded and checked: the float model, the data, and the metric that ranks
+candidates.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +44,18 @@ class Problem:
     """The float model, built; its weights are random where `needs_training`."""
     data: Dataset
     ranking: Ranking
-    """Takes the labels and every output of `model`, whose scores are logits where it lacks a last sigmoid or softmax."""
+    """Takes the labels and every output of `model`, whose scores are logits where it lacks a last sigmoid or
+    softmax.
+    """
     outputs: Mapping[str, Output]
     """The model's outputs in its order, by name."""
     needs_training: bool
     class_weights: ClassWeights
     """What each class weighs in the loss of each output, None where all weigh alike."""
     zeros: Mapping[int, NDArray[np.bool_]]
-    """Where kernels of a model that needs training are zero and are to stay so, by place in `model.weights`."""
+    """Where kernels of a model that needs training are zero and are to stay so, by place in
+    `model.weights`.
+    """
     digest: str
     """Identifies configuration, data and model: 16 hex digits; a study goes on only with the same one."""
 
@@ -66,7 +72,8 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
 
     Raises:
         UserError: in one sentence: a file or function is missing or fails, the model has no fixed layers, its
-            output doesn't fit the task, the data don't fit the model, or classes are weighed that aren't there.
+            output doesn't fit the task, the data don't fit the model, or classes are weighed that aren't
+            there.
     """
     base_dir = Path(base_dir)
     ranking = build_ranking(config, base_dir)
@@ -102,12 +109,15 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
 
 
 def problem_digest(problem: Problem, config_digest: str) -> str:
-    """Return what `Problem.digest` is under other settings, before the float model has other weights than it came with."""
+    """Return what `Problem.digest` is under other settings, before the float model has other weights than it
+    came with.
+    """
     return _digest(config_digest, problem.config, problem.model, problem.data, not problem.needs_training)
 
 
 def load_model(source: Any, base_dir: Path, *, trust: bool = False, seed: int = 1) -> keras.Model:
-    """Return the Keras model that a source means: `file.py:function`, a `.keras` file, a ready study, or a model.
+    """Return the Keras model that a source means: `file.py:function`, a `.keras` file, a ready study, or a
+    model.
 
     Raises:
         UserError: when it is missing, fails to load, or holds a Lambda without `trust`.
@@ -122,7 +132,9 @@ def output_names(model: keras.Model) -> list[str]:
 
 
 def ends_in_probabilities(model: keras.Model, output: int = 0) -> bool:
-    """Whether an output of the model passed a sigmoid or softmax, in a layer of its own or as an activation."""
+    """Whether an output of the model passed a sigmoid or softmax, in a layer of its own or as an
+    activation.
+    """
     history = model.outputs[output]._keras_history
     layer: Any = history.operation
     if getattr(layer, "outputs", None) and hasattr(layer, "layers"):  # a model used as a layer
@@ -156,7 +168,8 @@ def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.
         return _built(_read_keras(base_dir / text, trust), text), True
     if ":" in text:
         function = UserFunction(text, base_dir, "model")
-        # Layers without a name are counted by the process: start anew, or a study could not go on after another.
+        # Layers without a name are counted by the process: start anew, or a study could not go on after
+        # another.
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(seed)
         model = function()
@@ -218,8 +231,8 @@ def _read_keras(path: Path, trust: bool) -> keras.Model:
         ) from None
     if '"class_name": "Lambda"' in text and not trust:
         raise UserError(
-            f"model: {path} holds a Lambda layer, which runs code of whoever made the file: replace it by a Keras "
-            "layer, or set trust_model: true if you trust its maker."
+            f"model: {path} holds a Lambda layer, which runs code of whoever made the file: replace it by a "
+            "Keras layer, or set trust_model: true if you trust its maker."
         )
     custom: dict[str, Any] = {}
     if "qkeras" in text or '"class_name": "Q' in text:
@@ -231,7 +244,8 @@ def _read_keras(path: Path, trust: bool) -> keras.Model:
     except Exception as error:  # Keras raises whatever a layer's constructor does
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
-            f"model: Keras can't load {path} ({reason[:300]}): for layers of your own, name a function that builds the model."
+            f"model: Keras can't load {path} ({reason[:300]}): for layers of your own, name a function that "
+            f"builds the model."
         ) from None
 
 
@@ -247,8 +261,8 @@ def _built(model: keras.Model, source: str) -> keras.Model:
         known = False
     if not known:
         raise UserError(
-            f"model: {source} has no known inputs: start a Sequential model with keras.Input(shape), or write it as a "
-            "functional model."
+            f"model: {source} has no known inputs: start a Sequential model with keras.Input(shape), or "
+            "write it as a functional model."
         )
     names = output_names(model)
     if len(set(names)) < len(names):
@@ -266,20 +280,21 @@ def _shape(model: keras.Model, config: StudyConfig) -> Shape:
     outputs = dict(zip(output_names(model), shapes, strict=True))
     if isinstance(config.task, dict) and set(config.task) != set(outputs):
         raise UserError(
-            f"task names the outputs {', '.join(config.task)}, the model has {', '.join(outputs)}: name them alike."
+            f"task names the outputs {', '.join(config.task)}, the model has {', '.join(outputs)}: name them "
+            f"alike."
         )
     found = {name: Output(shape, config.task_of(name)) for name, shape in outputs.items()}
     for name, output in found.items():
         spot = f"its output {name!r}" if len(found) > 1 else "its output"
         if output.task == "binary" and output.shape != (1,):
             raise UserError(
-                f"model: {spot} has shape {output.shape}, but task binary needs one number: end with Dense(1), or set "
-                "task: multiclass."
+                f"model: {spot} has shape {output.shape}, but task binary needs one number: end with "
+                "Dense(1), or set task: multiclass."
             )
         if output.task == "multiclass" and (len(output.shape) != 1 or output.classes < 2):
             raise UserError(
-                f"model: {spot} has shape {output.shape}, but task multiclass needs a score for each class: end with "
-                "Dense(classes), or set another task."
+                f"model: {spot} has shape {output.shape}, but task multiclass needs a score for each class: "
+                "end with Dense(classes), or set another task."
             )
     return Shape(input_shapes(model), found)
 
@@ -306,7 +321,8 @@ def load_data(source: Any, base_dir: Path) -> Any:
 def _pruned(model: keras.Model) -> dict[int, NDArray[np.bool_]]:
     """Return where kernels are zero here and there: somebody made them so, for no initializer does.
 
-    Kernels of zeros alone, and those whose other weights are all alike, as of an identity, are what initializers make.
+    Kernels of zeros alone, and those whose other weights are all alike, as of an identity, are what
+    initializers make.
     """
     trained = {id(variable) for variable in model.trainable_variables}
     found = {}

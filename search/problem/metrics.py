@@ -1,4 +1,6 @@
-"""What ranks candidates: accuracy, balanced or not, ROC AUC, background rejection, mean squared error, or a user's function."""
+"""What ranks candidates: accuracy, balanced or not, ROC AUC, background rejection, mean squared error, or a
+user's function.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from bitfront.spaces import UserError
 Scores = NDArray[np.floating[Any]]
 Labels = NDArray[Any]
 Function = Callable[[Labels, Scores, bool, Fall], float]
-"""A metric of labels, scores, whether these are logits, and how ties fall, which counts where classes are decided."""
+"""A metric of labels, scores, whether these are logits, and how ties fall, which counts where classes are
+decided.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +34,10 @@ class Outcome:
     score: float
     """The metric that ranks; NaN where an output isn't finite."""
     ties: Mapping[str, float]
-    """`share` of the samples whose class isn't decided, and where there are any and the metric decides classes, the metric
-    for each way in which they may fall (`Fall`); `pairs` of a metric that ranks samples: share of those pairs, one of the
-    class and one not, whose scores are equal, which it counts a half. Of several outputs, the largest share. Empty where
-    the outputs that count decide nothing."""
+    """`share` of the samples whose class isn't decided, and where there are any and the metric decides
+    classes, the metric for each way in which they may fall (`Fall`); `pairs` of a metric that ranks samples:
+    share of those pairs, one of the class and one not, whose scores are equal, which it counts a half. Of
+    several outputs, the largest share. Empty where the outputs that count decide nothing."""
     recall: Mapping[str, tuple[float | None, ...]]
     """Of each output that decides a class, by name: the share of each class's samples that count as right."""
 
@@ -152,7 +156,8 @@ class Metric:
 
         Args:
             y_true: class numbers of shape (samples,), or targets shaped like the output.
-            y_score: outputs, (samples,) or (samples, 1) where binary, else (samples, classes) or like `y_true`.
+            y_score: outputs, (samples,) or (samples, 1) where binary, else (samples, classes) or like
+                `y_true`.
             fall: how ties fall, as `ties` says where None.
 
         Returns:
@@ -170,7 +175,9 @@ class Metric:
         return float(self.function(y_true, scores, from_logits, fall or self.ties))
 
     def tied_pairs(self, y_true: Labels, y_score: Scores) -> float:
-        """Return the share of pairs, one of a class and one not, with equal scores; the mean over the classes."""
+        """Return the share of pairs, one of a class and one not, with equal scores; the mean over the
+        classes.
+        """
         found = [
             _ranks(signal, score)
             for signal, score in _one_versus_rest(y_true, np.asarray(y_score, np.float64), self.from_logits)
@@ -220,7 +227,9 @@ def roc_auc(y_true: Labels, y_score: Scores, from_logits: bool = False) -> float
 def _one_versus_rest(
     y_true: Labels, y_score: Scores, from_logits: bool
 ) -> Iterator[tuple[NDArray[np.bool_], Scores]]:
-    """Give which samples are of a class, and what ranks them, for each class that occurs; of one output once."""
+    """Give which samples are of a class, and what ranks them, for each class that occurs; of one output
+    once.
+    """
     if y_score.ndim == 1 or y_score.shape[1] == 1:
         # a sigmoid changes no order, but in floating point large logits would become equal
         yield y_true == 1, y_score.reshape(len(y_score))
@@ -233,10 +242,12 @@ def _one_versus_rest(
 
 
 def log_odds(logits: Scores) -> NDArray[np.float64]:
-    """Return log(p / (1 - p)) of the softmax p of (samples, classes): the same order, and equal where p is equal.
+    """Return log(p / (1 - p)) of the softmax p of (samples, classes): the same order, and equal where p is
+    equal.
 
-    Floating point would make probabilities near 1 equal that are not. The terms of a sum are added in ascending order, so
-    that the same logits in another order of the classes give the same bits: scores of few bits are full of those.
+    Floating point would make probabilities near 1 equal that are not. The terms of a sum are added in
+    ascending order, so that the same logits in another order of the classes give the same bits: scores of few
+    bits are full of those.
     """
     z = np.asarray(logits, np.float64)
     z = z - z.max(axis=-1, keepdims=True)
@@ -252,9 +263,11 @@ def log_odds(logits: Scores) -> NDArray[np.float64]:
 
 
 def _ranks(signal: NDArray[np.bool_], score: Scores) -> tuple[int, int, int]:
-    """Return how many pairs, one signal and one background, have the signal above, or at least as high, and all of them.
+    """Return how many pairs, one signal and one background, have the signal above, or at least as high, and
+    all of them.
 
-    Mann and Whitney (1947): the first share, and half of what the second adds, is the area under the ROC curve.
+    Mann and Whitney (1947): the first share, and half of what the second adds, is the area under the ROC
+    curve.
     """
     background, kept = np.sort(score[~signal]), np.sort(score[signal])
     lower = int(np.searchsorted(background, kept, "left").sum())
@@ -265,8 +278,8 @@ def _ranks(signal: NDArray[np.bool_], score: Scores) -> tuple[int, int, int]:
 def background_rejection(y_true: Labels, y_score: Scores, signal_efficiency: float = 0.5) -> float:
     """Return 1 / (share of background kept) where the given share of signal is kept.
 
-    The ROC curve is interpolated linearly. A sample of n background events can't tell shares below 1/n, so the
-    result is at most n, also where no background event is left.
+    The ROC curve is interpolated linearly. A sample of n background events can't tell shares below 1/n, so
+    the result is at most n, also where no background event is left.
     """
     order = np.argsort(-y_score, kind="stable")
     last = np.append(np.flatnonzero(np.diff(y_score[order])), len(order) - 1)  # of each run of equal scores
@@ -297,7 +310,8 @@ def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str,
     """Return what makes the ranking that a study file names, once the task of each output is known.
 
     Raises:
-        UserError: when the metric's file or function is missing; on the call, when the model has no such output.
+        UserError: when the metric's file or function is missing; on the call, when the model has no such
+            output.
     """
     wanted = config.metric
     function = functions_of(wanted).get(wanted.name) or _checked(
@@ -308,9 +322,8 @@ def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str,
     def of(tasks: Mapping[str, str]) -> Ranking:
         if wanted.output is not None and wanted.output not in tasks:
             raise UserError(
-                f"metric.output = {wanted.output!r} is no output of the model: {nearest(wanted.output, tasks)}.".replace(
-                    "?.", "?"
-                )
+                f"metric.output = {wanted.output!r} is no output of the model: "
+                f"{nearest(wanted.output, tasks)}.".replace("?.", "?")
             )
         outputs = tuple(
             Metric(task=task, function=function, ties=wanted.ties) if wanted.output in (None, name) else None

@@ -1,4 +1,6 @@
-"""Layers of the user's own in a saved model: Keras can only load them once the file that defines them was imported."""
+"""Layers of the user's own in a saved model: Keras can only load them once the file that defines them was
+imported.
+"""
 
 from __future__ import annotations
 

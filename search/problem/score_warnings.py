@@ -1,4 +1,6 @@
-"""What makes a study's scores less sure than they look: undecided classes, classes of few samples, classes never found."""
+"""What makes a study's scores less sure than they look: undecided classes, classes of few samples, classes
+never found.
+"""
 
 from __future__ import annotations
 
@@ -29,41 +31,47 @@ def ties_range(ties: Mapping[str, float], metric: str) -> str:
     if "worst" not in ties:
         return ""
     return (
-        f"{metric} is {ties['worst']:.4f} to {ties['best']:.4f} by how they fall: {ties['expected']:.4f} where the tied "
-        f"classes draw lots, {ties['lowest']:.4f} by an argmax in hardware, which takes the lowest"
+        f"{metric} is {ties['worst']:.4f} to {ties['best']:.4f} by how they fall: {ties['expected']:.4f} "
+        f"where the tied classes draw lots, {ties['lowest']:.4f} by an argmax in hardware, which takes the "
+        "lowest"
     )
 
 
 def float_warnings(reference: Reference) -> list[str]:
-    """Return what is wrong before any candidate is tried: classes of few samples, or that the float model never finds."""
+    """Return what is wrong before any candidate is tried: classes of few samples, or that the float model
+    never finds.
+    """
     found = []
     for name, counts in reference.class_counts.items():
         few = [(count, one) for one, count in enumerate(counts) if 0 < count < LEAST_OF_CLASS]
         if few:
             found.append(
-                f"{_few(few, len(counts))}{_of(name, reference)} ha{'ve' if len(few) > 1 else 's'} fewer than {LEAST_OF_CLASS} "
-                "validation samples: one more or less that is right moves the recall by over 5 %."
+                f"{_few(few, len(counts))}{_of(name, reference)} ha{'ve' if len(few) > 1 else 's'} fewer "
+                f"than {LEAST_OF_CLASS} validation samples: one more or less that is right moves the recall "
+                "by over 5 %."
             )
     for name, recall in reference.float_recall.items():
         missed = never_found(recall)
         if missed:
             found.append(
-                f"The float model never finds {_classes(missed)}{_of(name, reference)}: train it longer, or set "
-                "training.class_weights: balanced."
+                f"The float model never finds {_classes(missed)}{_of(name, reference)}: train it longer, or "
+                "set training.class_weights: balanced."
             )
     return found
 
 
 def trial_warnings(reference: Reference, evaluations: Iterable[Evaluation]) -> list[str]:
-    """Return what is wrong with some candidates, those of a front say: undecided classes, and classes never found."""
+    """Return what is wrong with some candidates, those of a front say: undecided classes, and classes never
+    found.
+    """
     known = [e for e in evaluations if e.status == "complete"]
     found = []
     undecided = sorted((e for e in known if tied(e)), key=lambda e: -e.ties["share"])
     for e in undecided[:_NAMED]:
         told = ties_range(e.ties, reference.metric.label.lower())
         found.append(
-            f"Trial {e.number}: {percent(e.ties['share'])} of the validation samples have no single largest output"
-            f"{f'; its {told}' if told else ''}."
+            f"Trial {e.number}: {percent(e.ties['share'])} of the validation samples have no single largest "
+            f"output{f'; its {told}' if told else ''}."
         )
     if len(undecided) > _NAMED:
         found.append(

@@ -18,11 +18,12 @@ def shuffled(count: int, held: int, seed: int) -> tuple[Order, Order]:
 
 
 def stratified(labels: Sequence[NDArray[Any]], held: int, seed: int) -> tuple[Order, Order]:
-    """Return which samples are held out, and which train, so that about the same share of every class is held out.
+    """Return which samples are held out, and which train, so that about the same share of every class is held
+    out.
 
-    A class of two samples or more is in both parts. Of several outputs, the rarest class is dealt with first (Sechidis et al.,
-    "On the Stratification of Multi-label Data", 2011); with one output, no class is off its share by a whole sample, as far
-    as each has a sample in both parts.
+    A class of two samples or more is in both parts. Of several outputs, the rarest class is dealt with first
+    (Sechidis et al., "On the Stratification of Multi-label Data", 2011); with one output, no class is off its
+    share by a whole sample, as far as each has a sample in both parts.
 
     Args:
         labels: class numbers of the samples, an array an output that decides a class.

@@ -78,7 +78,8 @@ class UserFunction:
         except TypeError as error:
             wants = f"{len(arguments)} arguments" if arguments else "no arguments"
             raise UserError(
-                f"{self.key}: {self.file.name}:{self.name} is called with {wants}, but {error}: give the others defaults."
+                f"{self.key}: {self.file.name}:{self.name} is called with {wants}, but {error}: give the "
+                f"others defaults."
             ) from None
         except ValueError:  # a callable without a signature: let the call speak
             pass

@@ -1,4 +1,6 @@
-"""What is counted, timed and scored: the tables of quantities and metrics, and the numbers that limit them."""
+"""What is counted, timed and scored: the tables of quantities and metrics, and the numbers that limit
+them.
+"""
 
 from .limits import Limit
 from .metrics import METRICS, BuiltInMetric, Direction

@@ -1,7 +1,7 @@
 """Numbers with a unit, as study files and commands write them: the one place that reads limits.
 
-Every function takes what YAML or a command line gives (a number or text) and raises `ValueError` with half a sentence
-that says what is accepted; whoever calls it puts the name of the key before it.
+Every function takes what YAML or a command line gives (a number or text) and raises `ValueError` with half a
+sentence that says what is accepted; whoever calls it puts the name of the key before it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Limit:
         return self.given or str(self.plain())
 
     def absolute(self, stock: float = 0.0, clock_ns: float = 0.0) -> Limit:
-        """Return it without `%` (of a `stock`) and without `cycles` (of a clock of `clock_ns`), said in the same words."""
+        """Return it without `%` (of a `stock`) and without `cycles` (of a clock of `clock_ns`), said in the
+        same words.
+        """
         scale, unit = {"%": (stock, ""), "cycles": (clock_ns, "ns")}.get(self.unit, (None, self.unit))
         if scale is None:
             return self
@@ -74,7 +76,8 @@ def split(value: object) -> tuple[float, str] | None:
 
 
 def in_unit(value: object, unit: str = "") -> float:
-    """Return a number in `unit`, one of `UNITS`, from one in any that stands for the same: 1500.0 for `1.5us` in ns.
+    """Return a number in `unit`, one of `UNITS`, from one in any that stands for the same: 1500.0 for `1.5us`
+    in ns.
 
     Raises:
         ValueError: when it isn't a finite number, or its unit is another quantity's.

@@ -79,7 +79,9 @@ METRICS: Mapping[str, BuiltInMetric] = {metric.name: metric for metric in _ALL}
 
 
 def default_metric(tasks: Sequence[object] = ()) -> str:
-    """Return the metric of a study that names none: the first that fits one of its outputs' tasks, the first of all else."""
+    """Return the metric of a study that names none: the first that fits one of its outputs' tasks, the first
+    of all else.
+    """
     fitting = (name for name, metric in METRICS.items() if any(task in metric.tasks for task in tasks))
     return next(fitting, next(iter(METRICS)))
 

@@ -1,8 +1,9 @@
 """What a design costs: one row for each quantity, from which everything that names quantities follows.
 
-These are the objectives and limits that a study file may name, the keys of `Evaluation.resources`, the columns of tables,
-figures' labels, what a bundle says of itself, and MLflow's names. A quantity that `QUANTITIES` gains before the other rooms
-are imported is known to all of them; how it is estimated is `bitfront.hls.estimate`'s.
+These are the objectives and limits that a study file may name, the keys of `Evaluation.resources`, the
+columns of tables, figures' labels, what a bundle says of itself, and MLflow's names. A quantity that
+`QUANTITIES` gains before the other rooms are imported is known to all of them; how it is estimated is
+`bitfront.hls.estimate`'s.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Quantity:
     estimate: str = ""
     """The attribute of an `Estimate` that holds it; its key where empty."""
     cycles: str = ""
-    """Key of the quantity in clock cycles that it is a multiple of, if it is one: their intervals scale alike."""
+    """Key of the quantity in clock cycles that it is a multiple of, if it is one: their intervals scale
+    alike.
+    """
     on_device: bool = False
     """Whether a device has a stock of it, so that a percentage makes sense and no design may need more."""
     objective: bool = False
@@ -118,14 +121,18 @@ _OTHER_NAMES = {"interval": "ii"}
 
 
 def named(name: str) -> Quantity | None:
-    """Return the quantity that goes by a name, a key (`latency_ns`) or an alias (`interval`); None for another word."""
+    """Return the quantity that goes by a name, a key (`latency_ns`) or an alias (`interval`); None for
+    another word.
+    """
     lowered = name.strip().lower()
     keys = {quantity.key: quantity for quantity in QUANTITIES.values()}
     return QUANTITIES.get(_OTHER_NAMES.get(lowered, lowered)) or keys.get(lowered)
 
 
 def number(key: str, value: float) -> str:
-    """Return a figure of `Evaluation.resources` as tables show it; one that no quantity is goes with one decimal."""
+    """Return a figure of `Evaluation.resources` as tables show it; one that no quantity is goes with one
+    decimal.
+    """
     known = named(key)
     return known.number(value) if known else f"{value:,.{1 if value % 1 else 0}f}"
 

@@ -1,4 +1,6 @@
-"""What charts are made of: points with a legend, intervals, guides, labels, heat maps, scales with readable ticks."""
+"""What charts are made of: points with a legend, intervals, guides, labels, heat maps, scales with readable
+ticks.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def wants_log(values: Sequence[float]) -> bool:
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:
-    """Return 1-2-5 ticks that span `values` and a factor of three around them; powers of ten beyond two decades."""
+    """Return 1-2-5 ticks that span `values` and a factor of three around them; powers of ten beyond two
+    decades.
+    """
     low, high = min(values) / 3, max(values) * 3
     steps = (1, 2, 5) if high / low < 1000 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -75,7 +79,9 @@ def readable(
 
 
 def axis(title: str, values: Sequence[float], *, log: bool) -> dict[str, Any]:
-    """Return title, scale and ticks of an axis that holds `values` with a margin, ticks written as people do."""
+    """Return title, scale and ticks of an axis that holds `values` with a margin, ticks written as people
+    do.
+    """
     low, high = min(values), max(values)
     if not log:
         margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
@@ -115,8 +121,9 @@ def points(
 ) -> alt.Chart:
     """Draw rows with `x`, `y`, the `series` they belong to and the `text` that touching one tells.
 
-    A click in the legend shows one series alone, more clicks add others and take them away; dragging moves the figure,
-    Ctrl and the wheel zoom, a double click shows it as it was; `moved` are the axes that this is for.
+    A click in the legend shows one series alone, more clicks add others and take them away; dragging moves
+    the figure, Ctrl and the wheel zoom, a double click shows it as it was; `moved` are the axes that this is
+    for.
     """
     names, sizes = [one.name for one in series], {one.name: one.size for one in series}
 
@@ -204,7 +211,8 @@ def heat_map(
     reverse: bool = False,
     zero: bool = False,
 ) -> alt.LayerChart:
-    """Draw rows with `column`, `row`, `value`, the `label` to write and the `text` to tell, as coloured cells.
+    """Draw rows with `column`, `row`, `value`, the `label` to write and the `text` to tell, as coloured
+    cells.
 
     Args:
         values: the cells; one that is missing stays empty.

@@ -44,7 +44,9 @@ SCATTER_STANDINGS: dict[Standing, str] = {
 
 
 def study_figures(view: StudyView, found: Findings) -> dict[str, Figure]:
-    """Return every figure that a study has something for, by the name of its files and its place on the page."""
+    """Return every figure that a study has something for, by the name of its files and its place on the
+    page.
+    """
     figures: dict[str, Figure | None] = {}
     if view.scored:
         figures |= {f"front_{cost.name}": scatter(view, cost) for cost in view.costs}
@@ -74,8 +76,8 @@ def shown_limit(view: StudyView, cost: Objective, values: Sequence[float]) -> fl
 def metric_range(view: StudyView) -> tuple[tuple[float, float], int]:
     """Return the metric's axis range and how many scored trials lie outside it.
 
-    It holds the feasible candidates, the float model and the metric's limit; a candidate that fell to chance level
-    would squeeze all of them into a line.
+    It holds the feasible candidates, the float model and the metric's limit; a candidate that fell to chance
+    level would squeeze all of them into a line.
     """
     kept = [e.score for e in view.scored if e.feasible] or [e.score for e in view.scored]
     kept += [view.reference.float_score, *metric_limits(view)]
@@ -93,7 +95,9 @@ def metric_limits(view: StudyView) -> list[float]:
 
 
 def hover(view: StudyView, e: Evaluation) -> str:
-    """Return what a point says when it is touched: scores, costs with intervals, and the bits of every layer, a line each."""
+    """Return what a point says when it is touched: scores, costs with intervals, and the bits of every layer,
+    a line each.
+    """
     lines = [f"Trial {e.number} · {e.method.upper()} · {view.standing(e)}"]
     score = f"{view.metric_name} {e.score:.4f}"
     if e.gain is not None:
@@ -156,7 +160,9 @@ def scatter(view: StudyView, cost: Objective) -> Figure:
         upright("cost limit", [{"x": limit}] if limit else [], x, palette.LIMIT, palette.DOTTED),
         intervals("intervals", ends, x, y),
         steps("front", [{"x": cost.value(e), "y": e.score} for e in line], x, y, palette.FRONT),
-        alt.Chart(rows(ties), name="ties").mark_line(clip=True, color=palette.INK, strokeWidth=1, strokeDash=[2, 2])
+        alt.Chart(rows(ties), name="ties").mark_line(
+            clip=True, color=palette.INK, strokeWidth=1, strokeDash=[2, 2]
+        )
         .encode(x=x, y=y, detail="tie:N"),
         points("points", list(kinds.values()), [*marks, *found], x, y),
         *_labels(view, cost, values, limit, x, y),
@@ -165,7 +171,9 @@ def scatter(view: StudyView, cost: Objective) -> Figure:
 
 
 def _series(view: StudyView, e: Evaluation) -> Series:
-    """Return what a candidate is drawn as: by its method, whether it is a uniform baseline, and where it ended up."""
+    """Return what a candidate is drawn as: by its method, whether it is a uniform baseline, and where it
+    ended up.
+    """
     method = e.method.upper()
     if e.kind == "uniform":
         shape = palette.UNIFORM_SHAPE[e.method]
@@ -180,7 +188,9 @@ def _series(view: StudyView, e: Evaluation) -> Series:
 
 
 def _all_series(view: StudyView) -> list[Series]:
-    """Return the series of a study's candidates in the order of the legend: what matters least first, baselines last."""
+    """Return the series of a study's candidates in the order of the legend: what matters least first,
+    baselines last.
+    """
     order = list(SCATTER_STANDINGS)
     members = sorted(
         view.scored, key=lambda e: (e.kind == "uniform", order.index(view.standing(e)), e.method)
@@ -238,7 +248,9 @@ def _picks(view: StudyView, cost: Objective, values: Sequence[float]) -> list[di
 
 
 def precision(view: StudyView) -> Figure | None:
-    """Draw the bits of every tensor (columns, in network order) of every front member (rows, cheapest on top)."""
+    """Draw the bits of every tensor (columns, in network order) of every front member (rows, cheapest on
+    top).
+    """
     members = [e for e in view.front if e.precision]
     if not members:
         return None
@@ -280,7 +292,9 @@ def hypervolume(view: StudyView) -> Figure:
 
 
 def training_gain(view: StudyView) -> Figure | None:
-    """Draw what QAT added to the PTQ score of the same design over its mean weight width; None where it added to none."""
+    """Draw what QAT added to the PTQ score of the same design over its mean weight width; None where it added
+    to none.
+    """
     trained = [(e, width) for e in view.scored if e.gain is not None and (width := mean_width(e)) is not None]
     if not trained:
         return None

@@ -1,4 +1,6 @@
-"""Several studies on one page: fronts over each other, hypervolume on one scale, what each needs for a score."""
+"""Several studies on one page: fronts over each other, hypervolume on one scale, what each needs for a
+score.
+"""
 
 from __future__ import annotations
 

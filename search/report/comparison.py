@@ -28,17 +28,21 @@ class Comparison:
     def __post_init__(self) -> None:
         if not 2 <= len(self.views) <= len(palette.STUDIES):
             raise UserError(
-                f"--compare takes 2 to {len(palette.STUDIES)} studies, not {len(self.views)}: name their folders."
+                f"--compare takes 2 to {len(palette.STUDIES)} studies, not {len(self.views)}: name their "
+                f"folders."
             )
         metrics = {view.reference.metric.name for view in self.views}
         if len(metrics) > 1:
             raise UserError(
-                f"These studies don't compare: their metrics are {', '.join(sorted(metrics))}; choose studies with one."
+                f"These studies don't compare: their metrics are {', '.join(sorted(metrics))}; choose "
+                f"studies with one."
             )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What each study is called: its name, with its folder where two have one name, and its place where both agree."""
+        """What each study is called: its name, with its folder where two have one name, and its place where
+        both agree.
+        """
         names = [view.reference.study for view in self.views]
         told = [
             f"{name} ({view.folder})" if names.count(name) > 1 else name
@@ -48,7 +52,9 @@ class Comparison:
 
     @cached_property
     def costs(self) -> tuple[Objective, ...]:
-        """The first study's costs that all have, LUT and latency among them, whether they were objectives or not."""
+        """The first study's costs that all have, LUT and latency among them, whether they were objectives or
+        not.
+        """
         wanted = {cost.name: cost for cost in self.views[0].costs}
         for name in ("lut", "latency"):
             quantity = QUANTITIES[name]
@@ -61,7 +67,9 @@ class Comparison:
 
     @cached_property
     def hypervolumes(self) -> list[list[tuple[int, float]]]:
-        """Hypervolume after each trial of each study, over the objectives that all share, on the first one's scale."""
+        """Hypervolume after each trial of each study, over the objectives that all share, on the first one's
+        scale.
+        """
         first = self.views[0]
         kept = [
             i
@@ -74,7 +82,9 @@ class Comparison:
         return [hypervolume_history(view.evaluations, objectives, shared) for view in self.views]
 
     def cheapest(self, view: StudyView, cost: Objective, drop: float) -> Evaluation | None:
-        """Return the cheapest feasible candidate that is at most `drop` worse than the float model, both on validation data."""
+        """Return the cheapest feasible candidate that is at most `drop` worse than the float model, both on
+        validation data.
+        """
         sign = SIGNS[view.reference.metric.direction]
         least = sign * view.reference.float_score - drop
         able = [e for e in view.scored if e.feasible and sign * e.score >= least]

@@ -49,7 +49,9 @@ def overlay(comparison: Comparison, cost: Objective) -> Figure:
         legend=None,
     )
     layers = [
-        alt.Chart(rows(levels), name="float").mark_rule(clip=True, strokeDash=palette.DASHED).encode(y=y, color=color),
+        alt.Chart(rows(levels), name="float")
+        .mark_rule(clip=True, strokeDash=palette.DASHED)
+        .encode(y=y, color=color),
         alt.Chart(rows(rest), name="rest")
         .mark_circle(clip=True, size=30, opacity=1)
         .encode(x=x, y=y, color=pale, tooltip="text:N"),

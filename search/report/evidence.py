@@ -17,8 +17,8 @@ COMPARED = ("lut", "ff", "dsp", "latency_ns")
 RECURRENT = {"lstm", "gru"}
 QUOTED = (("GRU", "not tested", "35.4 - 164.0"), ("LSTM", "1515.15", "35.9 - 164.0"))
 QUOTED_FROM = (
-    "D. Yin, Y. Chen, S. Hauck, S.-C. Hsu, E. E. Khoda: Machine Learning Acceleration, Quantization Process and "
-    "Tools Development, Table 1 (throughput latency)"
+    "D. Yin, Y. Chen, S. Hauck, S.-C. Hsu, E. E. Khoda: Machine Learning Acceleration, Quantization Process "
+    "and Tools Development, Table 1 (throughput latency)"
 )
 
 
@@ -149,8 +149,8 @@ def processors(view: StudyView) -> Processors | None:
     ops = {str(row.get("op", "")).lower() for e in view.front for row in e.layers}
     columns = [("Model", "text"), ("Nvidia Tesla V100 (µs)", ""), ("Xilinx Alveo U250 (µs)", "")]
     return Processors(
-        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the network alone), and "
-        f"{told}, copies to and from host memory and the runtime's call included.",
+        f"One inference takes {si(single['FPGA'].time)} µs on the FPGA ({_design(single['FPGA'])}; the "
+        f"network alone), and {told}, copies to and from host memory and the runtime's call included.",
         view.latency[0].runtime.rpartition(", ")[0],
         "; ".join(dict.fromkeys(f"{t.device}: {t.hardware}" for t in view.latency)),
         Table(columns, QUOTED) if ops & RECURRENT else None,

@@ -1,4 +1,6 @@
-"""Figures of what is set beside a search: synthesis, processors, sensitivity, importance of its dimensions."""
+"""Figures of what is set beside a search: synthesis, processors, sensitivity, importance of its
+dimensions.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def calibration(found: Sequence[Pair]) -> Figure | None:
     marks: list[dict[str, Any]] = [
         {"x": p.estimate, "y": p.measured, "series": label(p.key)}
         | {
-            "text": f"Trial {p.evaluation.number}: {STAGES[p.stage]} {si(p.measured)}, estimate {si(p.estimate)}"
+            "text": f"Trial {p.evaluation.number}: {STAGES[p.stage]} {si(p.measured)}, estimate "
+            f"{si(p.estimate)}"
         }
         for p in drawn
     ]

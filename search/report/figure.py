@@ -27,9 +27,9 @@ PIXELS = 2.5
 class Figure:
     """A chart without its size, and the size it is drawn at.
 
-    A page gives it the width of its place; a file is `width` wide. Charts keep to one weight of one font and to solid
-    colours: with more of either, vl-convert 1.9 numbers a PDF's objects anew in each process, and the same study would
-    not give the same bytes.
+    A page gives it the width of its place; a file is `width` wide. Charts keep to one weight of one font and
+    to solid colours: with more of either, vl-convert 1.9 numbers a PDF's objects anew in each process, and
+    the same study would not give the same bytes.
     """
 
     chart: alt.LayerChart
@@ -71,7 +71,9 @@ class Figure:
 
 
 def _renumbered(drawing: str) -> str:
-    """Return an SVG whose ids are numbered by their first place in it, where Vega's go on from figure to figure."""
+    """Return an SVG whose ids are numbered by their first place in it, where Vega's go on from figure to
+    figure.
+    """
     order: dict[str, str] = {}
 
     def number(found: re.Match[str]) -> str:

@@ -47,7 +47,9 @@ class Gains:
 
 
 def gains(view: StudyView, found: Findings) -> Gains | None:
-    """Return what mixed widths and training gained over uniform ones; None without scored uniform baselines."""
+    """Return what mixed widths and training gained over uniform ones; None without scored uniform
+    baselines.
+    """
     if not found.uniform_matches:
         return None
     cost = view.costs[0].label
@@ -122,5 +124,6 @@ def progress_note(found: Findings) -> str:
     since = found.trials - 1 - found.last_gain
     return (
         f"The dotted line marks trial {found.last_gain}, the last one that made it grow by a thousandth: "
-        f"{found.last_gain_seconds:.1f} of {found.seconds:.1f} s of evaluation had passed, {since} trials followed."
+        f"{found.last_gain_seconds:.1f} of {found.seconds:.1f} s of evaluation had passed, {since} trials "
+        f"followed."
     )

@@ -164,8 +164,8 @@ def _verdict(view: StudyView) -> str:
     members = [e for e in view.front if e.kind != "uniform"]
     trained_members = sum(e.method == "qat" for e in members)
     return (
-        f"Each triangle compares one design with itself before training, on validation data. Training helped {helped} of "
-        f"{len(gained)}, by {median(gained):+.4f} in the median. Candidates whose weights training made zero, or of fewer "
-        f"bits, are other designs and not among them. {trained_members} of the front's {len(members)} searched members are "
-        "trained."
+        "Each triangle compares one design with itself before training, on validation data. Training helped "
+        f"{helped} of {len(gained)}, by {median(gained):+.4f} in the median. Candidates whose weights "
+        f"training made zero, or of fewer bits, are other designs and not among them. {trained_members} of "
+        f"the front's {len(members)} searched members are trained."
     )

@@ -14,7 +14,9 @@ PAPER = "#ffffff"
 
 METHOD = {"ptq": SKY, "qat": ORANGE}
 METHOD_PALE = {"ptq": "#a5d6f3", "qat": "#f1ca73"}
-"""The same colours on paper at 55 %, for marks that matter less. Not by opacity: it would make a PDF's bytes differ."""
+"""The same colours on paper at 55 %, for marks that matter less. Not by opacity: it would make a PDF's bytes
+differ.
+"""
 METHOD_SHAPE = {"ptq": "circle", "qat": "triangle-up"}
 STAR = "M0,-1L.28,-.28L1,0L.28,.28L0,1L-.28,.28L-1,0L-.28,-.28Z"
 UNIFORM_SHAPE = {"ptq": "diamond", "qat": STAR}

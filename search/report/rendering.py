@@ -1,4 +1,6 @@
-"""HTML from the templates beside it: every value is escaped; what isn't is this package's own style and script."""
+"""HTML from the templates beside it: every value is escaped; what isn't is this package's own style and
+script.
+"""
 
 from __future__ import annotations
 

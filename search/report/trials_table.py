@@ -66,7 +66,9 @@ def _number(value: float | None, form: str) -> Number:
 
 
 def failures(view: StudyView) -> Table:
-    """Return why trials were stopped or failed, and runs of tools, with what to do; without rows where none was."""
+    """Return why trials were stopped or failed, and runs of tools, with what to do; without rows where none
+    was.
+    """
     rows = [
         [name, str(count), advice(name), f"trial {example.number}: {example.reason or ''}"]
         for name, count, example in view.reasons()

@@ -1,4 +1,6 @@
-"""Writes the report of a study into its folder, from that folder alone, and the page that compares several."""
+"""Writes the report of a study into its folder, from that folder alone, and the page that compares
+several.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ from .page import render
 def write_report(study_dir: Path, *, figures: bool = True) -> Path:
     """Write `report.html`, `front.csv`, `front.png` and `figures/*` of a study and return the page's path.
 
-    Only the study's own files are read (`study.yaml`, `reference.json`, `trials/*/evaluation.json`), so it works on
-    a copy, and while the study runs.
+    Only the study's own files are read (`study.yaml`, `reference.json`, `trials/*/evaluation.json`), so it
+    works on a copy, and while the study runs.
 
     Args:
         study_dir: the study folder.
@@ -72,7 +74,9 @@ def write_comparison(study_dirs: Sequence[Path], out: Path | None = None, *, fig
 
 
 def write_sensitivity_figure(rows: Sequence[Sensitivity], metric: Metric, study_dir: Path) -> list[Path]:
-    """Write the sensitivity table as PNG, SVG and PDF into `figures/` of a study's folder and return their paths."""
+    """Write the sensitivity table as PNG, SVG and PDF into `figures/` of a study's folder and return their
+    paths.
+    """
     return sensitivity(rows, metric).write(study_dir / "figures", "sensitivity")
 
 

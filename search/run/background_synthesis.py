@@ -1,4 +1,6 @@
-"""Synthesis beside a search: members of the front are synthesised while it runs, and correct its estimates."""
+"""Synthesis beside a search: members of the front are synthesised while it runs, and correct its
+estimates.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def describe_record(record: SynthesisRecord, estimated: Mapping[str, float]) -> 
 
 @dataclass
 class BackgroundSynthesis:
-    """Follows a running study; without a tool, or at `max_fidelity: estimate`, it only knows earlier syntheses."""
+    """Follows a running study; without a tool, or at `max_fidelity: estimate`, it only knows earlier
+    syntheses.
+    """
 
     study_dir: Path
     config: StudyConfig
@@ -102,7 +106,9 @@ class BackgroundSynthesis:
         return correct(evaluations, self.correction, measured_of(self._records), limits, clock)
 
     def step(self, evaluations: Mapping[int, Evaluation]) -> None:
-        """Take up finished syntheses, and start those that there's room for: the newest of the front first."""
+        """Take up finished syntheses, and start those that there's room for: the newest of the front
+        first.
+        """
         if self._jobs is None:
             return
         self._collect(evaluations, patient=False)

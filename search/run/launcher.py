@@ -60,11 +60,12 @@ def run_study(
         trials: other number of trials than the study's budget.
         wall: other wall-clock budget than the study's, in seconds.
         fresh: begin anew; the old folder is kept beside it, numbered.
-        console: shows what is logged meanwhile, and a live table if it is a terminal; `logging` alone hears it where None.
+        console: shows what is logged meanwhile, and a live table if it is a terminal; `logging` alone hears
+            it where None.
 
     Raises:
-        UserError: for anything in the study, the model or the data that can't be used, and when the folder holds
-            a study with other settings.
+        UserError: for anything in the study, the model or the data that can't be used, and when the folder
+            holds a study with other settings.
     """
     study_folder = StudyFolder(Path(config.output) / config.name)
     if fresh:
@@ -83,7 +84,9 @@ def _opened(
     trials: int | None,
     wall: float | None,
 ) -> Search:
-    """Open a study: its model, what it is measured against, what has finished, who proposes, and who is told."""
+    """Open a study: its model, what it is measured against, what has finished, who proposes, and who is
+    told.
+    """
     with alone(study_folder.folder):
         problem = study_folder.open(config, base_dir)
         cache = None
@@ -136,7 +139,9 @@ def _opened(
 
 
 def _budget(config: StudyConfig, study_folder: StudyFolder, trials: int | None, wall: float | None) -> Budget:
-    """Return a study's budget; a run that was given a wall-clock time alone begins as many trials as fit into it."""
+    """Return a study's budget; a run that was given a wall-clock time alone begins as many trials as fit into
+    it.
+    """
     most = trials or (config.budget.trials if wall is None else None)
     return Budget(most, config.budget.wall if wall is None else wall, study_folder.spent_seconds())
 
@@ -185,7 +190,9 @@ def _in_order(evaluations: Mapping[int, Evaluation]) -> list[Evaluation]:
 
 
 def _score_on_test(search: Search) -> None:
-    """Score the front and the uniform baselines that it is compared with on the test split, where anything is feasible."""
+    """Score the front and the uniform baselines that it is compared with on the test split, where anything is
+    feasible.
+    """
     front = search.front()
     if not front or not front[0].feasible:
         return
@@ -198,7 +205,9 @@ def _score_on_test(search: Search) -> None:
 
 
 def _write_report(search: Search, *, interrupted: bool) -> list[Path]:
-    """Write the report, with latencies of this machine where nothing interrupted; return the files that a tracker keeps."""
+    """Write the report, with latencies of this machine where nothing interrupted; return the files that a
+    tracker keeps.
+    """
     from ..report import write_report
 
     folder, problem = search.study_folder.folder, search.evaluator.problem

@@ -1,7 +1,8 @@
 """What bitfront's modules log, shown on a console: one sentence per line, as the command line prints it.
 
-Every module logs under its own name (`bitfront.search.storage.study_folder`), sentences for the user at the level INFO,
-so that a program which calls bitfront hears them through `logging` like those of any other library.
+Every module logs under its own name (`bitfront.search.storage.study_folder`), sentences for the user at the
+level INFO, so that a program which calls bitfront hears them through `logging` like those of any other
+library.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class ConsoleHandler(logging.Handler):
         self.console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a message; a console that is gone ends the program, as it does for anything else that is printed."""
+        """Print a message; a console that is gone ends the program, as it does for anything else that is
+        printed.
+        """
         self.console.print(record.getMessage(), markup=False, emoji=False)
 
 

@@ -106,8 +106,9 @@ class Progress:
             s: sum(e.status == s for e in result.evaluations) for s in ("complete", "infeasible", "failed")
         }
         _log.info(
-            f"{len(result.evaluations)} trials: {counts['complete']} scored, {counts['infeasible']} stopped before "
-            f"scoring by a resource limit, {counts['failed']} failed; {len(result.front)} on the front."
+            f"{len(result.evaluations)} trials: {counts['complete']} scored, {counts['infeasible']} stopped "
+            f"before scoring by a resource limit, {counts['failed']} failed; {len(result.front)} on the "
+            "front."
         )
         if not result.feasible:
             _log.info("No candidate meets every constraint; the nearest ones are in the report.")
@@ -125,7 +126,8 @@ class Progress:
             )
             gap = f"{now.gap}, validation {e.score:.4f}" if now.split == "test" else now.gap
             _log.info(
-                f"  {how:8s} trial {e.number:4d} {e.method}  {label} {now.score:.4f} on {now.split} data ({gap})  {values}"
+                f"  {how:8s} trial {e.number:4d} {e.method}  {label} {now.score:.4f} on {now.split} data "
+                f"({gap})  {values}"
             )
             if how == "knee":
                 warning = knee_warning(reference, e)

@@ -1,8 +1,8 @@
 """The loop of a study: ask for a candidate, have it evaluated, write it down, tell everyone; one writer.
 
-The order is what makes it resumable at any moment: a trial's files are complete before Optuna hears of it, so what a
-cut-off study has running is either without files (it is evaluated again under its number) or with files (it is told from
-them).
+The order is what makes it resumable at any moment: a trial's files are complete before Optuna hears of it, so
+what a cut-off study has running is either without files (it is evaluated again under its number) or with
+files (it is told from them).
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Budget:
 
 @dataclass(eq=False)
 class Search:
-    """A study that is open, with all that its loop needs; `run` evaluates candidates until its budget is spent."""
+    """A study that is open, with all that its loop needs; `run` evaluates candidates until its budget is
+    spent.
+    """
 
     config: StudyConfig
     study_folder: StudyFolder
@@ -84,10 +86,12 @@ class Search:
     """Failures in a row that may not be the candidates'."""
 
     def run(self) -> None:
-        """Evaluate candidates until the budget is spent, the space is exhausted or nothing is gained any more.
+        """Evaluate candidates until the budget is spent, the space is exhausted or nothing is gained any
+        more.
 
         Raises:
-            UserError: when every candidate fails in a way that isn't its own, or nobody is left who could evaluate.
+            UserError: when every candidate fails in a way that isn't its own, or nobody is left who could
+                evaluate.
         """
         executor: Executor | None = None
         again = deque(self.optuna_study.interrupted())
@@ -139,7 +143,9 @@ class Search:
         return self.optuna_study.ask(self.budget.trials)
 
     def _stalled(self) -> bool:
-        """Whether the study's patience is over: so many candidates without a gain of hypervolume; logs it, once."""
+        """Whether the study's patience is over: so many candidates without a gain of hypervolume; logs it,
+        once.
+        """
         patience, finished = self.config.budget.patience, len(self.volumes)
         if patience is None or self.optuna_study.warm_start:
             return False
@@ -153,7 +159,9 @@ class Search:
         return True
 
     def _without_evaluation(self, job: Job, executor: Executor) -> Outcome | None:
-        """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try again."""
+        """Return the outcome of a job that needs no evaluation: done before, or too dangerous to try
+        again.
+        """
         done = self.evaluations.get(job.number) or self._read(job.number)
         if done is not None and dict(done.params) == dict(job.params):
             return Outcome(done, self.study_folder.weights(done))
@@ -167,7 +175,9 @@ class Search:
         return None
 
     def _planned(self, job: Job) -> Job:
-        """Return a job with all that shapes its evaluation: corrections, how far to train, and from which weights."""
+        """Return a job with all that shapes its evaluation: corrections, how far to train, and from which
+        weights.
+        """
         job = replace(job, correction=self.background.correction)
         if job.candidate.method != "qat":
             return job
@@ -191,7 +201,9 @@ class Search:
         return replace(job, start=start)
 
     def _nearest(self, job: Job, others: Sequence[Evaluation]) -> Start | None:
-        """Return the weights of the trained candidate that is most like a job's; None where there are none."""
+        """Return the weights of the trained candidate that is most like a job's; None where there are
+        none.
+        """
         neighbour = nearest(job.params, others)
         weights = self.study_folder.weights(neighbour) if neighbour else None
         if neighbour is None or not weights:
@@ -260,5 +272,6 @@ class Search:
         if self._suspects >= _MOST_IN_A_ROW:
             folder = trial_folder(self.study_folder.folder, outcome.evaluation.number)
             raise UserError(
-                f"The last {self._suspects} candidates failed, {reason}: the cause is not theirs, see {folder / 'log.txt'}."
+                f"The last {self._suspects} candidates failed, {reason}: the cause is not theirs, see "
+                f"{folder / 'log.txt'}."
             )

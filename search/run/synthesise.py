@@ -27,7 +27,8 @@ _log = logging.getLogger(__name__)
 
 
 def choose_trials(study_dir: Path, most: int | None) -> list[Evaluation]:
-    """Return the front's feasible members as the files have them, knee, best and smallest first; at most `most`.
+    """Return the front's feasible members as the files have them, knee, best and smallest first; at most
+    `most`.
 
     Raises:
         NothingFeasible: there is none.
@@ -54,10 +55,11 @@ def synthesise_study(
 ) -> list[SynthesisRecord]:
     """Synthesise the front of a study, at most `most` of it, and return what came of each.
 
-    With the fidelity `rtl`, an open flow (da4ml, Yosys, Verilator) counts and proves the network instead of AMD's tools.
+    With the fidelity `rtl`, an open flow (da4ml, Yosys, Verilator) counts and proves the network instead of
+    AMD's tools.
 
-    Designs that were followed to `fidelity` before are passed over; one that failed is tried again. Results go to the
-    trials' folders and to MLflow, and each is logged. What is not given is as the study file says.
+    Designs that were followed to `fidelity` before are passed over; one that failed is tried again. Results
+    go to the trials' folders and to MLflow, and each is logged. What is not given is as the study file says.
 
     Raises:
         ToolMissing: no tool for the study's backend is on PATH, or not all programs of the open flow.
@@ -102,7 +104,9 @@ def track(
     config: StudyConfig,
     results: list[tuple[Evaluation, SynthesisRecord]],
 ) -> None:
-    """Send results to where the study is tracked, and write its report anew: corrected estimates move the front."""
+    """Send results to where the study is tracked, and write its report anew: corrected estimates move the
+    front.
+    """
     from ..report import write_report
 
     if not results:

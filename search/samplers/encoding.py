@@ -22,7 +22,9 @@ FAR = 0.25
 
 @dataclass(frozen=True)
 class Encoding:
-    """Positions are those of a dimension's values, from 0; the method, which is always trained if it may be, has none."""
+    """Positions are those of a dimension's values, from 0; the method, which is always trained if it may be,
+    has none.
+    """
 
     space: Space
 
@@ -55,7 +57,9 @@ class Encoding:
         return params if self.method is None else params | {"method": self.method}
 
     def columns(self, positions: Positions) -> NDArray[np.float64]:
-        """Return rows for a regression: ordinal dimensions from 0 to 1, one column per choice of the others."""
+        """Return rows for a regression: ordinal dimensions from 0 to 1, one column per choice of the
+        others.
+        """
         columns = []
         for j, d in enumerate(self.dimensions):
             if d.ordinal:

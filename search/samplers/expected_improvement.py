@@ -12,30 +12,37 @@ from scipy.stats.qmc import Sobol
 Array = NDArray[np.float64]
 
 FEW, MANY = 9, 12
-"""Logarithms (base 2) of the numbers of points by which a gain is integrated over the costs: at first, and of the best."""
+"""Logarithms (base 2) of the numbers of points by which a gain is integrated over the costs: at first, and of
+the best.
+"""
 BEST = 24
 """Candidates whose gain is integrated anew with many points."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExpectedImprovement:
-    """Expected gains over a front; losses are on the box's scale, at most 1, the metric's in the first column.
+    """Expected gains over a front; losses are on the box's scale, at most 1, the metric's in the first
+    column.
 
-    At a point of the cost space, the front has the least loss of metric among its members that cost no more anywhere:
-    a height. A candidate gains, at every point that costs no less than it, by how far its loss lies below that height.
+    At a point of the cost space, the front has the least loss of metric among its members that cost no more
+    anywhere: a height. A candidate gains, at every point that costs no less than it, by how far its loss lies
+    below that height.
     """
 
     front: Array
     """Losses, one row per member; may have none."""
     most_loss: float = np.inf
-    """Of the metric, beyond which a candidate breaks a limit: gains are counted from there, not from the box's end.
+    """Of the metric, beyond which a candidate breaks a limit: gains are counted from there, not from the
+    box's end.
 
-    Else what lies between the limit and the end, which every candidate within the limit gets, would weigh more than
-    the differences that a user looks at.
+    Else what lies between the limit and the end, which every candidate within the limit gets, would weigh
+    more than the differences that a user looks at.
     """
 
     def expected(self, mean: Array, deviation: Array, costs: Array) -> Array:
-        """Return the gain of each candidate with a loss of metric so distributed (normally) and these costs (a row each)."""
+        """Return the gain of each candidate with a loss of metric so distributed (normally) and these costs
+        (a row each).
+        """
         gains = self._expected(mean, deviation, costs, FEW if costs.shape[1] > 1 else MANY - 1)
         if costs.shape[1] > 1 and len(gains) > 1:
             best = np.argsort(-gains)[:BEST]
@@ -49,7 +56,8 @@ class ExpectedImprovement:
     def sequence(
         self, first: int, mean: Array, deviation: Array, costs: Array, weight: Array, count: int
     ) -> list[int]:
-        """Return `first` and others, at most `count` in all, each of which is expected to gain most after those before it.
+        """Return `first` and others, at most `count` in all, each of which is expected to gain most after
+        those before it.
 
         Those are thought to have got the loss that is expected of them. `weight` multiplies gains.
         """
@@ -82,7 +90,9 @@ class ExpectedImprovement:
         return heights
 
     def _gains(self, heights: Array, reached: NDArray[np.bool_], mean: Array, deviation: Array) -> Array:
-        """Return the mean gain over all points, of each of which `reached` says which candidates (rows) reach it."""
+        """Return the mean gain over all points, of each of which `reached` says which candidates (rows) reach
+        it.
+        """
         order = np.argsort(heights, kind="stable")
         levels, starts = np.unique(heights[order], return_index=True)
         share = np.add.reduceat(reached[:, order], starts, axis=1) / len(heights)

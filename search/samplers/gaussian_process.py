@@ -1,4 +1,6 @@
-"""Gaussian processes of scikit-learn as the search needs them: lengths fitted at intervals, conditioned on every trial."""
+"""Gaussian processes of scikit-learn as the search needs them: lengths fitted at intervals, conditioned on
+every trial.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _LEAST_SPREAD = 1e-9
 
 
 def fitted_lengths(x: Array, y: Array) -> Array:
-    """Return the logarithms of amplitude, lengths and noise that are likeliest for rows of `x` with values `y`."""
+    """Return the logarithms of amplitude, lengths and noise that are likeliest for rows of `x` with values
+    `y`.
+    """
     from sklearn.gaussian_process import GaussianProcessRegressor
 
     with warnings.catch_warnings():

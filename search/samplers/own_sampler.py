@@ -40,7 +40,8 @@ class OwnSampler(SeededSampler):
             sampler = function(trial_seed, space, tuple(objectives))
             if not isinstance(sampler, BaseSampler):
                 raise UserError(
-                    f"sampler: the function returned {sampler!r:.100}, not an object of optuna.samplers.BaseSampler."
+                    f"sampler: the function returned {sampler!r:.100}, not an object of "
+                    f"optuna.samplers.BaseSampler."
                 )
             return sampler
 

@@ -28,13 +28,16 @@ class StudySampler(BaseSampler):
     interruption, and two launchers that share a study never draw alike.
 
     Attributes:
-        startup: trials to wait for before anything is modelled: those that the warm start proposes. The study sets it.
+        startup: trials to wait for before anything is modelled: those that the warm start proposes. The study
+            sets it.
     """
 
     startup: int = 0
 
     def learn(self, rounded: Sequence[Evaluation]) -> None:
-        """Take up the candidates that screening rounded without training, before the first draw; most samplers can't."""
+        """Take up the candidates that screening rounded without training, before the first draw; most
+        samplers can't.
+        """
 
 
 class SeededSampler(StudySampler):
@@ -81,7 +84,9 @@ class SeededSampler(StudySampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a value of one dimension, drawn by a seed of its name too: those drawn before a cut need not be drawn again."""
+        """Return a value of one dimension, drawn by a seed of its name too: those drawn before a cut need not
+        be drawn again.
+        """
         own = self._seed ^ zlib.crc32(param_name.encode())
         sampler = self._make(mixed_seed(own, trial.number), self.startup)
         return sampler.sample_independent(study, trial, param_name, param_distribution)

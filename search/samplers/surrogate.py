@@ -1,10 +1,11 @@
-"""Proposes the candidate whose training is expected to add most hypervolume, by Gaussian processes over the space.
+"""Proposes the candidate whose training is expected to add most hypervolume, by Gaussian processes over the
+space.
 
-What sets it apart from a sampler that knows nothing of the problem: costs need no training, so the hundreds of
-candidates that screening rounded teach what any other one costs before the first trial. Of the score, the same
-roundings give the trend, and trials what training adds to it: an autoregressive model of two fidelities (Kennedy and
-O'Hagan, "Predicting the output from a complex computer code when fast approximations are available", 2000). A proposal
-is chosen among neighbours of the front, and none is made twice.
+What sets it apart from a sampler that knows nothing of the problem: costs need no training, so the hundreds
+of candidates that screening rounded teach what any other one costs before the first trial. Of the score, the
+same roundings give the trend, and trials what training adds to it: an autoregressive model of two fidelities
+(Kennedy and O'Hagan, "Predicting the output from a complex computer code when fast approximations are
+available", 2000). A proposal is chosen among neighbours of the front, and none is made twice.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ ANYWHERE = 32
 MOST = 240
 """Candidates that a process learns from: its time grows with their cube."""
 FITTED = 100
-"""Candidates from which a process's lengths are fitted, which takes some hundred times as long as learning."""
+"""Candidates from which a process's lengths are fitted, which takes some hundred times as long as
+learning.
+"""
 KEPT = 8
 """Of the neighbours, the best, whose own neighbours are looked at."""
 GROWTH = 1.6
@@ -51,7 +54,9 @@ FEW = 0.3
 RIDGE = 1e-3
 """Weight of the ridge that keeps the trend sound while few are known."""
 FAR = 1.0
-"""Of log2 of a limited resource: where no known candidate is nearer to its limit, nothing is modelled of it."""
+"""Of log2 of a limited resource: where no known candidate is nearer to its limit, nothing is modelled of
+it.
+"""
 SLACK = 0.02
 """Of log2 of a limited resource: how far beyond its limit a candidate is still thought possible."""
 
@@ -71,7 +76,8 @@ class _Row:
 
 @dataclass(eq=False)
 class Surrogate:
-    """Proposes candidates of one study; what it proposes depends on the trial's seed and the trials before it alone.
+    """Proposes candidates of one study; what it proposes depends on the trial's seed and the trials before it
+    alone.
 
     Args:
         space: that candidates are of.
@@ -181,7 +187,7 @@ class Surrogate:
         )
         return [self._encoding.params(near[shortlist[one]]) for one in chosen]
 
-    # -- what is known -----------------------------------------------------------------------------------------
+    # -- what is known ---------------------------------------------------------------------------------------
 
     def _row(self, evaluation: Evaluation) -> _Row:
         """Read an evaluation; its score counts where it was trained, if the space has training.
@@ -225,8 +231,8 @@ class Surrogate:
     def _cost_models(self, rows: Sequence[_Row]) -> dict[str, Process]:
         """Return processes of the costs, of the limited resources and of the loss without training.
 
-        Their lengths are those of what screening rounded, where it did; what training makes of the costs, sparse weights
-        among them, they hear from every trial.
+        Their lengths are those of what screening rounded, where it did; what training makes of the costs,
+        sparse weights among them, they hear from every trial.
         """
         every = [*self._archive, *rows]
         fitted = len(self._archive) or _step(len(rows))
@@ -289,10 +295,12 @@ class Surrogate:
         behind = losses - np.where(cheaper, front[None, :, 0], 1.0).min(axis=1)
         return np.sort(np.argsort(behind, kind="stable")[:most])
 
-    # -- what is thought of others -----------------------------------------------------------------------------
+    # -- what is thought of others ---------------------------------------------------------------------------
 
     def _basis(self, costs: Array, rounded: Array | None) -> Array:
-        """Return the columns that the trend is linear in: the costs, and the loss without training with its square."""
+        """Return the columns that the trend is linear in: the costs, and the loss without training with its
+        square.
+        """
         columns = [np.ones(len(costs)), *np.clip(costs[:, : len(self._costs)], -0.5, 1.5).T]
         if rounded is not None:
             loss = np.clip(rounded, -0.5, 1.0)
@@ -302,8 +310,8 @@ class Surrogate:
     def _predicted_costs(self, x: Array, models: Mapping[str, Process]) -> Array:
         """Return the costs that are expected; of one that has few values, what is likely not exceeded.
 
-        Such a latency is interpolated between its values: taken as expected, a cycle's fraction that no design can save
-        would promise more than any real gain.
+        Such a latency is interpolated between its values: taken as expected, a cycle's fraction that no
+        design can save would promise more than any real gain.
         """
         processes = [models.get(f"cost {j}") for j in range(len(self._costs) + len(self._limits))]
 
@@ -315,7 +323,9 @@ class Surrogate:
         return np.column_stack([of(one) for one in processes])
 
     def _chance(self, costs: Array) -> Array:
-        """Return how likely each candidate meets the limits on resources, never quite 0, so that some are nearer."""
+        """Return how likely each candidate meets the limits on resources, never quite 0, so that some are
+        nearer.
+        """
         beyond = np.zeros(len(costs))
         for j, limit in enumerate(self._limits, len(self._costs)):
             beyond += np.maximum(0.0, costs[:, j] - np.log2(1.0 + limit.limit))

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from .surrogate import Surrogate
 
 ONE_BY_ONE, GROWTH, AT_ONCE = 64, 16, 48
-"""Trials of a study that are proposed one by one; then one at once for every so many before, to the last at most.
+"""Trials of a study that are proposed one by one; then one at once for every so many before, to the last at
+most.
 
 What is known grows by the same share from one to the next, and each costs a fraction of the time.
 """
 
 
 def proposed_with(number: int) -> tuple[int, int]:
-    """Return the first of the trials that are proposed together with trial `number`, and how many these are."""
+    """Return the first of the trials that are proposed together with trial `number`, and how many these
+    are.
+    """
     if number < ONE_BY_ONE:
         return number, 1
     first = ONE_BY_ONE

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 REPEATS = "repeats"
-"""User attribute of a trial that was drawn and not begun: the earlier trial of the same candidate. It uses up no trial."""
+"""User attribute of a trial that was drawn and not begun: the earlier trial of the same candidate. It uses up
+no trial.
+"""
 KEPT = "kept"
 """User attribute of a trial: digest of the candidate that was kept in its place (`Evaluation.kept`)."""
 _DRAWS = 200
@@ -69,7 +71,9 @@ class Tried:
         return left[rng.integers(len(left))]
 
     def _digest(self, trial: FrozenTrial) -> str:
-        """Return the candidate of a trial; nothing where it was drawn by half, or cut off in a narrower space."""
+        """Return the candidate of a trial; nothing where it was drawn by half, or cut off in a narrower
+        space.
+        """
         if trial.number not in self._digests and len(trial.params) == len(self._space.dimensions):
             params = from_optuna(self._space, trial.params)
             self._digests[trial.number] = self._space.candidate(params).digest

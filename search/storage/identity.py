@@ -49,7 +49,9 @@ class Identity:
     run: str = ""
     """Tells it from other studies of its name in a database; another one since its space was widened."""
     folder: str = ""
-    """Where the study's own files lay when it was begun, relative to its folder; empty where it wasn't recorded."""
+    """Where the study's own files lay when it was begun, relative to its folder; empty where it wasn't
+    recorded.
+    """
     carried: int = 0
     """Trials that were begun before its space was widened for the last time."""
 
@@ -77,7 +79,9 @@ class Identity:
 
 
 def recorded_values(folder: Path) -> dict[str, Any]:
-    """Return the plain values of the study file in a study's folder; empty where there is none that can be read."""
+    """Return the plain values of the study file in a study's folder; empty where there is none that can be
+    read.
+    """
     try:
         return read_yaml(folder / STUDY_FILE)
     except UserError:
@@ -95,7 +99,8 @@ def recorded_study(folder: Path) -> StudyConfig:
 
 
 def changed_settings(folder: Path, config: StudyConfig) -> dict[str, tuple[Any, Any]] | None:
-    """Return the keys that differ between the study in a folder and the one that is to run, with old and new value.
+    """Return the keys that differ between the study in a folder and the one that is to run, with old and new
+    value.
 
     None where what the folder holds can't be read as a study of this version.
     """
@@ -108,7 +113,9 @@ def changed_settings(folder: Path, config: StudyConfig) -> dict[str, tuple[Any, 
 
 
 def as_recorded(folder: Path) -> StudyConfig | None:
-    """Return the study of a folder where its file can be read, objects of a Python session in it by a name that means none."""
+    """Return the study of a folder where its file can be read, objects of a Python session in it by a name
+    that means none.
+    """
     raw = recorded_values(folder)
     if not raw:
         return None
@@ -145,4 +152,7 @@ def other_settings(folder: Path, changed: Mapping[str, tuple[Any, Any]] | None) 
 
 
 def _other(folder: Path, what: str) -> str:
-    return f"{folder} holds a study with {what}: add --fresh to begin anew (the old one is kept), or choose another name."
+    return (
+        f"{folder} holds a study with {what}: add --fresh to begin anew (the old one is kept), or choose "
+        f"another name."
+    )

@@ -9,15 +9,19 @@ from pathlib import Path
 from bitfront.spaces import UserError
 
 _AHEAD = 1 << 20
-"""Bytes after the first torn record within which a sound one shows that the damage is no cut, but inside the file."""
+"""Bytes after the first torn record within which a sound one shows that the damage is no cut, but inside the
+file.
+"""
 
 
 def repair_journal(path: Path) -> str | None:
-    """Cut off a torn end of a journal that nobody else has open; return a sentence about it, None where it was sound.
+    """Cut off a torn end of a journal that nobody else has open; return a sentence about it, None where it
+    was sound.
 
-    A process that was killed while it wrote leaves half a line, a full disk too; after a power loss there may be
-    zeros. The trials that those records told of are still in their folders, or are drawn again. What was cut off is
-    kept in `journal.log.torn`. Optuna's own lock, which a killed process leaves behind, is taken away.
+    A process that was killed while it wrote leaves half a line, a full disk too; after a power loss there may
+    be zeros. The trials that those records told of are still in their folders, or are drawn again. What was
+    cut off is kept in `journal.log.torn`. Optuna's own lock, which a killed process leaves behind, is taken
+    away.
 
     Raises:
         UserError: when records are damaged that sound ones follow: that was no interruption.
@@ -39,8 +43,8 @@ def repair_journal(path: Path) -> str | None:
     if any(_is_record(line) for line in rest[:_AHEAD].splitlines(keepends=True)):
         number = data[:sound].count(b"\n") + 1
         raise UserError(
-            f"{path} is damaged in line {number}, amid sound records: restore it from a backup, or delete it, and the "
-            "trials' folders will be read again."
+            f"{path} is damaged in line {number}, amid sound records: restore it from a backup, or delete "
+            "it, and the trials' folders will be read again."
         )
     path.with_name(path.name + ".torn").write_bytes(rest)
     with path.open("r+b") as file:

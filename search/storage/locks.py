@@ -1,4 +1,6 @@
-"""Locks between launchers of one study: files in its folder that the kernel frees when a process ends, however."""
+"""Locks between launchers of one study: files in its folder that the kernel frees when a process ends,
+however.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     with lock:
         if not _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             raise UserError(
-                f"Study {folder} is being run by another process: wait for it, choose another name, or give all its "
-                "launchers the same `storage` database."
+                f"Study {folder} is being run by another process: wait for it, choose another name, or give "
+                "all its launchers the same `storage` database."
             )
         yield
 

@@ -1,4 +1,6 @@
-"""Optuna's storage behind a study: a journal file in its folder, or a database that several launchers share."""
+"""Optuna's storage behind a study: a journal file in its folder, or a database that several launchers
+share.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,8 @@ def open_storage(url: str, folder: Path) -> BaseStorage:
                 time.sleep(1)
                 continue
             raise UserError(
-                f"The storage {redact(url)} can't be opened ({_reason(error)}): see that the server runs, and its "
-                "address, user and password."
+                f"The storage {redact(url)} can't be opened ({_reason(error)}): see that the server runs, "
+                "and its address, user and password."
             ) from None
 
 
@@ -81,8 +83,8 @@ def patiently(action: Callable[[], _T], url: str) -> _T:
         except (StorageInternalError, OperationalError, InterfaceError) as error:
             if time.monotonic() > end:
                 raise UserError(
-                    f"The storage {redact(url)} has been out of reach for {PATIENCE:.0f} s ({_reason(error)}): start it, "
-                    "and run the same command again; what is finished is kept."
+                    f"The storage {redact(url)} has been out of reach for {PATIENCE:.0f} s "
+                    f"({_reason(error)}): start it, and run the same command again; what is finished is kept."
                 ) from None
             if pause == 0.5:
                 _log.info(f"The storage {redact(url)} is out of reach ({_reason(error)}): trying again.")

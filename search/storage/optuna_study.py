@@ -52,8 +52,8 @@ class Stage:
 class OptunaStudy:
     """Asks Optuna for candidates and tells it of results.
 
-    Opening repairs what an interruption left: a torn journal, missing baselines, trials whose files are there but
-    which the storage lost. With a database, several launchers may each open the same study.
+    Opening repairs what an interruption left: a torn journal, missing baselines, trials whose files are there
+    but which the storage lost. With a database, several launchers may each open the same study.
 
     Args:
         config: the study.
@@ -90,8 +90,8 @@ class OptunaStudy:
         identity = Identity.read(study_folder.folder)
         self._carried = identity.carried if identity else 0
         self.openers = self._carried
-        """How many candidates come before the sampler's, as far as their stages have been entered: those of a narrower space
-        that the study was widened from, then those of the stages."""
+        """How many candidates come before the sampler's, as far as their stages have been entered: those of a
+        narrower space that the study was widened from, then those of the stages."""
         self._sampler = sampler
         sampler.startup = max(_STARTUP, self.openers)
         self._sampled = config.sampler != "grid-uniform"
@@ -118,7 +118,9 @@ class OptunaStudy:
         return bool(self._stages)
 
     def _restore(self, finished: Mapping[int, Evaluation]) -> None:
-        """Enter the stages that have been, so that none of their candidates is missing, then put back trials that the storage lost."""
+        """Enter the stages that have been, so that none of their candidates is missing, then put back trials
+        that the storage lost.
+        """
         stored = len(self._study.get_trials(deepcopy=False))
         most = max(finished, default=-1) + 1
         for number in range(stored, self._carried):
@@ -140,7 +142,9 @@ class OptunaStudy:
             )
 
     def _carry(self, lost: Evaluation | None) -> None:
-        """Put back a trial of the narrower space that the study was widened from; one that was cut off there stays so."""
+        """Put back a trial of the narrower space that the study was widened from; one that was cut off there
+        stays so.
+        """
         kinds = distributions(self._space)
         if lost is None:
             self._study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={REPEATS: -1}))
@@ -156,7 +160,9 @@ class OptunaStudy:
         return Trial(self._study, self._storage.get_trial_id_from_study_id_trial_number(study, number))
 
     def enter(self, begun: int) -> None:
-        """Enqueue the candidates of the stages whose turn it is when so many trials have begun; the first one's always."""
+        """Enqueue the candidates of the stages whose turn it is when so many trials have begun; the first
+        one's always.
+        """
         while self._stages and max(0, begun) >= self.openers:
             stage = self._stages[0]
             candidates = [
@@ -175,7 +181,9 @@ class OptunaStudy:
         return self._space.candidate(params).digest not in self._before
 
     def interrupted(self) -> list[Job]:
-        """Take over the trials that a launcher which is gone left running; a half-drawn one is drawn to its end."""
+        """Take over the trials that a launcher which is gone left running; a half-drawn one is drawn to its
+        end.
+        """
         return self._patiently(self._interrupted)
 
     def _interrupted(self) -> list[Job]:
@@ -202,14 +210,17 @@ class OptunaStudy:
             trial.set_user_attr(_HOLDER, self._presence.name)
 
     def ask(self, most: int | None) -> Job | None:
-        """Draw a new candidate that was not tried; None where there is none, or `most` were begun, by all launchers together."""
+        """Draw a new candidate that was not tried; None where there is none, or `most` were begun, by all
+        launchers together.
+        """
         return self._patiently(lambda: self._ask(most))
 
     def _ask(self, most: int | None) -> Job | None:
         draws = 0  # of the sampler
         with _quiet():
             while True:
-                # under the lock, so that launchers don't exceed the budget together and every trial has a holder
+                # under the lock, so that launchers don't exceed the budget together and every trial has a
+                # holder
                 with alone(self._folder):
                     trials = self._study.get_trials(deepcopy=False)
                     begun = [t for t in trials if t.state != TrialState.WAITING]
@@ -244,7 +255,8 @@ class OptunaStudy:
         return exhausted
 
     def _repeated(self, job: Job) -> bool:
-        """Whether an earlier trial has a job's candidate, or kept it; then the trial ends, and uses up none of the budget.
+        """Whether an earlier trial has a job's candidate, or kept it; then the trial ends, and uses up none
+        of the budget.
 
         Not a uniform one: it is what others are compared to, whoever had the candidate before.
         """
@@ -287,7 +299,9 @@ class OptunaStudy:
             self._study.tell(trial, values, state=state, skip_if_finished=True)
 
     def elsewhere(self) -> tuple[set[int], set[int]]:
-        """Return the numbers of the trials that are finished, and of those that other launchers have running."""
+        """Return the numbers of the trials that are finished, and of those that other launchers have
+        running.
+        """
         if not self.shared:
             return set(), set()
         trials = self._patiently(lambda: self._study.get_trials(deepcopy=False))

@@ -1,7 +1,7 @@
 """The study folder: what stands where, written so that a cut at any moment loses nothing that was finished.
 
-`study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`; `journal.log`
-Optuna's; `golden.npz` some samples for bundles; `trials/00012/` one folder a finished trial.
+`study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`;
+`journal.log` Optuna's; `golden.npz` some samples for bundles; `trials/00012/` one folder a finished trial.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StudyFolder:
 
     folder: Path
 
-    # -- opening -----------------------------------------------------------------------------------------------
+    # -- opening ---------------------------------------------------------------------------------------------
 
     def set_aside(self) -> None:
         """Move an existing study out of the way, to the first free `NAME.1`, `NAME.2`, ...
@@ -119,7 +119,9 @@ class StudyFolder:
         return problem
 
     def _changed(self, known: Identity, problem: Problem) -> dict[str, tuple[Any, Any]]:
-        """Return which keys of the space differ from what the folder's study has, with old and new value; nothing else may."""
+        """Return which keys of the space differ from what the folder's study has, with old and new value;
+        nothing else may.
+        """
         changed = changed_settings(self.folder, problem.config)
         if changed is None and known.config == problem.config.digest and not known.carried:
             changed = {}
@@ -142,7 +144,9 @@ class StudyFolder:
 
     @property
     def source_folders(self) -> tuple[Path, ...]:
-        """Folders that the study's own files (`model.py`) may lie in: where they lay when it was begun, and here."""
+        """Folders that the study's own files (`model.py`) may lie in: where they lay when it was begun, and
+        here.
+        """
         known = Identity.read(self.folder)
         return (*([self.folder / known.folder] if known and known.folder else []), Path())
 
@@ -164,7 +168,8 @@ class StudyFolder:
     def _keep_golden(self, problem: Problem) -> None:
         path, data = self.folder / "golden.npz", problem.data
         if not path.exists():
-            # They compare firmware with model and score nothing, so other splits may fill up a small validation one.
+            # They compare firmware with model and score nothing, so other splits may fill up a small
+            # validation one.
             splits = zip(data.x_val, data.x_test, data.x_train, strict=True)
             labels = zip(data.y_val, data.y_test, data.y_train, strict=True)
             arrays: dict[str, Any] = {
@@ -174,7 +179,7 @@ class StudyFolder:
             }
             save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
-    # -- what is measured against ------------------------------------------------------------------------------
+    # -- what is measured against ----------------------------------------------------------------------------
 
     def write_reference(self, evaluator: Evaluator, *, test: bool = False) -> Reference:
         """Write `reference.json`; with `test`, the float model's test score too."""
@@ -220,10 +225,12 @@ class StudyFolder:
         reference.write(self.folder)
         return reference
 
-    # -- trials ------------------------------------------------------------------------------------------------
+    # -- trials ----------------------------------------------------------------------------------------------
 
     def attempt(self, number: int) -> int:
-        """Count one more attempt at a trial that may take this process with it; return how many there were."""
+        """Count one more attempt at a trial that may take this process with it; return how many there
+        were.
+        """
         path = trial_folder(self.folder, number) / "attempts"
         try:
             count = int(path.read_text()) + 1
@@ -273,7 +280,8 @@ class StudyFolder:
             raise UserError(f"{path} can't be read ({error.strerror}): {way_out}.") from error
         if evaluation.weights_sha256 not in (None, hashlib.sha256(stored).hexdigest()):
             raise UserError(
-                f"{path} isn't the file that trial {evaluation.number} was scored with, by its SHA-256: {way_out}."
+                f"{path} isn't the file that trial {evaluation.number} was scored with, by its SHA-256: "
+                f"{way_out}."
             )
         try:
             return unpacked(stored)
@@ -290,8 +298,8 @@ class StudyFolder:
             path = trial_folder(self.folder, evaluation.number) / WEIGHTS
             if evaluation.has_weights and not path.is_file():
                 raise UserError(
-                    f"{path} is missing, which gave trial {evaluation.number} its score: restore the file, or delete "
-                    "the trial's folder to go on without it."
+                    f"{path} is missing, which gave trial {evaluation.number} its score: restore the file, "
+                    "or delete the trial's folder to go on without it."
                 )
 
     def score_on_test(self, evaluator: Evaluator, evaluation: Evaluation) -> Evaluation:

@@ -1,4 +1,6 @@
-"""Names of the files in a study's folder that hold what its search began with; each belongs to the study's space."""
+"""Names of the files in a study's folder that hold what its search began with; each belongs to the study's
+space.
+"""
 
 SCREENED_FILE = "scouted.json"
 """Candidates that screening chose."""

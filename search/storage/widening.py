@@ -1,8 +1,10 @@
-"""A study goes on in a wider space: what it has tried stays, and the search begins again with more to choose from.
+"""A study goes on in a wider space: what it has tried stays, and the search begins again with more to choose
+from.
 
-A space is wider when every candidate of the old one is a candidate of the new one. Finished trials are told again to a new
-Optuna study, since Optuna keeps a choice's alternatives for ever; what the search began with (uniform candidates, screening,
-a gradient width search) is done anew in the wider space, without trying again what was tried. Old files are kept beside.
+A space is wider when every candidate of the old one is a candidate of the new one. Finished trials are told
+again to a new Optuna study, since Optuna keeps a choice's alternatives for ever; what the search began with
+(uniform candidates, screening, a gradient width search) is done anew in the wider space, without trying again
+what was tried. Old files are kept beside.
 """
 
 from __future__ import annotations
@@ -66,12 +68,14 @@ def widen(
     ) or _unknown(old, new)
     if lacking:
         raise UserError(
-            f"{folder} holds a study with another space ({told(changed)}): it can be widened, but {lacking}; leave in what could "
-            "be tried, add --fresh to begin anew (the old one is kept), or choose another name."
+            f"{folder} holds a study with another space ({told(changed)}): it can be widened, but {lacking}; "
+            "leave in what could be tried, add --fresh to begin anew (the old one is kept), or choose "
+            "another name."
         )
     if config.storage != JOURNAL and someone_lives(folder):
         raise UserError(
-            f"{folder} is being run by another launcher in the narrower space: stop it before widening the space."
+            f"{folder} is being run by another launcher in the narrower space: stop it before widening the "
+            f"space."
         )
     evaluations = read_evaluations(folder, corrected=False)
     for evaluation in evaluations:
@@ -82,8 +86,8 @@ def widen(
     carried = max((e.number + 1 for e in evaluations), default=0)
     replace(known, run=uuid.uuid4().hex[:8], carried=carried).write(folder)
     _log.info(
-        f"The space is wider than it was ({told(changed)}): {len(evaluations)} finished trials stay, and the search begins again "
-        f"in it; what belonged to the narrower one is in {aside}."
+        f"The space is wider than it was ({told(changed)}): {len(evaluations)} finished trials stay, and the "
+        f"search begins again in it; what belonged to the narrower one is in {aside}."
     )
 
 
@@ -111,7 +115,9 @@ def _lacking(old: Dimension, new: Space) -> str:
 
 
 def _unknown(old: Space, new: Space) -> str:
-    """Say what a new space chooses that wasn't chosen before, so that nobody knows what the old trials have of it."""
+    """Say what a new space chooses that wasn't chosen before, so that nobody knows what the old trials have
+    of it.
+    """
     known = {one.name for dimension in (*old.fixed, *old.dimensions) for one in _successors(dimension, new)}
     fresh = [one.name for one in (*new.fixed, *new.dimensions) if one.name not in known]
     return f"{fresh[0]} wasn't chosen before" if fresh else ""
@@ -139,7 +145,9 @@ def _carried(params: Params, old: Space, new: Space) -> dict[str, int | str]:
 
 
 def _aside(folder: Path) -> Path:
-    """Move what belongs to the narrower space into a folder of its own, the study file copied; return the folder."""
+    """Move what belongs to the narrower space into a folder of its own, the study file copied; return the
+    folder.
+    """
     number = 1
     while (aside := folder / f"narrower-{number}").exists():
         number += 1

@@ -34,7 +34,8 @@ class Flow(Protocol):
         """How far it goes."""
 
     def prepare(self, number: int, folder: Path) -> Run:
-        """Write what the tool needs of trial `number` to `folder`, in the caller's thread, and return the rest.
+        """Write what the tool needs of trial `number` to `folder`, in the caller's thread, and return the
+        rest.
 
         Raises:
             BuildError, UserError: the trial has no such form.

@@ -18,8 +18,13 @@ from .flows import Flow
 __all__ = ["SynthesisJobs"]
 
 _KEPT = (
-    LOG, "**/syn/report/csynth.xml", "**/syn/report/*_csynth.rpt", "vivado_synth.rpt", "**/sim/report/*_cosim.rpt", "stat.json",
-)  # fmt: skip
+    LOG,
+    "**/syn/report/csynth.xml",
+    "**/syn/report/*_csynth.rpt",
+    "vivado_synth.rpt",
+    "**/sim/report/*_cosim.rpt",
+    "stat.json",
+)
 """What a run leaves that is kept with the trial; of the text reports, the design's own."""
 
 
@@ -27,8 +32,8 @@ _KEPT = (
 class SynthesisJobs:
     """At most `jobs` runs at once.
 
-    Projects are written to `STUDY/synthesis/` in the caller's thread (hls4ml is not made for several), and removed
-    when they are recorded, unless `keep`.
+    Projects are written to `STUDY/synthesis/` in the caller's thread (hls4ml is not made for several), and
+    removed when they are recorded, unless `keep`.
     """
 
     study_dir: Path
@@ -58,9 +63,13 @@ class SynthesisJobs:
             run = flow.prepare(number, folder)
         except (BuildError, UserError) as error:
             refused = SynthesisOutcome(
-                tool=flow.tool_name, fidelity=flow.fidelity, seconds=0.0, cause="export", line=str(error),
+                tool=flow.tool_name,
+                fidelity=flow.fidelity,
+                seconds=0.0,
+                cause="export",
+                line=str(error),
                 advice="The trial could not be written for this tool.",
-            )  # fmt: skip
+            )
             self._running.add(self._pool.submit(self._record, folder, number, digest, refused))
             return
         self._running.add(self._pool.submit(lambda: self._record(folder, number, digest, run(self._stop))))
@@ -78,7 +87,9 @@ class SynthesisJobs:
         return record
 
     def finished(self, *, patient: bool = False) -> list[SynthesisRecord]:
-        """Return the records of runs that ended since the last call; with `patient`, wait for one if none has."""
+        """Return the records of runs that ended since the last call; with `patient`, wait for one if none
+        has.
+        """
         if patient and self._running:
             wait(self._running, return_when=FIRST_COMPLETED)
         done = {one for one in self._running if one.done()}

@@ -1,4 +1,6 @@
-"""Reports that a site has, with the designs that they are of: hls4ml project folders, files in them, studies, bundles."""
+"""Reports that a site has, with the designs that they are of: hls4ml project folders, files in them, studies,
+bundles.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,18 @@ from ..measurements.record import measured_of, read_records
 __all__ = ["site_designs"]
 
 _UP = 6
-"""Folders above a report in which its project is looked for: PROJECT/NAME_prj/solution1/syn/report/csynth.xml."""
+"""Folders above a report in which its project is looked for:
+PROJECT/NAME_prj/solution1/syn/report/csynth.xml.
+"""
 _DESCRIPTION = "design.json"
 
 
 def site_designs(given: Path) -> list[SiteDesign]:
     """Return the designs of a path, each with what tools reported of it.
 
-    The path is an hls4ml project folder that a tool ran in, a folder of such folders, a report in one, a report beside
-    a `design.json` (`DesignDescription.to_json`), or a bitfront study whose trials were synthesised.
+    The path is an hls4ml project folder that a tool ran in, a folder of such folders, a report in one, a
+    report beside a `design.json` (`DesignDescription.to_json`), or a bitfront study whose trials were
+    synthesised.
 
     Raises:
         UserError: nothing of that is there, or a report or its design can't be read.

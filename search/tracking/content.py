@@ -1,4 +1,7 @@
-"""What an evaluation looks like as an MLflow run: names, limits, files. Knows MLflow's rules, not its client."""
+"""What an evaluation looks like as an MLflow run: names, limits, files.
+
+Knows MLflow's rules, not its client.
+"""
 
 from __future__ import annotations
 
@@ -66,10 +69,10 @@ def run_params(evaluation: Evaluation) -> dict[str, str]:
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Return the grouped metrics of a trial; nothing is made up where a trial has none.
 
-    `score/final` (the one that counts), `score/qat`, `score/test`; `ties/share` and what the score is by how they fall;
-    `est/lut`, `est/lut_low`, ... (the prefix names the source of the figure); `violation/lut`; `time/qat_s`. `score/ptq` of a
-    trained candidate is the score of another design, whose own costs are `ptq/lut`, ...; `score/gain` is there where training
-    changed nothing of the design but its weights.
+    `score/final` (the one that counts), `score/qat`, `score/test`; `ties/share` and what the score is by how
+    they fall; `est/lut`, `est/lut_low`, ... (the prefix names the source of the figure); `violation/lut`;
+    `time/qat_s`. `score/ptq` of a trained candidate is the score of another design, whose own costs are
+    `ptq/lut`, ...; `score/gain` is there where training changed nothing of the design but its weights.
     """
     prefix = "est" if evaluation.source == "estimate" else evaluation.source
     metrics = {f"score/{'final' if k == 'score' else k}": v for k, v in evaluation.metrics.items()}
@@ -143,7 +146,9 @@ def run_tags(evaluation: Evaluation, study_id: str) -> dict[str, str]:
 
 
 def gather_files(evaluation: Evaluation, study_dir: Path, into: Path) -> None:
-    """Copy the trial's files `into` a folder; types and layers come from the evaluation where no file has them."""
+    """Copy the trial's files `into` a folder; types and layers come from the evaluation where no file has
+    them.
+    """
     folder = trial_folder(study_dir, evaluation.number)
     for name in TRIAL_FILES:
         if (folder / name).is_file():

@@ -1,7 +1,7 @@
 """Studies in MLflow: one parent run a study, one child run a trial.
 
-MLflow takes seconds to import and to create a database, so both wait until a study starts. Everything of a run
-goes in one `log_batch`, 20 times cheaper than a call each (600 ms a trial otherwise).
+MLflow takes seconds to import and to create a database, so both wait until a study starts. Everything of a
+run goes in one `log_batch`, 20 times cheaper than a call each (600 ms a trial otherwise).
 """
 
 from __future__ import annotations
@@ -59,10 +59,11 @@ class MlflowTracker:
     """Logs a study to an MLflow tracking URI; see `Tracker` for the life of a study.
 
     Args:
-        output: the folder of studies; it holds `mlflow.db` and `mlartifacts` unless `uri` names another place.
+        output: the folder of studies; it holds `mlflow.db` and `mlartifacts` unless `uri` names another
+            place.
         uri: tracking URI of another store or of a server; a server keeps the artifacts where it is set up to.
-        warn: called once, with one sentence, when the store fails. It is tried again now and then, and at the end;
-            trials that it missed are sent when it is back, or by `sync`.
+        warn: called once, with one sentence, when the store fails. It is tried again now and then, and at the
+            end; trials that it missed are sent when it is back, or by `sync`.
     """
 
     def __init__(
@@ -138,8 +139,8 @@ class MlflowTracker:
             self._broken = True
             _log.debug("MLflow failed with %s", type(error).__name__)
             self._warn(
-                f"MLflow at {redact(self.uri)} failed ({first_line(error)}): the search goes on without it and "
-                "`bitfront sync` will send what is missing."
+                f"MLflow at {redact(self.uri)} failed ({first_line(error)}): the search goes on without it "
+                "and `bitfront sync` will send what is missing."
             )
 
     def _catch_up(self) -> None:

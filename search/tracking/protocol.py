@@ -59,9 +59,10 @@ class StudyRecord:
 class Tracker(Protocol):
     """Shows a study to people while it runs; the study folder, not the tracker, is the record.
 
-    Life of a study: `start` once (again after a resume, with the same `study_id`); then `trial` and `progress` as
-    trials finish, and `synthesis` as a tool is done with one; `finish` at the end, also after an interruption, and as often as the front should be shown.
-    No method raises because the tracker's storage fails: it warns once and drops what follows.
+    Life of a study: `start` once (again after a resume, with the same `study_id`); then `trial` and
+    `progress` as trials finish, and `synthesis` as a tool is done with one; `finish` at the end, also after
+    an interruption, and as often as the front should be shown. No method raises because the tracker's storage
+    fails: it warns once and drops what follows.
     """
 
     def start(self, study: StudyRecord) -> None:
@@ -77,7 +78,9 @@ class Tracker(Protocol):
         """Show what a synthesis of a trial gave, beside its estimate; showing it again changes nothing."""
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
-        """Mark the trials that are on the front, unmark those that left it, and keep `artifacts` with the study."""
+        """Mark the trials that are on the front, unmark those that left it, and keep `artifacts` with the
+        study.
+        """
 
 
 class NullTracker:

@@ -59,10 +59,11 @@ def chosen(study_dir: Path) -> int | None:
 
 
 def register(study_dir: Path, number: int, uri: str | None = None) -> Registered:
-    """Register a scored trial and give its version the alias `champion`; a version that is there is not made twice.
+    """Register a scored trial and give its version the alias `champion`; a version that is there is not made
+    twice.
 
-    The model predicts what the firmware outputs, bit for bit. Its files lie with the trial's run, which is sent
-    first where MLflow lacks it.
+    The model predicts what the firmware outputs, bit for bit. Its files lie with the trial's run, which is
+    sent first where MLflow lacks it.
 
     Args:
         study_dir: the study folder.
@@ -119,7 +120,8 @@ def _register(client: Any, study_dir: Path, reference: Reference, number: int, u
 
 
 def version_tags(evaluation: Evaluation, reference: Reference) -> Mapping[str, str]:
-    """Return what a version says of itself: its scores, its figures with their source, the part and the clock.
+    """Return what a version says of itself: its scores, its figures with their source, the part and the
+    clock.
 
     `score` is the validation score, `score_test` that of the test data where it is known.
     """

@@ -1,7 +1,7 @@
 """MLflow in a process of its own, so that the search doesn't wait for it.
 
-Importing MLflow and making a database take seconds, logging a trial tens of milliseconds: as much as a small candidate.
-The process does what `MlflowTracker` does, in the same order; only `finish` is waited for. When
+Importing MLflow and making a database take seconds, logging a trial tens of milliseconds: as much as a small
+candidate. The process does what `MlflowTracker` does, in the same order; only `finish` is waited for. When
 this process ends, that one logs what it was given and ends too.
 """
 
@@ -36,7 +36,8 @@ class SubprocessTracker:
     Args:
         output: the folder of studies.
         uri: tracking URI of another store or of a server.
-        warn: called with one sentence when the store, or the process, fails; what follows is dropped (see `sync`).
+        warn: called with one sentence when the store, or the process, fails; what follows is dropped (see
+            `sync`).
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class SubprocessTracker:
         self._calls.put(("synthesis", (record,)))
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
-        """Bring the front up to date, end the study's run, and wait until all is logged and the process is gone."""
+        """Bring the front up to date, end the study's run, and wait until all is logged and the process is
+        gone.
+        """
         self._calls.put(("finish", (list(front), list(artifacts))))
         self._calls.put(None)
         if self._listener is not None:
@@ -101,8 +104,8 @@ class SubprocessTracker:
         code = process.wait()
         if code:
             self._warn(
-                f"MLflow's process ended with code {code}: the search goes on without it and `bitfront sync` will send "
-                "what is missing."
+                f"MLflow's process ended with code {code}: the search goes on without it and `bitfront sync` "
+                "will send what is missing."
             )
 
 

@@ -27,7 +27,8 @@ def tracking_uri(study_dir: Path) -> str:
 
 
 def sync(study_dir: Path, *, uri: str | None = None) -> int:
-    """Send every trial of a study folder that MLflow lacks, and the front; return how many trials the study has.
+    """Send every trial of a study folder that MLflow lacks, and the front; return how many trials the study
+    has.
 
     Args:
         study_dir: the study folder.

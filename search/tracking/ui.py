@@ -88,7 +88,8 @@ def ui(output: Path, port: int = 5000, *, show: Callable[[str], None] = print, u
         uri: tracking URI of another local database; a server has pages of its own.
 
     Raises:
-        UserError: nothing was tracked in `output` yet, the port is taken, `uri` is a server, or MLflow won't start.
+        UserError: nothing was tracked in `output` yet, the port is taken, `uri` is a server, or MLflow won't
+            start.
     """
     if uri is not None and uri.startswith(("http:", "https:")):
         raise UserError("The studies are tracked on a server: open its own address in a browser.")

@@ -1,4 +1,5 @@
-"""Which rows of losses no other row beats, and the volume that they dominate; exact, for any number of columns.
+"""Which rows of losses no other row beats, and the volume that they dominate; exact, for any number of
+columns.
 
 Own code because the public package for it, moocore, is under the LGPL, and Optuna's functions are private.
 """
@@ -90,7 +91,9 @@ def _volume(rows: Losses, reference: NDArray[np.float64]) -> float:
 
 
 def _volume_of_three(rows: Losses, reference: NDArray[np.float64]) -> float:
-    """Return the volume over a grid of the first two columns' values: at each cell the greatest depth of the rows up to it."""
+    """Return the volume over a grid of the first two columns' values: at each cell the greatest depth of the
+    rows up to it.
+    """
     count = len(rows)
     order = np.argsort(rows[:, 1])
     depth = np.zeros((count, count))

@@ -45,29 +45,37 @@ class Evaluation:
     status: Status
     """`complete`; `infeasible`: a constraint on resources was broken, so it was never scored; `failed`."""
     fidelity: Fidelity = "ptq"
-    """How far its weights were followed: `ptq` rounded only, `inherited` another candidate's trained weights rounded,
-    `short` the first epochs of a training that wasn't worth its rest, `full` a whole training."""
+    """How far its weights were followed: `ptq` rounded only, `inherited` another candidate's trained weights
+    rounded, `short` the first epochs of a training that wasn't worth its rest, `full` a whole training."""
     start: str = "float"
-    """What its training began with: `float` weights, those of `trial 12`, of the `gradient` path, or of the training
-    of all `uniform` widths."""
+    """What its training began with: `float` weights, those of `trial 12`, of the `gradient` path, or of the
+    training of all `uniform` widths."""
     epochs: float = 0.0
-    """Epochs of training spent on its weights, those of what it began with included; 0 where they are the float model's."""
+    """Epochs of training spent on its weights, those of what it began with included; 0 where they are the
+    float model's.
+    """
     kind: Kind = "search"
     """`search`, or `uniform` for the baselines that give every tensor the same width."""
     params: Mapping[str, int | str] = field(default_factory=dict)
     """What Optuna chose, by dimension name."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Validation metric: `ptq` before any training (of QAT candidates too), `qat` after it, `score` counts."""
+    """Validation metric: `ptq` before any training (of QAT candidates too), `qat` after it, `score`
+    counts.
+    """
     ties: Mapping[str, float] = field(default_factory=dict)
-    """Of the outputs that gave the score: `share` of the validation samples whose class isn't decided, and what the score is
-    for each way in which they may fall (see `metrics.Outcome`). Empty where it was not recorded."""
+    """Of the outputs that gave the score: `share` of the validation samples whose class isn't decided, and
+    what the score is for each way in which they may fall (see `metrics.Outcome`). Empty where it was not
+    recorded.
+    """
     recall: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
-    """Of the same outputs, by name: the share of each class's validation samples that count as right, None without any."""
+    """Of the same outputs, by name: the share of each class's validation samples that count as right, None
+    without any.
+    """
     resources: Mapping[str, float] = field(default_factory=dict)
     """What it costs, by the keys of `quantities.QUANTITIES`: lut, ff, dsp, bram18, latency_ns, ..."""
     ptq_resources: Mapping[str, float] = field(default_factory=dict)
-    """Of a trained candidate, what it costs without training: `metrics["ptq"]` is the score of that design, not of the
-    one that `resources` are of. Empty where it was not trained, and in older files."""
+    """Of a trained candidate, what it costs without training: `metrics["ptq"]` is the score of that design,
+    not of the one that `resources` are of. Empty where it was not trained, and in older files."""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """80 % interval (low, high) of a resource, in its unit."""
     source: str = "estimate"
@@ -85,16 +93,24 @@ class Evaluation:
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What synthesis measured, by stage (csynth, vsynth, cosim) and key of `resources`; never in the file."""
     calibrated_on: int = 0
-    """Finished C-syntheses of the study that corrected `resources` (see `synthesis.corrected`); 0 in the file."""
+    """Finished C-syntheses of the study that corrected `resources` (see `synthesis.corrected`); 0 in the
+    file.
+    """
     kept: str = ""
-    """Digest of the candidate that was kept in its place: the rounded one, where training made it worse or wasn't worth it."""
+    """Digest of the candidate that was kept in its place: the rounded one, where training made it worse or
+    wasn't worth it.
+    """
     raw: Evaluation | None = field(default=None, repr=False, compare=False)
     """The evaluation as its file has it, where this one is corrected; in no file."""
     weights_sha256: str | None = None
-    """SHA-256 of the `weights.npz` that it was scored with; "" where it has none and the float model's weights were
-    rounded. None before it is written, and in files of versions that didn't say (see `has_weights`)."""
+    """SHA-256 of the `weights.npz` that it was scored with; "" where it has none and the float model's
+    weights were rounded. None before it is written, and in files of versions that didn't say (see
+    `has_weights`).
+    """
     reason: str | None = None
-    """Why it isn't complete: a class and a colon first, `nan_loss: epoch 2` or `constraint lut: 51234 > 20000`."""
+    """Why it isn't complete: a class and a colon first, `nan_loss: epoch 2` or `constraint lut: 51234 >
+    20000`.
+    """
 
     def __post_init__(self) -> None:
         where = f"Evaluation {self.number!r}"
@@ -103,7 +119,8 @@ class Evaluation:
         for name, allowed in (("status", Status), ("kind", Kind), ("method", Method), ("fidelity", Fidelity)):
             if getattr(self, name) not in get_args(allowed):
                 raise UserError(
-                    f"{where}: {name} {getattr(self, name)!r} is unknown, use {' or '.join(get_args(allowed))}."
+                    f"{where}: {name} {getattr(self, name)!r} is unknown, use "
+                    f"{' or '.join(get_args(allowed))}."
                 )
         for name in ("metrics", "ties", "resources", "ptq_resources", "constraints", "seconds"):
             for key, value in getattr(self, name).items():
@@ -165,7 +182,9 @@ class Evaluation:
 
     @property
     def uncorrected(self) -> Evaluation:
-        """The evaluation with its estimate as it was made: what Optuna was told, on the scale of a study's box."""
+        """The evaluation with its estimate as it was made: what Optuna was told, on the scale of a study's
+        box.
+        """
         return self.raw or self
 
     @property
@@ -180,7 +199,9 @@ class Evaluation:
 
     @property
     def redesigned(self) -> bool:
-        """Whether its training made another design than rounding: with weights that are zero, or of fewer bits than their type."""
+        """Whether its training made another design than rounding: with weights that are zero, or of fewer
+        bits than their type.
+        """
         inherited = self.start == "gradient" or self.start.startswith("trial ")
         return bool(self.params.get("sparsity", 0)) or (inherited and "sparsity" in self.params)
 
@@ -188,7 +209,8 @@ class Evaluation:
     def gain(self) -> float | None:
         """Metric after QAT minus metric of the same design without training.
 
-        None where not both exist, and where training changed the design: a score before it belongs to other costs.
+        None where not both exist, and where training changed the design: a score before it belongs to other
+        costs.
         """
         if "qat" not in self.metrics or "ptq" not in self.metrics or self.redesigned:
             return None

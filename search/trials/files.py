@@ -30,7 +30,9 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 def save_atomic(path: Path, save: Callable[[str], object]) -> None:
-    """Let `save` write a file of the same kind beside `path`, then put it in place in one step, as `write_atomic` does."""
+    """Let `save` write a file of the same kind beside `path`, then put it in place in one step, as
+    `write_atomic` does.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)

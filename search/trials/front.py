@@ -28,7 +28,9 @@ PICKS = ("best", "knee", "smallest")
 
 
 def losses(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> Losses:
-    """Return a row an evaluation and a column an objective, all to be minimised, as `Objective.scaled` gives them."""
+    """Return a row an evaluation and a column an objective, all to be minimised, as `Objective.scaled` gives
+    them.
+    """
     table = np.empty((len(evaluations), len(objectives)))
     for row, evaluation in enumerate(evaluations):
         for column, objective in enumerate(objectives):
@@ -37,7 +39,9 @@ def losses(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -
 
 
 def least_violating(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return the evaluations that break the constraints least, scored ones if there are any (failed ones never)."""
+    """Return the evaluations that break the constraints least, scored ones if there are any (failed ones
+    never).
+    """
     for status in ("complete", "infeasible"):
         pool = [e for e in evaluations if e.status == status]
         if pool:
@@ -68,10 +72,10 @@ def pareto(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -
 class Box:
     """The scale of the hypervolume: 0 at `ideal` and 1 at `reference`, per objective.
 
-    A study settles it before its first trial and records it in `reference.json`, so that the hypervolume never
-    falls while it runs, and studies of one model, data and device compare. A point worse than the reference adds
-    nothing; one better than the ideal (fewer LUTs than any uniform candidate) counts for more, so 1 is not the
-    maximum.
+    A study settles it before its first trial and records it in `reference.json`, so that the hypervolume
+    never falls while it runs, and studies of one model, data and device compare. A point worse than the
+    reference adds nothing; one better than the ideal (fewer LUTs than any uniform candidate) counts for more,
+    so 1 is not the maximum.
     """
 
     ideal: tuple[float, ...]
@@ -85,14 +89,15 @@ class Box:
         float_score: float,
         blind_score: float,
     ) -> Box:
-        """Return the box from the smallest to the largest of `costs`, and from the float model's score to a blind one's.
+        """Return the box from the smallest to the largest of `costs`, and from the float model's score to a
+        blind one's.
 
         Args:
             costs: resources of the uniform candidates, as `Evaluation.resources` names them.
             objectives: the study's.
             float_score: the float model's metric.
-            blind_score: the metric of outputs that ignore the inputs; where it isn't worse than the float model's
-                or isn't finite, the metric's scale is one unit.
+            blind_score: the metric of outputs that ignore the inputs; where it isn't worse than the float
+                model's or isn't finite, the metric's scale is one unit.
         """
         ideal, reference = [], []
         for objective in objectives:
@@ -130,16 +135,20 @@ def hypervolume(evaluations: Sequence[Evaluation], objectives: Sequence[Objectiv
 
 
 def dominated(table: Losses, reference: NDArray[np.float64] | None = None) -> float:
-    """Return the volume between losses, one row per point, and a reference (ones where None), which none exceeds."""
+    """Return the volume between losses, one row per point, and a reference (ones where None), which none
+    exceeds.
+    """
     return dominance.hypervolume(table, np.ones(table.shape[1]) if reference is None else reference)
 
 
 def dominating(
     front: Sequence[Evaluation], objectives: Sequence[Objective], box: Box, most: int
 ) -> list[Evaluation]:
-    """Return at most so many members of a front, each the one that adds most to the hypervolume of those before it.
+    """Return at most so many members of a front, each the one that adds most to the hypervolume of those
+    before it.
 
-    What a member adds never grows with what is there already, so only the most promising is measured again (Minoux 1978).
+    What a member adds never grows with what is there already, so only the most promising is measured again
+    (Minoux 1978).
     """
     found: list[Evaluation] = []
     volume = 0.0
@@ -172,7 +181,9 @@ def hypervolume_history(
 
 
 def last_gain(history: Sequence[tuple[int, float]]) -> int | None:
-    """Return the last trial of a `hypervolume_history` with a gain (a thousandth of the final value, at least)."""
+    """Return the last trial of a `hypervolume_history` with a gain (a thousandth of the final value, at
+    least).
+    """
     best, last = 0.0, None
     final = max((value for _, value in history), default=0.0)
     for number, value in history:
@@ -192,15 +203,18 @@ def pick(
     """Return the evaluation that `how` names.
 
     - `best`: the front's best metric; of equals, the cheapest.
-    - `smallest`: the front's least LUTs (or least of the first resource objective); of equals, the best metric.
-    - `knee`: the front's largest bulge towards the ideal: with every objective scaled to the front's own range,
-      the point with the least sum of the metric's loss and the mean of the resources', which with one resource is
-      the farthest from the line through the extremes (Das, 1999, "On characterizing the knee of the Pareto
-      curve"). Resources share one vote because they rise and fall together. With a `floor`, only the members whose metric
-      is at least as good count, where there are any: `Reference.knee_floor` is what a study says.
+    - `smallest`: the front's least LUTs (or least of the first resource objective); of equals, the best
+      metric.
+    - `knee`: the front's largest bulge towards the ideal: with every objective scaled to the front's own
+      range, the point with the least sum of the metric's loss and the mean of the resources', which with one
+      resource is the farthest from the line through the extremes (Das, 1999, "On characterizing the knee of
+      the Pareto curve"). Resources share one vote because they rise and fall together. With a `floor`, only
+      the members whose metric is at least as good count, where there are any: `Reference.knee_floor` is what
+      a study says.
     - `12`: that trial, feasible or not.
-    - `lut<5000`, `lut<10k, latency<=1us`, `accuracy>0.75`: of all feasible candidates within the limits the best
-      metric, or the smallest where only the metric is limited. Joined by commas; the text is parsed, never run.
+    - `lut<5000`, `lut<10k, latency<=1us`, `accuracy>0.75`: of all feasible candidates within the limits the
+      best metric, or the smallest where only the metric is limited. Joined by commas; the text is parsed,
+      never run.
 
     Raises:
         UserError: `how` can't be read, or the trial doesn't exist or was never scored.
@@ -242,8 +256,8 @@ def pick(
 def write_front_csv(path: Path, members: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:
     """Write one row per front member, best metric first: scores, resources with their intervals, parameters.
 
-    `score` and `test` are of the design whose resources follow. What a trained one scored and costs untrained, another design,
-    stands in columns of its own: `untrained_score`, `untrained_lut`, ...
+    `score` and `test` are of the design whose resources follow. What a trained one scored and costs
+    untrained, another design, stands in columns of its own: `untrained_score`, `untrained_lut`, ...
     """
     metric_first = sorted(members, key=lambda e: tuple(o.loss(e) for o in objectives) if e.metrics else ())
     resources = [q.key for q in QUANTITIES.values() if any(q.key in e.resources for e in members)]
@@ -297,7 +311,8 @@ def _conditions(how: str, metric: Metric) -> list[_Condition]:
         match = _CONDITION.match(part)
         if not match:
             raise UserError(
-                f"Can't pick {how!r}: use best, knee, smallest, a trial number, or a limit such as 'lut<5000'."
+                f"Can't pick {how!r}: use best, knee, smallest, a trial number, or a limit such as "
+                f"'lut<5000'."
             )
         name = match[1].lower()
         quantity = named(name)

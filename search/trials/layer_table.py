@@ -12,7 +12,10 @@ FILE = "layers.csv"
 
 
 def layers_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return one row a node, in network order; what is nested, its types say, is JSON. Empty where there is no row."""
+    """Return one row a node, in network order; what is nested, its types say, is JSON.
+
+    Empty where there is no row.
+    """
     if not rows:
         return ""
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -1,4 +1,6 @@
-"""What uniform candidates are called in the tables and figures of a study: short where that is enough, never alike."""
+"""What uniform candidates are called in the tables and figures of a study: short where that is enough, never
+alike.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ Way = Callable[[Evaluation], Mapping[str, str]]
 
 
 def width_label(evaluation: Evaluation) -> str:
-    """Return `8 bit` for a uniform candidate whose params say so, else `uniform`: the width that most of its weights have."""
+    """Return `8 bit` for a uniform candidate whose params say so, else `uniform`: the width that most of its
+    weights have.
+    """
     # a layer's range may hold the width back
     bits = list(_widths(evaluation).items())
     weights = [value for name, value in bits if "weight" in name.rpartition(".")[2]]
@@ -23,15 +27,18 @@ def width_label(evaluation: Evaluation) -> str:
 
 
 def width_names(evaluations: Iterable[Evaluation]) -> dict[int, str]:
-    """Return what the widths of uniform candidates are called, by trial: alike where all that was chosen but the method is."""
+    """Return what the widths of uniform candidates are called, by trial: alike where all that was chosen but
+    the method is.
+    """
     return _told_apart(evaluations, width_label, (_roles, _chosen))
 
 
 def uniform_names(evaluations: Iterable[Evaluation]) -> dict[int, str]:
-    """Return a name for each uniform candidate, by trial: `8 bit QAT`, with what tells it from another one of that name.
+    """Return a name for each uniform candidate, by trial: `8 bit QAT`, with what tells it from another one of
+    that name.
 
-    That is what was chosen (hardware, sparsity, widths), that training was undone, what training began with, and what types
-    have come of it (signs, integer bits); where nothing of these differs, the trial.
+    That is what was chosen (hardware, sparsity, widths), that training was undone, what training began with,
+    and what types have come of it (signs, integer bits); where nothing of these differs, the trial.
     """
     ways = (_roles, _chosen, _training, _types, lambda e: {"trial": f"trial {e.number}"})
     return _told_apart(evaluations, lambda e: f"{width_label(e)} {e.method.upper()}", ways)
@@ -50,7 +57,9 @@ def _told_apart(
 
 
 def _apart(name: str, members: Sequence[Evaluation], ways: Sequence[Way]) -> dict[int, str]:
-    """Return names of evaluations that share one, by the fewest words of the first way in which they differ, then of the next."""
+    """Return names of evaluations that share one, by the fewest words of the first way in which they differ,
+    then of the next.
+    """
     if len(members) == 1 or not ways:
         return {e.number: name for e in members}
     told = [ways[0](e) for e in members]

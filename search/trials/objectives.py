@@ -1,8 +1,8 @@
 """What the search optimises and what a candidate must meet.
 
-An objective reads one number out of an `Evaluation`; a constraint turns one into a violation, positive where it
-is broken, as Optuna wants it. Violations are relative to their limit, so that a LUT and a nanosecond weigh alike
-when a sampler adds them up.
+An objective reads one number out of an `Evaluation`; a constraint turns one into a violation, positive where
+it is broken, as Optuna wants it. Violations are relative to their limit, so that a LUT and a nanosecond weigh
+alike when a sampler adds them up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class Metric:
     perfect: float | None = None
     """1.0 for an accuracy, 0.0 for an error; None where there is no bound."""
     ties: str = ""
-    """How undecided classes count (`MetricConfig.ties`); empty where the metric decides none, or it wasn't recorded."""
+    """How undecided classes count (`MetricConfig.ties`); empty where the metric decides none, or it wasn't
+    recorded.
+    """
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is strictly better than `b`."""
@@ -90,8 +92,8 @@ class Objective:
     def scaled(self, value: float) -> float:
         """Return a value on the scale of the hypervolume and the knee, less being better.
 
-        Resources span decades, so they are compared by `log2(1 + value)`: halving the LUTs counts the same wherever
-        it happens. Metrics are compared as they are.
+        Resources span decades, so they are compared by `log2(1 + value)`: halving the LUTs counts the same
+        wherever it happens. Metrics are compared as they are.
         """
         if not self.is_metric:
             return math.log2(1.0 + max(0.0, value))
@@ -117,7 +119,8 @@ class Constraint:
     """A limit on a resource or on the metric.
 
     The violation is `(value - limit) / scale` (sign turned for a lower bound), so 0.2 says a fifth too much.
-    `scale` is the limit itself; where that is 0, the device's stock, or 1; of a drop, the float model's metric.
+    `scale` is the limit itself; where that is 0, the device's stock, or 1; of a drop, the float model's
+    metric.
     """
 
     name: str
@@ -127,8 +130,8 @@ class Constraint:
     limit: float
     scale: float
     text: str
-    """As the study file said it, `10%`; `100%` where it said nothing, since every design must fit the device. Studies of older
-    versions have the absolute number here."""
+    """As the study file said it, `10%`; `100%` where it said nothing, since every design must fit the device.
+    Studies of older versions have the absolute number here."""
     direction: Direction = "minimize"
     """Of the metric; a resource is always minimised."""
 
@@ -138,7 +141,8 @@ class Constraint:
         return self.name in {"metric", "metric_drop"}
 
     def threshold(self, float_score: float | None = None) -> float:
-        """Return the bare number that a value is compared with: a drop becomes the metric that is just allowed.
+        """Return the bare number that a value is compared with: a drop becomes the metric that is just
+        allowed.
 
         Raises:
             UserError: when a drop is asked without the float model's score.
@@ -197,8 +201,8 @@ def constraints_of(
     """Turn a study's limits (`StudyConfig.limits`) into constraints.
 
     Args:
-        limits: by a name in `QUANTITIES`, `metric` (at least, or at most where less is better) or `metric_drop`; in the
-            quantity's or the metric's own unit.
+        limits: by a name in `QUANTITIES`, `metric` (at least, or at most where less is better) or
+            `metric_drop`; in the quantity's or the metric's own unit.
         metric: the study's metric.
         stock: what the device has, by resource key (lut, ff, dsp, bram18, uram): the scale of a limit of 0.
     """
@@ -217,7 +221,8 @@ def constraints_of(
 
 
 def parse_limit(given: str, value: float | int | str, name: str) -> float:
-    """Read a limit on `name` ('metric' or a key of `QUANTITIES`) that isn't a percentage: `5000`, `10k`, `1.5us`.
+    """Read a limit on `name` ('metric' or a key of `QUANTITIES`) that isn't a percentage: `5000`, `10k`,
+    `1.5us`.
 
     Raises:
         UserError: when it isn't a number or its unit isn't the quantity's.
@@ -257,7 +262,9 @@ def metric_violations(
 def broken(
     constraints: Sequence[Constraint], found: Mapping[str, float], resources: Mapping[str, float]
 ) -> str | None:
-    """Say in one line which resource constraints are broken, `constraint lut: 51234 > 20000`; None if none is."""
+    """Say in one line which resource constraints are broken, `constraint lut: 51234 > 20000`; None if none
+    is.
+    """
     lines = [
         f"{c.name}: {resources[QUANTITIES[c.name].key]:.6g} > {c.limit:.6g}"
         for c in constraints

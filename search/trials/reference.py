@@ -1,6 +1,7 @@
 """What every candidate of a study is measured against: `reference.json` in the study folder.
 
-With the evaluations it is all that the report, the front and the tracker need, so a copied study stays complete.
+With the evaluations it is all that the report, the front and the tracker need, so a copied study stays
+complete.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from .objectives import SIGNS, Constraint, Metric, Objective
 
 FILE = "reference.json"
 KNEE_DROP = 0.01
-"""Share of the float model's lead over outputs that ignore the inputs that the knee may lose, where a study states no drop.
+"""Share of the float model's lead over outputs that ignore the inputs that the knee may lose, where a study
+states no drop.
 
-After MLPerf's target of 99 % of the float model's accuracy (Reddi et al., "MLPerf Inference Benchmark", 2020), but of the lead: half
-an AUC is worth nothing.
+After MLPerf's target of 99 % of the float model's accuracy (Reddi et al., "MLPerf Inference Benchmark",
+2020), but of the lead: half an AUC is worth nothing.
 """
 
 
@@ -47,7 +49,9 @@ class Reference:
     clock_ns: float = 5.0
     """Clock period."""
     knee_drop: float | None = None
-    """How much worse than the float model the knee may be, in the metric's unit; `KNEE_DROP` of its lead where None."""
+    """How much worse than the float model the knee may be, in the metric's unit; `KNEE_DROP` of its lead
+    where None.
+    """
     model: str = ""
     """One line about the model: `LSTM 20, Dense 64, 3,569 parameters`."""
     data: str = ""
@@ -57,7 +61,9 @@ class Reference:
     space_size: int | None = None
     """Number of configurations in the space."""
     class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Validation samples of each class, by the name of each output that decides a class; empty where it wasn't recorded."""
+    """Validation samples of each class, by the name of each output that decides a class; empty where it
+    wasn't recorded.
+    """
     float_recall: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """The float model's recall of each class, like `Evaluation.recall`."""
     moved: tuple[Mapping[str, str | int], ...] = ()
@@ -85,7 +91,9 @@ class Reference:
         return self.float_score - SIGNS[self.metric.direction] * self.allowed_drop
 
     def threshold(self, name: str) -> float | None:
-        """Return the bare limit of the constraint `name` (lut, ..., metric, metric_drop), None without one."""
+        """Return the bare limit of the constraint `name` (lut, ..., metric, metric_drop), None without
+        one.
+        """
         for constraint in self.constraints:
             if constraint.name == name:
                 return constraint.threshold(self.float_score)

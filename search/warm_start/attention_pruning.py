@@ -1,8 +1,9 @@
 """Which parts of an attention a training can do without: keys, values, heads, or all of it.
 
-Fewer bits of a weight save what they cost, but products of two variables are saved only when a key, a value or a head is
-zero as a whole. So the gradient width search tries each now and then: where the loss of some samples rises by less than what
-its absence saves is worth, its weights become zero for good, and the design is built without it (`bitfront.hls.shrunk`).
+Fewer bits of a weight save what they cost, but products of two variables are saved only when a key, a value
+or a head is zero as a whole. So the gradient width search tries each now and then: where the loss of some
+samples rises by less than what its absence saves is worth, its weights become zero for good, and the design
+is built without it (`bitfront.hls.shrunk`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class AttentionPruning:
         self._parts = free_parts(evaluator.graph)
 
     def take(self, weights: Weights, cost: Callable[[Weights], float], cost_weight: float) -> Weights:
-        """Remove the parts that aren't worth what they cost, those that are worth least first; return what is left.
+        """Remove the parts that aren't worth what they cost, those that are worth least first; return what is
+        left.
 
         Args:
             weights: the weights as training computes with them.
@@ -70,7 +72,9 @@ class AttentionPruning:
         cost_weight: float,
         now: tuple[float, float],
     ) -> float:
-        """Return what a part's absence is worth, given loss and cost with it; training continues as it was."""
+        """Return what a part's absence is worth, given loss and cost with it; training continues as it
+        was.
+        """
         model = self._trainer.model
         weights_before = model.weights()
         model.restore(part.erased(weights_before))

@@ -34,5 +34,7 @@ class SearchContext:
 
     @cached_property
     def gradient_search(self) -> GradientWidths:
-        """The study's gradient width search, one object for both its parts: its start takes some fifty roundings to find."""
+        """The study's gradient width search, one object for both its parts: its start takes some fifty
+        roundings to find.
+        """
         return GradientWidths(self.evaluator, self.objectives, self.evaluator.problem.config.gradient_epochs)

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
 _EITHER = {"lut", "dsp"}
-"""A product takes one or the other: where a study names one alone, wider products would seem to cost nothing."""
+"""A product takes one or the other: where a study names one alone, wider products would seem to cost
+nothing.
+"""
 _EBOPS_WEIGHT = 0.1
-"""Of the EBOPs' logarithm beside that of the resources, which may not change over several bits. Chosen by hand; no
-measurement is on record."""
+"""Of the EBOPs' logarithm beside that of the resources, which may not change over several bits. Chosen by
+hand; no measurement is on record."""
 
 
 class WeightedCost:
     """The logarithm of a design's share of the device, summed over the resources among the objectives.
 
-    That of its EBOPs where these are an objective or no objective is a resource that the device has a stock of.
+    That of its EBOPs where these are an objective or no objective is a resource that the device has a stock
+    of.
 
     Args:
         evaluator: of the study.
@@ -37,11 +40,15 @@ class WeightedCost:
         self._stock = {} if "ebops" in keys else {key: stock[key] for key in sorted(keys) if stock.get(key)}
 
     def counts_bits(self, strategy: str) -> bool:
-        """Whether a single weight costs less with fewer bits: not where the strategy gives all of them one multiplier."""
+        """Whether a single weight costs less with fewer bits: not where the strategy gives all of them one
+        multiplier.
+        """
         return not self._stock or strategy.lower() != "resource"
 
     def __call__(self, figures: Mapping[str, float]) -> float:
-        """Return the weighted cost of resources, named as `Evaluation.resources` names them: less is cheaper."""
+        """Return the weighted cost of resources, named as `Evaluation.resources` names them: less is
+        cheaper.
+        """
         ebops = math.log(max(1.0, figures["ebops"]))
         share = sum(figures[key] / stock for key, stock in self._stock.items())
         return math.log(share) + _EBOPS_WEIGHT * ebops if share else ebops

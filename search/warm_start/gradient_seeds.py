@@ -1,8 +1,10 @@
-"""Seeds from the gradient width search: one training in which the widths move, while the cost weighs more and more.
+"""Seeds from the gradient width search: one training in which the widths move, while the cost weighs more and
+more.
 
-Its candidates (see `GradientWidths`) have weights that were trained for them; from the best of them greedy width reduction
-continues by rounding alone (see `GreedyWidths`). Those that dominate most enter the search as ordinary trials: first those of
-the part that looks for the least cost, so that a search that ends during the rest has some of them, then those of all.
+Its candidates (see `GradientWidths`) have weights that were trained for them; from the best of them greedy
+width reduction continues by rounding alone (see `GreedyWidths`). Those that dominate most enter the search as
+ordinary trials: first those of the part that looks for the least cost, so that a search that ends during the
+rest has some of them, then those of all.
 """
 
 from __future__ import annotations
@@ -46,9 +48,11 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZi
 
 
 def first_seeds(context: SearchContext) -> list[Seed]:
-    """Return the candidates that the first part of the gradient width search proposes; searched once, then read from a file.
+    """Return the candidates that the first part of the gradient width search proposes; searched once, then
+    read from a file.
 
-    There are none where the study asks for no such search, its space has no `qat`, or single weights don't move in it.
+    There are none where the study asks for no such search, its space has no `qat`, or single weights don't
+    move in it.
 
     Raises:
         UserError: when the file can't be read.
@@ -62,7 +66,8 @@ def first_seeds(context: SearchContext) -> list[Seed]:
 def gradient_seeds(context: SearchContext) -> list[Seed]:
     """Return the candidates that the whole gradient width search proposes, without those of `first_seeds`.
 
-    Searched once, then read from a file. There are none where the study asks for none, or its space has no `qat`.
+    Searched once, then read from a file. There are none where the study asks for none, or its space has no
+    `qat`.
 
     Raises:
         UserError: when a file can't be read.
@@ -111,7 +116,9 @@ def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
 
 
 def chosen(pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT) -> list[Seed]:
-    """Return what dominates most of some candidates, those that add most first; of equal ones with other weights, one."""
+    """Return what dominates most of some candidates, those that add most first; of equal ones with other
+    weights, one.
+    """
     front = _front(pool, objectives)
     seeds: dict[str, Seed] = {}
     numbered = [replace(e, number=number) for number, (e, _) in enumerate(front)]
@@ -134,7 +141,9 @@ def _front(pool: Sequence[Scored], objectives: Sequence[Objective]) -> list[Scor
 def narrower(
     evaluator: Evaluator, seeds: Sequence[Seed], objectives: Sequence[Objective], most: int
 ) -> list[Scored]:
-    """Return candidates of the greedy width reduction of seeds, with the same weights; so many are rounded in all."""
+    """Return candidates of the greedy width reduction of seeds, with the same weights; so many are rounded in
+    all.
+    """
     greedy = GreedyWidths(evaluator, objectives)
     return [
         (e, replace(one, params=e.params))
@@ -146,7 +155,9 @@ def narrower(
 def write_seeds(
     path: Path, candidates: Sequence[Mapping[str, Any]], seeds: Sequence[Seed], **more: Any
 ) -> None:
-    """Write candidates as plain values, with the weights of each and their epochs; `more` is written beside them."""
+    """Write candidates as plain values, with the weights of each and their epochs; `more` is written beside
+    them.
+    """
     arrays = {f"{i}/{name}": a for i, one in enumerate(seeds) for name, a in as_arrays(one.weights).items()}
     record = {"candidates": candidates, "epochs": [one.epochs for one in seeds], **more}
     arrays["told"] = np.array(json.dumps(record))
@@ -154,7 +165,8 @@ def write_seeds(
 
 
 def read_seeds(path: Path) -> tuple[dict[str, Any], list[Seed]]:
-    """Return what `write_seeds` wrote of candidates, and the weights of each with their epochs; no parameters yet.
+    """Return what `write_seeds` wrote of candidates, and the weights of each with their epochs; no parameters
+    yet.
 
     Raises:
         UserError: when the file can't be read.

@@ -1,19 +1,20 @@
 """The gradient width search: a training in which widths move, from which a study's gradient seeds come.
 
-Each dimension of the space has a width between whole bits; rounded ones compute. The loss says, by a surrogate gradient,
-what a bit of each is worth (see `VariableFixedPoint`), the estimate of the design what it costs (see `WeightedCost`); the weight
-between the two is steered so that the cost falls evenly from that of the start. Widths that don't change the loss, those of
-tables say, are narrowed beforehand by rounding.
+Each dimension of the space has a width between whole bits; rounded ones compute. The loss says, by a
+surrogate gradient, what a bit of each is worth (see `VariableFixedPoint`), the estimate of the design what it
+costs (see `WeightedCost`); the weight between the two is steered so that the cost falls evenly from that of
+the start. Widths that don't change the loss, those of tables say, are narrowed beforehand by rounding.
 
-Where the space has sparsity, single weights move too: the same cost weight gives each the step that it is worth (see
-`PerWeightSteps`), and a kernel's width is what its finest steps ask for; parts of an attention are removed where they aren't
-worth their cost (see `AttentionPruning`). The least cost that the network can have is then unknown, so that a first quarter of
-the search looks for it, and the rest stops there.
+Where the space has sparsity, single weights move too: the same cost weight gives each the step that it is
+worth (see `PerWeightSteps`), and a kernel's width is what its finest steps ask for; parts of an attention are
+removed where they aren't worth their cost (see `AttentionPruning`). The least cost that the network can have
+is then unknown, so that a first quarter of the search looks for it, and the rest stops there.
 
-After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs", 2024),
-whose widths are per weight and activation; here the types are those of the space. What single weights, their integer bits and the
-attention's parts gain was measured (`experiments/benchmarks/peers.md`, "What made the difference"). The constants below were
-chosen by hand, and no measurement of any one of them is on record, unless it says otherwise.
+After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs",
+2024), whose widths are per weight and activation; here the types are those of the space. What single weights,
+their integer bits and the attention's parts gain was measured (`experiments/benchmarks/peers.md`, "What made
+the difference"). The constants below were chosen by hand, and no measurement of any one of them is on record,
+unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -43,28 +44,34 @@ if TYPE_CHECKING:
 START = 6
 """Bits that the search begins with, as far as the ranges allow."""
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 2, 14
-"""Moves of the widths per epoch, at most, and batches that are trained for each, at least: with few, their slopes are noise.
-The moves were halved (4 to 2) with commit 5fd402b."""
+"""Moves of the widths per epoch, at most, and batches that are trained for each, at least: with few, their
+slopes are noise. The moves were halved (4 to 2) with commit 5fd402b."""
 ESTIMATED_EVERY = 8
-"""Moves after which what a bit of each dimension costs is estimated anew, which takes as long as the training. Doubled (4 to 8)
-with commit 5fd402b to save time."""
+"""Moves after which what a bit of each dimension costs is estimated anew, which takes as long as the
+training. Doubled (4 to 8) with commit 5fd402b to save time."""
 REACH = 3.0
-"""Times that a width could fall from the start to its least one if it always moved that way: sets the size of a move."""
+"""Times that a width could fall from the start to its least one if it always moved that way: sets the size of
+a move.
+"""
 FIRST = 0.25
 """Share of the epochs that look for the least cost, where single weights move."""
 SCORED = 200
-"""Candidates of either part of the search that are scored, at most: of a longer one those of every second, third, ... move.
-Halved (400 to 200) with commit 5fd402b."""
+"""Candidates of either part of the search that are scored, at most: of a longer one those of every second,
+third, ... move. Halved (400 to 200) with commit 5fd402b."""
 _DECAY = (0.8, 0.95)
-"""Of Adam's two moments (Kingma and Ba, 2015), shorter than their 0.9 and 0.999: there are tens of moves, not thousands."""
+"""Of Adam's two moments (Kingma and Ba, 2015), shorter than their 0.9 and 0.999: there are tens of moves, not
+thousands.
+"""
 _CONTROL = (8.0, 0.6)
-"""Gains of a proportional-integral controller of the cost weight: how its logarithm follows the cost beyond that wanted, as a
-share of all that the cost shall fall, and that share's sum over moves. The same idea as HGQ2's `BetaPID`. Doubled, from 4.0 and
-0.3, with commit abfd1a8."""
+"""Gains of a proportional-integral controller of the cost weight: how its logarithm follows the cost beyond
+that wanted, as a share of all that the cost shall fall, and that share's sum over moves. The same idea as
+HGQ2's `BetaPID`. Doubled, from 4.0 and 0.3, with commit abfd1a8."""
 _MOST = 12.0
 """Largest change of that logarithm."""
 _STILL_LOST = 0.005
-"""Share of the float model's lead that narrowing the widths that don't change the loss may cost, before the search begins."""
+"""Share of the float model's lead that narrowing the widths that don't change the loss may cost, before the
+search begins.
+"""
 _LEAST_FALL = 0.1
 """Of the cost's logarithm: with less to gain there is little to steer."""
 _ARRIVAL = 0.85
@@ -72,7 +79,9 @@ _ARRIVAL = 0.85
 _LOST = 0.4
 """Share of the lead whose loss makes a candidate useless; that of `greedy_widths.LOST_LEAD`."""
 _GONE = 0.05, 5
-"""A part of the search ends after this share of its scored candidates, and this many, in a row that are useless."""
+"""A part of the search ends after this share of its scored candidates, and this many, in a row that are
+useless.
+"""
 _WARM = 3
 """Moves before single weights get steps: their gradients are averaged first."""
 
@@ -121,7 +130,9 @@ class GradientWidths:
         self._lead = abs(self.evaluator.float_score - self.evaluator.scores.blind()) or 1.0
 
     def first(self) -> list[Scored]:
-        """Return the candidates of the part that looks for the least cost; empty where single weights don't move."""
+        """Return the candidates of the part that looks for the least cost; empty where single weights don't
+        move.
+        """
         start, moved, fall = self._start()
         if not self._per_weight:
             return []
@@ -138,7 +149,9 @@ class GradientWidths:
         )
 
     def rest(self, least: float | None = None) -> list[Scored]:
-        """Return the candidates of the other part, in which the cost falls to the `least` of the first; as far as it can where None."""
+        """Return the candidates of the other part, in which the cost falls to the `least` of the first; as
+        far as it can where None.
+        """
         start, moved, fall = self._start()
         if not moved:
             return []
@@ -156,7 +169,9 @@ class GradientWidths:
         return first + self.rest(self.least(first))
 
     def _start(self) -> tuple[Params, list[Dimension], _Fall]:
-        """Return where the search begins, the widths that move in it, and how far the cost may fall; computed once."""
+        """Return where the search begins, the widths that move in it, and how far the cost may fall; computed
+        once.
+        """
         if self._begin is None:
             self._begin = self._found_start()
         return self._begin
@@ -179,7 +194,9 @@ class GradientWidths:
         return start, moved, _Fall(self._cost(start), self._cost(narrow, weights))
 
     def _with_per_weight_steps(self, start: Params, moved: Sequence[Dimension]) -> dict[str, list[str]]:
-        """Return the dimensions that set the width of kernels whose weights move singly, with these kernels."""
+        """Return the dimensions that set the width of kernels whose weights move singly, with these
+        kernels.
+        """
         if len(self.evaluator.space.sparsities) == 1:
             return {}
         strategy = self.evaluator.space.candidate(start).chosen("strategy")
@@ -276,7 +293,9 @@ class GradientWidths:
         return sign * (self.evaluator.float_score - evaluation.score) / self._lead
 
     def _cost(self, params: Params, weights: Weights | None = None) -> float:
-        """Return the weighted cost of a candidate, a logarithm; without weights, that of a design as dense as the float model."""
+        """Return the weighted cost of a candidate, a logarithm; without weights, that of a design as dense as
+        the float model.
+        """
         candidate = self.evaluator.space.candidate(params)
         return self._weighted_cost(
             resources_of(
@@ -299,10 +318,11 @@ class GradientWidths:
         return costs
 
     def _costs_of_bits(self, params: Params, types: Types, weights: Weights) -> dict[str, float]:
-        """Return what a bit of a single weight of each kernel costs, relative to the whole: in the mean of their last ones.
+        """Return what a bit of a single weight of each kernel costs, relative to the whole: in the mean of
+        their last ones.
 
-        Or its share in all that goes with the keys, values or heads of an attention, if that is more. A kernel that has
-        none left is absent.
+        Or its share in all that goes with the keys, values or heads of an attention, if that is more. A
+        kernel that has none left is absent.
         """
         candidate = self.evaluator.space.candidate(params)
 
@@ -324,7 +344,8 @@ class GradientWidths:
                 without = {**weights[node], role: (fewer * step).astype(np.float32)}
                 bit_costs[key] = max(0.0, whole - cost({**weights, node: without})) / bits
         for part in self._kinds:
-            # products of variables are saved only once all of these are zero: by itself no bit would be worth it
+            # products of variables are saved only once all of these are zero: by itself no bit would be worth
+            # it
             saved = max(0.0, whole - cost(part.erased(weights)))
             share = saved / max(1, sum(counts.get(key, 0) for key in part.kernels))
             bit_costs |= {key: max(bit_costs[key], share) for key in part.kernels if key in bit_costs}

@@ -1,9 +1,11 @@
-"""Greedy width reduction: from a wide candidate, again and again the width is narrowed that loses least metric for what it saves.
+"""Greedy width reduction: from a wide candidate, again and again the width is narrowed that loses least
+metric for what it saves.
 
-Nothing is trained: a step costs the milliseconds of a rounding. Greedy, and lazy: narrowing a tensor rarely loses less
-once others are narrow, so only the width that promised most is measured again before it is taken (Minoux, "Accelerated
-greedy algorithms for maximizing submodular set functions", 1978, whose guarantee doesn't hold here). Unlike a table of
-sensitivities, every candidate is rounded as a whole, so that losses that add up are seen.
+Nothing is trained: a step costs the milliseconds of a rounding. Greedy, and lazy: narrowing a tensor rarely
+loses less once others are narrow, so only the width that promised most is measured again before it is taken
+(Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978, whose guarantee
+doesn't hold here). Unlike a table of sensitivities, every candidate is rounded as a whole, so that losses
+that add up are seen.
 """
 
 from __future__ import annotations
@@ -51,8 +53,8 @@ class GreedyWidths:
         """Give at most so many candidates, rounded with the float weights; those only tried are among them.
 
         Args:
-            uniform: evaluations of uniform candidates, rounded without training: the reduction begins with the cheapest
-                that keeps the metric.
+            uniform: evaluations of uniform candidates, rounded without training: the reduction begins with
+                the cheapest that keeps the metric.
             method: the parameters that say that nothing is trained, where the space has them.
             most: candidates.
         """
@@ -75,7 +77,8 @@ class GreedyWidths:
         lost: float,
         dimensions: Sequence[Dimension] | None = None,
     ) -> Iterator[Evaluation]:
-        """Give at most so many candidates, rounded with weights that were trained for one, which stay as they are.
+        """Give at most so many candidates, rounded with weights that were trained for one, which stay as they
+        are.
 
         Args:
             params: where the reduction begins.
@@ -93,7 +96,9 @@ class GreedyWidths:
         )
 
     def narrowed(self, params: Params, dimensions: Sequence[Dimension], lost: float) -> Params:
-        """Return a candidate with these widths as narrow as the float weights allow for this share of the lead."""
+        """Return a candidate with these widths as narrow as the float weights allow for this share of the
+        lead.
+        """
         candidates = list(self.from_trained(params, self._evaluator.graph.weights, 1000, lost, dimensions))
         enough = [e for e in candidates if self._loss(e) <= self._loss(candidates[0]) + lost]
         return min(enough, key=lambda e: self._weighted_cost(e.resources)).params if enough else params

@@ -1,8 +1,10 @@
-"""Where a search should begin: many candidates are rounded without training, the best of them enter as trials.
+"""Where a search should begin: many candidates are rounded without training, the best of them enter as
+trials.
 
-A candidate without training costs milliseconds here, one with training seconds. What rounding alone says is no verdict
-on a trained candidate, so the chosen ones are proposed, not believed: they enter as ordinary trials. Those that dominate
-most enter as they were rounded too, at once, so that a search has something to show before anything is trained.
+A candidate without training costs milliseconds here, one with training seconds. What rounding alone says is
+no verdict on a trained candidate, so the chosen ones are proposed, not believed: they enter as ordinary
+trials. Those that dominate most enter as they were rounded too, at once, so that a search has something to
+show before anything is trained.
 """
 
 from __future__ import annotations
@@ -37,10 +39,12 @@ _log = logging.getLogger(__name__)
 _UNTRAINED: Mapping[str, int | str] = {"method": "ptq", "sparsity": 0}
 """What is chosen of a candidate's training, as it is without any."""
 KEPT = 12
-"""Candidates that enter the search to be trained, at most; half of them before NSGA-II continues from the greedy width reduction."""
+"""Candidates that enter the search to be trained, at most; half of them before NSGA-II continues from the
+greedy width reduction.
+"""
 AS_ROUNDED = 4
-"""Candidates that enter as they were rounded, at most, of the greedy width reduction and of the whole: these have nearly all that the
-front of the roundings dominates."""
+"""Candidates that enter as they were rounded, at most, of the greedy width reduction and of the whole: these
+have nearly all that the front of the roundings dominates."""
 
 
 def screens(evaluator: Evaluator) -> bool:
@@ -63,7 +67,8 @@ def greedy(context: SearchContext) -> list[Params]:
 
 
 def greedy_to_train(context: SearchContext) -> list[Params]:
-    """Return the candidates of the greedy width reduction that dominate most, to be trained; none where the space has no `qat`.
+    """Return the candidates of the greedy width reduction that dominate most, to be trained; none where the
+    space has no `qat`.
 
     Raises:
         UserError: when the file can't be read.
@@ -78,7 +83,8 @@ def _best_greedy(context: SearchContext) -> list[Evaluation]:
 
 
 def screened(context: SearchContext) -> list[Params]:
-    """Return what screening as a whole proposes: rounded candidates, then ones to train, without those of `greedy`.
+    """Return what screening as a whole proposes: rounded candidates, then ones to train, without those of
+    `greedy`.
 
     Computed once, then read from the study's folder.
 
@@ -119,7 +125,8 @@ def _trains(evaluator: Evaluator) -> bool:
 
 
 def _to_train(evaluator: Evaluator, evaluations: Sequence[Evaluation], first: int = 0) -> list[Params]:
-    """Return candidates as they are to be trained, in turn with every sparsity; none where the space has no `qat`.
+    """Return candidates as they are to be trained, in turn with every sparsity; none where the space has no
+    `qat`.
 
     `first` is how many there were before.
     """
@@ -158,7 +165,9 @@ def _read(path: Path) -> list[Evaluation]:
 
 
 def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return each candidate with some of its weights zero, estimated but not scored; none where the space has no sparsity."""
+    """Return each candidate with some of its weights zero, estimated but not scored; none where the space has
+    no sparsity.
+    """
     zeros = evaluator.space.sparsities[1:]
     if not zeros:
         return []
@@ -226,14 +235,15 @@ def _key(params: Params) -> tuple[tuple[str, int | str], ...]:
 def rounded(evaluator: Evaluator, objectives: Sequence[Objective], box: Box, count: int) -> list[Evaluation]:
     """Search `count` candidates without training, after the uniform ones; return them all.
 
-    Up to half of them are those of the greedy width reduction of a wide uniform candidate (`GreedyWidths`); NSGA-II continues
-    from the front of these.
+    Up to half of them are those of the greedy width reduction of a wide uniform candidate (`GreedyWidths`);
+    NSGA-II continues from the front of these.
     """
     return further(evaluator, objectives, box, greedy_from_uniform(evaluator, objectives, count // 2), count)
 
 
 def openers(evaluator: Evaluator) -> list[Params]:
-    """Return the uniform candidates that screening begins with: those that are computed in float32, if any are.
+    """Return the uniform candidates that screening begins with: those that are computed in float32, if any
+    are.
 
     To trace the model in float64 too takes as long as a hundred roundings of a recurrent one.
     """
@@ -252,7 +262,9 @@ def in_float32(evaluator: Evaluator, params: Params) -> bool:
 
 
 def greedy_from_uniform(evaluator: Evaluator, objectives: Sequence[Objective], most: int) -> list[Evaluation]:
-    """Return the uniform candidates that screening begins with, and at most so many of the greedy width reduction of one."""
+    """Return the uniform candidates that screening begins with, and at most so many of the greedy width
+    reduction of one.
+    """
     uniform = [
         evaluator.evaluate(number, params, "uniform")[0] for number, params in enumerate(openers(evaluator))
     ]
@@ -271,7 +283,9 @@ def further(
     evaluations: Sequence[Evaluation],
     count: int,
 ) -> list[Evaluation]:
-    """Continue from rounded candidates by NSGA-II until `count` are rounded, beyond those of the front that it begins with."""
+    """Continue from rounded candidates by NSGA-II until `count` are rounded, beyond those of the front that
+    it begins with.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

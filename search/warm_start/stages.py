@@ -1,8 +1,9 @@
 """What a study tries before its sampler's own candidates, in the order in which most is gained for the time.
 
-What is rounded without training costs milliseconds, so that the uniform candidates and the best of their greedy width
-reduction are there in the first seconds. Then come the uniform widths that count, trained, so that whatever follows has them to beat; then
-trainings of what was screened, and last the gradient width search, which takes as long as hundreds of them.
+What is rounded without training costs milliseconds, so that the uniform candidates and the best of their
+greedy width reduction are there in the first seconds. Then come the uniform widths that count, trained, so
+that whatever follows has them to beat; then trainings of what was screened, and last the gradient width
+search, which takes as long as hundreds of them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class WarmStart:
     context: SearchContext
     learn: Callable[[Sequence[Evaluation]], None]
     seeds: dict[Kind, list[Seed]] = field(default_factory=lambda: {"uniform": [], "search": []})
-    """What the training of the uniform widths and the gradient width search gave, with the weights to begin with."""
+    """What the training of the uniform widths and the gradient width search gave, with the weights to begin
+    with.
+    """
 
     def stages(self) -> list[Stage]:
         """Return the stages; only the uniform ones where these alone are to be tried."""
@@ -59,7 +62,9 @@ class WarmStart:
         ]
 
     def start(self, params: Params, kind: Kind) -> Start | None:
-        """Return the weights that a candidate of these stages begins with; None where it has none of its own."""
+        """Return the weights that a candidate of these stages begins with; None where it has none of its
+        own.
+        """
         seed = next((one for one in self.seeds[kind] if dict(one.params) == dict(params)), None)
         if seed is None or not seed.weights:
             return None
@@ -69,7 +74,9 @@ class WarmStart:
         return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
 
     def _other_uniform(self) -> Sequence[Params]:
-        """Return the uniform candidates that are left: trained ones, and rounded ones that need more than float32."""
+        """Return the uniform candidates that are left: trained ones, and rounded ones that need more than
+        float32.
+        """
         self._kept(other_uniform(self.context), "uniform")
         before = [*openers(self.context.evaluator), *(one.params for one in first_uniform(self.context))]
         return [params for params in baselines(self.context.evaluator.space) if params not in before]

@@ -1,13 +1,14 @@
 """The training of the uniform widths: one that narrows all of a network's widths together.
 
-A candidate of the gradient width search has epochs of training behind it before its own begin. Against uniform widths that had their
-own epochs alone, part of what mixed widths seem to gain would be training. So the uniform widths get as many epochs as the
-gradient width search, and share them as its candidates do: one training narrows them all step by step and hands its weights on.
-Each width enters with the weights that it had there, and is then trained like any other candidate.
+A candidate of the gradient width search has epochs of training behind it before its own begin. Against
+uniform widths that had their own epochs alone, part of what mixed widths seem to gain would be training. So
+the uniform widths get as many epochs as the gradient width search, and share them as its candidates do: one
+training narrows them all step by step and hands its weights on. Each width enters with the weights that it
+had there, and is then trained like any other candidate.
 
-The training begins where it matters: one width above the narrowest that keeps the metric when it is rounded. That one and those
-below are what a cheaper candidate has to beat, so they enter first, before anything else is trained; the wider ones, whose weights
-have little to regain, take over those of the first.
+The training begins where it matters: one width above the narrowest that keeps the metric when it is rounded.
+That one and those below are what a cheaper candidate has to beat, so they enter first, before anything else
+is trained; the wider ones, whose weights have little to regain, take over those of the first.
 """
 
 from __future__ import annotations
@@ -37,14 +38,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FIRST = 6
-"""Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those of the greedy width
-reduction these are twenty trials or fewer."""
+"""Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those
+of the greedy width reduction these are twenty trials or fewer."""
 _STREAM = 3
 """Of random numbers that order the training's samples."""
 
 
 def first_uniform(context: SearchContext) -> list[Seed]:
-    """Return the trained uniform candidates that enter first, widest first; trained once, then read from the study's folder.
+    """Return the trained uniform candidates that enter first, widest first; trained once, then read from the
+    study's folder.
 
     Raises:
         UserError: when the file can't be read.
@@ -64,7 +66,9 @@ def other_uniform(context: SearchContext) -> list[Seed]:
 
 
 def _seeds(context: SearchContext) -> tuple[list[Seed], int]:
-    """Return every uniform candidate that is to be trained, widest first, and the position of the first to enter."""
+    """Return every uniform candidate that is to be trained, widest first, and the position of the first to
+    enter.
+    """
     evaluator, path = context.evaluator, context.folder / UNIFORM_FILE
     uniform: list[Params] = [
         p for p in baselines(evaluator.space) if evaluator.space.candidate(p).method == "qat"
@@ -99,7 +103,8 @@ def widest_that_counts(evaluator: Evaluator, uniform: Sequence[Params]) -> int:
 
 
 def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: int) -> Iterator[Seed]:
-    """Train for so many epochs in all while the widths go through uniform candidates; give each with its weights.
+    """Train for so many epochs in all while the widths go through uniform candidates; give each with its
+    weights.
 
     Those that come after a training that diverged, and all where there are no epochs, have no weights.
 
@@ -124,7 +129,9 @@ def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: i
 
 
 def _assign(evaluator: Evaluator, params: Params) -> bool:
-    """Give the model a candidate's types for the weights that it holds; whether these can be computed exactly."""
+    """Give the model a candidate's types for the weights that it holds; whether these can be computed
+    exactly.
+    """
     try:
         evaluator.bit_true.assign(
             evaluator.costs.types(evaluator.space.candidate(params), evaluator.bit_true.weights())

@@ -43,7 +43,9 @@ def activation_kind(function: Any) -> tuple[str, dict[str, Any]]:
 
 
 def supported_activations() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-    """Return the Keras activations that the firmware computes: name -> operation, and its attributes by default."""
+    """Return the Keras activations that the firmware computes: name -> operation, and its attributes by
+    default.
+    """
     return {
         name: (op, attributes)
         for op, one in registered().items()

@@ -28,7 +28,9 @@ def is_own(layer: Any) -> bool:
 
 
 def call_fault(layer: Any, arguments: Any) -> str | None:
-    """Return what is wrong with the arguments of a call, and with options that every layer shares; None if nothing is."""
+    """Return what is wrong with the arguments of a call, and with options that every layer shares; None if
+    nothing is.
+    """
     if getattr(layer, "data_format", "channels_last") != "channels_last" and len(_shape(arguments)) > 2:
         return "data_format must be channels_last"
     policy = getattr(layer, "compute_dtype", None)
@@ -37,7 +39,10 @@ def call_fault(layer: Any, arguments: Any) -> str | None:
             f"it computes in {policy}: build the model with dtype float32, its weights can stay as they are"
         )
     if getattr(layer, "quantization_mode", None):
-        return f"its weights are quantized by Keras ({layer.quantization_mode}): take the model from before quantize()"
+        return (
+            f"its weights are quantized by Keras ({layer.quantization_mode}): take the model from before "
+            f"quantize()"
+        )
     if not hasattr(layer, "weights"):
         return None
     given = _given(layer, arguments)
@@ -80,7 +85,9 @@ def _holds(value: Any, tensors: set[int]) -> bool:
 
 
 def masking(functional: Any) -> frozenset[int]:
-    """Return the identities of calls that only compute a mask, for a layer that is refused by its own name."""
+    """Return the identities of calls that only compute a mask, for a layer that is refused by its own
+    name.
+    """
     nodes = [node for same in functional._nodes_by_depth.values() for node in same]
     if not any(type(node.operation).__name__ in {"Masking", "Embedding"} for node in nodes):
         return frozenset()

@@ -18,7 +18,8 @@ Names = tuple[str, ...]
 
 
 def explicit(equation: str, rank: int) -> str:
-    """Return an einsum equation with `...` in its first operand written as letters; `rank` counts the batch axis.
+    """Return an einsum equation with `...` in its first operand written as letters; `rank` counts the batch
+    axis.
 
     Raises:
         Unsupported: when the kernel has an ellipsis too.
@@ -33,7 +34,9 @@ def explicit(equation: str, rank: int) -> str:
 
 
 def result_shape(equation: str, *shapes: Shape) -> Shape:
-    """Return the output's shape, without the batch axis, for operands of `shapes` (data without the batch axis)."""
+    """Return the output's shape, without the batch axis, for operands of `shapes` (data without the batch
+    axis).
+    """
     operands, result = equation.split("->")
     sizes: dict[str, int] = {}
     for letters, shape in zip(operands.split(","), shapes, strict=True):
@@ -88,14 +91,18 @@ def _projection(
 
 
 def _added(target: Shape, bias: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what Keras adds for a bias: on TensorFlow, one of shape (n, 1) goes along a last axis of length n."""
+    """Return what Keras adds for a bias: on TensorFlow, one of shape (n, 1) goes along a last axis of length
+    n.
+    """
     import keras
 
     return np.asarray(keras.ops.add(np.zeros((1, *target), np.float32), bias), np.float32)[0]
 
 
 def einsum_dense(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    """Lower `EinsumDense`, whose bias may be a learned positional encoding (`bias_axes` with the sequence)."""
+    """Lower `EinsumDense`, whose bias may be a learned positional encoding (`bias_axes` with the
+    sequence).
+    """
     name = _projection(work, layer, layer, inputs[0], work.shape(inputs[0]))
     return work.activation(layer, layer.activation, name, shape)
 
@@ -204,8 +211,8 @@ def add_constant(work: Lowering, layer: Any, source: str, constant: Any, shape: 
 def positional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str | None:
     """Lower a layer of the user's that adds the same to every sample, or gives the same for every sample.
 
-    Found by calling it on values small and large, of both signs, with its weights as they are and with others that
-    training may find. None where it does something else.
+    Found by calling it on values small and large, of both signs, with its weights as they are and with others
+    that training may find. None where it does something else.
     """
     if len(inputs) != 1 or work.shape(inputs[0]) != shape:
         return None

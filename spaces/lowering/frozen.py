@@ -1,11 +1,13 @@
 """Which arrays of a graph its Keras model doesn't train: those that no trained variable stands behind.
 
-Keras says what it trains (`model.trainable_variables`): a layer or a model part with `trainable=False`, a single variable,
-and a constant are not among it. What no variable stands behind at all, as the bias of an LSTM without one, is fixed too.
+Keras says what it trains (`model.trainable_variables`): a layer or a model part with `trainable=False`, a
+single variable, and a constant are not among it. What no variable stands behind at all, as the bias of an
+LSTM without one, is fixed too.
 
-A batch normalization folded into a convolution or Dense: the product of the two kernels is trained where the layer's own
-kernel is (a frozen normalization's scale is then a constant in it), and is not where that is frozen, even if the
-normalization's scale isn't; the bias is trained where the layer's own or the normalization's is.
+A batch normalization folded into a convolution or Dense: the product of the two kernels is trained where the
+layer's own kernel is (a frozen normalization's scale is then a constant in it), and is not where that is
+frozen, even if the normalization's scale isn't; the bias is trained where the layer's own or the
+normalization's is.
 """
 
 from __future__ import annotations

@@ -172,8 +172,8 @@ def _check_pool(layer: Any) -> None:
         or getattr(layer, "activation", None) is not None
     ):
         raise Unsupported(
-            "QKeras' average_quantizer and activation of a pooling aren't available; leave them out, or use a QActivation "
-            "after it"
+            "QKeras' average_quantizer and activation of a pooling aren't available; leave them out, or use "
+            "a QActivation after it"
         )
 
 
@@ -277,8 +277,8 @@ def _dropout(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 def _masking(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     raise Unsupported(
-        "Masking: the firmware computes every step, since hls4ml has no masks; leave it out and cut or pad the sequences "
-        "in the data, as the network then sees them"
+        "Masking: the firmware computes every step, since hls4ml has no masks; leave it out and cut or pad "
+        "the sequences in the data, as the network then sees them"
     )
 
 

@@ -1,8 +1,8 @@
 """QKeras's quantizers: the values that weights have in the model that came, and what its activations compute.
 
-A model's own rounding is part of the function that it computes, so it is kept in the float graph: weights are what
-their quantizer makes of them, and an activation's rounding and saturation stand in a node's `grid`, (step, low, high).
-A candidate then rounds to a type of its own instead.
+A model's own rounding is part of the function that it computes, so it is kept in the float graph: weights are
+what their quantizer makes of them, and an activation's rounding and saturation stand in a node's `grid`,
+(step, low, high). A candidate then rounds to a type of its own instead.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from .unsupported import Unsupported
 
 _INSTEAD = (
-    "use quantized_bits, quantized_linear or quantized_relu with alpha=1, or quantized_tanh and quantized_sigmoid with "
-    "use_real_tanh=True and use_real_sigmoid=True"
+    "use quantized_bits, quantized_linear or quantized_relu with alpha=1, or quantized_tanh and "
+    "quantized_sigmoid with use_real_tanh=True and use_real_sigmoid=True"
 )
 
 
@@ -36,16 +36,19 @@ def weight_values(layer: Any, role: str, variable: Any) -> NDArray[np.float32]:
     found, again = (np.asarray(quantizer(variable), np.float32) for _ in range(2))
     if not np.array_equal(found, again):
         raise Unsupported(
-            f"its {role} quantizer {type(quantizer).__name__} draws at random; use one that gives the same weights each time"
+            f"its {role} quantizer {type(quantizer).__name__} draws at random; use one that gives the same "
+            f"weights each time"
         )
     return np.broadcast_to(found, values.shape).copy()
 
 
 def quantized_activation(quantizer: Any) -> tuple[str, dict[str, Any]]:
-    """Return the operation, and its attributes with the `grid`, of a QKeras quantizer that is used as an activation.
+    """Return the operation, and its attributes with the `grid`, of a QKeras quantizer that is used as an
+    activation.
 
     Raises:
-        Unsupported: for a quantizer, or an option of one, that no fixed-point type after an operation can express.
+        Unsupported: for a quantizer, or an option of one, that no fixed-point type after an operation can
+            express.
     """
     name = type(quantizer).__name__
     if getattr(quantizer, "use_stochastic_rounding", False):
@@ -86,8 +89,8 @@ def _quantized_relu(quantizer: Any) -> tuple[str, dict[str, Any]]:
     if bound and not quantizer.is_quantized_clip and bound < high:
         if math.frexp(float(bound))[0] != 0.5:
             raise Unsupported(
-                f"QKeras' quantized_relu with relu_upper_bound={bound:g} saturates where no fixed-point type does; "
-                "use a power of two, or leave it out"
+                f"QKeras' quantized_relu with relu_upper_bound={bound:g} saturates where no fixed-point type "
+                "does; use a power of two, or leave it out"
             )
         high = float(bound)
     if slope:
@@ -99,7 +102,8 @@ def _quantized_curve(quantizer: Any, name: str) -> tuple[str, dict[str, Any]]:
     curve = name.removeprefix("quantized_")
     if not getattr(quantizer, f"use_real_{curve}", False):
         raise Unsupported(
-            f"QKeras' {name} approximates the curve by a line, which hls4ml does not; set use_real_{curve}=True"
+            f"QKeras' {name} approximates the curve by a line, which hls4ml does not; set "
+            f"use_real_{curve}=True"
         )
     step = 2.0 ** -(int(quantizer.bits) - (curve == "tanh"))
     low = (-1.0 if curve == "tanh" else 0.0) + float(bool(quantizer.symmetric)) * step

@@ -54,8 +54,8 @@ def _check(layer: Any) -> str:
         raise Unsupported("its recurrent activation must be sigmoid (a rounded one isn't available)")
     if getattr(layer.cell, "state_quantizer_internal", None) is not None:
         raise Unsupported(
-            "its state_quantizer rounds the state where it is read, which the firmware doesn't; leave it out: the search "
-            "chooses the state's precision"
+            "its state_quantizer rounds the state where it is read, which the firmware doesn't; leave it "
+            "out: the search chooses the state's precision"
         )
     return kind
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def lower(model: keras.Model, *, head: str = "auto") -> Graph:
     """Return `model` as the firmware computes it.
 
-    `head` says what happens to a last softmax or sigmoid: `keep` computes it in the firmware, `logits` leaves it
-    off, and `auto` leaves off only a softmax, whose tables are the usual reason for wrong firmware
+    `head` says what happens to a last softmax or sigmoid: `keep` computes it in the firmware, `logits` leaves
+    it off, and `auto` leaves off only a softmax, whose tables are the usual reason for wrong firmware
     (the class is the largest logit).
 
     Raises:
@@ -115,7 +115,8 @@ def _functional(model: Any) -> Any:
     functional = getattr(model, "_functional", None) or model
     if isinstance(functional, keras.Sequential):
         raise UserError(
-            f"Model {model.name!r} has no known inputs or no layers: start it with keras.Input(shape), and add a layer."
+            f"Model {model.name!r} has no known inputs or no layers: start it with keras.Input(shape), and "
+            f"add a layer."
         )
     if not hasattr(functional, "_nodes_by_depth"):
         raise UserError(
@@ -129,12 +130,13 @@ def _check_input(name: str, shape: tuple[int | None, ...], kind: str) -> None:
     """Refuse an input that the firmware can't have."""
     if any(not d for d in shape):
         raise UserError(
-            f"Input {name!r} has shape {shape}: firmware needs every axis but the batch fixed, and none empty."
+            f"Input {name!r} has shape {shape}: firmware needs every axis but the batch fixed, and none "
+            f"empty."
         )
     if kind not in {"float32", "float64", "bool"} and not kind.startswith(("int", "uint")):
         raise UserError(
-            f"Input {name!r} is of type {kind}, which Keras rounds its values to (or can't compute with): build it as "
-            "float32."
+            f"Input {name!r} is of type {kind}, which Keras rounds its values to (or can't compute with): "
+            "build it as float32."
         )
 
 

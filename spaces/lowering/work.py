@@ -78,7 +78,9 @@ class Lowering:
         return unique
 
     def _giver(self, layer: Any) -> Any:
-        """Return the layer whose variables a node's weights come from: of a bare sum, the one that gives its constant."""
+        """Return the layer whose variables a node's weights come from: of a bare sum, the one that gives its
+        constant.
+        """
         if hasattr(layer, "weights") or self.arguments is None:
             return layer
         givers = list(self.givers.values())
@@ -100,4 +102,6 @@ class Lowering:
 
 
 Handler = Callable[[Lowering, Any, tuple[str, ...], tuple[int, ...]], str]
-"""One Keras layer's lowering: (work, layer, names of the nodes it reads, its output's shape) -> its node's name."""
+"""One Keras layer's lowering: (work, layer, names of the nodes it reads, its output's shape) -> its node's
+name.
+"""

@@ -47,7 +47,9 @@ class Outcome:
 
 
 def run_case(folder: Path, *, limit_s: float = TIME_LIMIT_S) -> dict[str, Outcome]:
-    """Run every command in a case's copy, up to the first that makes the next impossible; by name, in order."""
+    """Run every command in a case's copy, up to the first that makes the next impossible; by name, in
+    order.
+    """
     settings = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
     made: dict[str, Outcome] = {}
 

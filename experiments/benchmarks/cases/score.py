@@ -2,8 +2,9 @@
 
     python score.py CASE [FLOAT.keras]
 
-Prints `{"val": ..., "test": ...}` for the model that the case's `model.py` builds, or for the trained one of a study.
-The metric is the study's (accuracy or mean squared error where it names none), of the output that it ranks.
+Prints `{"val": ..., "test": ...}` for the model that the case's `model.py` builds, or for the trained one of
+a study. The metric is the study's (accuracy or mean squared error where it names none), of the output that it
+ranks.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def score(metric: str, task: str, y: Any, found: Any, probabilities: bool) -> fl
     y = np.asarray(y)
     if metric == "accuracy" and task == "multiclass":
         labels = y.argmax(-1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel()
-        # classes that share the largest score share the sample, as a study counts them unless it says otherwise
+        # classes that share the largest score share the sample, as a study counts them unless it says
+        # otherwise
         best = np.asarray(found) == np.asarray(found).max(-1, keepdims=True)
         return float(np.mean(best[np.arange(len(labels)), labels.astype(int)] / best.sum(-1)))
     if metric == "accuracy":

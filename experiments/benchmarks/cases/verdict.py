@@ -13,7 +13,9 @@ from pathlib import Path
 from .commands import Outcome, trained
 
 CLOSE = 1e-3
-"""Largest difference of two float scores, as a share of the larger (at least of 1): the order of sums in float32."""
+"""Largest difference of two float scores, as a share of the larger (at least of 1): the order of sums in
+float32.
+"""
 
 
 @dataclass(frozen=True)

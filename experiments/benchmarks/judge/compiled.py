@@ -1,4 +1,6 @@
-"""The compiled half: many designs in one g++ build, and the firmware equal to the bit-true model in every bit."""
+"""The compiled half: many designs in one g++ build, and the firmware equal to the bit-true model in every
+bit.
+"""
 
 from __future__ import annotations
 
@@ -252,7 +254,7 @@ def _apart(wanted: Arrays, found: Arrays) -> str | None:
         if wrong.any():
             worst = np.unravel_index(int(np.argmax(np.where(wrong, np.abs(a - b), -1))), a.shape)
             return (
-                f"output {position}: bit-true {a[worst]:.10g}, found {b[worst]:.10g} at {tuple(map(int, worst))} "
-                f"({np.mean(wrong):.1%} of the values differ)"
+                f"output {position}: bit-true {a[worst]:.10g}, found {b[worst]:.10g} at "
+                f"{tuple(map(int, worst))} ({np.mean(wrong):.1%} of the values differ)"
             )
     return None

@@ -167,7 +167,9 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
 
 
 def bit_true(designs: Sequence[Design], table_size: int) -> tuple[Graph, BitTrue, Calibration]:
-    """Return designs side by side as one bit-true model, calibrated on the normal inputs: the others saturate."""
+    """Return designs side by side as one bit-true model, calibrated on the normal inputs: the others
+    saturate.
+    """
     graph = side_by_side([one.graph for one in designs])
     narrow = frozenset(
         key.rpartition("/")[0]

@@ -1,4 +1,6 @@
-"""The float half: refused in one sentence, or the lowered graph gives Keras's own outputs on every set of inputs."""
+"""The float half: refused in one sentence, or the lowered graph gives Keras's own outputs on every set of
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def judge_float(network: Network) -> Verdict | None:
 
 
 def _refused(network: Network, sentence: str) -> Verdict:
-    """Return the verdict on a refusal: a fault where it is no sentence, or blames what is meant to be exact."""
+    """Return the verdict on a refusal: a fault where it is no sentence, or blames what is meant to be
+    exact.
+    """
     fault = no_sentence(sentence)
     if fault:
         return Verdict(refusal=sentence, fault=fault, kind="refusal is no sentence")
@@ -94,8 +98,8 @@ def difference(
 ) -> str | None:
     """Return where the lowered graph differs from Keras, or None: every output on every set of inputs.
 
-    What seems to differ is computed once more in float64, and beside what Keras itself gives when inputs and weights
-    are off by a last bit: rounding is no fault.
+    What seems to differ is computed once more in float64, and beside what Keras itself gives when inputs and
+    weights are off by a last bit: rounding is no fault.
     """
     found = with_head(network, graph, graph_outputs(graph, batch))
     if len(expected) != len(found):
@@ -190,7 +194,9 @@ def keras_outputs(model: Any, batch: Sequence[NDArray[np.floating]]) -> Arrays:
 
 
 def disturbed_outputs(model: Any, batch: Sequence[NDArray[np.float32]]) -> Arrays:
-    """Return Keras's outputs for inputs and weights that are off by a last bit or two; the weights are put back."""
+    """Return Keras's outputs for inputs and weights that are off by a last bit or two; the weights are put
+    back.
+    """
     rng = np.random.default_rng(0)
 
     def near(values: Any) -> Any:

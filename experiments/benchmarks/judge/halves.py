@@ -58,7 +58,9 @@ def compiled_half(
     group: int,
     bundle_every: int,
 ) -> Half:
-    """Judge so many designs that can be built, `group` of them a g++ build, every `bundle_every`-th as a bundle too."""
+    """Judge so many designs that can be built, `group` of them a g++ build, every `bundle_every`-th as a
+    bundle too.
+    """
     half = Half("compiled")
     drawn = _designs(first, seed, half)
     for at, build in zip(range(-(-wanted // group)), cycle(BUILDS), strict=False):
@@ -95,7 +97,8 @@ def _designs(first: int, seed: int, half: Half) -> Callable[[Build], Iterator[_M
                 continue
             case, verdict = judged
             if verdict.graph is None or verdict.fault is not None or case.setting is None:
-                # the float half's business; refused ones are counted, so that the table tells how many were tried
+                # the float half's business; refused ones are counted, so that the table tells how many were
+                # tried
                 half.refuse(verdict.refusal or "a fault of the float half")
                 continue
             try:
@@ -113,7 +116,9 @@ def _designs(first: int, seed: int, half: Half) -> Callable[[Build], Iterator[_M
 def _smallest(
     number: int, seed: int, build: Build, shrinking: int, case: Case, verdict: Verdict
 ) -> tuple[Case, Verdict]:
-    """Return the smallest design that fails alike when it is built alone; the one that failed where none does."""
+    """Return the smallest design that fails alike when it is built alone; the one that failed where none
+    does.
+    """
 
     def judge(one: Case) -> Verdict | None:
         seen = judge_float(one.network)

@@ -19,8 +19,8 @@ SETS = ("normal", "sign turned", "times 10", "times 100", "grid", "zeros", "spik
 def input_sets(model: Any, seed: int) -> dict[str, list[NDArray[np.float32]]]:
     """Return named sets of inputs, one array an input of the model, of `SAMPLES` samples each.
 
-    Normal values, once more with the sign turned, scaled up by 10 and 100, on a grid that meets ties of rounding,
-    zeros, one value far out among zeros, and constants at both extremes.
+    Normal values, once more with the sign turned, scaled up by 10 and 100, on a grid that meets ties of
+    rounding, zeros, one value far out among zeros, and constants at both extremes.
     """
     rng = np.random.default_rng(seed)
 

@@ -17,9 +17,9 @@ Values = tuple[str, ...] | st.SearchStrategy[str]
 class Kind:
     """One layer: how it is called, on tensors of which rank (without the batch axis), and its options.
 
-    `common` are options that a model of the plain sort draws from. `rare` adds options, or values of the same ones,
-    that only an odd model has: one that may have to be refused. A layer that is `odd` is in odd models alone.
-    `snippet` names the user's code that it needs.
+    `common` are options that a model of the plain sort draws from. `rare` adds options, or values of the same
+    ones, that only an odd model has: one that may have to be refused. A layer that is `odd` is in odd models
+    alone. `snippet` names the user's code that it needs.
     """
 
     call: str

@@ -1,4 +1,6 @@
-"""What is more than a layer of one input: merges, attention, einsum layers, bare operations, shared and nested layers."""
+"""What is more than a layer of one input: merges, attention, einsum layers, bare operations, shared and
+nested layers.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +144,8 @@ def attention(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
         )
     if odd and draw(st.integers(0, 5)) == 5:
         return program.apply(
-            f"L.MultiHeadAttention({', '.join(options)})({', '.join(call)}, return_attention_scores=True)[{draw(st.integers(0, 1))}]"
+            f"L.MultiHeadAttention({', '.join(options)})({', '.join(call)}, "
+            f"return_attention_scores=True)[{draw(st.integers(0, 1))}]"
         )
     if odd and draw(st.integers(0, 5)) == 5:
         return program.apply(f"L.GroupedQueryAttention(2, 2, 1)({', '.join(call[:2])})")
@@ -326,7 +329,8 @@ def users(draw: Draw, program: Program, x: str, odd: bool) -> str | None:
         )
     if way == "training":
         return program.apply(
-            f"L.{draw(st.sampled_from(('Dropout(0.5)', 'BatchNormalization()', 'GaussianNoise(0.5)')))}({x}, training=True)"
+            f"L.{draw(st.sampled_from(('Dropout(0.5)', 'BatchNormalization()', 'GaussianNoise(0.5)')))}({x}, "
+            f"training=True)"
         )
     return program.apply(f"L.Embedding(8, 2)({x})")
 

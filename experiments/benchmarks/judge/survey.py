@@ -1,4 +1,6 @@
-"""One hypothesis run a model, so that every model has a seed of its own and every failure shrinks by itself."""
+"""One hypothesis run a model, so that every model has a seed of its own and every failure shrinks by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Case:
 
 
 def cases(*, compiled: bool) -> st.SearchStrategy[Case]:
-    """Return what draws cases: with `compiled`, networks that are meant to be accepted, with a setting each."""
+    """Return what draws cases: with `compiled`, networks that are meant to be accepted, with a setting
+    each.
+    """
     if compiled:
         return st.builds(Case, networks(plain=True), settings_of_designs())
     return st.builds(Case, networks())
@@ -52,8 +56,8 @@ def one_case(
 ) -> tuple[Case, Verdict] | None:
     """Draw case `number` of the survey with seed `of`, judge it, and shrink it where it fails.
 
-    At most `shrinking` smaller ones are tried. One that fails in another way is not taken for the same. None where
-    Keras could compute nothing of what was drawn.
+    At most `shrinking` smaller ones are tried. One that fails in another way is not taken for the same. None
+    where Keras could compute nothing of what was drawn.
     """
     last: dict[str, tuple[Case, Verdict]] = {}
     kinds: list[str] = []

@@ -1,4 +1,6 @@
-"""Code that users write themselves: layers and functions that do what their name doesn't say, or only sometimes."""
+"""Code that users write themselves: layers and functions that do what their name doesn't say, or only
+sometimes.
+"""
 
 from __future__ import annotations
 
@@ -183,6 +185,8 @@ class Activated(L.Layer):
         return self.inner(x)
 """,
 }
-"""Name -> text, to be run before it is used. `MyDense` and the like define a class that is called like Keras's own."""
+"""Name -> text, to be run before it is used. `MyDense` and the like define a class that is called like
+Keras's own.
+"""
 FUNCTIONS = ("relu", "tanh", "sigmoid", "linear", "softmax", "gelu", "leaky_relu", "quantized_bits")
 """Those of the snippets that are functions named like known ones."""

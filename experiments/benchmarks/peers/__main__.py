@@ -51,7 +51,8 @@ def run(task: Task, peer: str, seconds: float, environments: Path) -> list[Found
     python = environments.resolve() / name / "bin" / "python" if name else Path(sys.executable)
     if not python.exists():
         raise UserError(
-            f"{python} is missing: python -m bitfront.experiments.benchmarks.peers.environments {environments}."
+            f"{python} is missing: python -m bitfront.experiments.benchmarks.peers.environments "
+            f"{environments}."
         )
     out = task.folder / peer.replace(", ", "-")
     script = Path(__file__).with_name(PEERS[peer])

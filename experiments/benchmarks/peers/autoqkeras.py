@@ -1,10 +1,10 @@
 """AutoQKeras (QKeras 0.9, Keras 2) in an environment of its own: Bayesian optimization of its one score.
 
-`PYTHON_OF_AUTOQKERAS autoqkeras.py TASK_FOLDER OUT --seconds 240`; `environments.py` builds the environment. The score
-weighs accuracy against bits; since it is one number, the time is divided among three weights of it (`stress`), each a
-run of its own. Every model that it trains is a candidate. Of a recurrent layer it chooses the widths of both kernels; it has
-no choice of quantizers for the state, which stays in float, and replaces tanh by a hard one of its own, so that such candidates
-are scored by their own outputs.
+`PYTHON_OF_AUTOQKERAS autoqkeras.py TASK_FOLDER OUT --seconds 240`; `environments.py` builds the environment.
+The score weighs accuracy against bits; since it is one number, the time is divided among three weights of it
+(`stress`), each a run of its own. Every model that it trains is a candidate. Of a recurrent layer it chooses
+the widths of both kernels; it has no choice of quantizers for the state, which stays in float, and replaces
+tanh by a hard one of its own, so that such candidates are scored by their own outputs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ RELUS = [name for name in MENU["activation"] if "relu" in name]
 
 
 class Spent(BaseException):
-    """The time is over; no `except Exception` of the tuner, which goes on after failed trials, swallows it."""
+    """The time is over; no `except Exception` of the tuner, which goes on after failed trials, swallows
+    it.
+    """
 
 
 def float_model(facts: dict[str, Any], arrays: dict[str, Any]) -> Any:

@@ -1,7 +1,8 @@
-"""What a peer leaves for the judge, and the clock it keeps; needs NumPy alone, since peers have other environments.
+"""What a peer leaves for the judge, and the clock it keeps; needs NumPy alone, since peers have other
+environments.
 
-The clock is that of the process: CPU seconds of all its threads, which on one core are those of the wall where nothing
-else runs, and stay what they are where something does.
+The clock is that of the process: CPU seconds of all its threads, which on one core are those of the wall
+where nothing else runs, and stay what they are where something does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Builds the environments of the peers that can't live beside bitfront.
 
-`python -m bitfront.experiments.benchmarks.peers.environments FOLDER` makes `FOLDER/autoqkeras` and `FOLDER/hgq2`, with uv
-where it is installed and with venv and pip else. QKeras 0.9 needs Keras 2; HGQ2 installs a package of QKeras's name.
+`python -m bitfront.experiments.benchmarks.peers.environments FOLDER` makes `FOLDER/autoqkeras` and
+`FOLDER/hgq2`, with uv where it is installed and with venv and pip else. QKeras 0.9 needs Keras 2; HGQ2
+installs a package of QKeras's name.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ PACKAGES = {
     ),
     "hgq2": ("HGQ2==0.2.0", "keras==3.15.1", "tensorflow==2.21.0"),
 }
-"""Pinned where a newer one is known not to work or changes what is measured. TensorFlow 2.12 is the last whose Keras
-writes models as JSON that QKeras 0.9 can edit; with 2.15 and tf-keras beside it, AutoQKeras reads them without end."""
+"""Pinned where a newer one is known not to work or changes what is measured. TensorFlow 2.12 is the last
+whose Keras writes models as JSON that QKeras 0.9 can edit; with 2.15 and tf-keras beside it, AutoQKeras reads
+them without end.
+"""
 
 
 def build(folder: Path, name: str) -> Path:

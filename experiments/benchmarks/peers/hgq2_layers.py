@@ -1,7 +1,8 @@
-"""A task's float model of HGQ2's layers, with its weights, and the EBOPs of what HGQ2 made of it by the judge's rule.
+"""A task's float model of HGQ2's layers, with its weights, and the EBOPs of what HGQ2 made of it by the
+judge's rule.
 
-Runs in HGQ2's environment. Layers that HGQ2 doesn't have are replaced as its own examples do: a layer normalization by a
-batch normalization, the sigmoid and tanh of a GRU by their hard forms. It has no LSTM.
+Runs in HGQ2's environment. Layers that HGQ2 doesn't have are replaced as its own examples do: a layer
+normalization by a batch normalization, the sigmoid and tanh of a GRU by their hard forms. It has no LSTM.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def _load(source: Any, built: Any) -> None:
 
 
 def span(values: Any) -> np.ndarray[Any, Any]:
-    """Return the bits of each value between its first and last one (0 for 0); 24 behind the point are enough."""
+    """Return the bits of each value between its first and last one (0 for 0); 24 behind the point are
+    enough.
+    """
     import keras
 
     given = np.asarray(keras.ops.convert_to_numpy(values), np.float64)
@@ -109,7 +112,9 @@ def span(values: Any) -> np.ndarray[Any, Any]:
 
 
 def judged_ebops(model: Any) -> float:
-    """Return the EBOPs by the judge's rule: widths of both factors, of a constant between its first and last one."""
+    """Return the EBOPs by the judge's rule: widths of both factors, of a constant between its first and last
+    one.
+    """
     import keras
 
     rules: dict[str, Any] = {

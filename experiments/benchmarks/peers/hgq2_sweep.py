@@ -1,9 +1,10 @@
-"""HGQ2's sweep in an environment of its own: one training in which the price of EBOPs (beta) grows, many checkpoints.
+"""HGQ2's sweep in an environment of its own: one training in which the price of EBOPs (beta) grows, many
+checkpoints.
 
-`PYTHON_OF_HGQ2 hgq2_sweep.py TASK_FOLDER OUT --seconds 240`; `environments.py` builds the environment. Widths of every
-weight and activation are trained. beta grows from `BETAS[0]` to `BETAS[1]` evenly in its logarithm over the time given.
-Every epoch leaves a checkpoint; those that no other beats on validation data are scored once the time is over, after
-`trace_minmax` has set the integer bits as HGQ2 wants it.
+`PYTHON_OF_HGQ2 hgq2_sweep.py TASK_FOLDER OUT --seconds 240`; `environments.py` builds the environment. Widths
+of every weight and activation are trained. beta grows from `BETAS[0]` to `BETAS[1]` evenly in its logarithm
+over the time given. Every epoch leaves a checkpoint; those that no other beats on validation data are scored
+once the time is over, after `trace_minmax` has set the integer bits as HGQ2 wants it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The judge: every peer's candidates, by the bit-true model where it can hold them, on the same splits and one cost.
+"""The judge: every peer's candidates, by the bit-true model where it can hold them, on the same splits and
+one cost.
 
-EBOPs count, for every product, the bits of the constant between its first and last one times the width of the other
-operand (HGQ, arXiv 2405.00645, without biases). Widths per weight and per activation, which HGQ2 has and the bit-true
-model has not, are counted by the same rule where they were trained; their scores are HGQ2's own.
+EBOPs count, for every product, the bits of the constant between its first and last one times the width of the
+other operand (HGQ, arXiv 2405.00645, without biases). Widths per weight and per activation, which HGQ2 has
+and the bit-true model has not, are counted by the same rule where they were trained; their scores are HGQ2's
+own.
 """
 
 from __future__ import annotations
@@ -50,8 +52,9 @@ class Judge:
     def scored(self, folder: Path) -> list[Found]:
         """Return the candidates of `candidates.json` and `candidates.npz`, in their order.
 
-        A row has `seconds` and `trainings`, and either `types` (tensor -> width, integer bits with the sign's, signed)
-        with weights `NUMBER/NODE/ROLE`, or `ebops`. Where there are outputs, `NUMBER/val` and `NUMBER/test`, these are scored.
+        A row has `seconds` and `trainings`, and either `types` (tensor -> width, integer bits with the
+        sign's, signed) with weights `NUMBER/NODE/ROLE`, or `ebops`. Where there are outputs, `NUMBER/val` and
+        `NUMBER/test`, these are scored.
         """
         rows = json.loads((folder / "candidates.json").read_text())
         with np.load(folder / "candidates.npz", allow_pickle=False) as arrays:

@@ -27,7 +27,9 @@ class RunLog:
 
 @dataclass(frozen=True)
 class Box:
-    """Scale of a task's hypervolume: scores from the worst that counts to the best, logarithm of EBOPs likewise."""
+    """Scale of a task's hypervolume: scores from the worst that counts to the best, logarithm of EBOPs
+    likewise.
+    """
 
     worst: float
     best: float
@@ -78,7 +80,9 @@ def at(history: Sequence[tuple[float, float]], when: float) -> float:
 
 
 def table(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float) -> str:
-    """Return a Markdown table a task: hypervolume at shares of the time, medians over the seeds with the spread."""
+    """Return a Markdown table a task: hypervolume at shares of the time, medians over the seeds with the
+    spread.
+    """
     lines = []
     for task in dict.fromkeys(c.task for c in run_logs):
         heads = [f"{share * seconds:.0f} s" for share in SHARES]

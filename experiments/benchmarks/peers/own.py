@@ -1,4 +1,6 @@
-"""bitfront's own searches: as the study comes, without its gradient width search, and at random over the same space."""
+"""bitfront's own searches: as the study comes, without its gradient width search, and at random over the same
+space.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ TICK = 0.05
 
 
 class Clock(threading.Thread):
-    """Knows which CPU second of this process a moment of the wall was, and ends a search that has had its share.
+    """Knows which CPU second of this process a moment of the wall was, and ends a search that has had its
+    share.
 
     `begin` starts the counting; after `seconds` of it the main thread is interrupted, as by Ctrl-C.
     """
@@ -69,8 +72,8 @@ class Clock(threading.Thread):
 def search(task: Task, way: str, seconds: float) -> list[Found]:
     """Search for so many CPU seconds, and return all candidates that were scored in that time.
 
-    The float model is trained beforehand for every peer; building the bit-true model, screening and all overhead of the
-    search count.
+    The float model is trained beforehand for every peer; building the bit-true model, screening and all
+    overhead of the search count.
     """
     evaluator = task.evaluator
     # the study's own limits are another question than the benchmark's

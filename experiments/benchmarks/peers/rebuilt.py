@@ -1,8 +1,9 @@
 """NSGA-II over QKeras models that are built, traced and trained anew every trial, as SNAC-Pack does.
 
-`python rebuilt.py TASK_FOLDER OUT --seconds 240`, in bitfront's environment (qkeras-v3, Optuna); bitfront isn't used.
-Optuna's settings are its defaults (a population of 50), widths are categorical as there. The objectives are the
-validation metric (accuracy) and the bit operations: products of the widths of weights and inputs, summed.
+`python rebuilt.py TASK_FOLDER OUT --seconds 240`, in bitfront's environment (qkeras-v3, Optuna); bitfront
+isn't used. Optuna's settings are its defaults (a population of 50), widths are categorical as there. The
+objectives are the validation metric (accuracy) and the bit operations: products of the widths of weights and
+inputs, summed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ BIASES = (8, 3)
 
 
 def types_of(facts: dict[str, Any], chosen: dict[str, tuple[int, int]]) -> dict[str, list[Any]]:
-    """Return the candidate's types as the judge reads them; `chosen`: layer and role -> width, integer bits."""
+    """Return the candidate's types as the judge reads them; `chosen`: layer and role -> width, integer
+    bits.
+    """
     found: dict[str, list[Any]] = {}
     for layer in kernel_layers(facts):
         name = layer["name"]

@@ -1,8 +1,8 @@
 """NSGA-II over bit-true models that are built, calibrated and traced anew every trial.
 
-What stands for NSGA-II over rebuilt QKeras models where QKeras has no layers for a task: attention, layer normalization.
-The models are bitfront's own, so that only the search differs: Optuna's NSGA-II as it comes (a population of 50), widths
-categorical, each candidate trained, validation metric and EBOPs the objectives.
+What stands for NSGA-II over rebuilt QKeras models where QKeras has no layers for a task: attention, layer
+normalization. The models are bitfront's own, so that only the search differs: Optuna's NSGA-II as it comes (a
+population of 50), widths categorical, each candidate trained, validation metric and EBOPs the objectives.
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from bitfront.search import Evaluator, Problem
 
 INPUT_BITS = 8
-"""Bits of the inputs that peers without a quantizer for them are given; bitfront and HGQ2 choose their own."""
+"""Bits of the inputs that peers without a quantizer for them are given; bitfront and HGQ2 choose their
+own.
+"""
 WORST_SHARE = 0.8
 """Scores below this share of the float model's lead over a blind guess count for nothing."""
 PLAIN = ("jets_mlp", "digits_cnn")
@@ -33,7 +35,9 @@ VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     )
 }
-"""Tasks that are a ready study with other settings: a transformer whose layers HGQ2 has too, which layer normalization is not."""
+"""Tasks that are a ready study with other settings: a transformer whose layers HGQ2 has too, which layer
+normalization is not.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class Task:
     folder: Path
 
     def settings(self, *more: str) -> list[str]:
-        """Return overrides of the study file: metric against EBOPs, no limits but the study's, nothing tracked."""
+        """Return overrides of the study file: metric against EBOPs, no limits but the study's, nothing
+        tracked.
+        """
         fixed = [f"seed={self.seed}", f"output={self.folder}", "tracking.enabled=false", "cache=0"]
         return [*fixed, "objectives=[metric,ebops]", *self._study[1], *more]
 
