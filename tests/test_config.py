@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -336,7 +337,10 @@ class TestReference:
     def test_every_key_is_described_and_on_the_page(self):
         page = markdown()
 
-        assert [path for path in key_paths(StudyConfig) if f"`{path}`" not in page] == []
+        headings = re.findall(r"^##+ `(.*)`$", page, re.MULTILINE)
+        assert [path for path in key_paths(StudyConfig) if path not in headings] == []
+        assert len(set(headings)) == len(headings)
+        assert max(map(len, page.splitlines())) <= 120
         sections = [StudyConfig, LayerSpace]
         sections += [
             f.annotation for f in StudyConfig.model_fields.values() if hasattr(f.annotation, "model_fields")

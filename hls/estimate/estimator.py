@@ -149,6 +149,11 @@ class Estimate:
         """Latency at the target clock."""
         return self.latency_cycles * self.clock_ns
 
+    @property
+    def ii_ns(self) -> float:
+        """Time between two inputs at the target clock."""
+        return self.ii_cycles * self.clock_ns
+
     def to_json(self) -> dict[str, Any]:
         """Plain values: totals, `<quantity>_interval` pairs, and per-layer parts."""
         plain: dict[str, Any] = {

@@ -5,6 +5,7 @@ docs/study-file.md`.
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import Any
 
 from pydantic import BaseModel
@@ -48,43 +49,55 @@ ns, us, ms, s or `cycles`, energies pJ, nJ or uJ, durations s, m or h.
 
 
 def markdown() -> str:
-    """Return the reference page."""
-    parts = [_HEAD, _table("Top level", StudyConfig, "")]
-    for name, field in StudyConfig.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            parts.append(_table(f"`{name}`", field.annotation, f"{name}."))
-    parts.append(_table("One entry of `space.layers`", LayerSpace, 'space.layers."lstm*".'))
+    """Return the reference page: a heading for each key."""
+    parts = [_HEAD, "## Top level\n\nWhat the study is about. Sections have their own chapter below.\n"]
+    sections = {
+        name: section for name, field in StudyConfig.model_fields.items() if (section := _section(field))
+    }
+    parts += [_key(name, field) for name, field in StudyConfig.model_fields.items() if name not in sections]
+    for name, section in sections.items():
+        parts.append(_chapter(f"`{name}`", section, f"{name}.", StudyConfig.model_fields[name]))
+    parts.append(_chapter("One entry of `space.layers`", LayerSpace, 'space.layers."lstm*".', None))
     return "\n".join(parts)
 
 
-def _table(title: str, section: type[BaseModel], prefix: str) -> str:
-    about = (section.__doc__ or "").split("\n\n")[0] if prefix else "What the study is about."
-    lines = [
-        f"## {title}",
-        "",
-        about,
-        "",
-        "| key | without it | example | what it is, and what moving it costs |",
-    ]
-    lines.append("|---|---|---|---|")
-    for name, field in section.model_fields.items():
-        text = (field.description or "").replace("|", "\\|")
-        lines.append(f"| `{prefix}{name}` | {_default(field)} | {_example(field)} | {text} |")
-    return "\n".join([*lines, ""])
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _chapter(title: str, section: type[BaseModel], prefix: str, key: FieldInfo | None) -> str:
+    about = (section.__doc__ or "").split("\n\n")[0]
+    text = f"## {title}\n\n{_wrapped(about)}\n"
+    if key is not None and key.examples:
+        text += f"\n{_wrapped(key.description or '')}\n\n**Example** {_example(key)}\n"
+    return "\n".join(
+        [text, *(_key(f"{prefix}{name}", field) for name, field in section.model_fields.items())]
+    )
+
+
+def _key(path: str, field: FieldInfo) -> str:
+    known = [f"**Without it** {value}" if (value := _default(field)) else "**Must be given**"]
+    known += [f"**example** {value}" for value in filter(None, [_example(field)])]
+    return f"### `{path}`\n\n{_wrapped(field.description or '')}\n\n{', '.join(known)}\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "must be given"
+        return ""
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined or value is None or value == {} or value == ():
-        return "-"
-    return "see below" if isinstance(value, BaseModel) else f"`{_plain(value)}`"
+        return "nothing"
+    return f"`{_plain(value)}`"
 
 
 def _example(field: FieldInfo) -> str:
     examples = field.examples or []
-    return f"`{_plain(examples[0])}`" if examples else "-"
+    return f"`{_plain(examples[0])}`" if examples else ""
 
 
 def _plain(value: Any) -> str:
