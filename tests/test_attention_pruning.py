@@ -62,7 +62,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluator(file):
-    """The study's workbench, its float model trained."""
+    """The study's evaluator, its float model trained."""
     problem = load_problem(load_study(file), file.parent)
     train_float(problem)
     return Evaluator(problem)

@@ -173,7 +173,7 @@ def view(tmp_path):
 
 
 def test_each_uniform_baseline_meets_what_beats_it(view):
-    """The cheapest as good and the best no dearer, found by hand."""
+    """The cheapest as good and the best at no more cost, found by hand."""
     found = {r.trial: r for r in uniform_matches(view, LUT)}
     searched = [e for e in view.scored if e.kind == "search" and e.feasible]
     for e in (e for e in view.scored if e.kind == "uniform"):

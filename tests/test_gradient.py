@@ -44,7 +44,7 @@ def axes(evaluator):
 
 @pytest.fixture(scope="module")
 def evaluator(tmp_path_factory):
-    """The workbench of a small study, its float model trained."""
+    """The evaluator of a small study, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("gradient"))
     problem = load_problem(
         load_study(file, [f"gradient_epochs={EPOCHS}", "training.float_epochs=10"]), file.parent
@@ -296,7 +296,7 @@ def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_p
 
 @pytest.fixture(scope="module")
 def sparse(tmp_path_factory):
-    """The workbench of a study that searches sparsity too."""
+    """The evaluator of a study that searches sparsity too."""
     file = small_study.write(tmp_path_factory.mktemp("sparse"))
     settings = [
         "gradient_epochs=60",

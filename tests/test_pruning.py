@@ -90,7 +90,7 @@ def test_the_zeros_of_a_training_grow_fast_and_are_all_there_for_its_last_third(
 
 @pytest.fixture(scope="module")
 def evaluator(tmp_path_factory):
-    """The workbench of a small study that searches sparsity, its float model trained."""
+    """The evaluator of a small study that searches sparsity, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("sparse"))
     problem = load_problem(load_study(file, list(SPARSE)), file.parent)
     train_float(problem)

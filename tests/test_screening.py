@@ -36,7 +36,7 @@ from bitfront.spaces import UserError
 
 @pytest.fixture(scope="module")
 def evaluator(tmp_path_factory):
-    """The workbench of a small study with screening, its float model trained."""
+    """The evaluator of a small study with screening, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("screening"))
     problem = load_problem(
         load_study(file, ["screening=60", "training.float_epochs=10", "training.float_learning_rate=0.01"]),
@@ -68,7 +68,7 @@ def test_no_uniform_candidate_without_training_dominates_a_screened_one(evaluato
 
 @pytest.fixture(scope="module")
 def way(evaluator, objectives):
-    """The way down from the uniform candidates, as far as it goes."""
+    """Greedy width reduction from the uniform candidates, as far as it goes."""
     method = {"method": "ptq"}
     known = [
         evaluator.evaluate(n, p)[0] for n, p in enumerate(baselines(evaluator.space)) if p["method"] == "ptq"
@@ -188,7 +188,7 @@ def test_what_float32_cannot_hold_is_left_for_after_screening(tmp_path):
 
 
 def test_what_is_rounded_alone_is_tried_before_anything_is_trained(tmp_path):
-    """Uniform candidates, then the best of the way down; then the trained uniform ones, before what was found
+    """Uniform candidates, then the best of greedy width reduction; then the trained uniform ones, before what was found
     is trained.
     """
     file = small_study.write(tmp_path)

@@ -20,7 +20,7 @@ from bitfront.spaces import UserError
 
 @pytest.fixture(scope="module")
 def evaluator(tmp_path_factory):
-    """The workbench of a small study, its float model trained."""
+    """The evaluator of a small study, its float model trained."""
     file = small_study.write(tmp_path_factory.mktemp("sensitivity"))
     problem = load_problem(
         load_study(file, ["training.float_epochs=20", "training.float_learning_rate=0.01"]), file.parent

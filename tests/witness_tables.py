@@ -57,7 +57,7 @@ def _expected(truth, section, number):
         columns += [
             f"its {cost}",
             "test, to the uniform",
-            "No dearer, by trial",
+            "At no more cost, by trial",
             f"its gain{split}",
             "its gain on test data",
         ]

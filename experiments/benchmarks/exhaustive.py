@@ -80,7 +80,7 @@ space:
 
 
 def open_evaluator(folder: Path) -> Evaluator:
-    """Return the workbench of the small study; its float model is trained once."""
+    """Return the evaluator of the small study; its float model is trained once."""
     from bitfront.search import Evaluator, load_study
     from bitfront.search.storage import StudyFolder
 

@@ -152,7 +152,7 @@ class BitTrue:
         return values
 
     def predict(self, x: Arrays) -> list[NDArray[np.float64]]:
-        """Return what the firmware outputs for the inputs `x` (one array an input, batch first), exactly."""
+        """Return what the firmware outputs for the inputs `x` (one array per input, batch first), exactly."""
         dtype = tf.float64 if self._float64 else tf.float32
         self.mode.exact, self.mode.training, self.mode.dtype = True, False, dtype
         name = f"predict_{dtype.name}"

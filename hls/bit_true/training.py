@@ -44,8 +44,8 @@ class Trainer:
         weights: Sequence[NDArray[np.floating] | None] = (),
         keep_zeros: bool = False,
     ) -> None:
-        """Hold the training data: `x` one array an input, `y` class numbers or targets and `tasks` a task an
-        output.
+        """Hold the training data: `x` one array per input, `y` class numbers or targets and `tasks` a task
+        per output.
 
         The loss is the sum of the outputs' losses. `weights` gives what each sample weighs in each of them,
         None where all weigh alike.

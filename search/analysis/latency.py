@@ -66,7 +66,7 @@ def record_latency(
     Args:
         study_dir: the study folder.
         model: the Keras model.
-        samples: real inputs, one array an input, batch first.
+        samples: real inputs, one array per input, batch first.
         again: whether to measure anew where the study has been measured before.
     """
     if not again and (known := read_latency(study_dir)):

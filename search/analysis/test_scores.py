@@ -87,7 +87,7 @@ def resampled(
     model.
 
     Args:
-        metric: takes the labels and the outputs of a model, one array an output, samples first.
+        metric: takes the labels and the outputs of a model, one array per output, samples first.
         y: the labels.
         models: each model's outputs for the same samples.
         best: which model the last difference is to.

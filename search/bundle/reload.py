@@ -170,7 +170,7 @@ def rebuild(config: StudyConfig, model: Any, types: dict[str, FixedPoint]) -> tu
 
 
 def golden_inputs(study_dir: Path) -> list[Any]:
-    """Return the samples that a study keeps for bundles, validation ones first, one array an input.
+    """Return the samples that a study keeps for bundles, validation ones first, one array per input.
 
     Raises:
         UserError: when the file is missing or damaged.
@@ -179,7 +179,7 @@ def golden_inputs(study_dir: Path) -> list[Any]:
 
 
 def golden_labels(study_dir: Path) -> list[Any] | None:
-    """Return their class numbers or targets, one array an output; None where an earlier version kept the
+    """Return their class numbers or targets, one array per output; None where an earlier version kept the
     samples alone.
 
     Raises:

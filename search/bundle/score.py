@@ -37,8 +37,8 @@ def golden_score(
 
     Args:
         config: the study, whose metric it is.
-        outputs: of the bit-true model for the golden samples, one array an output.
-        labels: class numbers or targets, one array an output; None where the study kept none.
+        outputs: of the bit-true model for the golden samples, one array per output.
+        labels: class numbers or targets, one array per output; None where the study kept none.
         names: of the outputs in the model, in its order.
         from_logits: whether each gives logits.
     """

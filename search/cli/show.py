@@ -203,7 +203,7 @@ def _study(folder: Path, *, as_json: bool) -> None:
     tested = any(r.test is not None for r in found.uniform_matches)
     heads = ["trial", "uniform", "epochs", view.metric_name, *(["test"] if tested else []), cost.label]
     heads += ["as good", "cost ratio", *(["on test"] if tested else [])]
-    heads += ["no dearer", "gain", *(["on test"] if tested else [])]
+    heads += ["at no more cost", "gain", *(["on test"] if tested else [])]
     table(
         "Against uniform precision (trial, and what it is worth; chosen on validation data)",
         heads,

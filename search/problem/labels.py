@@ -13,7 +13,7 @@ from bitfront.search.problem.arrays import numbers, parts
 from bitfront.spaces import UserError
 
 Targets = tuple[NDArray[Any], ...]
-"""One array an output of the model, in its order, samples first."""
+"""One array per output of the model, in its order, samples first."""
 
 
 LEAST_OF_CLASS = 20

@@ -59,7 +59,7 @@ def gains(view: StudyView, found: Findings) -> Gains | None:
     columns += [("on test data", "")] if tested else []
     columns += [(cost, ""), ("As good, by trial", ""), (f"its {cost}", "")]
     columns += [("test, to the uniform", "")] if tested else []
-    columns += [("No dearer, by trial", ""), (f"its gain{split}", "")]
+    columns += [("At no more cost, by trial", ""), (f"its gain{split}", "")]
     columns += [("its gain on test data", "")] if tested else []
     heads = [(f"{cost} at most", ""), ("as uniform", "text"), ("Rounded", ""), (f"its {cost}", "")]
     heads += [("Trained", ""), (f"its {cost}", ""), ("Training gains", "")]

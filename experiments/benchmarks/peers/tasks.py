@@ -57,7 +57,7 @@ class Task:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """The study's workbench; its float model is trained on first use and kept.
+        """The study's evaluator; its float model is trained on first use and kept.
 
         Raises:
             UserError: there is no such ready study.
