@@ -74,7 +74,7 @@ def readable(
     return may
 
 
-def axis(title: str, values: Sequence[float], *, log: bool) -> dict[str, Any]:
+def axis(title: str | list[str], values: Sequence[float], *, log: bool) -> dict[str, Any]:
     """Return title, scale and ticks of an axis that holds `values` with a margin, ticks written as people do."""
     low, high = min(values), max(values)
     if not log:
