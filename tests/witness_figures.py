@@ -157,7 +157,9 @@ def _cost(truth, name, drawn, figure):
     if f"{truth.metric} (validation" not in encoding(figure, "points")["y"]["title"]:
         yield "the metric's axis does not say which data"
     stock = truth.reference["device"].get(key)
-    title = encoding(figure, "points")["x"]["title"]
+    title, told = encoding(figure, "points")["x"]["title"]
+    if told != "estimate with 80 % interval":
+        yield f"title {told}"
     found = re.search(rf", of ({NUMBER}) on the device", title)
     if bool(found) != bool(stock) or (found and not shows(found[1], stock)):
         yield f"title {title}"

@@ -140,7 +140,10 @@ def scatter(view: StudyView, cost: Objective) -> Figure:
     tools = [(e, *known) for e in view.scored if (known := measured(view, e, cost))]
     seen = [*values, *(end[key] for end in ends for key in ("x", "high")), *(known for *_, known in tools)]
     sources = " or ".join(sorted({e.source for e in view.scored}))
-    title = f"{cost.title}{_stock(view, cost)} ({sources} with 80 % interval)"
+    title = [
+        f"{cost.title}{_stock(view, cost)}",
+        f"{sources} with 80 % interval",
+    ]  # a line each: phones are narrow
     x = alt.X("x:Q", **axis(title, [*seen, *([limit] if limit else [])], log=wants_log(values)))
     (low, high), _ = metric_range(view)
     y = alt.Y("y:Q", **span(view.metric_title, low, high))
