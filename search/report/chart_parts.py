@@ -79,7 +79,7 @@ def readable(
 
 
 def axis(title: str | list[str], values: Sequence[float], *, log: bool) -> dict[str, Any]:
-    """Return title, scale and ticks of an axis that holds `values` with a margin, ticks as people write them."""
+    """Return title, scale and ticks of an axis that holds `values` with a margin, ticks as people write."""
     low, high = min(values), max(values)
     if not log:
         margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
