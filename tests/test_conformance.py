@@ -18,7 +18,7 @@ FAST = [
     ("recurrent", "io_parallel", "Latency"),
     ("bidirectional", "io_parallel", "Latency"),
     ("attention", "io_parallel", "Latency"),
-    ("einsum", "io_parallel", "distributed_arithmetic"),
+    ("einsum", "io_parallel", "Latency"),
     ("norms", "io_stream", "Latency"),
     ("entries", "io_parallel", "Latency"),
     ("entries", "io_stream", "Resource"),
@@ -55,8 +55,9 @@ def test_five_precisions_of_every_layer_compute_what_the_firmware_computes(tmp_p
 
 @zoo.needs_compiler
 @pytest.mark.slow
-def test_attention_by_distributed_arithmetic_computes_what_the_firmware_computes(tmp_path):
+@pytest.mark.parametrize("group", ["attention", "einsum"])
+def test_attention_by_distributed_arithmetic_computes_what_the_firmware_computes(tmp_path, group):
     """Projections without multipliers, products of two variables with them."""
-    found = zoo.differences(tmp_path, "attention", "io_parallel", "distributed_arithmetic", seed=7)
+    found = zoo.differences(tmp_path, group, "io_parallel", "distributed_arithmetic", seed=7)
 
     assert found == dict.fromkeys(found, 0.0)
