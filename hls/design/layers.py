@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bitfront.spaces import FixedPoint
@@ -85,7 +86,7 @@ class LayerDescription:
         if not self.inputs:
             raise DesignError(f"Layer '{self.name}' ({self.op}) has no input.")
 
-    @property
+    @cached_property
     def kind(self) -> LayerKind:
         """How its kind is sized, and what it costs."""
         return layer_kinds()[self.op]
