@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Graph, Node, Traits, registered, traits
+from bitfront.spaces import FixedPoint, Graph, Node, Traits, offered, registered
 
 if TYPE_CHECKING:
     import keras
@@ -108,11 +108,14 @@ class LayerKind(Protocol):
         ...
 
     def ebops(self, layer: LayerDescription) -> float:
-        """Return its effective bit operations."""
+        """Return its effective bit operations: products of operand widths, summed over the multiplications.
+
+        A constant counts the bits between its first and last one (HGQ, arXiv 2405.00645); zeros nothing.
+        """
         ...
 
     def energy(self, layer: LayerDescription) -> float:
-        """Return its energy, in picojoules."""
+        """Return its energy, in picojoules (see `bitfront.hls.estimate.energy`)."""
         ...
 
     @property
@@ -326,8 +329,7 @@ def operation(op: str) -> Operation:
     Raises:
         UserError: when no package offers it.
     """
-    traits(op)
-    return cast(Operation, registered()[op])
+    return cast(Operation, offered(op))
 
 
 def layer_kinds() -> Mapping[str, LayerKind]:

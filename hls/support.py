@@ -21,11 +21,6 @@ there.
 """
 
 
-def interface_refusal(node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-    """Return why a node can't be built for an interface, None where it can; `source` is its input's shape."""
-    return operation(node.op).refused(node, source, io_type)
-
-
 @dataclass(frozen=True)
 class LayerSupport:
     """Whether one Keras layer can be searched and built."""
@@ -70,7 +65,7 @@ def _row(row: Row, nodes: Mapping[str, Node]) -> LayerSupport:
         for node in own
         if node.inputs
         for io in IO_TYPES
-        if (reason := interface_refusal(node, nodes[node.inputs[0]].shape, io))
+        if (reason := operation(node.op).refused(node, nodes[node.inputs[0]].shape, io))
     }
     how = {
         s: reason
@@ -118,7 +113,7 @@ def check_hardware(
     faults += [
         f"{node.name!r} ({node.op}): {reason}"
         for node in graph
-        if node.inputs and (reason := interface_refusal(node, graph[node.inputs[0]].shape, io_type))
+        if node.inputs and (reason := operation(node.op).refused(node, graph[node.inputs[0]].shape, io_type))
     ]
     per_layer = (
         strategies

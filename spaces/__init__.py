@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         trained_variables,
         untrained_layers,
     )
-    from .operations import Hardware, Traits, register, registered, traits, unregister
+    from .operations import Hardware, Traits, offered, register, registered, traits, unregister
     from .precision import FixedPoint, Overflow, Rounding, integer_bits
     from .space import INNER, Dimension, LayerRule, Moved, Params, Space, Value, build_space, dimension_kind
 
@@ -56,6 +56,7 @@ __all__ = [
     "lazy_door",
     "lower",
     "lower_with_tensors",
+    "offered",
     "register",
     "registered",
     "survey",
@@ -86,7 +87,7 @@ __getattr__ = lazy_door(
             "trained_variables",
             "untrained_layers",
         ),
-        "operations": ("Hardware", "Traits", "register", "registered", "traits", "unregister"),
+        "operations": ("Hardware", "Traits", "offered", "register", "registered", "traits", "unregister"),
         "precision": ("FixedPoint", "Overflow", "Rounding", "integer_bits"),
         "space": (
             "INNER",

@@ -118,10 +118,10 @@ class Graph:
 
     def entries(self, node: Node) -> int:
         """Return how many entries the numbers at an input choose from; 0 where it holds other values."""
-        readers = [one for one in self.consumers(node.name) if one.traits.entries]
-        return (
-            max((int(one.attrs[one.traits.entries]) for one in readers), default=0) if not node.inputs else 0
-        )
+        if node.inputs:
+            return 0
+        readers = (one for one in self.consumers(node.name) if one.traits.entries)
+        return max((int(one.attrs[one.traits.entries]) for one in readers), default=0)
 
     def tensors(self, node: Node) -> tuple[Tensor, ...]:
         """Return the tensors of `node` whose precision may be chosen, weights first, the result last."""

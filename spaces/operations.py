@@ -105,41 +105,22 @@ def register(operation: Offered) -> None:
     if operation.traits.op in registered():
         raise UserError(f"There is an operation {operation.traits.op!r} already: give yours another name.")
     _added[operation.traits.op] = operation
-    _all.cache_clear()
+    registered.cache_clear()
 
 
 def unregister(op: str) -> None:
     """Forget an operation that `register` added; nothing where there is none."""
     _added.pop(op, None)
-    _all.cache_clear()
+    registered.cache_clear()
 
 
+@cache
 def registered() -> Mapping[str, Offered]:
     """Return every operation by its name, bitfront's own first.
 
     Raises:
         UserError: when a package's operations can't be loaded, or two bear one name.
     """
-    return _all()
-
-
-def traits(op: str) -> Traits:
-    """Return what a graph must know of an operation.
-
-    Raises:
-        UserError: when there is none of that name.
-    """
-    try:
-        return _all()[op].traits
-    except KeyError:
-        raise UserError(
-            f"There is no operation {op!r}: install the package that offers it, or choose one of "
-            f"{', '.join(_all())}."
-        ) from None
-
-
-@cache
-def _all() -> Mapping[str, Offered]:
     found: dict[str, Offered] = {}
     points = sorted(entry_points(group=GROUP), key=lambda point: (not _is_own(point), point.name))
     if not any(map(_is_own, points)):
@@ -152,6 +133,30 @@ def _all() -> Mapping[str, Offered]:
                     f"too: uninstall one."
                 )
     return found | _added
+
+
+def offered(op: str) -> Offered:
+    """Return an operation by its name.
+
+    Raises:
+        UserError: when there is none of that name.
+    """
+    try:
+        return registered()[op]
+    except KeyError:
+        raise UserError(
+            f"There is no operation {op!r}: install the package that offers it, or choose one of "
+            f"{', '.join(registered())}."
+        ) from None
+
+
+def traits(op: str) -> Traits:
+    """Return what a graph must know of an operation.
+
+    Raises:
+        UserError: when there is none of that name.
+    """
+    return offered(op).traits
 
 
 def _is_own(point: EntryPoint) -> bool:

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bitfront.search import Evaluation, Evaluator, hypervolume, load_study, pareto
+from bitfront.search import Evaluation, Evaluator, StudyConfig, hypervolume, load_study, pareto
 from bitfront.search.execution import Job, Outcome
 from bitfront.search.samplers import SeededSampler, optuna_sampler
 from bitfront.search.storage import OptunaStudy, StudyFolder
-from bitfront.search.trials import parse_objectives
+from bitfront.search.trials import Box, Objective, parse_objectives
 
 from .disturbed_run import DisturbedRun
 from .small_study import write_study
@@ -123,7 +123,9 @@ def simulated(workers: int, trials: int, sampler: str, seed: int = 1) -> Simulat
             timed(began)
 
 
-def _evaluator(config, base: Path, study_folder: StudyFolder):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _evaluator(
+    config: StudyConfig, base: Path, study_folder: StudyFolder
+) -> tuple[Evaluator, tuple[Objective, ...], Box]:
     evaluator = Evaluator(study_folder.open(config, base))
     objectives = parse_objectives(config.objectives, evaluator.metric_record)
     return evaluator, objectives, evaluator.box(objectives)

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 
 from bitfront.hls.design.layers import LayerDescription
 
-__all__ = ["layer_ebops", "layer_energy", "moons_energy"]
-
 MULTIPLY = (0.002994791667, 0.001041666667)
 ADD = 0.003125
 SRAM_WORD_PJ = 10.0
@@ -32,19 +30,6 @@ def _multiply(a: float, b: float) -> float:
 
 Array = tuple[str, int, int]
 """An array of constants: its name, its rows, and the width of what they are multiplied with."""
-
-
-def layer_energy(layer: LayerDescription) -> float:
-    """Picojoules of one inference of the layer."""
-    return layer.kind.energy(layer)
-
-
-def layer_ebops(layer: LayerDescription) -> float:
-    """Effective bit operations: products of operand widths, summed over the multiplications of one inference.
-
-    A constant counts the bits between its first and last one (HGQ, arXiv 2405.00645); zeros count nothing.
-    """
-    return layer.kind.ebops(layer)
 
 
 def matrix_ebops(layer: LayerDescription, arrays: Sequence[Array], gates: Sequence[tuple[int, int]]) -> float:

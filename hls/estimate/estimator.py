@@ -16,7 +16,6 @@ from typing import Any, Literal
 from bitfront.hls.design.layers import DesignDescription, LayerDescription
 
 from .context import Context, LayerStructure, context_of
-from .energy import layer_ebops, layer_energy
 
 __all__ = ["QUANTITIES", "Coefficients", "Estimate", "Kind", "LayerEstimate", "estimate", "load_coefficients"]
 
@@ -307,8 +306,8 @@ def estimate(
                 dsp=structure.dsp,
                 latency_cycles=structure.latency,
                 ii_cycles=structure.interval,
-                ebops=layer_ebops(layer),
-                energy_pj=layer_energy(layer),
+                ebops=layer.kind.ebops(layer),
+                energy_pj=layer.kind.energy(layer),
                 **_hardware(layer),
                 **weighed,
             )

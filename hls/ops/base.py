@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits, UserError
 
+from ..design.reuse import DISTRIBUTED
 from ..operation import LayerKind, Mask, Settings, Types, Values
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ..design.weights import WeightContent
     from ..precision.resolve import Resolver
     from ..zeros.ties import Axis, Ties
-
-DISTRIBUTED = "distributed_arithmetic"
 
 
 class BaseOperation(ABC):
@@ -41,6 +40,7 @@ class BaseOperation(ABC):
     summed_by_adders: bool = False
     gives_bias: bool = False
     rtl_refusal: str | None = "it has no form of additions, comparisons and tables yet"
+    stream_refusal: str | None = None
     resource_refusal: str | None = None
     distributed_refusal: str | None = None
 
@@ -109,8 +109,8 @@ class BaseOperation(ABC):
     # -- what hls4ml builds ----------------------------------------------------------------------------------
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Return None: hls4ml builds it for every interface."""
-        return None
+        """Return the class's reason for streams, None for io_parallel."""
+        return self.stream_refusal if io_type == "io_stream" else None
 
     def refused_strategy(self, strategy: str) -> str | None:
         """Return the class's reason, None where hls4ml builds it with the strategy."""
@@ -219,6 +219,24 @@ class Elementwise(BaseOperation):
                 ties.tie((name, axis), (node.name, axis))
 
 
+class WithinChannels(BaseOperation):
+    """An operation over positions that computes each channel from its own values; of zeros, zero."""
+
+    def reaches(self, node: Node, x: Sequence[Mask], own: Mapping[str, Mask]) -> Mask:
+        """Return the channels that have any value."""
+        return np.ones(node.shape, bool) & channels(x[0])
+
+    def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
+        """Return the channels that matter."""
+        return [channels(y)]
+
+    def tie(self, ties: Ties, graph: Graph, node: Node) -> None:
+        """Tie the channels to the input's; positions lose nothing."""
+        source = graph[node.inputs[0]]
+        ties.tie((source.name, len(source.shape) - 1), (node.name, len(node.shape) - 1))
+        keep_positions(ties, graph, node)
+
+
 def channels(mask: Mask) -> Mask:
     """Return which channels, along the last axis, have any value."""
     return np.asarray(mask.reshape(-1, mask.shape[-1]).any(0))
@@ -235,13 +253,6 @@ def einsum_mask(equation: str, *masks: Mask) -> Mask:
         }
         return np.ones([size[letter] for letter in result], bool)
     return np.asarray(np.einsum(equation, *(m.astype(np.float32) for m in masks)) > 0)
-
-
-def tie_channels(ties: Ties, graph: Graph, node: Node) -> None:
-    """Tie the last axis to the input's; positions lose nothing."""
-    source = graph[node.inputs[0]]
-    ties.tie((source.name, len(source.shape) - 1), (node.name, len(node.shape) - 1))
-    keep_positions(ties, graph, node)
 
 
 def keep_positions(ties: Ties, graph: Graph, node: Node) -> None:

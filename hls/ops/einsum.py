@@ -39,6 +39,7 @@ class EinsumDense(BaseOperation):
 
     distributable = True
     gives_bias = True
+    stream_refusal = "hls4ml builds EinsumDense, and so attention's projections, with io_parallel only"
     resource_refusal = _NO_RESOURCE
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
@@ -94,11 +95,6 @@ class EinsumDense(BaseOperation):
         of |= {letter: (node.name, axis) for axis, letter in enumerate(result)}
         return [of[letter] for letter in second]
 
-    def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Refuse streams."""
-        stream = "hls4ml builds EinsumDense, and so attention's projections, with io_parallel only"
-        return stream if io_type == "io_stream" else None
-
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
         """Return EinsumDense."""
         from keras import layers
@@ -119,6 +115,7 @@ class EinsumDense(BaseOperation):
 class Einsum(BaseOperation):
     """An einsum of two tensors: the scores or the context of an attention."""
 
+    stream_refusal = "hls4ml builds attention's products with io_parallel only"
     resource_refusal = _NO_RESOURCE
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
@@ -155,10 +152,6 @@ class Einsum(BaseOperation):
         """Tie axes of one letter."""
         first, second, result = einsum_axes(node)
         _tie_letters(ties, node, result, [(node.inputs[0], first), (node.inputs[1], second)])
-
-    def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Refuse streams."""
-        return "hls4ml builds attention's products with io_parallel only" if io_type == "io_stream" else None
 
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
         """Return our einsum layer."""

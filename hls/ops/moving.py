@@ -14,7 +14,7 @@ from bitfront.spaces import FixedPoint, Graph, Node, Traits
 from ..estimate.elementwise import move_layer
 from ..operation import Mask, Settings, Types, Values
 from ..precision import exact
-from .base import BaseOperation, Elementwise, channels, tie_channels
+from .base import BaseOperation, Elementwise, WithinChannels
 from .kinds import Kind
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Reshape(_Passing):
         return x[0].reshape(node.shape)
 
 
-class ZeroPadding(_Passing):
+class ZeroPadding(_Passing, WithinChannels):
     """Zeros around the positions."""
 
     def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
@@ -123,18 +123,6 @@ class ZeroPadding(_Passing):
 
         pads = [[0, 0], *[list(p) for p in node.attrs["padding"]], [0, 0]]
         return Moving(graph, node, mode, lambda x: tf.pad(x[0], pads))
-
-    def reaches(self, node: Node, x: Sequence[Mask], own: Mapping[str, Mask]) -> Mask:
-        """Return the channels that have any value."""
-        return np.ones(node.shape, bool) & channels(x[0])
-
-    def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
-        """Return the channels that matter."""
-        return [channels(y)]
-
-    def tie(self, ties: Ties, graph: Graph, node: Node) -> None:
-        """Tie the channels."""
-        tie_channels(ties, graph, node)
 
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
         """Return ZeroPadding1D or ZeroPadding2D."""

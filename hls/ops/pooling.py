@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from math import prod
@@ -14,9 +14,9 @@ from bitfront.spaces import FixedPoint, Graph, Node, Traits
 
 from ..design.layers import LayerDescription
 from ..estimate.elementwise import pooling_layer
-from ..operation import LayerKind, Mask, Settings, Types, Values
+from ..operation import LayerKind, Settings, Types, Values
 from ..precision import exact
-from .base import BaseOperation, channels, tie_channels, window_sizes
+from .base import WithinChannels, window_sizes
 from .kinds import Windowed
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from ..bit_true.base import BitTrueLayer
     from ..bit_true.quantizer import Mode
     from ..precision.resolve import Resolver
-    from ..zeros.ties import Ties
 
 
-class Pooling(BaseOperation):
+class Pooling(WithinChannels):
     """A pooling within each channel: `average` or maximum, `whole` (all positions) or over windows."""
 
     def __init__(
@@ -57,18 +56,6 @@ class Pooling(BaseOperation):
         return Pool(
             graph, node, mode, average=self.average, whole=self.whole, window=self.window(graph, node)
         )
-
-    def reaches(self, node: Node, x: Sequence[Mask], own: Mapping[str, Mask]) -> Mask:
-        """Return the channels that have any value."""
-        return np.ones(node.shape, bool) & channels(x[0])
-
-    def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
-        """Return the channels that matter."""
-        return [channels(y)]
-
-    def tie(self, ties: Ties, graph: Graph, node: Node) -> None:
-        """Tie the channels."""
-        tie_channels(ties, graph, node)
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
         """Refuse streams that are padded or, in 2D, whose windows overlap (asserted in

@@ -162,6 +162,7 @@ class Bidirectional(Recurrent):
     """Two directions side by side; the cell is an attribute of the node."""
 
     prefixes = ("forward_", "backward_")
+    stream_refusal = "hls4ml builds bidirectional layers with io_parallel only"
 
     def cell(self, node: Node) -> str:
         """Return the cell of both."""
@@ -177,10 +178,6 @@ class Bidirectional(Recurrent):
         inputs = graph[node.inputs[0]].shape[-1]
         gates = {CELLS[self.cell(node)].gates, CELLS["gru"].gates}
         return _common(tuple((n, g * units) for g in sorted(gates) for n in (inputs, units)))
-
-    def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
-        """Refuse streams."""
-        return "hls4ml builds bidirectional layers with io_parallel only" if io_type == "io_stream" else None
 
     def keras_layer(self, node: Node, values: Values, types: Types) -> keras.Layer:
         """Return Bidirectional."""
