@@ -2,8 +2,7 @@
 front.
 
 python -m bitfront.experiments.benchmarks.exhaustive --seeds 10            # trainings to 90, 95 and 97 %
-python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # share of a study's time at 1,000
-trials
+python -m bitfront.experiments.benchmarks.exhaustive --overhead jets_mlp   # share of time at 1,000 trials
 
 The space is that of a 16-16-16-5 network with 2 to 6 bits for weights and results of both hidden layers and
 the weights of the last: 3,125 candidates, each trained for five epochs from one float model (the table is

@@ -1,8 +1,7 @@
 """HGQ2 on the transformer study's data, in HGQ2's own environment: bit widths assigned to its variables.
 
 python -m bitfront.experiments.benchmarks.hgq2 write jets.npz                    # in bitfront's environment
-PYTHON_OF_HGQ2 experiments/benchmarks/hgq2.py measure jets.npz --repeats 5      # needs hgq2 and TensorFlow,
-not bitfront
+PYTHON_OF_HGQ2 experiments/benchmarks/hgq2.py measure jets.npz --repeats 5      # needs hgq2, not bitfront
 
 The model has the study's shape; HGQ2 has no layer normalization, so that a batch normalization, which is
 cheaper, stands for it. A candidate is a new width for every quantizer, drawn from 2 to 8 bits; calibration

@@ -1,7 +1,7 @@
 """How a search scales: measured with local workers, simulated with more than a machine has.
 
-    python -m bitfront.experiments.benchmarks.scaling [--trials 60] [--epochs 150] [--workers 1,2] [--simulate
-    100,1000]
+    python -m bitfront.experiments.benchmarks.scaling [--trials 60] [--epochs 150] [--workers 1,2]
+        [--simulate 100,1000]
 
 Measured: candidates per second of a QAT study, each worker with one thread, from the end of the first third
 of its trials to the last, so that the workers' start doesn't count. Simulated: the launcher's own loop runs

@@ -1,8 +1,8 @@
-"""Inject binary mergers into noise: simulated, or of GWOSC strain files. Needs `pip install 'bitfront[gw]'`.
+r"""Inject binary mergers into noise: simulated, or of GWOSC strain files. Needs `pip install 'bitfront[gw]'`.
 
 python -m bitfront.experiments.gw.generate --out gw.npz --pairs 4000 --seed 7
-python -m bitfront.experiments.gw.generate --out gw.npz --pairs 4000 --strain GW150914:H1.hdf5,L1.hdf5
---strain ...
+python -m bitfront.experiments.gw.generate --out gw.npz --pairs 4000 \
+    --strain GW150914:H1.hdf5,L1.hdf5 --strain ...
 
 Mergers: IMRPhenomD (Khan et al. 2016, arXiv:1508.07253), component masses uniform in 20 to 60 solar masses,
 aligned spins uniform in -0.8 to 0.8, sky position, inclination and polarization isotropic, whitened by the

@@ -8,7 +8,7 @@ The same command with the same versions gives the same bytes.
 Physics, all of it (`settings()` stores the same in the file):
 
 * proton-proton collisions at 13 TeV, Pythia's default tune (Monash 2013); multi-parton interactions on, no
-pile-up.
+  pile-up.
 * processes: `HardQCD` to b b-bar, to c c-bar, and the light-quark and gluon 2 -> 2 ones, hard transverse
   momentum of 60 to 160 GeV. Particles decay within a cylinder of 30 mm radius, so that K0S and Lambda fake
   displaced tracks.

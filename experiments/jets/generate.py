@@ -2,9 +2,9 @@
 
     python -m bitfront.experiments.jets.generate --jets 12000 --seed 7 --out top_tagging.npz
 
-wrote the file that ships beside this module. The two generators are the optional extra `jets`
-(`pip install "bitfront[jets]"`; both are GPL, which is why nothing else imports them). The same command with
-the same versions gives the same bytes: seeds are fixed, and `numpy.savez_compressed` stamps its members 1980.
+wrote the file that ships beside this module. The two generators are the optional extra `jets` (`pip install
+"bitfront[jets]"`; both are GPL, which is why nothing else imports them). The same command with the same
+versions gives the same bytes: seeds are fixed, and `numpy.savez_compressed` stamps its members 1980.
 
 Physics, all of it (`settings()` stores the same in the file):
 

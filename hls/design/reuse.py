@@ -86,12 +86,12 @@ def settle_reuse_factors(
 ) -> tuple[int, int | None]:
     """Return the reuse factors that hls4ml's Vivado and Vitis backends end up with, kernel and recurrent.
 
-    Of any design, legal or not: for a study's own layers see `built_reuse_factors`.
-    `n_in`, `n_out`: of the layer's product (`LayerDescription.matrix`: a convolution's window by its filters,
-    a recurrent layer's inputs by all its gates). `n_state` of a recurrent layer gives the second factor,
-    which hls4ml settles for the `n_state` by `n_out` recurrent product on its own (`init_lstm`, `init_gru`);
-    else it is None. The Resource strategy takes the nearest legal factor and, unrolled, leaves the largest
-    out; the Latency strategy takes any, which limits multipliers only; distributed arithmetic takes 1 alone.
+    Of any design, legal or not: for a study's own layers see `built_reuse_factors`. `n_in`, `n_out`: of the
+    layer's product (`LayerDescription.matrix`: a convolution's window by its filters, a recurrent layer's
+    inputs by all its gates). `n_state` of a recurrent layer gives the second factor, which hls4ml settles for
+    the `n_state` by `n_out` recurrent product on its own (`init_lstm`, `init_gru`); else it is None. The
+    Resource strategy takes the nearest legal factor and, unrolled, leaves the largest out; the Latency
+    strategy takes any, which limits multipliers only; distributed arithmetic takes 1 alone.
     """
     if strategy.startswith("resource"):
         largest = strategy != "resource_unrolled" or wanted == 1

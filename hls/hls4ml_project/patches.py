@@ -35,8 +35,8 @@ def _sha256(text: str) -> str:
 def apply_patches(folder: Path, patches: Sequence[Patch]) -> tuple[AppliedPatch, ...]:
     """Apply `patches` to the project written in `folder`; a project that already has them is left alone.
 
-    Files that the project lacks are skipped. The record is the same whether a patch was
-    applied now or before.
+    Files that the project lacks are skipped. The record is the same whether a patch was applied now or
+    before.
 
     Raises:
         BuildError: when a file holds neither the expected text nor the corrected one, as after a change

@@ -165,8 +165,7 @@ class Resolver:
 
         `copied` are types whose values the firmware assigns to it as they are. A step beyond such a type's
         whole range would round everything to zero, and the assignment reads a bit that isn't there
-        (`ap_fixed_base.h`), which ends
-        the emulation: the step stays within it.
+        (`ap_fixed_base.h`), which ends the emulation: the step stays within it.
         """
         if exact_type is not None and self.graph.fused(node):
             return exact_type

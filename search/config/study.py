@@ -374,7 +374,6 @@ class StudyConfig(Section):
         """Identify what shapes the results: 16 hex digits over all but the keys in `settings.WITHOUT_EFFECT`.
 
         A study that goes on with more trials keeps its digest. The contents of the model and data files are
-        not
-        part of it: see `Problem.digest`.
+        not part of it: see `Problem.digest`.
         """
         return digest(self.to_dict())

@@ -219,8 +219,7 @@ class Evaluator:
         scored.
 
         Each is estimated with the first and with the last choice of reuse factor and strategy, which trade
-        LUTs for
-        latency: with the first alone, every candidate that is slower would count for nothing.
+        LUTs for latency: with the first alone, every candidate that is slower would count for nothing.
 
         Raises:
             UserError: when none of them can be computed.
