@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from zoo import data, prepared, zoo
@@ -89,3 +90,19 @@ def test_yosys_counts_and_verilator_proves_a_small_network(tmp_path):
     )
     assert (wrong.cause, wrong.measured) == ("cosim", {})
     assert "1 of 200 samples" in wrong.line
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "strides"), [((6, 2), 3, 1), ((7, 2), 3, 2), ((5, 4, 2), (3, 2), 2)]
+)
+def test_the_logic_of_a_padded_maximum_leaves_out_what_is_padded(shape, size, strides):
+    """Values below zero too, over which a padded zero would win; windows begin before the input."""
+    kind = keras.layers.MaxPooling1D if len(shape) == 2 else keras.layers.MaxPooling2D
+    given = keras.Input(shape, name="given")
+    model = keras.Model(given, kind(size, strides=strides, padding="same")(keras.layers.Dense(2)(given)))
+    x = np.random.default_rng(0).normal(size=(100, *shape)).astype(np.float32)
+    graph, bit_true, types = prepared(model, x, 1, low=5, high=7)
+    rounded = types["given/result"].quantize(x).reshape(len(x), -1)
+    logic = trace_logic(graph, types, bit_true.weights())
+
+    assert np.array_equal(logic.predict(rounded), bit_true.predict([x])[0].reshape(len(x), -1))

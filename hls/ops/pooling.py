@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -114,11 +113,9 @@ class Pooling(WithinChannels):
         (data,) = x
         if self.whole:
             return np.amax(data.reshape(-1, data.shape[-1]), axis=0)
-        sizes, strides = tuple(node.attrs["pool_size"]), tuple(node.attrs["strides"])
-        windows = [
-            data[tuple(slice(i * s, i * s + size) for i, s, size in zip(at, strides, sizes, strict=True))]
-            for at in product(*map(range, node.shape[:-1]))
-        ]
+        from ..rtl.windows import pooled_windows
+
+        windows = pooled_windows(node, data)
         pooled = [np.amax(window.reshape(-1, window.shape[-1]), axis=0) for window in windows]
         return np.stack(pooled).reshape(node.shape)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -16,18 +16,39 @@ Array = Any
 
 def windows(node: Node, x: Array) -> list[Array]:
     """Return the inputs of each output position of a convolution, zeros where the padding is."""
-    sizes, strides = tuple(node.attrs["kernel_size"]), tuple(node.attrs["strides"])
-    spans = node.shape[:-1]
-    padding = []
-    for length, out, size, stride in zip(x.shape[:-1], spans, sizes, strides, strict=True):
+    padding = paddings(node, node.attrs["kernel_size"], x.shape)
+    held = padded(x, padding)
+    return [held[place] for place in _places(node, node.attrs["kernel_size"], [(0, 0)] * len(padding))]
+
+
+def pooled_windows(node: Node, x: Array) -> list[Array]:
+    """Return the inputs of each output position of a pooling, without those where the padding is."""
+    size = node.attrs["pool_size"]
+    return [x[place] for place in _places(node, size, paddings(node, size, x.shape))]
+
+
+def paddings(node: Node, sizes: Sequence[int], shape: Sequence[int]) -> list[tuple[int, int]]:
+    """Return how many positions a node's padding adds before and after, along each axis."""
+    added = []
+    for length, out, size, stride in zip(
+        shape[:-1], node.shape[:-1], sizes, node.attrs["strides"], strict=True
+    ):
         total = max((out - 1) * stride + size - length, 0) if node.attrs["padding"] != "valid" else 0
         before = total if node.attrs["padding"] == "causal" else total // 2
-        padding.append((before, total - before))
-    held = padded(x, padding)
-    return [
-        held[tuple(slice(i * s, i * s + size) for i, s, size in zip(at, strides, sizes, strict=True))]
-        for at in product(*map(range, spans))
-    ]
+        added.append((before, total - before))
+    return added
+
+
+def _places(
+    node: Node, sizes: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> Iterator[tuple[slice, ...]]:
+    """Give, for each output position, what its window covers of an array without its padding."""
+    for at in product(*map(range, node.shape[:-1])):
+        starts = (
+            i * stride - before
+            for i, stride, (before, _) in zip(at, node.attrs["strides"], padding, strict=True)
+        )
+        yield tuple(slice(max(0, start), start + size) for start, size in zip(starts, sizes, strict=True))
 
 
 def padded(x: Array, padding: Sequence[tuple[int, int]]) -> Array:
