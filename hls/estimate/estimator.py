@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -15,17 +15,13 @@ from typing import Any, Literal
 
 from bitfront.hls.design.layers import DesignDescription, LayerDescription
 
-from .context import Context, LayerStructure, context_of
+from .context import Context, LayerStructure, context_of, merge
 
 __all__ = ["QUANTITIES", "Coefficients", "Estimate", "Kind", "LayerEstimate", "estimate", "load_coefficients"]
 
 Kind = Literal["csynth", "implemented"]
 QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")
 FITTED = ("lut", "ff", "bram18")
-OWN = {"lut": "adder_graph", "ff": "adder_graph_registers"}
-"""Features that are LUTs and flip-flops already, as da4ml counts them: no published report to weigh them by
-is known.
-"""
 STREAM_TAIL = 12
 """Most cycles that a layer adds to a stream's reported latency beside the slowest one."""
 
@@ -197,13 +193,30 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
     first = design.layers[0]
     context.channels = first.size("n_filt", first.size("n_chan", first.size("n_in")))
     structures = []
-    for layer in design.layers:
+    elements = [None if layer.matrix[1] else layer.sizes.get("n_in") for layer in design.layers]
+    for index, layer in enumerate(design.layers):
+        context.given = elements[index - 1] if index else None
+        context.read = elements[index + 1] if index + 1 < len(elements) else None
         structure = layer.kind.structure(layer, context)
         out = context.channels = layer.kind.channels(layer, context.channels)
         if context.stream:
             structure = _with_fifo(layer, structure, out)
         structures.append(structure)
+    if not context.stream:
+        # Each input has a register that holds it once it is valid (`..._preg`, of interface ap_vld).
+        bits = float(_inputs(design.layers[0]) * design.layers[0].inputs[0].width)
+        structures[0] = replace(
+            structures[0], features=merge({"input_registers": bits}, structures[0].features)
+        )
     return context, structures
+
+
+def _inputs(layer: LayerDescription) -> int:
+    """Values that the layer reads in one inference."""
+    if layer.kind.convolution:
+        return layer.size("in_height") * layer.size("in_width") * layer.size("n_chan")
+    times = layer.size("sequence") if layer.kind.recurrent else layer.positions if layer.matrix[1] else 1
+    return layer.size("n_in") * times
 
 
 def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
@@ -295,9 +308,7 @@ def estimate(
     layers = []
     for layer, structure in zip(design.layers, structures, strict=True):
         weighed: dict[str, Any] = {
-            name: factor[name] * _weigh(weights[name], structure.features)
-            + structure.features.get(OWN.get(name, ""), 0.0)
-            for name in FITTED
+            name: factor[name] * _weigh(weights[name], structure.features) for name in FITTED
         }
         layers.append(
             LayerEstimate(
