@@ -3,8 +3,8 @@
 Each quantity (LUT, FF, RAMB18) is a sum of features, each with a positive weight, times a factor of the tool
 era. The weights start at hand-set priors and move only as far as the reports ask: a maximum a posteriori fit
 of the logarithm of the predictions with a robust loss. It is deterministic. Errors are counted twice, leaving
-out one author at a time, and a fifth of each repository at a time; both make the intervals, since a
-user's design resembles some published ones and none exactly.
+out one author at a time, and a fifth of each repository at a time; the first make the intervals (see
+`conformal`).
 
 What is left out is left out of the fit of the weights alone. The rules behind DSPs, latency and interval, and
 the choice of features, were made with all of these repositories in view, so their errors here are those of a
@@ -17,8 +17,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import UserError
 
+from .conformal import coverage, format_coverage, residuals
 from .priors import (
     AS_BUILT,
     COUNTED,
@@ -190,27 +191,6 @@ def _fold(name: str) -> int:
     return int(hashlib.sha256(name.split("/")[0].encode()).hexdigest(), 16) % 5
 
 
-def intervals(held: Iterable[Held], share: float = 0.8) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Factors that hold `share` of the truth, per kind, family and quantity, from both schemes alike."""
-    errors: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for one in held:
-        for name, truth in one.truth.items():
-            ratio = float(np.log((truth + 1) / (one.predicted[name] + 1)))
-            errors[one.kind, one.sample.family, name].append(ratio)
-            errors[one.kind, "all", name].append(ratio)
-    found: dict[str, dict[str, dict[str, list[float]]]] = {"csynth": {}, "implemented": {}}
-    for (kind, family, name), ratios in sorted(errors.items()):
-        # A family with few designs borrows from all of them.
-        pooled = ratios if len(ratios) >= 16 else ratios + errors[kind, "all", name][:: max(1, len(ratios))]
-        low, high = np.quantile(pooled, [(1 - share) / 2, (1 + share) / 2])
-        pair = [float(f"{np.exp(min(low, 0.0)):.4g}"), float(f"{np.exp(max(high, 0.0)):.4g}")]
-        found[kind].setdefault(family, {})[name] = pair
-    for by_family in found.values():
-        for by_name in by_family.values():
-            by_name.setdefault("uram", [1.0, 1.0])
-    return found
-
-
 def refit(
     samples: list[Sample], progress: Callable[[str], None] = lambda _: None
 ) -> tuple[dict[str, Any], list[Held]]:
@@ -224,7 +204,7 @@ def refit(
             kind: {name: dict(one.weights) for name, one in by.items()} for kind, by in fitted.items()
         },
         "era": {kind: {name: dict(one.era) for name, one in by.items()} for kind, by in fitted.items()},
-        "intervals": intervals(held),
+        "residuals": residuals(held),
         "provenance": {
             "command": "python -m bitfront.experiments.calibration.fit",
             "designs": sum(not sample.module for sample in samples),
@@ -232,6 +212,7 @@ def refit(
             "repositories": len({sample.repo for sample in samples}),
             "note": NOTE,
             "errors": error_table(held),
+            "coverage": coverage(held),
         },
     }
     return plain, held
@@ -257,6 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     plain, held = refit(samples, lambda text: print(text, file=sys.stderr))
     print(format_table(error_table(held)))
     print(NOTE)
+    print(format_coverage(coverage(held)))
     if given.out:
         Path(given.out).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -94,6 +94,10 @@ def measured(record: Json, kind: str) -> dict[str, float]:
     return {**simulated, **found}
 
 
+SWEEPS = {"jdweitz/wa-hls4ml": "mlp_sweep"}
+"""Repositories of one space's near-identical designs, whose errors stand apart: 61 dense networks with reuse factors
+of mostly 1,024 and more.
+"""
 NO_LAYERS = frozenset({"block"})
 """Families of records that hold parts of layers, or functions that no network has: no samples."""
 
@@ -174,7 +178,7 @@ def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> It
     features, rules, era = _of_design(design)
     structures = structure_of(design)[1]
     repo = str(record.get("repo", "?"))
-    family = str(record.get("family") or family_of(design))
+    family = SWEEPS.get(repo, str(record.get("family") or family_of(design)))
     yield Sample(
         name=design.name, family=family, features=features, rules=rules, csynth=measured(record, "csynth"),
         implemented=measured(record, "implemented"), repo=repo, era=era,
