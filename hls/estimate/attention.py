@@ -88,7 +88,9 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
     data, deviation, root = layer.inputs[0].width, types["deviation"].width, types["inverse_root"].width
     square = variable_product(deviation, deviation, context.part, vitis=context.vitis)
     scaled = variable_product(deviation, root, context.part, vitis=context.vitis)
-    constants = constant_products(layer.content("weight", 1, n), types["normalized"].width, context.part, vitis=context.vitis)
+    constants = constant_products(
+        layer.content("weight", 1, n), types["normalized"].width, context.part, vitis=context.vitis
+    )
     dsp = at_once * (n * (square + scaled) + constants.dsp)
     table = table_memory(layer.size("table_size"), types["table"].width, 1, ports=1)
     fabric = (0 if square else deviation * deviation) + (0 if scaled else deviation * root)
