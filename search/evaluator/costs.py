@@ -92,7 +92,7 @@ class Costs:
             weights or self._graph.weights,
             name=candidate.digest,
         )
-        return site_estimate(design)
+        return site_estimate(design, both=True)
 
     def untrained(self, candidate: Candidate, types: Types) -> Estimate:
         """Estimate a candidate before training: with the float weights, as sparse as it will be."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from bitfront.hls.estimate import Correction
 from bitfront.spaces import UserError
 
+from ..quantities import QUANTITIES
 from ..trials.evaluation import FILE, Evaluation
 from ..trials.files import trial_folder
 from ..trials.objectives import Constraint, resource_violations
@@ -25,15 +26,22 @@ __all__ = ["correct", "corrected_study", "learn", "read_evaluations"]
 
 def learn(evaluations: Iterable[Evaluation], records: Iterable[SynthesisRecord]) -> Correction:
     """Return the correction that the finished C-syntheses of these uncorrected evaluations give, one a
-    design.
+    design; logic syntheses behind them correct the figures of implemented designs.
     """
-    known = {
-        digest: stages["csynth"] for digest, stages in measured_of(records).items() if "csynth" in stages
-    }
+    known = {digest: _by_key(stages) for digest, stages in measured_of(records).items() if "csynth" in stages}
     designs = {e.design: e for e in evaluations if e.design in known and e.resources}
     return Correction.of_figures(
         ((e.resources, e.intervals), known[digest]) for digest, e in sorted(designs.items())
     )
+
+
+def _by_key(stages: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return what C-synthesis reported of a design, and what logic synthesis left where it is told apart."""
+    found = dict(stages["csynth"])
+    for q in QUANTITIES.values():
+        if q.kind == "implemented" and q.estimate in stages.get("vsynth", {}):
+            found[q.key] = stages["vsynth"][q.estimate]
+    return found
 
 
 def correct(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bitfront.hls.synthesis import SynthesisOutcome
 
+from ..quantities import measured_name
 from .record import read_records
 
 STAGES = {
@@ -33,10 +34,11 @@ class Measured:
     """Of runs that failed: cause, the tool's telling line, advice."""
 
     def value(self, key: str) -> tuple[str, float] | None:
-        """Return (stage, value) of a resource, from the first stage that has it; None where none has."""
+        """Return (stage, value) of a resource, from the first stage that measures it; None where none did."""
         for stage in STAGES:
-            if key in self.figures.get(stage, {}):
-                return stage, self.figures[stage][key]
+            name = measured_name(key, stage)
+            if name in self.figures.get(stage, {}):
+                return stage, self.figures[stage][name]
         return None
 
 

@@ -207,7 +207,7 @@ def _mark(view: StudyView, cost: Objective, e: Evaluation) -> dict[str, Any]:
 
 
 def _stock(view: StudyView, cost: Objective) -> str:
-    stock = view.reference.device.get(cost.key)
+    stock = view.reference.device.get(cost.stock)
     return f", of {si(float(stock))} on the device" if isinstance(stock, int) and stock else ""
 
 

@@ -12,7 +12,7 @@ from ..analysis.findings import Findings
 from ..analysis.headline import headline
 from ..analysis.view import Standing, StudyView, si
 from ..problem.score_warnings import percent, tied, ties_range
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, energy_range, measured_name
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.objectives import SIGNS, Objective
 from .charts import metric_range
@@ -130,7 +130,7 @@ def _score_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
 
 def _cost_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
     shown = {cost.name: cost for cost in view.costs}
-    for name in ("lut", "dsp", "latency"):
+    for name in ("lut", "lut_implemented", "dsp", "latency"):
         quantity = QUANTITIES[name]
         if quantity.key in e.resources:
             shown.setdefault(name, Objective.of(quantity))
@@ -138,15 +138,17 @@ def _cost_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
     for cost in shown.values():
         bounds = e.intervals.get(cost.key)
         aside = e.origin + (f", 80 %: {si(bounds[0])} to {si(bounds[1])}" if bounds else "")
-        stock, value = view.reference.device.get(cost.key), cost.value(e)
+        stock, value = view.reference.device.get(cost.stock), cost.value(e)
         if isinstance(stock, int) and stock and value:
             aside += f", {100 * value / stock:.2g} % of the device"
         rows.append((cost.label, f"{si(value)}{f' {cost.unit}' if cost.unit else ''}", aside))
         rows += [
-            ("", si(figures[cost.key]), f"{stage}, measured")
+            ("", si(figures[name]), f"{stage}, measured")
             for stage, figures in e.measured.items()
-            if cost.key in figures
+            if (name := measured_name(cost.key, stage)) in figures
         ]
+    if energies := energy_range(e.resources):
+        rows.append(("Energy", " to ".join(map(si, energies)) + " pJ", "after Horowitz and after Moons"))
     return rows
 
 

@@ -110,8 +110,14 @@ class Objective:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Objective:
-        """Read what `to_json` wrote."""
-        return cls(**data)
+        """Read what `to_json` wrote; a quantity that is known goes by its label of today."""
+        known = QUANTITIES.get(data["name"])
+        return cls(**{**data, "label": known.label if known else data["label"]})
+
+    @property
+    def stock(self) -> str:
+        """The key of the device's stock of it."""
+        return QUANTITIES[self.name].stock if self.name in QUANTITIES else self.key
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,7 @@ def constraints_of(
             bound: Bound = "at_least" if metric.direction == "maximize" else "at_most"
             found.append(Constraint(name, bound, value, abs(value) or 1.0, text, metric.direction))
         else:
-            scale = value or float((stock or {}).get(QUANTITIES[name].key) or 1)
+            scale = value or float((stock or {}).get(QUANTITIES[name].stock) or 1)
             found.append(Constraint(name, "at_most", value, scale, text))
     return tuple(found)
 
