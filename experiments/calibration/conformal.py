@@ -19,8 +19,8 @@ from bitfront.hls.estimate import Residuals, log_ratio
 
 __all__ = ["coverage", "format_coverage", "residuals"]
 
-SCHEME = "repository"
-"""Of the ways in which designs are held out, the one that counts: with all others of their repository."""
+SCHEME = "author"
+"""Of the ways in which designs are held out, the one that counts: with all others of their author."""
 BORROWED = 2.0
 """How many authors the designs of all other families are worth beside a family's own."""
 SHARE = 0.8

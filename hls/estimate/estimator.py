@@ -13,16 +13,12 @@ from bitfront.hls.design.layers import DesignDescription, LayerDescription
 
 from .coefficients import QUANTITIES, Coefficients, Kind, load_coefficients
 from .conformal import Errors, intervals_of, upper
-from .context import Context, LayerStructure, context_of
+from .context import Context, LayerStructure, context_of, merge
 from .energy import moons_energy
 
 __all__ = ["Estimate", "LayerEstimate", "estimate", "family_of", "structure_of", "timing_of"]
 
 FITTED = ("lut", "ff", "bram18")
-OWN = {"lut": "adder_graph", "ff": "adder_graph_registers"}
-"""Features that are LUTs and flip-flops already, as da4ml counts them: no published report to weigh them by
-is known.
-"""
 STREAM_TAIL = 12
 """Most cycles that a layer adds to a stream's reported latency beside the slowest one."""
 
@@ -170,13 +166,30 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
     first = design.layers[0]
     context.channels = first.size("n_filt", first.size("n_chan", first.size("n_in")))
     structures = []
-    for layer in design.layers:
+    elements = [None if layer.matrix[1] else layer.sizes.get("n_in") for layer in design.layers]
+    for index, layer in enumerate(design.layers):
+        context.given = elements[index - 1] if index else None
+        context.read = elements[index + 1] if index + 1 < len(elements) else None
         structure = layer.kind.structure(layer, context)
         out = context.channels = layer.kind.channels(layer, context.channels)
         if context.stream:
             structure = _with_fifo(layer, structure, out)
         structures.append(structure)
+    if not context.stream:
+        # Each input has a register that holds it once it is valid (`..._preg`, of interface ap_vld).
+        bits = float(_inputs(design.layers[0]) * design.layers[0].inputs[0].width)
+        structures[0] = replace(
+            structures[0], features=merge({"input_registers": bits}, structures[0].features)
+        )
     return context, structures
+
+
+def _inputs(layer: LayerDescription) -> int:
+    """Values that the layer reads in one inference."""
+    if layer.kind.convolution:
+        return layer.size("in_height") * layer.size("in_width") * layer.size("n_chan")
+    times = layer.size("sequence") if layer.kind.recurrent else layer.positions if layer.matrix[1] else 1
+    return layer.size("n_in") * times
 
 
 def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
@@ -316,9 +329,7 @@ def _weighed(
     layers = []
     for part in parts:
         weighed: dict[str, Any] = {
-            name: factor[name] * _weigh(weights[name], part.features)
-            + part.features.get(OWN.get(name, ""), 0.0)
-            for name in FITTED
+            name: factor[name] * _weigh(weights[name], part.features) for name in FITTED
         }
         layers.append(LayerEstimate(**part.settled, **weighed))
     base = {name: factor[name] * _weigh(weights[name], {"design": 1.0}) for name in FITTED}
