@@ -88,6 +88,11 @@ def command(
         note = f"80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin}" if interval else ""
         note = f"  ({which}{note})" if note else f"  ({which.rstrip('; ')})" if which else ""
         console.print(f"{key:16s} {number(key, value)}{note}", markup=False)
+    for limit in reference.constraints:
+        key = "" if limit.after_scoring else QUANTITIES[limit.name].key
+        if key in chosen.upper:
+            text = f"at most {number(key, chosen.upper[key])}, the limit is {number(key, limit.limit)} ({limit.told})"
+            console.print(f"{key:16s} {text}", markup=False)
     if energies := energy_range(chosen.resources):
         low, high = (number("energy_pj", one) for one in energies)
         console.print(f"{'energy':16s} {low} to {high} pJ, after Horowitz and after Moons", markup=False)

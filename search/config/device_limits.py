@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..quantities import QUANTITIES, Limit
@@ -36,8 +37,17 @@ def device_limits(
             wanted[q.name] = Limit(100, "%")
     stock = {q.name: capacity[q.stock] for q in limited}
     wanted |= given
-    order = [name for name in (*stock, *given) if name in wanted]
-    return {name: wanted[name].absolute(stock.get(name, 0), device.clock_ns) for name in dict.fromkeys(order)}
+    order = dict.fromkeys(name for name in (*stock, *given) if name in wanted)
+    return {
+        name: _surely(name, wanted[name], constraints).absolute(stock.get(name, 0), device.clock_ns)
+        for name in order
+    }
+
+
+def _surely(name: str, limit: Limit, constraints: Constraints) -> Limit:
+    """Return a limit with the study's confidence, if it is on a figure whose errors are known."""
+    uncertain = name in QUANTITIES and QUANTITIES[name].uncertain
+    return replace(limit, confidence=constraints.confidence) if uncertain else limit
 
 
 def check_limits(device: DeviceConfig, constraints: Constraints, objectives: Iterable[str]) -> None:

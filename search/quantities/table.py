@@ -66,6 +66,11 @@ class Quantity:
         object.__setattr__(self, "stock", self.stock or self.key)
 
     @property
+    def uncertain(self) -> bool:
+        """Whether it is estimated with an error, and not counted: what a device has a stock of, and times."""
+        return self.on_device or bool(self.cycles)
+
+    @property
     def title(self) -> str:
         """Label with its unit: `Latency (ns)`."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
@@ -181,6 +186,19 @@ def intervals_of(found: Estimate) -> dict[str, tuple[float, float]]:
             low, high = source.intervals[quantity.estimate]
             intervals[quantity.key] = (float(low), float(high))
     return intervals
+
+
+def upper_ends(found: Estimate, confidence: float) -> dict[str, float]:
+    """Return what each figure of `resources_of` with an error doesn't exceed with a probability, in 0..1.
+
+    Infinite where fewer held-out designs are known than that takes.
+    """
+    ends = {}
+    for q in QUANTITIES.values():
+        source, name = _source(q, found), q.cycles or q.estimate
+        if q.uncertain and source is not None and name in source.errors:
+            ends[q.key] = source.upper(name, confidence) * (found.clock_ns if q.cycles else 1.0)
+    return ends
 
 
 def measured_name(key: str, stage: str) -> str:
