@@ -3,8 +3,8 @@
 Each quantity (LUT, FF, RAMB18) is a sum of features, each with a positive weight, times a factor of the tool
 era. The weights start at hand-set priors and move only as far as the reports ask: a maximum a posteriori fit
 of the logarithm of the predictions with a robust loss. It is deterministic. Errors are counted twice, leaving
-out one repository at a time, and a fifth of each repository at a time; both make the intervals, since a
-user's design resembles some published ones and none exactly.
+out one author at a time, and a fifth of each repository at a time; the first make the intervals (see
+`conformal`).
 
 What is left out is left out of the fit of the weights alone. The rules behind DSPs, latency and interval, and
 the choice of features, were made with all of these repositories in view, so their errors here are those of a
@@ -17,8 +17,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,16 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import UserError
 
-from .priors import PRIORS, SPREAD
+from .conformal import coverage, format_coverage, residuals
+from .priors import (
+    AS_BUILT,
+    COUNTED,
+    COUNTED_SPREAD,
+    IMPLEMENTED,
+    IMPLEMENTED_CHECKED,
+    PRIORS,
+    SPREAD,
+)
 from .samples import Sample, load_samples, shared_folder
 from .scores import error_table, format_table
 
@@ -38,7 +47,7 @@ Array = NDArray[np.float64]
 ERAS = ("vivado", "vitis")
 OFFSET = {"lut": 30.0, "ff": 30.0, "bram18": 1.0}
 """Added to prediction and truth before the logarithm: below it, differences don't matter."""
-ERA_SPREAD = 0.35
+ERA_SPREAD = 0.15
 MODULE_WEIGHT = 0.4
 RULES = ("dsp", "latency_cycles", "ii_cycles")
 NOTE = (
@@ -91,7 +100,8 @@ def fit(samples: list[Sample], quantity: str, kind: str, prior: Mapping[str, flo
     offset = OFFSET[quantity]
     goal = np.log(truth + offset)
     tight = min(ERA_SPREAD, spread)
-    stiffness = np.concatenate([np.full(len(names), 0.3 / spread), np.full(len(ERAS), 0.3 / tight)])
+    spreads = [min(spread, COUNTED_SPREAD) if name in COUNTED else spread for name in names]
+    stiffness = np.concatenate([0.3 / np.array(spreads), np.full(len(ERAS), 0.3 / tight)])
 
     def parts(theta: Array) -> tuple[Array, Array]:
         costs = matrix * (start * np.exp(theta[: len(names)]))
@@ -130,8 +140,11 @@ def _fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
         own = fit(samples, quantity, "csynth", prior, SPREAD["csynth"][quantity])
         fitted["csynth"][quantity] = own
         # What C-synthesis reports, scaled, is the prior of what is implemented.
-        scale = {"lut": 0.45, "ff": 0.7, "bram18": 1.0}[quantity]
-        start = {name: weight * scale for name, weight in own.weights.items()}
+        scales = IMPLEMENTED_CHECKED if quantity == "lut" else {}
+        start = {
+            name: prior[name] if name in AS_BUILT else weight * scales.get(name, IMPLEMENTED[quantity])
+            for name, weight in own.weights.items()
+        }
         fitted["implemented"][quantity] = fit(
             samples, quantity, "implemented", start, SPREAD["implemented"][quantity]
         )
@@ -150,12 +163,10 @@ class Held:
 
 
 def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lambda _: None) -> list[Held]:
-    """Predict every whole design by fits without its repository, and by fits without a fifth of each
-    repository.
-    """
+    """Predict every whole design by fits without its author, and by fits without a fifth of each repository."""
     held: list[Held] = []
-    repos = sorted({sample.repo for sample in samples})
-    folds = [("repository", {s.name for s in samples if s.repo == repo}) for repo in repos]
+    authors = sorted({sample.author for sample in samples})
+    folds = [("author", {s.name for s in samples if s.author == author}) for author in authors]
     folds += [("design", {s.name for s in samples if _fold(s.name) == number}) for number in range(5)]
     for number, (scheme, out) in enumerate(folds, 1):
         progress(f"fold {number} of {len(folds)}")
@@ -169,6 +180,8 @@ def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lamb
                     # Cycles don't change after C-synthesis; simulations of implemented designs are the truth
                     # there.
                     truth |= {name: sample.csynth[name] for name in RULES[1:] if name in sample.csynth}
+                if not truth:
+                    continue
                 predicted = {name: model.predict(sample) for name, model in fitted[kind].items()}
                 held.append(Held(sample, kind, scheme, {**predicted, **sample.rules}, truth))
     return held
@@ -176,27 +189,6 @@ def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lamb
 
 def _fold(name: str) -> int:
     return int(hashlib.sha256(name.split("/")[0].encode()).hexdigest(), 16) % 5
-
-
-def intervals(held: Iterable[Held], share: float = 0.8) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Factors that hold `share` of the truth, per kind, family and quantity, from both schemes alike."""
-    errors: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for one in held:
-        for name, truth in one.truth.items():
-            ratio = float(np.log((truth + 1) / (one.predicted[name] + 1)))
-            errors[one.kind, one.sample.family, name].append(ratio)
-            errors[one.kind, "all", name].append(ratio)
-    found: dict[str, dict[str, dict[str, list[float]]]] = {"csynth": {}, "implemented": {}}
-    for (kind, family, name), ratios in sorted(errors.items()):
-        # A family with few designs borrows from all of them.
-        pooled = ratios if len(ratios) >= 16 else ratios + errors[kind, "all", name][:: max(1, len(ratios))]
-        low, high = np.quantile(pooled, [(1 - share) / 2, (1 + share) / 2])
-        pair = [float(f"{np.exp(min(low, 0.0)):.4g}"), float(f"{np.exp(max(high, 0.0)):.4g}")]
-        found[kind].setdefault(family, {})[name] = pair
-    for by_family in found.values():
-        for by_name in by_family.values():
-            by_name.setdefault("uram", [1.0, 1.0])
-    return found
 
 
 def refit(
@@ -212,7 +204,7 @@ def refit(
             kind: {name: dict(one.weights) for name, one in by.items()} for kind, by in fitted.items()
         },
         "era": {kind: {name: dict(one.era) for name, one in by.items()} for kind, by in fitted.items()},
-        "intervals": intervals(held),
+        "residuals": residuals(held),
         "provenance": {
             "command": "python -m bitfront.experiments.calibration.fit",
             "designs": sum(not sample.module for sample in samples),
@@ -220,6 +212,7 @@ def refit(
             "repositories": len({sample.repo for sample in samples}),
             "note": NOTE,
             "errors": error_table(held),
+            "coverage": coverage(held),
         },
     }
     return plain, held
@@ -245,6 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     plain, held = refit(samples, lambda text: print(text, file=sys.stderr))
     print(format_table(error_table(held)))
     print(NOTE)
+    print(format_coverage(coverage(held)))
     if given.out:
         Path(given.out).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return 0

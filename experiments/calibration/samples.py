@@ -42,6 +42,11 @@ class Sample:
     implemented: Mapping[str, float] = field(default_factory=dict)
     module: bool = False
 
+    @property
+    def author(self) -> str:
+        """Who published it: the first part of the repository's name."""
+        return self.repo.split("/")[0]
+
 
 def shared_folder(given: str | None = None) -> Path:
     """Return the folder of the published results: `given`, or `csynth` in BITFRONT_SHARED or in `../shared`.
@@ -89,8 +94,52 @@ def measured(record: Json, kind: str) -> dict[str, float]:
     return {**simulated, **found}
 
 
+SWEEPS = {"jdweitz/wa-hls4ml": "mlp_sweep"}
+"""Repositories of one space's near-identical designs, whose errors stand apart: 61 dense networks with reuse factors
+of mostly 1,024 and more.
+"""
+NO_LAYERS = frozenset({"block"})
+"""Families of records that hold parts of layers, or functions that no network has: no samples."""
+
+
 def load_samples(folder: Path) -> list[Sample]:
-    """Read `designs.jsonl` and `modules.jsonl`; records that can't be described are left out."""
+    """Read `designs.jsonl` and `modules.jsonl`, and `described.jsonl` and `da_postroute.jsonl` where they are.
+
+    Records that can't be described are left out.
+    """
+    return [*_published(folder), *_described(folder), *_routed(folder)]
+
+
+def _lines(path: Path) -> list[Json]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _described(folder: Path) -> Iterator[Sample]:
+    """Designs that come with their description, rebuilt from the trained weights."""
+    for plain in _lines(folder / "described.jsonl"):
+        design = DesignDescription.from_json(plain["design"])
+        features, rules, era = _of_design(design)
+        yield Sample(
+            name=f"{plain['model']}:{plain['run']}", repo=plain["source"].split()[0], family=family_of(design),
+            era=era, features=features, rules=rules,
+            csynth={name: float(value) for name, value in plain["csynth"].items() if value is not None},
+        )  # fmt: skip
+
+
+def _routed(folder: Path) -> Iterator[Sample]:
+    """Networks in distributed arithmetic after routing: da4ml's own cost is all that is known of them."""
+    for plain in _lines(folder / "da_postroute.jsonl"):
+        yield Sample(
+            name=f"{plain['design']}:{plain['checkpoint']}", repo=plain["source"].split(",")[0],
+            family="distributed", era="vitis", features={"adder_graph": plain["da_cost"]}, csynth={},
+            implemented={"lut": float(plain["postroute"]["lut"]), "dsp": float(plain["postroute"]["dsp"])},
+            rules={"dsp": 0.0},
+        )  # fmt: skip
+
+
+def _published(folder: Path) -> list[Sample]:
     modules: dict[str, list[Json]] = {}
     path = folder / "modules.jsonl"
     if path.is_file():
@@ -100,6 +149,8 @@ def load_samples(folder: Path) -> list[Sample]:
     samples: list[Sample] = []
     for line in (folder / "designs.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
+        if record.get("family") in NO_LAYERS:
+            continue
         try:
             design = from_record(record)
             samples += _samples(record, design, modules.get(record["id"], []))
@@ -108,19 +159,26 @@ def load_samples(folder: Path) -> list[Sample]:
     return samples
 
 
-def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> Iterator[Sample]:
+def _of_design(design: DesignDescription) -> tuple[dict[str, float], dict[str, float], str]:
+    """Return the features of all layers, the figures that rules give, and the tool's era."""
     context, structures = structure_of(design)
     features: dict[str, float] = {"design": 1.0}
     for structure in structures:
         merge(features, structure.features)
     latency, interval = timing_of(design, context, structures)
-    repo, era = str(record.get("repo", "?")), "vitis" if context.vitis else "vivado"
     rules = {
         "dsp": sum(structure.dsp for structure in structures),
-        "latency_cycles": latency,
-        "ii_cycles": interval,
+        "latency_cycles": float(latency),
+        "ii_cycles": float(interval),
     }
-    family = str(record.get("family") or family_of(design))
+    return features, rules, "vitis" if context.vitis else "vivado"
+
+
+def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> Iterator[Sample]:
+    features, rules, era = _of_design(design)
+    structures = structure_of(design)[1]
+    repo = str(record.get("repo", "?"))
+    family = SWEEPS.get(repo, str(record.get("family") or family_of(design)))
     yield Sample(
         name=design.name, family=family, features=features, rules=rules, csynth=measured(record, "csynth"),
         implemented=measured(record, "implemented"), repo=repo, era=era,
@@ -132,7 +190,7 @@ def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> It
         report = _module_of(plain, modules)
         if report is None:
             continue
-        own = {name: value for name, value in structure.features.items() if not name.startswith("fifo")}
+        own = {name: value for name, value in structure.features.items() if not name.startswith(("fifo", "input_registers"))}
         yield Sample(
             name=f"{design.name}/{plain.get('name')}", family=family, features=own,
             csynth=_numbers(report["csynth"], FABRIC), module=True, repo=repo, era=era,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bitfront.spaces import FixedPoint, UserError
@@ -54,7 +55,6 @@ FUNCTIONS: dict[str, str] = {
     "selu": "table_activation",
     "softplus": "table_activation",
     "softsign": "table_activation",
-    "uniform": "table_activation",
     "softmax": "softmax",
     "argmax": "argmax",
     "add": "add",
@@ -271,7 +271,7 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
         options["static"] = bool(v["use_static"])
     if "n_sequence_out" in v:
         options["return_sequences"] = int(v["n_sequence_out"]) > 1
-    if function in ("film", "mask_track", "uniform"):
+    if function in ("film", "mask_track"):
         options["function"] = function
     return LayerDescription(
         name=name,
@@ -343,6 +343,12 @@ def _path_hints(record: Json, settings: Json) -> dict[str, Any]:
     return hints
 
 
+def _multiplier_core(record: Json) -> str:
+    """Return what a study's folders say that multipliers are bound to: `.../LUT_reuse2/...`."""
+    bound = re.search(r"/(LUT|DSP)_reuse\d+/", str(record.get("path", "")))
+    return {"LUT": "fabric", "DSP": "dsp"}[bound[1]] if bound else ""
+
+
 def _manual_style(manual: Json, settings: Json) -> str:
     # Tables that state neither firmware nor io type give an interval equal to the latency.
     resource = str(settings.get("ModelStrategy", "")).lower() == "resource"
@@ -375,6 +381,8 @@ def from_record(record: Json) -> DesignDescription:
         layers = manual_layers(manual, {**settings, **_path_hints(record, settings)}, precision)
     if not layers:
         raise DesignError(f"Record '{name}' lists no layers, so nothing can be estimated from it.")
+    if core := _multiplier_core(record):
+        layers = [replace(layer, options={**layer.options, "multiplier_core": core}) for layer in layers]
     version = re.search(r"\d{4}\.\d", str(record.get("tool_version") or ""))
     tool = version[0] if version else "2023.2"
     return DesignDescription(

@@ -14,7 +14,7 @@ from bitfront.hls.design.layers import DesignDescription
 from bitfront.hls.design.of_record import from_record
 from bitfront.spaces import BitfrontError, UserError
 
-from .estimator import QUANTITIES, Coefficients, Kind
+from .coefficients import QUANTITIES, Coefficients, Kind
 from .site import site_estimate
 
 __all__ = ["BatchResult", "estimate_file", "estimate_record"]

@@ -39,7 +39,12 @@ class LayerStructure:
 
 @dataclass
 class Context:
-    """Device, clock, tool and stream state while the layers of a design are walked through."""
+    """Device, clock, tool and stream state while the layers of a design are walked through.
+
+    Attributes:
+        read: values of the layer at hand that the next one reads, where it says so: HLS removes the others.
+        given: values that the layer before it has, where it says so.
+    """
 
     design: DesignDescription
     part: Part
@@ -47,6 +52,8 @@ class Context:
     stream: bool
     vitis: bool
     channels: int = field(default=1)
+    read: int | None = None
+    given: int | None = None
 
     def pack(self, layer: LayerDescription) -> int:
         """Elements that one word of the layer's input stream holds."""
