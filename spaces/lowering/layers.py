@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from .activations import activation_kind, rectifier
-from .attention import add_constant, einsum_dense, exported, layer_normalization, multi_head_attention
+from .attention import einsum_dense, exported, layer_normalization, multi_head_attention
+from .merges import concatenate, merge, scaled
+from .products import dot
 from .quantizers import weight_values
 from .recurrent import bidirectional, recurrent
 from .unsupported import Unsupported
@@ -220,54 +222,26 @@ def _padding(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.add(layer, "zero_padding", inputs, shape, padding=pads)
 
 
-def _constants(work: Lowering, inputs: Names) -> list[Any]:
-    """Return the arrays among the arguments of a bare operation, and those that a layer before gave."""
-    given = [*work.arguments.args, *work.arguments.kwargs.values()]
-    arrays = [a for a in given if not isinstance(a, list | tuple) and not hasattr(a, "_keras_history")]
-    return arrays + [work.constants[i] for i in inputs if i in work.constants]
+def _rescaling(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Lower a scale and an offset: a node of their own unless a linear layer before takes them."""
+    return scaled(work, layer, inputs[0], layer.scale, layer.offset, shape)
 
 
-def _merge(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    op = type(layer).__name__.lower()
-    constants = _constants(work, inputs)
-    if constants:
-        inputs = tuple(i for i in inputs if i not in work.constants)
-        if op != "add" or len(inputs) != 1:
-            raise Unsupported("a constant can only be added, to one tensor; use the Keras layer for it")
-        return add_constant(work, layer, inputs[0], constants[0], shape)
-    shapes = {work.shape(i) for i in inputs}
-    if shapes != {shape}:
-        raise Unsupported(f"its inputs have shapes {sorted(shapes)}; all must be {shape} (no broadcasting)")
-    if op in {"average", "subtract"} and len(inputs) != 2:
-        raise Unsupported(f"{type(layer).__name__} takes exactly two inputs")
-    if len(set(inputs)) != len(inputs):
-        raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
-    name = inputs[0]
-    for i, other in enumerate(inputs[1:], 1):
-        last = i == len(inputs) - 1
-        name = work.add(layer, op, (name, other), shape, name=layer.name if last else f"{layer.name}_part{i}")
-    return name
+def _normalization(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Lower Keras's normalization of data: (x - mean) / deviation, or back again where it is inverted."""
+    if not hasattr(layer, "mean") or layer.mean is None:
+        raise Unsupported("it has no mean and variance yet: give them, or call adapt() before")
+    mean = np.asarray(layer.mean, np.float64)
+    # as Keras does (`Normalization.call`): its epsilon bounds the deviation from below
+    deviation = np.maximum(np.sqrt(np.asarray(layer.variance, np.float64)), _epsilon())
+    scale, offset = (deviation, mean) if layer.invert else (1.0 / deviation, -mean / deviation)
+    return scaled(work, layer, inputs[0], scale, offset, shape)
 
 
-def _concatenate(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    axis = layer.axis if layer.axis < 0 else layer.axis - len(shape) - 1
-    if not -len(shape) <= axis <= -1:
-        raise Unsupported("it joins samples, not values: its axis must not be the batch's")
-    if len(set(inputs)) != len(inputs):
-        raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
-    name, done = inputs[0], list(work.shape(inputs[0]))
-    for i, other in enumerate(inputs[1:], 1):
-        done[axis] += work.shape(other)[axis]
-        last = i == len(inputs) - 1
-        name = work.add(
-            layer,
-            "concatenate",
-            (name, other),
-            tuple(done),
-            name=layer.name if last else f"{layer.name}_part{i}",
-            axis=axis,
-        )
-    return name
+def _epsilon() -> float:
+    import keras
+
+    return float(keras.backend.epsilon())
 
 
 def _dropout(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
@@ -320,13 +294,16 @@ LAYERS: dict[str, Handler] = {
     "Reshape": _reshape,
     "ZeroPadding1D": _padding,
     "ZeroPadding2D": _padding,
-    "Add": _merge,
-    "Subtract": _merge,
-    "Multiply": _merge,
-    "Average": _merge,
-    "Maximum": _merge,
-    "Minimum": _merge,
-    "Concatenate": _concatenate,
+    "Add": merge,
+    "Subtract": merge,
+    "Multiply": merge,
+    "Average": merge,
+    "Maximum": merge,
+    "Minimum": merge,
+    "Concatenate": concatenate,
+    "Dot": dot,
+    "Rescaling": _rescaling,
+    "Normalization": _normalization,
     "Dropout": _dropout,
     "Masking": _masking,
     "ActivityRegularization": _nothing,

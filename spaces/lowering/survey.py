@@ -12,8 +12,9 @@ import numpy as np
 from ..errors import UserError
 from ..graph import Graph, Node
 from ..operations import registered
-from .arguments import OPERATIONS, call_fault, is_own, kind_of, masking
+from .arguments import call_fault, is_own, kind_of, masking
 from .attention import positional
+from .bare import BARE
 from .frozen import folded, trained_variables
 from .layers import LAYERS
 from .unsupported import Unsupported
@@ -147,7 +148,7 @@ def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[i
         Unsupported: when the firmware can't compute it.
     """
     kind = kind_of(layer)
-    handler = None if is_own(layer) else handler_of(kind)
+    handler = None if is_own(layer) else BARE.get(kind) if is_bare(layer) else handler_of(kind)
     if handler is None and not is_own(layer):
         raise Unsupported(f"{kind} layers are not supported")
     if any(i in work.constants for i in inputs) and kind != "Add":
@@ -162,6 +163,11 @@ def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[i
             "build it from Keras layers that `bitfront doctor` accepts"
         )
     return name
+
+
+def is_bare(layer: Any) -> bool:
+    """Whether it is an operation of `keras.ops` rather than a layer."""
+    return not hasattr(layer, "weights")
 
 
 def handler_of(kind: str) -> Handler | None:
@@ -185,8 +191,10 @@ def _calls(functional: Any) -> Iterator[tuple[Any, Any, Any, str | None]]:
                 fault = "is called more than once; give each call a layer of its own"
             elif len(node.outputs) != 1:
                 fault = f"has {len(node.outputs)} outputs; only one can be converted"
-            elif not hasattr(layer, "weights") and type(layer).__name__ not in OPERATIONS:
-                fault = "is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
+            elif is_bare(layer) and type(layer).__name__ not in BARE:
+                fault = (
+                    f"is the bare operation {type(layer).__name__}, which has no firmware; use a Keras layer"
+                )
             seen.add(id(layer))
             yield layer, node.arguments, node.outputs[0], fault
 

@@ -77,6 +77,14 @@ class Lowering:
             self.frozen |= {f"{unique}/{role}" for role in roles}
         return unique
 
+    def reshape(
+        self, layer: keras.Layer, source: str, shape: tuple[int, ...], *, name: str | None = None
+    ) -> str:
+        """Return node `source` in another shape of as many values: a node, or itself where it has it."""
+        if self.shape(source) == tuple(shape):
+            return source
+        return self.add(layer, "reshape", (source,), shape, name=name)
+
     def _giver(self, layer: Any) -> Any:
         """Return the layer whose variables a node's weights come from: of a bare sum, the one that gives its
         constant.
