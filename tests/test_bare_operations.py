@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from bitfront.hls import BitTrue, Trainer, resolve
 from bitfront.hls.witness import first_difference
 from bitfront.spaces import UserError, lower
 from bitfront.spaces.lowering.views import numbered, view
@@ -144,3 +145,101 @@ def test_a_view_is_found_from_the_numbers_of_its_values_alone():
     assert view(numbered((3, 4))[::-1, 1::2]).numbers().tolist() == [9, 11, 5, 7, 1, 3]
     assert view(numbered((5,))[[0, 1, 3]]) is None
     assert view(numbered((4, 1, 2))).sizes == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: L.Conv1D(4, 2, dilation_rate=2, padding="causal"),
+        lambda: L.Conv1D(6, 2, groups=3, strides=2),
+        lambda: L.DepthwiseConv1D(2, depth_multiplier=3, padding="same"),
+        lambda: L.SeparableConv1D(4, 2, depth_multiplier=2, padding="same", dilation_rate=2),
+    ],
+)
+def test_convolutions_with_dilation_groups_and_multipliers_are_plain_ones_with_zeros(layer):
+    assert "conv1d" in operations_of(lambda x, y: layer()(x))
+
+
+def test_training_leaves_zeros_that_a_layer_has_no_weight_for():
+    """Whatever `keep_zeros` says: a grouped convolution that learnt between its groups would be another."""
+    model = keras.Sequential([keras.Input((4, 6)), L.Conv1D(6, 2, groups=3), L.Flatten(), L.Dense(1)])
+    graph = lower(model)
+    bit_true = BitTrue(graph)
+    x = np.random.default_rng(0).normal(size=(64, 4, 6)).astype(np.float32)
+    calibration = bit_true.calibrate([x])
+    bit_true.assign(resolve(graph, {t.key: 8 for t in graph.all_tensors()}, calibration))
+    trainer = Trainer(bit_true, [x], [x.sum((1, 2))], tasks=["regression"], batch_size=16, keep_zeros=False)
+    (name,) = (node.name for node in graph if node.op == "conv1d")
+    before = bit_true.weights()[name]["weight"]
+
+    trainer.reset()
+    trainer.epoch(np.arange(64), 0.05)
+
+    after = bit_true.weights()[name]["weight"]
+    assert not np.array_equal(before, after)
+    assert np.array_equal(before == 0, after == 0)
+
+
+def test_a_layer_that_is_called_twice_is_built_twice_under_one_name():
+    """Its widths are one choice, since its weights are one."""
+    shared = L.Dense(6, activation="relu", name="shared")
+
+    model = made(lambda x, y: L.Add()([shared(x), shared(y)]))
+
+    assert first_difference(model) is None
+    graph = lower(model)
+    dense = [node for node in graph if node.op == "dense"]
+    assert [node.layer for node in dense] == ["shared", "shared"]
+    assert len({node.name for node in dense}) == 2
+    assert np.array_equal(*(graph.weights[node.name]["weight"] for node in dense))
+
+
+def test_a_model_that_is_called_as_a_layer_is_taken_apart():
+    """Twice over, with a layer of a name that the outer model has too, and another model inside."""
+
+    def build(x, y):
+        deep = keras.Sequential([keras.Input((4, 3)), L.Dense(3, name="same", activation="tanh")])
+        a, b = keras.Input((4, 6), name="a"), keras.Input((4, 6), name="b")
+        inner = keras.Model([a, b], [deep(L.Dense(3, name="within")(a)), L.Subtract()([a, b])])
+        first, second = inner([x, y])
+        third, _ = inner([second, x])
+        return L.Dense(2, name="same")(L.Concatenate()([first, third]))
+
+    model = made(build)
+
+    assert first_difference(model) is None
+    graph = lower(model)
+    assert sorted(node.layer for node in graph if node.op == "dense") == [
+        "same", "same", "same_2", "within", "within",
+    ]  # fmt: skip
+
+
+def test_a_called_model_that_is_subclassed_is_refused_by_name():
+    class Own(keras.Model):
+        def call(self, x):
+            return x + 1
+
+    with pytest.raises(UserError, match=r"'mine'.*subclassed"):
+        lower(made(lambda x, y: Own(name="mine")(x)))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, y: L.Add()(ops.split(x, 2, axis=1)),
+        lambda x, y: ops.unstack(x, axis=1)[2],
+        lambda x, y: L.Concatenate()(ops.split(x, [1, 4], axis=-1)[::2]),
+        lambda x, y: L.LSTM(3, go_backwards=True, return_sequences=True)(x)[:, ::-1],
+        lambda x, y: L.Concatenate()(L.GRU(3, return_state=True)(x)),
+        lambda x, y: L.LSTM(3, return_state=True, return_sequences=True, go_backwards=True)(x)[1],
+    ],
+)
+def test_layers_of_several_outputs_and_backward_ones_are_computed_as_keras_does(build):
+    operations_of(build)
+
+
+def test_the_cell_state_of_an_lstm_is_refused_only_where_it_is_read():
+    with pytest.raises(UserError, match=r"reads the cell state of 'cells'"):
+        lower(made(lambda x, y: L.Dense(1)(L.LSTM(3, return_state=True, name="cells")(x)[2])))
+    with pytest.raises(UserError, match=r"reads the cell state of 'cells'"):
+        lower(made(lambda x, y: L.LSTM(3, return_state=True, name="cells")(x)[2]))

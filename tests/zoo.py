@@ -231,6 +231,31 @@ def view_branches(_: int) -> dict[str, Branch]:
     }
 
 
+def spread_branches(_: int) -> dict[str, Branch]:
+    """Branches on an image of 7 x 6 pixels of 4 channels: convolutions whose kernels are written out with
+    zeros.
+    """
+    rows = L.Reshape((14, 12))
+
+    return {
+        "dilated": lambda x: L.Flatten()(
+            L.Conv2D(2, 2, padding="same", dilation_rate=(2, 1), activation="relu")(x)
+        ),
+        "grouped": lambda x: L.Flatten()(L.Conv2D(4, (2, 3), strides=2, groups=2)(x)),
+        "multiplied": lambda x: L.Flatten()(L.SeparableConv2D(3, 3, depth_multiplier=2)(x)),
+        "dilated_rows": lambda x: L.Flatten()(
+            L.DepthwiseConv1D(2, padding="same", dilation_rate=2)(
+                L.Conv1D(3, 3, padding="causal", dilation_rate=3, activation="relu")(rows(x))
+            )
+        ),
+        "grouped_rows": lambda x: L.Flatten()(
+            L.Conv1D(2, 2, groups=2)(
+                L.DepthwiseConv1D(3, padding="same", depth_multiplier=2)(L.Dense(3)(rows(x)))
+            )
+        ),
+    }
+
+
 def constant_branches(_: int) -> dict[str, Branch]:
     """Branches on a sequence of 6 steps of 4 features: sums and products with constants."""
     each = np.linspace(-1, 2, 24, dtype=np.float32).reshape(6, 4)
@@ -275,6 +300,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "curves": (12,),
     "views": (6, 4),
     "constants": (6, 4),
+    "spread": (7, 6, 4),
 }
 ENTRIES = {"entries": 11}
 """Group -> how many entries the numbers of its input choose from."""
@@ -292,6 +318,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "curves": curve_branches,
     "views": view_branches,
     "constants": constant_branches,
+    "spread": spread_branches,
 }
 
 
@@ -344,7 +371,7 @@ NOT_DEPTHWISE = tuple(
     name
     for branches in GROUPS.values()
     for name in branches(0)
-    if not name.startswith(("depthwise", "separable"))
+    if not name.startswith(("depthwise", "separable", "dilated_rows"))
 )
 """hls4ml 1.3 has no Resource strategy for depthwise convolutions; `check_hardware` refuses it."""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from . import views
 from .activations import activation_kind
 from .merges import concatenate, constants, merge, scaled
 from .products import constant_product, einsum_operation, matmul
+from .recurrent import with_states
 from .unsupported import Unsupported
 from .work import Handler, Lowering
 
@@ -133,3 +135,10 @@ BARE: dict[str, Handler] = {
     ),
 }  # fmt: skip
 """Class name of a bare operation -> how it is lowered."""
+
+SEVERAL: dict[str, Callable[[Lowering, Any, Names, Sequence[Shape]], Sequence[str | Unsupported]]] = {
+    "Split": views.split,
+    "Unstack": views.split,
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), with_states),
+}
+"""Class name of what has several outputs -> how it is lowered: the node of each, or why there is none."""

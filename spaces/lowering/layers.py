@@ -9,6 +9,7 @@ import numpy as np
 
 from .activations import activation_kind, rectifier
 from .attention import einsum_dense, exported, layer_normalization, multi_head_attention
+from .kernels import dilated, full, ungrouped
 from .merges import concatenate, merge, scaled
 from .products import dot
 from .quantizers import weight_values
@@ -44,69 +45,64 @@ def _time_distributed(work: Lowering, layer: Any, inputs: Names, shape: Shape) -
     return _dense(work, inner, inputs, shape)
 
 
-def _check_conv(layer: Any) -> None:
-    if any(d != 1 for d in layer.dilation_rate):
-        raise Unsupported("dilation_rate must be 1: hls4ml ignores it")
-    if getattr(layer, "groups", 1) != 1:
-        raise Unsupported("groups must be 1: hls4ml ignores them")
-
-
 def _conv(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    _check_conv(layer)
-    name = work.add(
-        layer,
-        f"conv{len(layer.kernel_size)}d",
-        inputs,
-        shape,
-        weights=_weights(layer),
-        filters=layer.filters,
-        kernel_size=tuple(layer.kernel_size),
-        strides=tuple(layer.strides),
-        padding=layer.padding,
-    )
+    weights = _weights(layer)
+    groups = getattr(layer, "groups", 1)
+    if groups != 1:
+        weights["weight"] = ungrouped(weights["weight"], groups)
+    name = _convolution(work, layer, inputs, shape, weights, spread=groups != 1)
     return work.activation(layer, layer.activation, name, shape)
 
 
-def _depthwise(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    _check_conv(layer)
-    if layer.depth_multiplier != 1:
-        raise Unsupported("depth_multiplier must be 1 in hls4ml's depthwise convolution")
-    if layer.padding == "causal":
-        raise Unsupported("causal padding is not available in hls4ml's depthwise convolution")
-    kernel = "depthwise_kernel" if hasattr(layer, "depthwise_kernel") else "kernel"
-    name = work.add(
+def _convolution(
+    work: Lowering,
+    layer: Any,
+    inputs: Names,
+    shape: Shape,
+    weights: Arrays,
+    *,
+    depthwise: bool = False,
+    spread: bool = False,
+    name: str | None = None,
+) -> str:
+    """Append a convolution with the layer's window; `spread` says that its kernel has zeros that aren't
+    weights.
+
+    A depthwise kernel is written out where hls4ml lacks the layer, with a depth multiplier.
+    """
+    rank = len(layer.kernel_size)
+    if depthwise and weights["weight"].shape[-1] != 1:
+        weights["weight"], depthwise, spread = full(weights["weight"]), False, True
+    if any(rate != 1 for rate in layer.dilation_rate):
+        weights["weight"], spread = dilated(weights["weight"], layer.dilation_rate), True
+    return work.add(
         layer,
-        f"depthwise_conv{len(layer.kernel_size)}d",
+        f"{'depthwise_' if depthwise else ''}conv{rank}d",
         inputs,
         shape,
-        weights=_weights(layer, kernel),
-        kernel_size=tuple(layer.kernel_size),
+        name=name,
+        weights=weights,
+        kernel_size=weights["weight"].shape[:rank],
         strides=tuple(layer.strides),
         padding=layer.padding,
+        **({} if depthwise else {"filters": shape[-1]}),
+        **({"spread": True} if spread else {}),
     )
+
+
+def _depthwise(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    kernel = "depthwise_kernel" if hasattr(layer, "depthwise_kernel") else "kernel"
+    name = _convolution(work, layer, inputs, shape, _weights(layer, kernel), depthwise=True)
     return work.activation(layer, layer.activation, name, shape)
 
 
 def _separable(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Split as hls4ml does: a depthwise convolution without bias, then a pointwise one."""
-    _check_conv(layer)
-    if layer.depth_multiplier != 1:
-        raise Unsupported("depth_multiplier must be 1 in hls4ml's separable convolution")
-    if layer.padding == "causal":
-        raise Unsupported("causal padding is not available in hls4ml's separable convolution")
     rank = len(layer.kernel_size)
     depthwise = weight_values(layer, "depthwise", layer.depthwise_kernel)
-    middle = (*shape[:-1], depthwise.shape[-2])
-    first = work.add(
-        layer,
-        f"depthwise_conv{rank}d",
-        inputs,
-        middle,
-        name=f"{layer.name}_depthwise",
-        weights={"weight": depthwise},
-        kernel_size=tuple(layer.kernel_size),
-        strides=tuple(layer.strides),
-        padding=layer.padding,
+    middle = (*shape[:-1], depthwise.shape[-2] * depthwise.shape[-1])
+    first = _convolution(
+        work, layer, inputs, middle, {"weight": depthwise}, depthwise=True, name=f"{layer.name}_depthwise"
     )
     pointwise: Arrays = {"weight": weight_values(layer, "pointwise", layer.pointwise_kernel)}
     if layer.use_bias:

@@ -7,8 +7,9 @@ it to the numbers of the values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -211,24 +212,57 @@ def moved_bare(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     Raises:
         Unsupported: when it mixes samples, or picks values in no regular order.
     """
-    _check(shape)
-    source = numbered(work.shape(inputs[0]))
-    # two samples: the second must come out as the first, its numbers higher by those of one sample
-    samples = np.stack([source, source + source.size])
     given = work.arguments
     rest = (*given.args[1:], *given.kwargs.values())
+
+    def done(x: Numbers) -> Numbers:
+        return BARE[type(layer).__name__](layer, x, rest)
+
+    return _followed(work, layer, inputs[0], shape, done)
+
+
+def split(work: Lowering, layer: Any, inputs: Names, shapes: Sequence[Shape]) -> list[str]:
+    """Lower `keras.ops.split` or `unstack`: a view for each part.
+
+    Raises:
+        Unsupported: when it splits the batch.
+    """
+
+    def part(x: Numbers, i: int) -> Numbers:
+        if type(layer).__name__ == "Unstack":
+            return np.take(x, i, layer.axis)
+        return np.split(x, layer.indices_or_sections, layer.axis)[i]
+
+    return [
+        _followed(work, layer, inputs[0], shape, partial(part, i=i), name=f"{layer.name}_part{i}")
+        for i, shape in enumerate(shapes)
+    ]
+
+
+def _followed(
+    work: Lowering,
+    layer: Any,
+    source: str,
+    shape: Shape,
+    done: Callable[[Numbers], Numbers],
+    name: str | None = None,
+) -> str:
+    """Append the view that `done` makes of node `source`."""
+    _check(shape)
+    numbers = numbered(work.shape(source))
+    # two samples: the second must come out as the first, its numbers higher by those of one sample
     try:
-        found = BARE[type(layer).__name__](layer, samples, rest)
+        found = done(np.stack([numbers, numbers + numbers.size]))
     except (IndexError, ValueError, TypeError) as error:
         raise Unsupported(f"it can't be followed ({error}); use slices and whole numbers") from None
-    if found.shape[:1] != (2,) or not np.array_equal(found[0] + source.size, found[1]):
+    if found.shape[:1] != (2,) or not np.array_equal(found[0] + numbers.size, found[1]):
         raise Unsupported("it mixes samples: leave the batch axis as it is, as in `x[:, ...]`")
     if found[0].size != prod(shape):
         raise Unsupported(f"its result's shape {shape} isn't the one that NumPy gives")
     strided = view(found[0])
     if strided is None:
         raise Unsupported("it picks values in no regular order; use slices, and join their results")
-    return add_view(work, layer, inputs[0], shape, strided)
+    return add_view(work, layer, source, shape, strided, name=name)
 
 
 def _check(shape: Shape) -> None:
