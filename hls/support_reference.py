@@ -108,6 +108,7 @@ def _cases() -> list[Case]:
         ("ReLU, max_value=6", _VECTOR, of("ReLU", max_value=6)),
         ("LeakyReLU", _VECTOR, of("LeakyReLU")),
         ("PReLU", _VECTOR, of("PReLU")),
+        ("Softmax, axis=1", _SEQUENCE, of("Softmax", axis=1)),
         ("ELU", _VECTOR, of("ELU")),
         *(
             (f"Activation({name!r})", _VECTOR, of("Activation", activation=name))

@@ -270,6 +270,10 @@ def constant_branches(_: int) -> dict[str, Branch]:
         ),
         "operators": lambda x: L.Flatten()(1 - (0.75 * x + 1) / 3),
         "each": lambda x: L.Flatten()(L.ReLU()(x * each)),
+        "slopes": lambda x: L.Dense(3)(
+            L.PReLU()(L.Flatten()(L.PReLU(shared_axes=[1])(L.Dense(5)(L.PReLU()(x)))))
+        ),
+        "over_steps": lambda x: L.Flatten()(L.Softmax(axis=1)(L.Dense(3)(x))),
     }
 
 

@@ -14,6 +14,7 @@ from . import (
     moving,
     normalization,
     pooling,
+    prelu,
     recurrent,
     views,
 )
@@ -23,7 +24,7 @@ from .lookup import LookupActivation
 OPERATIONS = tuple(
     one
     for module in (
-        moving, views, linear, recurrent, normalization, activation, lookup, einsum, embedding, merge,
+        moving, views, linear, recurrent, normalization, activation, prelu, lookup, einsum, embedding, merge,
         pooling,
     )
     for one in module.OPERATIONS

@@ -16,6 +16,7 @@ from .activations import activation_kind
 from .merges import concatenate, constants, merge, scaled
 from .products import constant_product, einsum_operation, matmul
 from .recurrent import with_states
+from .reordered import softmax
 from .unsupported import Unsupported
 from .work import Handler, Lowering
 
@@ -66,6 +67,8 @@ def _squared(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 def _activation(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Lower a function of one variable that Keras has as an activation too, with its default options."""
+    if type(layer).__name__ == "Softmax":
+        return softmax(work, layer, inputs, shape, layer.axis)
     name = (
         _ACTIVATIONS.get(type(layer).__name__)
         or re.sub(r"(?<!^)(?=[A-Z])", "_", type(layer).__name__).lower()
@@ -76,8 +79,6 @@ def _activation(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
     function.__name__ = name
     kind, attrs = activation_kind(function)
-    if kind == "softmax" and layer.axis not in (-1, len(shape)):
-        raise Unsupported("softmax over another axis than the last: use the layer Softmax(axis=...)")
     return work.add(layer, kind, inputs, shape, **attrs)
 
 

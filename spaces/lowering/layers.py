@@ -14,6 +14,7 @@ from .merges import concatenate, merge, scaled
 from .products import dot
 from .quantizers import weight_values
 from .recurrent import bidirectional, recurrent
+from .reordered import softmax
 from .unsupported import Unsupported
 from .work import Arrays, Handler, Lowering
 
@@ -158,10 +159,7 @@ def _relu(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _softmax(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    axes = list(layer.axis) if isinstance(layer.axis, list | tuple) else [layer.axis]
-    if axes not in ([-1], [len(shape)]):
-        raise Unsupported("Softmax must run over the last axis")
-    return work.add(layer, "softmax", inputs, shape)
+    return softmax(work, layer, inputs, shape, layer.axis)
 
 
 def _check_pool(layer: Any) -> None:
