@@ -19,7 +19,6 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from bitfront.spaces import UserError
 from .conformal import coverage, format_coverage, residuals
 from .priors import AS_BUILT, IMPLEMENTED, IMPLEMENTED_CHECKED, PRIORS, SPREAD
 from .problem import Fitted, Problem, fit, pulls
-from .samples import Sample, load_samples, shared_folder
+from .samples import Held, Sample, load_samples, shared_folder
 from .scores import error_table, format_table
 
 __all__ = ["Fitted", "cross_validate", "fit", "main"]
@@ -56,17 +55,6 @@ def fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
             samples, quantity, "implemented", start, SPREAD["implemented"][quantity]
         )
     return fitted
-
-
-@dataclass(frozen=True)
-class Held:
-    """A design predicted by a fit that hadn't seen it."""
-
-    sample: Sample
-    kind: str
-    scheme: str
-    predicted: Mapping[str, float]
-    truth: Mapping[str, float]
 
 
 def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lambda _: None) -> list[Held]:

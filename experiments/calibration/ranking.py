@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .fit import Held
+from .samples import Held
 from .scores import spearman
 
 __all__ = ["Choice", "choices", "format_choices", "format_ranks", "hypervolume_loss", "ranks"]

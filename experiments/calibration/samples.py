@@ -15,7 +15,7 @@ from bitfront.hls.design import DesignError, from_record
 from bitfront.hls.estimate import family_of, merge, structure_of, timing_of
 from bitfront.spaces import UserError
 
-__all__ = ["Sample", "load_samples", "measured", "shared_folder"]
+__all__ = ["Held", "Sample", "load_samples", "measured", "shared_folder"]
 
 Json = Mapping[str, Any]
 
@@ -52,6 +52,17 @@ class Sample:
     def author(self) -> str:
         """Who published it: the first part of the repository's name."""
         return self.repo.split("/")[0]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A design predicted by a fit that hadn't seen it."""
+
+    sample: Sample
+    kind: str
+    scheme: str
+    predicted: Mapping[str, float]
+    truth: Mapping[str, float]
 
 
 def shared_folder(given: str | None = None) -> Path:
