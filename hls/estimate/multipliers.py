@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 from bitfront.hls.design.weights import SHORT, WeightContent
 from bitfront.hls.parts import Part
+from bitfront.spaces import FixedPoint
 
-__all__ = ["ConstantProducts", "constant_products", "tiles", "variable_product"]
+__all__ = ["ConstantProducts", "checks", "constant_products", "tiles", "variable_product"]
 
 FABRIC_DATA = 10
 """Widest data whose products with constants stay in the fabric, but for Vitis HLS's narrow ones."""
@@ -68,6 +69,11 @@ def variable_product(a: int, b: int, part: Part, *, vitis: bool) -> int:
     """DSP slices of a product of two variables; 0 where it stays in the fabric."""
     fabric = a + b < 16 if vitis else max(a, b) <= FABRIC_DATA
     return 0 if fabric else tiles(a, b, part)
+
+
+def checks(accum: FixedPoint) -> bool:
+    """Whether a sum in this type rounds or saturates at each addition."""
+    return accum.overflow != "WRAP" or accum.rounding != "TRN"
 
 
 def constant_products(

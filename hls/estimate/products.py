@@ -14,7 +14,7 @@ from bitfront.hls.design.layers import LayerDescription
 from bitfront.hls.design.weights import WeightContent
 
 from .context import Context, LayerStructure, merge
-from .multipliers import constant_products, variable_product
+from .multipliers import checks, constant_products, variable_product
 from .timing import registered_share, tree_levels
 
 __all__ = ["Core", "matrix_core", "product_layer"]
@@ -278,7 +278,7 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
         reuse=layer.reuse_factor,
         strategy=layer.strategy,
         context=context,
-        checked=_checked(layer),
+        checked="accum" in layer.types and checks(layer.types["accum"]),
         exact=layer.type("accum").fraction >= layer.inputs[0].fraction + layer.type("weight").fraction,
         core=str(layer.options.get("multiplier_core", "")),
         adders=layer.adders,
@@ -315,11 +315,6 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
         nanoseconds=core.nanoseconds if partitions == 1 and layer.reuse_factor == 1 else 0.0,
         features=merged,
     )
-
-
-def _checked(layer: LayerDescription) -> bool:
-    accum = layer.types.get("accum")
-    return accum is not None and (accum.overflow != "WRAP" or accum.rounding != "TRN")
 
 
 def _stream(
