@@ -2,11 +2,11 @@
 
 Rules seen in Vivado HLS 2018-2020 and Vitis HLS 2021-2024 reports of hls4ml designs (the calibration set):
 
-- a product with a constant is shifts and adds where the constant has at most two non-zero signed digits, or at
-  most four bits; this is how LLVM-based HLS reduces strength, and the count of the other constants gives the
-  reported DSPs of unrolled layers with data of 11 bits and more within 3 %;
-- data of 10 bits or less mostly multiply in the fabric (constants), as do products of variables below a sum of 16
-  bits (Vitis) or where neither operand exceeds 10 bits (Vivado HLS);
+- a product with a constant is shifts and adds where the constant has at most two non-zero signed digits, or
+  at most four bits; this is how LLVM-based HLS reduces strength, and the count of the other constants gives
+  the reported DSPs of unrolled layers with data of 11 bits and more within 3 %;
+- data of 10 bits or less mostly multiply in the fabric (constants), as do products of variables below a sum
+  of 16 bits (Vitis) or where neither operand exceeds 10 bits (Vivado HLS);
 - one slice multiplies 25 x 18 (DSP48E1), 27 x 18 (DSP48E2) or 27 x 24 bits (DSP58), signed: UG479, UG579,
   AM004;
 - data one bit wider than the port fall back to the fabric for most constants (a GRU's sweep over widths uses
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 from bitfront.hls.design.weights import SHORT, WeightContent
 from bitfront.hls.parts import Part
+from bitfront.spaces import FixedPoint
 
-__all__ = ["ConstantProducts", "constant_products", "tiles", "variable_product"]
+__all__ = ["ConstantProducts", "checks", "constant_products", "tiles", "variable_product"]
 
 FABRIC_DATA = 10
 """Widest data whose products with constants stay in the fabric, but for Vitis HLS's narrow ones."""
@@ -68,6 +69,11 @@ def variable_product(a: int, b: int, part: Part, *, vitis: bool) -> int:
     """DSP slices of a product of two variables; 0 where it stays in the fabric."""
     fabric = a + b < 16 if vitis else max(a, b) <= FABRIC_DATA
     return 0 if fabric else tiles(a, b, part)
+
+
+def checks(accum: FixedPoint) -> bool:
+    """Whether a sum in this type rounds or saturates at each addition."""
+    return accum.overflow != "WRAP" or accum.rounding != "TRN"
 
 
 def constant_products(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum"})
-"""Bare operations of Keras (`x + y`) that are lowered as the layer of that name."""
-_SEVERAL = OPERATIONS | {"Average", "Concatenate", "MultiHeadAttention", "Einsum"}
+_SEVERAL = frozenset({
+    "Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average", "Concatenate", "Dot", "Einsum",
+    "MultiHeadAttention",
+})  # fmt: skip
 """Layers that read several tensors."""
 _HOMES = ("keras.", "qkeras.", "bitfront.")
 _REASONS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .activations import activation_kind
 from .quantizers import weight_values
 from .unsupported import Unsupported
+from .views import add_view, numbered, view
 from .work import Arrays, Lowering
 
 Shape = tuple[int, ...]
@@ -42,8 +44,8 @@ def _check(layer: Any) -> str:
     )
     if kind is None or not type(layer).__module__.startswith(("keras.", "qkeras.")):
         raise Unsupported(f"{type(layer).__name__} is not a recurrent layer that hls4ml knows")
-    if layer.return_state or layer.stateful:
-        raise Unsupported("return_state and stateful are not available in the firmware")
+    if layer.stateful:
+        raise Unsupported("stateful is not available in the firmware, which begins each sample anew")
     if kind == "gru" and not layer.reset_after:
         raise Unsupported(
             "GRU(reset_after=False) is silently wrong in hls4ml; build it with reset_after=True"
@@ -61,10 +63,13 @@ def _check(layer: Any) -> str:
 
 
 def recurrent(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    """Lower `LSTM`, `GRU` and `SimpleRNN`."""
+    """Lower `LSTM`, `GRU` and `SimpleRNN`; one that goes backwards reads a view of the reversed sequence."""
     kind = _check(layer)
     if layer.go_backwards:
-        raise Unsupported("go_backwards=True is silently wrong in hls4ml; reverse the sequence in the data")
+        source = work.shape(inputs[0])
+        reverse = view(numbered(source)[::-1])
+        assert reverse is not None
+        inputs = (add_view(work, layer, inputs[0], source, reverse, name=f"{layer.name}_reversed"),)
     return work.add(
         layer,
         kind,
@@ -76,9 +81,25 @@ def recurrent(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     )
 
 
+def with_states(
+    work: Lowering, layer: Any, inputs: Names, shapes: Sequence[Shape]
+) -> Sequence[str | Unsupported]:
+    """Lower a recurrent layer with `return_state=True`: its output, and its last hidden state."""
+    output = recurrent(work, layer, inputs, shapes[0])
+    state = output
+    if layer.return_sequences:
+        last = view(numbered(shapes[0])[-1])
+        assert last is not None
+        state = add_view(work, layer, output, shapes[1], last, name=f"{layer.name}_state")
+    cell = Unsupported(f"reads the cell state of {layer.name!r}, which hls4ml's LSTM doesn't give")
+    return (output, state, cell)[: len(shapes)]
+
+
 def bidirectional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Lower `Bidirectional` of two LSTMs or two GRUs."""
     forward, backward = layer.forward_layer, layer.backward_layer
+    if layer.return_state:
+        raise Unsupported("return_state of both directions is not available; use two layers")
     kinds = {_check(forward), _check(backward)}
     if layer.merge_mode != "concat":
         raise Unsupported(
