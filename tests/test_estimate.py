@@ -68,7 +68,7 @@ class _Bare:
 
 def test_products_of_wide_data_with_many_digit_constants_take_dsps_and_narrow_ones_take_none():
     wide = estimate(design(dense(width=12, data=FixedPoint(16, 6))))
-    narrow = estimate(design(dense(width=8, data=FixedPoint(8, 2))))
+    narrow = estimate(design(dense(width=8, data=FixedPoint(6, 2))))
     assert wide.dsp > 0.5 * 16 * 32
     assert narrow.dsp == 0
     assert narrow.lut > 0

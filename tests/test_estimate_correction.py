@@ -52,17 +52,20 @@ def test_the_interval_narrows_with_syntheses_that_agree_and_stays_wide_with_ones
 
 
 def test_corrected_intervals_hold_about_the_share_they_promise():
+    # studies differ as the uncorrected interval says, the designs of one half as much
+    low, high = found().intervals["lut"]
+    spread = np.log((high + 1) / (low + 1)) / (2 * 1.2816)
     rng = np.random.default_rng(3)
     inside = []
     for trial in range(60):
-        bias = np.exp(rng.normal(0, 0.3))
-        learned = Correction.of(pairs(bias, 6, noise=0.15, seed=trial))
+        bias = np.exp(rng.normal(0, spread))
+        learned = Correction.of(pairs(bias, 6, noise=spread / 2, seed=trial))
         for n_out in range(40, 50):
             one = learned.apply(found(n_out))
-            truth = found(n_out).lut * bias * np.exp(rng.normal(0, 0.15))
+            truth = found(n_out).lut * bias * np.exp(rng.normal(0, spread / 2))
             low, high = one.intervals["lut"]
             inside.append(low <= truth <= high)
-    assert 0.72 <= np.mean(inside) <= 0.92
+    assert 0.72 <= np.mean(inside) <= 0.88
 
 
 def test_a_corrected_estimate_says_so_and_is_not_corrected_twice():

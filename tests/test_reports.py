@@ -18,6 +18,7 @@ from bitfront.hls.reports import (
     parse_cosim,
     parse_csynth,
     parse_csynth_rpt,
+    parse_csynth_summary,
     parse_csynth_xml,
     parse_timing,
     parse_utilization,
@@ -184,6 +185,69 @@ def test_the_text_report_gives_totals_and_not_those_of_one_die(text, pipeline):
     assert parse_csynth(text) == report
 
 
+# The columns of the design's own report, alike from 2020.2 to 2025.2.
+SUMMARY_RPT = """
+
+================================================================
+== Synthesis Summary Report of 'myproject'
+================================================================
++ General Information:
+    * Date:           Sat Sep 27 20:44:13 2025
+    * Version:        2025.1 (Build 6135595 on May 21 2025)
+    * Project:        hls_component
+    * Solution:       hls (Vivado IP Flow Target)
+    * Product family: virtexuplus
+    * Target device:  xcvu13p-flga2577-2-e
+
+
++ Performance & Resource Estimates:
+
+    PS: '+' for module; 'o' for loop; '*' for dataflow
+    +--------------+------+------+---------+-----------+----------+---------+------+----------+----------+----+-----------+------------+-----+
+    |    Modules   | Issue|      |       Latency       | Iteration|         | Trip |          |          |    |           |            |     |
+    |    & Loops   | Type | Slack| (cycles)|    (ns)   |  Latency | Interval| Count| Pipelined|   BRAM   | DSP|     FF    |    LUT     | URAM|
+    +--------------+------+------+---------+-----------+----------+---------+------+----------+----------+----+-----------+------------+-----+
+    |+ myproject   |     -|  0.09|        9|     45.000|         -|        2|     -|       yes|   4 (~0%)|  28|  3045 (4%)|  32227 (4%)|    -|
+    | + dense_s    |     -|  0.09|        3|     15.000|         -|        1|     -|       yes|         -|  12|  100 (~0%)|   2000 (1%)|    -|
+    |  o Outer     |     -|  7.30|      261|  2.610e+03|         7|        1|   256|       yes|         -|   -|          -|           -|    -|
+    +--------------+------+------+---------+-----------+----------+---------+------+----------+----------+----+-----------+------------+-----+
+
+
+================================================================
+== HW Interfaces
+================================================================
+"""
+
+
+def test_the_designs_own_text_report_gives_what_its_xml_gives():
+    report = parse_csynth_summary(SUMMARY_RPT)
+    assert report.measured() == {
+        "lut": 32227, "ff": 3045, "dsp": 28, "bram18": 4, "uram": 0, "latency_cycles": 9, "ii_cycles": 2,
+    }  # fmt: skip
+    assert (report.top.name, report.version, report.part) == ("myproject", "2025.1", "xcvu13p-flga2577-2-e")
+    (module,) = report.modules
+    assert (module.name, module.lut, module.dsp, module.latency_max) == ("dense_s", 2000, 12, 3)
+    assert parse_csynth(SUMMARY_RPT) == report
+
+
+def test_a_summary_without_its_table_is_called_truncated():
+    with pytest.raises(TruncatedReport, match="ends before its table"):
+        parse_csynth_summary(SUMMARY_RPT[: SUMMARY_RPT.index("    |+ myproject")])
+
+
+def test_the_elements_that_newer_versions_add_to_the_xml_change_no_figure():
+    newer = (
+        csynth_xml("2025.1")
+        .replace("</UserAssignments>", "<FlowTarget>vivado</FlowTarget></UserAssignments>")
+        .replace("</Interval-max>", "</Interval-max><PerformancePragma>-</PerformancePragma>")
+        .replace(
+            "</PerformanceEstimates>",
+            "<SummaryOfViolations><IssueType>-</IssueType></SummaryOfViolations></PerformanceEstimates>",
+        )
+    )
+    assert parse_csynth_xml(newer) == parse_csynth_xml(csynth_xml("2025.1"))
+
+
 UTILIZATION = """Copyright 1986-2023 Xilinx, Inc. All Rights Reserved.
 | Tool Version : Vivado v.{version} (lin64) Build 1 Fri Oct 13 2023
 | Device       : xcvu13p-flga2577-2-e
@@ -330,7 +394,9 @@ def test_entities_are_refused_before_they_are_expanded():
         parse_csynth_xml(bomb)
 
 
-@given(st.sampled_from([csynth_xml(modules=MODULES), VITIS_RPT, VIVADO_RPT]), st.integers(0, 4000))
+@given(
+    st.sampled_from([csynth_xml(modules=MODULES), VITIS_RPT, VIVADO_RPT, SUMMARY_RPT]), st.integers(0, 4000)
+)
 def test_a_report_cut_anywhere_gives_figures_or_a_typed_error(text, length):
     try:
         report = parse_csynth(text[:length])
@@ -357,6 +423,11 @@ def test_a_report_cut_anywhere_gives_figures_or_a_typed_error(text, length):
         ("cp: error writing 'x': No space left on device", "disk"),
         ("/opt/bin/loader: line 286: 4242 Killed", "killed"),
         ("ERROR: [HLS 200-9999] something new", "error"),
+        (
+            "ERROR: [HLS 200-970] Internal stream 'x' failed dataflow checking: it must be produced and "
+            "consumed exactly once.",
+            "dataflow",
+        ),
     ],
 )
 def test_a_log_says_why_a_run_ended_and_what_to_do(line, cause):
@@ -369,6 +440,40 @@ def test_a_log_says_why_a_run_ended_and_what_to_do(line, cause):
 def test_a_log_of_a_good_run_shows_no_failure():
     log = "INFO: [HLS 200-10] Checking out license\nINFO: Finished C synthesis.\nINFO: [Common 17-206] Exiting vitis_hls\n"
     assert diagnose_log(log).cause == "none"
+
+
+CAUGHT = "ERROR: [HLS 200-642] The 'config_array_partition -maximum_size' command is not supported.\n"
+
+
+def test_the_error_that_every_vitis_run_of_hls4mls_script_logs_is_no_failure():
+    log = (
+        f"INFO: [HLS 200-1510] Running: csynth_design \n{CAUGHT}INFO: [HLS 200-112] Total CPU user time: 9\n"
+    )
+    assert diagnose_log(log).cause == "none"
+    failed = f"{CAUGHT}ERROR: [HLS 214-1] something that nobody foresaw\n"
+    assert diagnose_log(failed).line == "ERROR: [HLS 214-1] something that nobody foresaw"
+
+
+def test_what_is_for_information_alone_is_no_cause():
+    log = (
+        "INFO: [HLS 200-1510] Running: csynth_design \nINFO: [HLS 200-10] no license needed\n"
+        "ERROR: [HLS 214-1] something that nobody foresaw\nINFO: [HLS 200-10] time limit\n"
+    )
+    assert diagnose_log(log).cause == "error"
+
+
+def test_a_design_that_grew_beyond_the_tool_is_named_though_no_error_says_so():
+    # 2025.1 ends with two lines of errors that say nothing; the count of instructions stands in warnings.
+    log = (
+        "WARNING: [HLS 200-1995] There were 356,317,917 instructions in the design after the 'Unroll/Inline' "
+        "phase of compilation.\nERROR: [HLS 200-1715] Encountered problem during source synthesis\n"
+        "ERROR: Pre-synthesis failed.\nINFO: [HLS 200-112] Total CPU user time: 1373 seconds.\n"
+    )
+    found = diagnose_log(log)
+    assert found.cause == "unroll"
+    assert "356,317,917" in found.line
+    small = log.replace("356,317,917", "2,065,086")
+    assert diagnose_log(small).cause == "error"
 
 
 def write(folder, name, text):
@@ -391,6 +496,20 @@ def test_a_project_folder_of_either_layout_is_read(tmp_path, solution):
     assert found.measured()["csynth"]["lut"] == 32227
     assert found.measured()["vsynth"]["lut"] == 12345
     assert found.measured()["cosim"]["latency_cycles"] == 44
+
+
+def test_the_summary_that_the_unified_compiler_copies_serves_where_only_it_was_kept(tmp_path):
+    write(tmp_path, "hls_component/reports/hls_compile.rpt", SUMMARY_RPT)
+    assert read_project(tmp_path).measured()["csynth"]["lut"] == 32227
+
+
+@pytest.mark.parametrize(
+    "log", ["vitis_hls.log", "logs/hls_run_tcl.log", "hls_component/logs/hls_compile.log", "vitis-run.log"]
+)
+def test_the_log_of_every_tool_is_found_where_it_leaves_it(tmp_path, log):
+    write(tmp_path, log, "ERROR: [HLS 200-1023] Part 'xc9' is not installed.\n")
+    with pytest.raises(FailedRun, match="xc9"):
+        read_project(tmp_path)
 
 
 def test_without_the_designs_file_the_top_is_the_function_that_holds_the_others(tmp_path):

@@ -87,6 +87,62 @@ def test_csynthesis_gives_the_reports_figures_and_keeps_the_log(tools, project):
     assert "cosim 0" in (project / "build_opt.tcl").read_text()
 
 
+ERAS = [
+    ("2022.2", "vitis_hls"),
+    ("2023.1", "vitis_hls"),
+    ("2023.1", "vitis-run"),
+    ("2023.2", "vitis-run"),
+    ("2023.2", "v++"),
+    ("2024.1", "vitis-run"),
+    ("2024.2", "vitis_hls"),
+    ("2024.2", "vitis-run"),
+    ("2024.2", "v++"),
+    ("2025.1", "vitis-run"),
+    ("2025.1", "v++"),
+    ("2025.2", "vitis-run"),
+    ("2025.2", "v++"),
+]
+
+
+@pytest.fixture
+def era(tmp_path, monkeypatch):
+    """Install the tools of a version."""
+
+    def install(version: str, *names: str) -> None:
+        stand_ins = StandIns(tmp_path, monkeypatch)
+        stand_ins.version(version)
+        stand_ins.install(*names)
+
+    return install
+
+
+@pytest.mark.parametrize(("version", "program"), ERAS)
+def test_every_version_is_called_as_it_wants_and_its_reports_are_read_where_it_puts_them(
+    era, project, version, program
+):
+    era(version, program)
+    tool = find_tool("Vitis")
+    outcome = synthesise(project, "bitfront", tool, "csynth", LIMITS, **PLACE)
+    assert (outcome.ok, outcome.tool, outcome.version) == (True, program, version), outcome.line
+    assert outcome.measured["csynth"]["lut"] == 32227
+
+
+@pytest.mark.parametrize(("version", "program"), ERAS)
+def test_a_failure_that_stands_in_the_tools_own_log_alone_is_found(
+    era, project, monkeypatch, version, program
+):
+    era(version, program)
+    monkeypatch.setenv("STAND_IN", "quietly: ERROR: [HLS 200-1023] Part 'xc9' is not installed.")
+    outcome = synthesise(project, "bitfront", find_tool("Vitis"), "csynth", LIMITS, **PLACE)
+    assert outcome.cause == "part"
+    assert "xc9" not in (project / "synthesis.log").read_text()
+
+
+def test_a_deprecated_vitis_hls_is_not_preferred_to_its_successor(era):
+    era("2024.2", "vitis_hls", "vitis-run", "v++")
+    assert find_tool("Vitis").name == "vitis-run"
+
+
 def test_higher_fidelities_run_their_stages_too(tools, project):
     tools("vitis_hls", "vivado")
     outcome = synthesise(project, "bitfront", find_tool("Vitis", "cosim"), "cosim", LIMITS, **PLACE)

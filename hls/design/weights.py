@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, UserError
 
 __all__ = ["DesignError", "WeightContent", "typical_content"]
+
+SHORT = 4
+"""Constants of this many bits or less never take a multiplier: at most two adders build them."""
 
 
 class DesignError(UserError):
@@ -33,6 +36,10 @@ class WeightContent:
         csd_digits: non-zero digits in canonical signed digit form, summed over the array.
         bits: bits of the magnitudes without trailing zeros, summed.
         histogram: how many non-zero elements have a magnitude of 1, 2, ... bits (`{bits: count}`).
+        multiplied: elements with three signed digits or more, which HLS multiplies with; None where only the
+            sums above were counted (see `multipliers`).
+        long_multiplied: those among them of more than `SHORT` bits without trailing zeros.
+        long_digits: signed digits of the latter, summed.
     """
 
     n: int
@@ -41,6 +48,21 @@ class WeightContent:
     csd_digits: int
     bits: int
     histogram: Mapping[int, int]
+    multiplied: int | None = None
+    long_multiplied: int = 0
+    long_digits: int = 0
+
+    @cached_property
+    def multipliers(self) -> tuple[float, float, float]:
+        """Elements that are multiplied with, the long ones among them, and the digits of those, summed.
+
+        Where nobody counted them they follow from the digits that were: magnitudes of each length have the
+        digits that all integers of that length have, tilted by exp(lambda digits) to the mean that is known.
+        """
+        if self.multiplied is not None:
+            return float(self.multiplied), float(self.long_multiplied), float(self.long_digits)
+        lengths = tuple(sorted(self.histogram.items()))
+        return _expected_multipliers(lengths, self.nonzero, self.powers_of_two, self.csd_digits)
 
     @classmethod
     def of(cls, integers: NDArray[Any]) -> WeightContent:
@@ -71,6 +93,8 @@ class WeightContent:
         # Functions, 2016).
         digits = np.bitwise_count(magnitude ^ (3 * magnitude))
         counts = np.bincount(lengths) if magnitude.size else np.zeros(0, np.int64)
+        multiplied = digits >= 3
+        long = multiplied & (stripped > SHORT)
         return cls(
             n=int(flat.size),
             nonzero=int(magnitude.size),
@@ -78,6 +102,9 @@ class WeightContent:
             csd_digits=int(digits.sum()),
             bits=int(stripped.sum()),
             histogram={length: int(count) for length, count in enumerate(counts) if count},
+            multiplied=int(multiplied.sum()),
+            long_multiplied=int(long.sum()),
+            long_digits=int(digits[long].sum()),
         )
 
     @classmethod
@@ -117,6 +144,11 @@ class WeightContent:
             "csd_digits": self.csd_digits,
             "bits": self.bits,
             "histogram": {str(length): count for length, count in self.histogram.items()},
+            **(
+                {}
+                if self.multiplied is None
+                else {name: getattr(self, name) for name in ("multiplied", "long_multiplied", "long_digits")}
+            ),
         }
 
     @classmethod
@@ -124,6 +156,61 @@ class WeightContent:
         """Read what `to_json` wrote."""
         histogram = {int(length): int(count) for length, count in plain["histogram"].items()}
         return cls(**{key: int(plain[key]) for key in plain if key != "histogram"}, histogram=histogram)
+
+
+LONGEST = 16
+"""Longer magnitudes are taken as this long where their digits are guessed."""
+
+
+@lru_cache(maxsize=1)
+def _digit_shares() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of the magnitudes of 1 to `LONGEST` bits (rows) that have 0, 1, ... signed digits (columns), and
+    among them of those with more than `SHORT` bits without trailing zeros.
+    """
+    shares, long = (np.zeros((LONGEST, LONGEST // 2 + 2)) for _ in range(2))
+    for length in range(1, LONGEST + 1):
+        numbers = np.arange(2 ** (length - 1), 2**length)
+        digits = np.bitwise_count(numbers ^ (3 * numbers))
+        stretched = numbers // (numbers & -numbers) >= 2**SHORT
+        for table, counted in ((shares, digits), (long, digits[stretched])):
+            counts = np.bincount(counted)
+            table[length - 1, : len(counts)] = counts / len(numbers)
+    return shares, long
+
+
+@lru_cache(maxsize=4096)
+def _expected_multipliers(
+    lengths: tuple[tuple[int, int], ...], nonzero: int, powers: int, csd_digits: int
+) -> tuple[float, float, float]:
+    rest = nonzero - powers
+    if rest <= 0 or not lengths:
+        return 0.0, 0.0, 0.0
+    counts = np.zeros(LONGEST)
+    for length, count in lengths:
+        counts[min(length, LONGEST) - 1] += count
+    whole, stretched = _digit_shares()
+    shares = whole.copy()
+    shares[:, :2] = 0.0
+    share = counts * shares.sum(axis=1)
+    if not share.sum():
+        return 0.0, 0.0, 0.0
+    share /= share.sum()
+    digits = np.arange(shares.shape[1], dtype=np.float64)
+    goal, tilt = (csd_digits - powers) / rest, 0.0
+    for _ in range(12):
+        weighed = shares * np.exp(np.clip(tilt * digits, -40, 40))
+        rows = weighed.sum(axis=1, keepdims=True)
+        inside = weighed / np.where(rows > 0, rows, 1.0)
+        means = inside @ digits
+        spread = float(share @ (inside @ digits**2 - means**2))
+        step = (goal - float(share @ means)) / max(spread, 1e-3)
+        tilt += float(np.clip(step, -2.0, 2.0))
+        if abs(step) < 1e-3:
+            break
+    many = rest * share[:, None] * inside[:, 3:]
+    part = np.divide(stretched, whole, out=np.zeros_like(whole), where=whole > 0)
+    long = (many * part[:, 3:]).sum(axis=0)
+    return float(many.sum()), float(long.sum()), float(long @ digits[3:])
 
 
 @lru_cache(maxsize=4096)

@@ -10,10 +10,15 @@ from bitfront.hls.design.layers import LayerDescription
 
 from .context import Context, LayerStructure
 from .lookup import table_memory
-from .multipliers import constant_products, variable_product
+from .multipliers import checks, constant_products, variable_product
 from .timing import tree_levels
 
 __all__ = ["attention_layer", "einsum_layer", "layernorm_layer"]
+
+CHECKED = 2.5
+"""Delay of an addition that rounds and saturates, in additions (`nnet_layernorm.h` with such sums: 8 cycles
+where 3 were due).
+"""
 
 
 def einsum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -29,10 +34,12 @@ def einsum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     latency = context.delays.cycles(chain)
     features = {
         "dsp": float(units * each),
+        "dsp_registers": float(units * each) * min(latency, 1),
         "fabric_mult": 0.0 if each else float(units * a * b),
         "adder": n * (accum + 7.0),
         "operand_mux": float(n - units) * (a + b),
         "result": float(outputs * layer.result.width),
+        "result_registers": float(outputs * layer.result.width) * min(latency, 1),
         "pipeline": latency / max(1, tree_levels(size["n_contract"]) + 1) * n * accum
         + outputs * accum * min(latency, 1),
     }
@@ -60,13 +67,20 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
         return _divided_norm(layer, context, data)
     if not context.vitis:
         return _looped_norm(layer, context, dsp, table_memory(entries, table, 1, ports=1))
+    checked = checks(layer.type("accum"))
+    if checked:
+        # Sums that round and saturate run one after the other, each as long as two and a half additions.
+        chain = 2 * context.delays.multiplier + 2 * width * CHECKED * context.delays.add(mean)
     features = {
         "dsp": dsp,
+        "dsp_registers": dsp,
+        "checked_adder": sequence * (3.0 * width) * (mean + 7) if checked else 0.0,
         "fabric_mult": 0.0 if square else float(sequence * width * mean * (mean + table)),
         "adder": sequence * (3.0 * width) * (mean + 7),
         "table_index": float(sequence * mean),
         "table_bram": sequence * table_memory(entries, table, 1, ports=1),
         "result": float(sequence * width * layer.result.width),
+        "result_registers": float(sequence * width * layer.result.width),
         "state": float(sequence * width * data),
     }
     return LayerStructure(dsp, context.delays.cycles(chain) + 2, max(1, layer.reuse_factor), 0.0, features)
@@ -84,7 +98,9 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
     data, deviation, root = layer.inputs[0].width, types["deviation"].width, types["inverse_root"].width
     square = variable_product(deviation, deviation, context.part, vitis=context.vitis)
     scaled = variable_product(deviation, root, context.part, vitis=context.vitis)
-    constants = constant_products(layer.content("weight", 1, n), types["normalized"].width, context.part)
+    constants = constant_products(
+        layer.content("weight", 1, n), types["normalized"].width, context.part, vitis=context.vitis
+    )
     dsp = at_once * (n * (square + scaled) + constants.dsp)
     table = table_memory(layer.size("table_size"), types["table"].width, 1, ports=1)
     fabric = (0 if square else deviation * deviation) + (0 if scaled else deviation * root)
@@ -94,6 +110,7 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
     cycles = context.delays.cycles(chain) + 2
     features = {
         "dsp": dsp,
+        "dsp_registers": dsp,
         "fabric_mult": float(at_once * n * fabric),
         "adder": float(at_once * n * (widths + 28)),
         "shift_add": at_once * constants.fabric_digits * (types["normalized"].width + 7.0),
@@ -104,6 +121,7 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
             at_once * (types["variance"].width + root) * math.log2(types["variance"].width + 1)
         ),
         "result": float(at_once * n * layer.result.width),
+        "result_registers": float(at_once * n * layer.result.width),
         "state": float(at_once * n * data),
     }
     if not context.stream:
@@ -123,10 +141,12 @@ def _looped_norm(layer: LayerDescription, context: Context, dsp: float, memory: 
     interval = 2 * sequence + 2
     features = {
         "dsp": dsp / sequence,
+        "dsp_registers": dsp / sequence,
         "adder": 3.0 * width * (mean + 7),
         "table_index": float(mean),
         "table_bram": memory,
         "result": float(width * layer.result.width),
+        "result_registers": float(width * layer.result.width),
         "state": float(layer.sizes["n_in"] * layer.inputs[0].width),
         "control": 1.0,
     }
@@ -139,6 +159,7 @@ def _divided_norm(layer: LayerDescription, context: Context, data: int) -> Layer
     # A divider settles one bit of the quotient after another.
     chain = 16 * data / 8 * context.delays.add(data)
     features = {"divider": float(elements * data), "result": float(elements * layer.result.width)}
+    features["result_registers"] = features["result"]
     return LayerStructure(0.0, context.delays.cycles(chain), layer.reuse_factor, 0.0, features)
 
 
@@ -166,6 +187,7 @@ def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure
     latency = context.delays.cycles(chain) + 8
     features = {
         "dsp": dsp,
+        "dsp_registers": dsp,
         "fabric_mult": 0.0 if each else float(n * data * data),
         "adder": n * (accum + 7.0),
         "checked_adder": (n + 2 * pairs) * (accum + 7.0),

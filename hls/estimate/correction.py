@@ -12,19 +12,20 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from .estimator import QUANTITIES, Estimate
+from .coefficients import QUANTITIES
+from .conformal import Z80, Errors, Normal, interval, intervals_of, upper
+from .estimator import Estimate
 
 __all__ = ["Correction", "Figures"]
 
 Figures = tuple[Mapping[str, float], Mapping[str, tuple[float, float]]]
 """Quantities of a design, and the 80 % interval of each."""
 
-Z80 = 1.2815515655446004
-"""Half-width of a normal's central 80 %, in standard deviations."""
 INSIDE = 0.5
 """Spread inside a study as a share of the spread between designs of different origin, before any is seen."""
 BELIEF = 4.0
 """How many designs that share counts as."""
+_TIMES = (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns"))
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class _Quantity:
     bias: float
     bias_variance: float
     inside: float
+
+    @property
+    def errors(self) -> Normal:
+        """Errors of a corrected estimate: of the bias that is left, and inside the study."""
+        spread = math.sqrt(self.bias_variance + self.inside**2)
+        return Normal(spread, spread)
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,11 @@ class Correction:
     def of_figures(cls, pairs: Iterable[tuple[Figures, Mapping[str, float]]]) -> Correction:
         """Learn from pairs of a design's uncorrected figures and what was measured of it.
 
-        The measured figures go by the names in `QUANTITIES`; those that a report lacks are left out.
+        Those count that are measured under a name that has an interval, `QUANTITIES` among them.
         """
         known = list(pairs)
         learned: dict[str, _Quantity] = {}
-        for name in QUANTITIES:
+        for name in dict.fromkeys(name for (_, intervals), _ in known for name in intervals):
             ratios, spreads = [], []
             for (values, intervals), measured in known:
                 if name in measured and name in intervals:
@@ -84,9 +91,35 @@ class Correction:
         """
         if found.calibrated_on or not self.quantities:
             return found
-        values, intervals = self.apply_figures(*_figures(found))
+        values, _ = self.apply_figures(*_figures(found))
+        errors = {**found.errors, **self.errors}
         totals = {name: round(values[name]) for name in self.quantities}
-        return replace(found, intervals=intervals, calibrated_on=self.n, **totals)  # type: ignore[arg-type]
+        return replace(
+            found, intervals=intervals_of(values, errors), errors=errors, calibrated_on=self.n,
+            **totals,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    @property
+    def errors(self) -> dict[str, Errors]:
+        """What is known of the errors of corrected estimates."""
+        return {name: learned.errors for name, learned in self.quantities.items()}
+
+    def upper_ends(
+        self, values: Mapping[str, float], confidence: float, clock_ns: float | None = None
+    ) -> dict[str, float]:
+        """Return what each corrected quantity of `values` doesn't exceed with probability `confidence`.
+
+        `values` are as `apply_figures` returns them; with a clock period, times follow from the cycles.
+        """
+        ends = {
+            name: upper(values[name], errors, confidence)
+            for name, errors in self.errors.items()
+            if name in values
+        }
+        for cycles, nanoseconds in _TIMES:
+            if clock_ns and cycles in ends:
+                ends[nanoseconds] = ends[cycles] * clock_ns
+        return ends
 
     def apply_figures(
         self,
@@ -94,7 +127,7 @@ class Correction:
         intervals: Mapping[str, tuple[float, float]],
         clock_ns: float | None = None,
     ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-        """Return quantities, in whole units, and their intervals corrected; what isn't in `QUANTITIES` stays.
+        """Return quantities, in whole units, and their intervals corrected; what it says nothing of stays.
 
         With a clock period, `latency_ns` and `ii_ns` follow from the corrected cycles.
         """
@@ -103,13 +136,9 @@ class Correction:
             if name not in values:
                 continue
             value = max(0.0, (values[name] + 1) * math.exp(learned.bias) - 1)
-            reach = Z80 * math.sqrt(learned.bias_variance + learned.inside**2)
             values[name] = float(round(value))
-            intervals[name] = (
-                max(0.0, (value + 1) * math.exp(-reach) - 1),
-                (value + 1) * math.exp(reach) - 1,
-            )
-        for cycles, nanoseconds in (("latency_cycles", "latency_ns"), ("ii_cycles", "ii_ns")):
+            intervals[name] = interval(value, learned.errors)
+        for cycles, nanoseconds in _TIMES:
             if clock_ns and cycles in self.quantities and cycles in values:
                 values[nanoseconds] = values[cycles] * clock_ns
                 low, high = intervals[cycles]

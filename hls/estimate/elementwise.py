@@ -6,10 +6,10 @@ import math
 
 from bitfront.hls.design.layers import LayerDescription
 
-from .context import Context, LayerStructure
+from .context import Context, LayerStructure, merge
 from .lookup import table_features, table_memory
 from .multipliers import constant_products, variable_product
-from .timing import tree_levels
+from .timing import registered_share, tree_levels
 
 
 def _finish(
@@ -25,6 +25,9 @@ def _finish(
 ) -> LayerStructure:
     """Latency and interval of an element-wise layer: all at once, or one word of the stream a cycle."""
     if not context.stream:
+        bits = layer.size("n_in") * layer.size("outer") * layer.result.width
+        share = registered_share(chain, context.delays.cycle)
+        merge(features, {"pipeline": bits * chain / context.delays.cycle * share})
         return LayerStructure(dsp, cycles, 1, chain, features)
     words = max(1, math.ceil((elements or layer.size("n_in") * layer.size("outer")) / context.pack(layer)))
     features["stream"] = float(context.pack(layer) * (layer.inputs[0].width + layer.result.width))
@@ -99,12 +102,13 @@ def softmax_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     dsp = outer * units * product
     accum = layer.types["accum"].width if "accum" in layer.types else exp
     features = {
-        "table_index": float(outer * (n + 1) * (exp + inverse) / 2),
+        "softmax": float(outer * (n + 1) * (exp + inverse) / 2),
         "table_bram": outer * (table_memory(entries, exp, units) + table_memory(entries, inverse, 1)),
         "adder": float(outer * (n - 1) * (accum + 7)),
         "compare": float(outer * n * data * 2) if implementation == "stable" else 0.0,
         "fabric_mult": 0.0 if product else float(outer * units * exp * inverse),
         "dsp": float(dsp),
+        "dsp_registers": float(dsp),
         "state": float(outer * n * exp),
     }
     chain = tree_levels(n) * (context.delays.compare + context.delays.add(accum)) + context.delays.multiplier
@@ -126,7 +130,7 @@ def normalize_layer(layer: LayerDescription, context: Context) -> LayerStructure
     n = _at_once(layer, context)
     scales = layer.size("n_filt", layer.size("n_in"))
     content = layer.content("weight", 1, scales)
-    products = constant_products(content, layer.inputs[0].width, context.part)
+    products = constant_products(content, layer.inputs[0].width, context.part, vitis=context.vitis)
     ratio = n / max(content.n, 1)
     if context.stream and layer.reuse_factor > 1:
         units = math.ceil(n / min(layer.reuse_factor, n))
@@ -138,7 +142,9 @@ def normalize_layer(layer: LayerDescription, context: Context) -> LayerStructure
         "shift_add": products.fabric_digits * ratio * (layer.inputs[0].width + 7.0),
         "dsp": dsp,
     }
-    chain = context.delays.multiply(layer.inputs[0].width, layer.type("weight").width, dsp=dsp > 0)
+    chain = 0.0
+    if content.csd_digits > content.nonzero:
+        chain = context.delays.multiply(layer.inputs[0].width, layer.type("weight").width, dsp=dsp > 0)
     each = min(layer.reuse_factor, n) if context.stream else 1
     return _finish(layer, context, features, chain=chain + context.delays.add(accum), dsp=dsp, each=each)
 

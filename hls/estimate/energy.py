@@ -4,8 +4,10 @@ Node: 45 nm at 0.9 V, an ASIC's arithmetic (Horowitz, "Computing's Energy Proble
 curves that QTools in QKeras fitted to that table: an addition costs 0.003125 w pJ and a multiplication
 0.002995 w^2 + 0.001042 w pJ at w bits (`qkeras/qtools/config_public.py`). A product of a by b bits is taken
 at w^2 = a b. Moons et al. ("Minimum energy quantized neural networks", Asilomar 2017) let the energy of a
-multiply-accumulate grow with w^1.25 from 16 bits down; both are given, the first as `energy_pj`. A read of
-weights from block memory costs the table's 10 pJ per 64 bits of an 8 KB memory.
+multiply-accumulate grow with w^1.25 up to 3.7 pJ at 16 bits. Both are given: the first as `energy_pj`, with
+the reads of weights from block memory at the table's 10 pJ per 64 bits of an 8 KB memory, the second, of
+multiply-accumulates alone, as `energy_moons_pj`. The first falls with the square of the width, the second
+nearly in proportion; what the choice of a model is worth lies between them.
 
 Left out: clock tree, routing, leakage, configuration memory, transceivers, and the FPGA's overhead over an
 ASIC, so the figure ranks candidates and is no power budget.
@@ -20,6 +22,8 @@ from bitfront.hls.design.layers import LayerDescription
 
 MULTIPLY = (0.002994791667, 0.001041666667)
 ADD = 0.003125
+MOONS_MAC_PJ = 3.7
+"""A multiply-accumulate of 16 bits, 40 nm (Moons et al. 2017)."""
 SRAM_WORD_PJ = 10.0
 """Read of 64 bits from an 8 KB memory (Horowitz 2014, table of memory energies)."""
 
@@ -81,9 +85,15 @@ def each(layer: LayerDescription) -> float:
     return (layer.size("n_in") if "n_in" in layer.sizes else layer.positions) * ADD * layer.inputs[0].width
 
 
-def moons_energy(layer: LayerDescription, *, mac_pj: float = 3.7) -> float:
-    """Picojoules of the layer's multiply-accumulates after Moons et al. 2017: 3.7 pJ (w / 16)^1.25 each (40
-    nm).
+def moons_energy(layer: LayerDescription) -> float:
+    """Return the energy of its multiply-accumulates after Moons et al.; those by a constant zero need none.
+
+    The width of one is that of its wider factor, as on their processor.
     """
-    width = max(layer.inputs[0].width, layer.type("weight").width)
-    return float(layer.multiplications * mac_pj * math.pow(width / 16, 1.25))
+    widths = [type_.width for type_ in layer.inputs]
+    if "weight" in layer.types:
+        widths.append(layer.types["weight"].width)
+    known = [content for name, content in layer.weights.items() if name != "bias"]
+    constants = sum(content.n for content in known)
+    share = sum(content.nonzero for content in known) / constants if constants else 1.0
+    return float(share * layer.multiplications * MOONS_MAC_PJ * math.pow(max(widths) / 16, 1.25))

@@ -4,72 +4,23 @@ intervals.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bitfront.hls.design.layers import DesignDescription, LayerDescription
 
-from .context import Context, LayerStructure, context_of
+from .coefficients import QUANTITIES, Coefficients, Kind, load_coefficients
+from .conformal import Errors, intervals_of, upper
+from .context import Context, LayerStructure, context_of, merge
+from .energy import moons_energy
 
-__all__ = ["QUANTITIES", "Coefficients", "Estimate", "Kind", "LayerEstimate", "estimate", "load_coefficients"]
+__all__ = ["Estimate", "LayerEstimate", "estimate", "family_of", "structure_of", "timing_of"]
 
-Kind = Literal["csynth", "implemented"]
-QUANTITIES = ("lut", "ff", "dsp", "bram18", "uram", "latency_cycles", "ii_cycles")
 FITTED = ("lut", "ff", "bram18")
-OWN = {"lut": "adder_graph", "ff": "adder_graph_registers"}
-"""Features that are LUTs and flip-flops already, as da4ml counts them: no published report to weigh them by
-is known.
-"""
 STREAM_TAIL = 12
 """Most cycles that a layer adds to a stream's reported latency beside the slowest one."""
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """Fitted weights and errors, as they stand in `coefficients.json`.
-
-    Attributes:
-        weights: per kind (csynth, implemented) and quantity (lut, ff, bram18), the cost of one unit of each
-            feature.
-        era: per kind and quantity, a factor for each tool era (`vivado`, `vitis`).
-        intervals: per kind, family and quantity, the low and high factor that hold 80 % of the truth.
-        provenance: what was fitted, by which command, with which errors.
-    """
-
-    weights: Mapping[str, Mapping[str, Mapping[str, float]]]
-    era: Mapping[str, Mapping[str, Mapping[str, float]]]
-    intervals: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Coefficients:
-        """Read what the fit wrote."""
-        intervals = {
-            kind: {
-                family: {name: (float(pair[0]), float(pair[1])) for name, pair in by_name.items()}
-                for family, by_name in by_family.items()
-            }
-            for kind, by_family in plain["intervals"].items()
-        }
-        return cls(plain["weights"], plain["era"], intervals, plain.get("provenance", {}))
-
-
-@lru_cache(maxsize=4)
-def load_coefficients(path: str | None = None) -> Coefficients:
-    """Return the coefficients shipped with the package, or those in the file at `path`."""
-    if path is None:
-        text = (
-            resources.files("bitfront.hls.estimate").joinpath("coefficients.json").read_text(encoding="utf-8")
-        )
-    else:
-        text = Path(path).read_text(encoding="utf-8")
-    return Coefficients.from_json(json.loads(text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +37,7 @@ class LayerEstimate:
     ii_cycles: int
     ebops: float
     energy_pj: float
+    energy_moons_pj: float
     strategy: str = ""
     """How its products are built, empty without any, as the rest."""
     reuse_factor: int | None = None
@@ -102,6 +54,7 @@ class LayerEstimate:
             "latency_cycles": self.latency_cycles,
             "ii_cycles": self.ii_cycles,
             "energy_pj": round(self.energy_pj, 3),
+            "energy_moons_pj": round(self.energy_moons_pj, 3),
             **{name: value for name in names if (value := getattr(self, name))},
         }
 
@@ -116,12 +69,17 @@ class Estimate:
         lut, ff, dsp, bram18, uram: totals (RAMB18).
         latency_cycles, ii_cycles: latency and interval of one inference.
         clock_ns: the design's target period.
-        ebops: effective bit operations; energy_pj: picojoules of an inference (see `energy`).
-        intervals: the 80 % interval of each quantity in `QUANTITIES`.
+        ebops: effective bit operations.
+        energy_pj, energy_moons_pj: picojoules of an inference, after Horowitz and after Moons (see `energy`).
+        intervals: the 80 % interval of each quantity in `QUANTITIES` (see `conformal`); none where too few
+            designs are known.
         layers: per layer.
         source: always `estimate`, so that it's never taken for a measurement.
         calibrated_on: syntheses of the same study that corrected it (see `correction`).
         site_reports: reports of the user's own site that corrected it (see `site`).
+        errors: what is known of the errors of each quantity, which the intervals follow from.
+        implemented: of what C-synthesis would report, the estimate of the same design after logic synthesis
+            and routing; None where it wasn't asked for.
     """
 
     name: str
@@ -137,11 +95,21 @@ class Estimate:
     clock_ns: float
     ebops: int
     energy_pj: float
+    energy_moons_pj: float
     intervals: Mapping[str, tuple[float, float]]
     layers: tuple[LayerEstimate, ...]
     source: str = "estimate"
     calibrated_on: int = 0
     site_reports: int = 0
+    errors: Mapping[str, Errors] = field(default_factory=dict, repr=False, compare=False)
+    implemented: Estimate | None = None
+
+    def upper(self, name: str, confidence: float) -> float:
+        """Return what a quantity in `QUANTITIES` doesn't exceed with probability `confidence`, in 0..1.
+
+        Infinite where too few designs are known for that.
+        """
+        return upper(getattr(self, name), self.errors[name], confidence)
 
     @property
     def latency_ns(self) -> float:
@@ -167,6 +135,7 @@ class Estimate:
             "latency_ns": round(self.latency_ns, 3),
             "ebops": self.ebops,
             "energy_pj": round(self.energy_pj, 3),
+            "energy_moons_pj": round(self.energy_moons_pj, 3),
         }
         plain |= {
             f"{name}_interval": [round(low, 1), round(high, 1)]
@@ -197,13 +166,30 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
     first = design.layers[0]
     context.channels = first.size("n_filt", first.size("n_chan", first.size("n_in")))
     structures = []
-    for layer in design.layers:
+    elements = [None if layer.matrix[1] else layer.sizes.get("n_in") for layer in design.layers]
+    for index, layer in enumerate(design.layers):
+        context.given = elements[index - 1] if index else None
+        context.read = elements[index + 1] if index + 1 < len(elements) else None
         structure = layer.kind.structure(layer, context)
         out = context.channels = layer.kind.channels(layer, context.channels)
         if context.stream:
             structure = _with_fifo(layer, structure, out)
         structures.append(structure)
+    if not context.stream:
+        # Each input has a register that holds it once it is valid (`..._preg`, of interface ap_vld).
+        bits = float(_inputs(design.layers[0]) * design.layers[0].inputs[0].width)
+        structures[0] = replace(
+            structures[0], features=merge({"input_registers": bits}, structures[0].features)
+        )
     return context, structures
+
+
+def _inputs(layer: LayerDescription) -> int:
+    """Values that the layer reads in one inference."""
+    if layer.kind.convolution:
+        return layer.size("in_height") * layer.size("in_width") * layer.size("n_chan")
+    times = layer.size("sequence") if layer.kind.recurrent else layer.positions if layer.matrix[1] else 1
+    return layer.size("n_in") * times
 
 
 def _with_fifo(layer: LayerDescription, structure: LayerStructure, channels: int) -> LayerStructure:
@@ -277,53 +263,85 @@ def _weigh(weights: Mapping[str, float], features: Mapping[str, float]) -> float
 
 
 def estimate(
-    design: DesignDescription, *, kind: Kind = "csynth", coefficients: Coefficients | None = None
+    design: DesignDescription,
+    *,
+    kind: Kind = "csynth",
+    coefficients: Coefficients | None = None,
+    both: bool = False,
 ) -> Estimate:
-    """Estimate a design.
+    """Estimate a design; with `both`, what C-synthesis would report and, as its `implemented`, what is built.
 
-    Takes well under 10 ms for ten layers; nothing is kept between calls but the coefficients and small
-    tables.
+    Takes well under 10 ms for ten layers, both kinds too, since the rules are asked once; nothing is kept
+    between calls but the coefficients and small tables.
 
     Raises:
         UserError: the part is unknown.
+        ValueError: `both` of another kind than `csynth`.
     """
+    if both and kind != "csynth":
+        raise ValueError("both kinds of an estimate start from csynth")
     fitted = coefficients or load_coefficients()
     context, structures = structure_of(design)
+    timing = timing_of(design, context, structures)
+    parts = [_Layer.of(*pair) for pair in zip(design.layers, structures, strict=True)]
     era = "vitis" if context.vitis else "vivado"
+    found = _weighed(design, parts, timing, fitted, kind, era)
+    if not both:
+        return found
+    return replace(found, implemented=_weighed(design, parts, timing, fitted, "implemented", era))
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What the rules say of a layer, for either kind of estimate."""
+
+    features: Mapping[str, float]
+    settled: Mapping[str, Any]
+    """The attributes of its `LayerEstimate` that no weight changes."""
+
+    @classmethod
+    def of(cls, layer: LayerDescription, structure: LayerStructure) -> _Layer:
+        settled = {
+            "name": layer.name,
+            "op": layer.op,
+            "dsp": structure.dsp,
+            "latency_cycles": structure.latency,
+            "ii_cycles": structure.interval,
+            "ebops": layer.kind.ebops(layer),
+            "energy_pj": layer.kind.energy(layer),
+            "energy_moons_pj": moons_energy(layer),
+            **_hardware(layer),
+        }
+        return cls(structure.features, settled)
+
+
+def _weighed(
+    design: DesignDescription,
+    parts: Sequence[_Layer],
+    timing: tuple[int, int],
+    fitted: Coefficients,
+    kind: Kind,
+    era: str,
+) -> Estimate:
+    """Return the estimate of one kind of what the rules say."""
     weights = fitted.weights[kind]
     factor = {name: fitted.era[kind][name].get(era, 1.0) for name in FITTED}
     layers = []
-    for layer, structure in zip(design.layers, structures, strict=True):
+    for part in parts:
         weighed: dict[str, Any] = {
-            name: factor[name] * _weigh(weights[name], structure.features)
-            + structure.features.get(OWN.get(name, ""), 0.0)
-            for name in FITTED
+            name: factor[name] * _weigh(weights[name], part.features) for name in FITTED
         }
-        layers.append(
-            LayerEstimate(
-                name=layer.name,
-                op=layer.op,
-                dsp=structure.dsp,
-                latency_cycles=structure.latency,
-                ii_cycles=structure.interval,
-                ebops=layer.kind.ebops(layer),
-                energy_pj=layer.kind.energy(layer),
-                **_hardware(layer),
-                **weighed,
-            )
-        )
-    latency, interval = timing_of(design, context, structures)
+        layers.append(LayerEstimate(**part.settled, **weighed))
     base = {name: factor[name] * _weigh(weights[name], {"design": 1.0}) for name in FITTED}
     totals = {name: round(base[name] + sum(getattr(layer, name) for layer in layers)) for name in FITTED}
     totals |= {
         "dsp": round(sum(layer.dsp for layer in layers)),
         "uram": 0,
-        "latency_cycles": latency,
-        "ii_cycles": interval,
+        "latency_cycles": timing[0],
+        "ii_cycles": timing[1],
     }
     family = family_of(design)
-    by_name = fitted.intervals.get(kind, {}).get(family) or fitted.intervals.get(kind, {}).get("all", {})
-    intervals = {name: _interval(totals[name], by_name.get(name, (0.5, 2.0))) for name in QUANTITIES}
+    errors = fitted.errors_of(kind, family)
     return Estimate(
         name=design.name,
         kind=kind,
@@ -331,8 +349,10 @@ def estimate(
         clock_ns=design.clock_ns,
         ebops=round(sum(layer.ebops for layer in layers)),
         energy_pj=sum(layer.energy_pj for layer in layers),
-        intervals=intervals,
+        energy_moons_pj=sum(layer.energy_moons_pj for layer in layers),
+        intervals=intervals_of(totals, errors),
         layers=tuple(layers),
+        errors=errors,
         **totals,
     )
 
@@ -347,8 +367,3 @@ def _hardware(layer: LayerDescription) -> dict[str, Any]:
         "reuse_factor": layer.reuse_factor,
         "recurrent_reuse_factor": recurrent,
     }
-
-
-def _interval(value: float, factors: tuple[float, float]) -> tuple[float, float]:
-    # Errors are factors on value + 1, so that an estimate of nothing has an interval too.
-    return max(0.0, (value + 1) * factors[0] - 1), (value + 1) * factors[1] - 1

@@ -14,10 +14,29 @@ from bitfront.hls.design.layers import LayerDescription
 from bitfront.hls.design.weights import WeightContent
 
 from .context import Context, LayerStructure, merge
-from .multipliers import constant_products, variable_product
-from .timing import tree_levels
+from .multipliers import checks, constant_products, variable_product
+from .timing import registered_share, tree_levels
 
 __all__ = ["Core", "matrix_core", "product_layer"]
+
+SPREADS = 2.0
+"""Standard deviations that the longest of a layer's sums has more terms than their mean."""
+SHIFTED_SHARE = 0.4
+"""Registers of trees without a multiplier before them: HLS places their boundaries where few values live (12
+networks with a width per weight, Vitis HLS 2023.1).
+"""
+UNIT_SHARE = 0.9
+"""Adders that are left of the sums of +1 and -1: many outputs have pairs of terms in common (60 syntheses of
+binary and ternary networks of one source).
+"""
+SERIAL_SHARE = 0.6
+"""Adders one after the other in a sum of terms of +1 and -1, as a share of its terms. Vitis HLS 2023.1: sums
+of 16, 64, 32 and 32 such terms at 5 ns take 15 to 20 cycles in one source, and 10 to 12 in another.
+"""
+BALANCED = 8192
+"""Products of a layer beyond which Vitis HLS left the sums of mostly shifted terms in a chain (196 x 56: 48
+cycles of 5 ns, where 64 x 56 and 274 x 8 with their truncated products are trees).
+"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,10 @@ def matrix_core(
     strategy: str,
     context: Context,
     checked: bool = False,
+    exact: bool = False,
+    core: str = "",
     adders: AdderGraph | None = None,
+    chained: bool = False,
 ) -> Core:
     """One product of an `n_in` vector with an `n_in` by `n_out` constant matrix.
 
@@ -59,31 +81,46 @@ def matrix_core(
     register bits.
 
     `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each
-    addition. At a reuse factor of 1 the Resource strategy's weights are constants too, so both strategies
-    come out alike, which the reports confirm.
+    addition;
+    `exact`: it holds every bit of the products; `core`: what multipliers are bound to, if anything;
+    `chained`: what comes before and after it is counted with it, so that no part of a cycle is lost here. At
+    a reuse factor of 1 the Resource strategy's weights are constants too, so both strategies come out alike,
+    which the reports confirm.
     """
     if strategy.startswith("resource") and reuse > 1:
-        return _resource(n_in, n_out, data, weight, accum, reuse, context)
+        return _resource(n_in, n_out, data, weight, accum, reuse, context, checked)
     if adders is not None:
         return _distributed(adders, accum, context)
-    products = constant_products(content, data, context.part)
+    products = constant_products(content, data, context.part, vitis=context.vitis, core=core)
     need = products.multipliers
-    terms = content.nonzero / max(n_out, 1) + 1
     distributed = strategy.startswith("distributed") or strategy == "da"
     dsp = 0.0 if distributed else products.dsp
-    chain = context.delays.multiply(data, weight, dsp=dsp > 0) * (content.csd_digits > content.nonzero)
-    chain += tree_levels(terms) * context.delays.add(accum)
-    latency, interval = context.delays.cycles(chain), 1
+    sums = _sums(n_in, n_out, content, data, accum, exact and not distributed, context)
+    multiply = 0.0
+    if content.csd_digits > content.nonzero:
+        # Two signed digits take one addition.
+        multiply = (
+            context.delays.add(data)
+            if need < 1
+            else context.delays.multiply(data, weight, dsp=dsp > need / 2)
+        )
+    lost = 0.0 if chained or dsp <= need / 2 else context.delays.lost_to(multiply)
+    chain = multiply + lost + sums.nanoseconds
+    latency, interval = (context.delays.registers if chained else context.delays.cycles)(chain), 1
     digits = products.fabric_digits if not distributed else max(0, content.csd_digits - content.nonzero)
     features = {
-        "adder": content.nonzero * (accum + 7.0),
-        "shift_add": digits * (data + 7.0),
+        # Sums of products keep the accumulator's width, those of +1 and -1 start at the data's.
+        "adder": content.nonzero * (sums.width * UNIT_SHARE if sums.units else float(accum)),
+        "adds": content.nonzero * (UNIT_SHARE if sums.units else 1.0) + digits,
+        "shift_add": float(digits * data),
         "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
-        "result": float(n_out * accum),
-        "pipeline": latency / max(1, tree_levels(terms) + 1) * content.nonzero * accum
-        + n_out * accum * min(latency, 1),
+        "result": float(sums.outputs * accum),
+        "chain_registers" if sums.serial else "pipeline": sums.registers(multiply, context.delays.cycle)
+        * (SHIFTED_SHARE if need < 1 and not sums.serial else 1.0),
+        "result_registers": sums.outputs * accum * registered_share(chain, context.delays.cycle),
         "fabric_mult": 0.0 if distributed else products.fabric_bits,
         "dsp": dsp,
+        "dsp_registers": dsp * min(latency, 1),
     }
     if reuse > 1 and need >= 1:
         # ALLOCATION limit: ceil(n_in n_out / RF) - zeros / RF multipliers, each used as often as it takes.
@@ -98,11 +135,90 @@ def matrix_core(
         features["hold"] = (1 - 1 / passes) * content.nonzero * accum
         if dsp:
             dsp *= units / need
-            features["dsp"] = dsp
+            features["dsp"] = features["dsp_registers"] = dsp
         else:
             features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else products.fabric_bits
             features["shift_add"] *= 1 / passes if passes > 1 else 1.0
     return Core(dsp, latency, interval, chain, features)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums of products: adder trees, or chains where the tool doesn't balance them.
+
+    Attributes:
+        terms: all of them.
+        inputs: bits of the data that are summed.
+        outputs: sums with a term.
+        levels: adders one after the other.
+        width: bits of an adder.
+        serial: whether they are chains.
+        units: whether all terms are data times +1 or -1, whose sums have parts in common.
+        nanoseconds: delay of all levels.
+    """
+
+    terms: int
+    inputs: int
+    outputs: int
+    levels: int
+    width: float
+    serial: bool
+    units: bool
+    nanoseconds: float
+
+    def registers(self, product: float, cycle: float) -> float:
+        """Bits of registers to expect where a product takes `product` nanoseconds and a cycle holds `cycle`.
+
+        A boundary may be anywhere along the chain, so what lives at each moment is integrated over it.
+        """
+        spent, chain = self.inputs * product, self.nanoseconds
+        if self.serial:
+            spent += chain * (self.inputs / 2 + self.outputs * self.width)
+        elif self.levels:
+            # Most sums are shorter than the longest: a tree of n terms has 2 n (1 - 1 / n) values on its
+            # levels.
+            mean = self.terms / self.outputs
+            level = self.nanoseconds / self.levels
+            chain = level * math.log2(mean + 1)
+            spent += level * 2 * self.terms * (1 - 1 / (mean + 1)) * self.width
+        return spent / cycle * registered_share(product + chain, cycle)
+
+
+def _sums(
+    n_in: int, n_out: int, content: WeightContent, data: int, accum: int, exact: bool, context: Context
+) -> _Sums:
+    """Describe the sums of a constant matrix's products.
+
+    The longest decides: of `n_out` sums with so many terms on average, taken as binomial, the largest has
+    about two standard deviations more. Its products' bits and one for carries give an adder's width.
+    """
+    outputs = max(1, min(n_out, content.nonzero, context.read or n_out))
+    mean = content.nonzero / outputs
+    spread = math.sqrt(mean * max(0.0, 1 - mean / max(n_in, 1))) if outputs > 1 else 0.0
+    terms = max(1.0, min(float(n_in), mean + SPREADS * spread))
+    length = sum(bits * count for bits, count in content.histogram.items()) / max(1, content.nonzero)
+    width = min(float(accum), data + length + 1)
+    # HLS doesn't balance sums whose terms are added and subtracted as they are.
+    shifts = content.powers_of_two / max(1, content.nonzero)
+    units = max(content.histogram, default=1) == 1 and shifts == 1.0
+    serial = context.vitis and exact and (units or (shifts > 0.5 and n_in * n_out > BALANCED))
+    levels = (
+        round(SERIAL_SHARE * terms)
+        if serial and units
+        else round(terms)
+        if serial
+        else tree_levels(terms + 1)
+    )
+    return _Sums(
+        terms=content.nonzero,
+        inputs=min(n_in, content.nonzero, context.given or n_in) * data,
+        outputs=outputs,
+        levels=levels,
+        width=width,
+        serial=serial,
+        units=units,
+        nanoseconds=levels * context.delays.add(round(width)),
+    )
 
 
 def _distributed(adders: AdderGraph, accum: int, context: Context) -> Core:
@@ -114,7 +230,7 @@ def _distributed(adders: AdderGraph, accum: int, context: Context) -> Core:
 
 
 def _resource(
-    n_in: int, n_out: int, data: int, weight: int, accum: int, reuse: int, context: Context
+    n_in: int, n_out: int, data: int, weight: int, accum: int, reuse: int, context: Context, checked: bool
 ) -> Core:
     """`dense_resource_*`: `ceil(n_in n_out / RF)` multipliers, weights in memory, a loop of RF cycles."""
     units = math.ceil(n_in * n_out / reuse)
@@ -126,13 +242,18 @@ def _resource(
     bits = units * weight
     features = {
         "adder": units * (accum + 7.0),
+        "checked_adder": units * (accum + 7.0) if checked else 0.0,
         "fabric_mult": 0.0 if each else float(units * data * weight),
-        # data[in_index]: every multiplier picks from up to RF inputs; acc[out_index] likewise beyond n_in.
+        # data[in_index]: up to n_in an index for each multiplier, beyond it one for all; acc[out_index]
+        # likewise.
         "input_mux": float(min(n_in, units * reuse) * data),
+        "unit_mux": units * data * math.log2(reuse) if reuse < n_in else 0.0,
         "acc_mux": float(n_out * accum) if reuse <= n_in else 0.0,
         # Beyond n_in the accumulator too is picked by an index that changes each cycle.
         "acc_index": float(n_out * accum) if reuse > n_in else 0.0,
         "result": float(n_out * accum),
+        "result_registers": float(n_out * accum),
+        "dsp_registers": dsp,
         "loop_registers": float(n_out * accum + units * (data + weight)),
         "dsp": dsp,
         # ROM_nP_BRAM: one word of all weights a cycle, RF deep; small ones become LUT memory.
@@ -157,7 +278,9 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
         reuse=layer.reuse_factor,
         strategy=layer.strategy,
         context=context,
-        checked="accum" in layer.types and layer.types["accum"].overflow != "WRAP",
+        checked="accum" in layer.types and checks(layer.types["accum"]),
+        exact=layer.type("accum").fraction >= layer.inputs[0].fraction + layer.type("weight").fraction,
+        core=str(layer.options.get("multiplier_core", "")),
         adders=layer.adders,
     )
     features = dict(core.features)
@@ -176,9 +299,8 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
     merged = merge({}, features, parallel)
     if convolution and partitions > 1:
         # fill_buffer: a partition counter selects each input of the window among the partitions.
-        merged["input_mux"] = merged.get("input_mux", 0.0) + n_in * parallel * layer.inputs[
-            0
-        ].width * math.log2(partitions)
+        bits = float(n_in * parallel * layer.inputs[0].width)
+        merge(merged, {"window_mux": bits * partitions, "window": bits})
         merged["control"] = 1.0
     latency, interval = core.latency, core.interval
     if partitions > 1:

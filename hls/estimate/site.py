@@ -21,8 +21,9 @@ from typing import Any
 from bitfront.hls.design.layers import DesignDescription
 from bitfront.spaces import UserError
 
+from .coefficients import Coefficients, Kind
 from .correction import Correction
-from .estimator import Coefficients, Estimate, Kind, estimate, family_of
+from .estimator import Estimate, estimate, family_of
 
 __all__ = ["Site", "SiteDesign", "load_site", "site_estimate", "site_file"]
 
@@ -171,17 +172,24 @@ def site_estimate(
     kind: Kind = "csynth",
     coefficients: Coefficients | None = None,
     site: Site | None = None,
+    both: bool = False,
 ) -> Estimate:
     """Estimate a design as `estimate` does, corrected by the site's reports (those of `site_file()` by
-    default).
+    default), each kind by reports of its own.
 
     Raises:
         UserError: the part is unknown, or the site's file is damaged.
     """
-    found = estimate(design, kind=kind, coefficients=coefficients)
+    found = estimate(design, kind=kind, coefficients=coefficients, both=both)
     known = load_site() if site is None else site
     if not known.designs:
         return found
-    learned = known.correction(kind, found.family)
-    corrected = learned.apply(found)
-    return replace(corrected, calibrated_on=0, site_reports=learned.n if learned.quantities else 0)
+    corrected = _corrected(found, known)
+    if found.implemented is not None:
+        corrected = replace(corrected, implemented=_corrected(found.implemented, known))
+    return corrected
+
+
+def _corrected(found: Estimate, known: Site) -> Estimate:
+    learned = known.correction(found.kind, found.family)
+    return replace(learned.apply(found), calibrated_on=0, site_reports=learned.n if learned.quantities else 0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bitfront.hls.parts import Part
 
-__all__ = ["Delays", "delays", "tree_levels"]
+__all__ = ["Delays", "delays", "registered_share", "tree_levels"]
 
 # (adder level of 16 bits, multiplier of 16 bits, look-up and compare), in nanoseconds.
 SPEED: dict[str, tuple[float, float, float]] = {
@@ -25,6 +25,16 @@ SPEED: dict[str, tuple[float, float, float]] = {
 }
 UNCERTAINTY = {"vivado": 0.125, "vitis": 0.27}
 """Share of the period that HLS keeps free: 12.5 % is hls4ml's setting, 27 % Vitis HLS's own."""
+
+
+WASTED = 0.5
+"""Share of an adder's delay that a cycle loses: an operator that doesn't fit any more waits for the next."""
+
+
+REGISTERED = 0.3
+"""Share of a cycle beyond which a product in DSP slices is registered; what is left of that cycle, half of
+one on average, is lost.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,28 +58,50 @@ class Delays:
     def multiply(self, a: int, b: int, *, dsp: bool) -> float:
         """Nanoseconds of a product of `a` by `b` bits in one DSP tile, several, or the fabric."""
         if not dsp:
-            return self.adder * max(1.0, math.log2(max(min(a, b), 2)))
+            return min(self.multiplier, self.adder * max(1.0, math.log2(max(min(a, b), 2))))
         # Beyond the narrow port two tiles are added up; more of them are registered in between.
         return self.multiplier * (1.25 if min(a, b) > 18 else 1.0)
 
+    def lost_to(self, product: float) -> float:
+        """Nanoseconds lost to the register behind a DSP slice's product that takes so long, before a sum."""
+        return 0.5 * self.cycle if product > REGISTERED * self.cycle else 0.0
+
+    @property
+    def cycle(self) -> float:
+        """Nanoseconds of logic that a cycle really holds."""
+        return self.budget - WASTED * self.adder
+
+    def registers(self, nanoseconds: float) -> int:
+        """Register boundaries that a chain of this length crosses where no part of a cycle is lost."""
+        return int(nanoseconds / self.budget)
+
     def cycles(self, nanoseconds: float) -> int:
         """Register boundaries that a chain of this length crosses."""
-        return int(nanoseconds / self.budget)
+        return int(nanoseconds / self.cycle)
 
 
 def delays(clock_ns: float, part: Part) -> Delays:
     """Delays for a device and a clock period."""
     family = part.family
-    if family.startswith(("Virtex UltraScale+", "Kintex UltraScale+", "Zynq UltraScale+", "Alveo")):
+    if family.startswith(
+        ("Virtex UltraScale+", "Kintex UltraScale+", "Artix UltraScale+", "Zynq UltraScale+", "Alveo")
+    ):
         speed = SPEED["UltraScale+"]
     elif "UltraScale" in family:
         speed = SPEED["UltraScale"]
     elif family == "Versal":
         speed = SPEED["Versal"]
     else:
-        speed = SPEED["Zynq-7000" if "Zynq" in family or "Artix" in family else "Series 7"]
+        speed = SPEED["Zynq-7000" if family.startswith(("Zynq", "Artix", "Spartan")) else "Series 7"]
     # hls4ml sets 12.5 % for both backends since 0.6; records before it used the tools' own.
     return Delays(clock_ns * (1 - UNCERTAINTY["vivado"]), *speed)
+
+
+def registered_share(nanoseconds: float, cycle: float) -> float:
+    """Share of the registers of a chain that are there: HLS puts what fits into one cycle into one; from
+    three quarters of one on it mostly doesn't, beside its neighbours.
+    """
+    return min(1.0, max(0.0, 4 * nanoseconds / cycle - 3))
 
 
 def tree_levels(terms: float) -> int:

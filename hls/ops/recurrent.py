@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..precision.resolve import Resolver
 
 CELLS = {
-    "lstm": Cell(gates=4, products=3, lookups=5, states=2),
+    "lstm": Cell(gates=4, products=3, lookups=5, states=2, summed=True),
     "gru": Cell(gates=3, products=3, lookups=3),
     "simple_rnn": Cell(gates=1, products=0, lookups=1),
 }

@@ -3,13 +3,21 @@ used.
 """
 
 from .cosim import CosimReport, parse_cosim
-from .csynth import CsynthReport, ModuleReport, parse_csynth, parse_csynth_rpt, parse_csynth_xml
+from .csynth import (
+    CsynthReport,
+    ModuleReport,
+    parse_csynth,
+    parse_csynth_rpt,
+    parse_csynth_summary,
+    parse_csynth_xml,
+)
 from .errors import EmptyReport, FailedRun, ReportError, TruncatedReport, WrongReport
 from .implementation import TimingReport, UtilizationReport, parse_timing, parse_utilization
-from .log import Diagnosis, diagnose_log
+from .log import LOGS, Diagnosis, diagnose_log
 from .project import ProjectReports, read_project
 
 __all__ = [
+    "LOGS",
     "CosimReport",
     "CsynthReport",
     "Diagnosis",
@@ -26,6 +34,7 @@ __all__ = [
     "parse_cosim",
     "parse_csynth",
     "parse_csynth_rpt",
+    "parse_csynth_summary",
     "parse_csynth_xml",
     "parse_timing",
     "parse_utilization",

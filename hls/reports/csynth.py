@@ -1,7 +1,12 @@
 """C-synthesis reports of Vivado HLS (2018-2020) and Vitis HLS (2020-2025): `csynth.xml` and `*_csynth.rpt`.
 
 The XML is preferred: it is complete and alike in all versions but for the DSP's name (`DSP48E` before
-2020.2). The text report serves where only it was kept. Formats: UG902 and UG1399, "Synthesis report".
+2020.2), the order of resources and elements that are read by nobody (`FlowTarget` and `SummaryOfViolations`
+in 2024.1, `PerformancePragma` in 2025.1). Of the text reports, one function's (`NAME_csynth.rpt`) and the
+design's own (`csynth.rpt`, which `v++` copies to `reports/hls_compile.rpt`) serve where only they were kept.
+Formats: UG902 and UG1399, "Synthesis report"; of 2024.1 and 2025.1, reports in
+github.com/goossens-springer/goossens-book-ip-projects, github.com/Doug-github-thing/ECE450-Lab2 and
+github.com/Joseph-Luke-04/Program-Synthesis-for-Efficient-ML.
 """
 
 from __future__ import annotations
@@ -12,7 +17,14 @@ from dataclasses import dataclass
 
 from .errors import FailedRun, TruncatedReport, WrongReport, last_error, require_text
 
-__all__ = ["CsynthReport", "ModuleReport", "parse_csynth", "parse_csynth_rpt", "parse_csynth_xml"]
+__all__ = [
+    "CsynthReport",
+    "ModuleReport",
+    "parse_csynth",
+    "parse_csynth_rpt",
+    "parse_csynth_summary",
+    "parse_csynth_xml",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +100,15 @@ _RESOURCES = {
 
 
 def parse_csynth(text: str) -> CsynthReport:
-    """Read either form of a C-synthesis report.
+    """Read any form of a C-synthesis report.
 
     Raises:
-        ReportError: see `parse_csynth_xml` and `parse_csynth_rpt`.
+        ReportError: see `parse_csynth_xml`, `parse_csynth_rpt` and `parse_csynth_summary`.
     """
     text = require_text(text, "C-synthesis report")
-    return parse_csynth_xml(text) if text.lstrip().startswith("<") else parse_csynth_rpt(text)
+    if text.lstrip().startswith("<"):
+        return parse_csynth_xml(text)
+    return parse_csynth_summary(text) if _SUMMARY.search(text) else parse_csynth_rpt(text)
 
 
 def _whole(text: str | None) -> int | None:
@@ -203,6 +217,7 @@ def _module(node: ET.Element, name: str) -> ModuleReport:
     )
 
 
+_SUMMARY = re.compile(r"==\s*Synthesis Summary Report of '([^']+)'")
 _HEAD = re.compile(r"==\s*(?:Vivado|Vitis) HLS Report for '([^']+)'")
 _ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.MULTILINE)
 
@@ -241,8 +256,7 @@ def parse_csynth_rpt(text: str) -> CsynthReport:
     clock = re.search(
         r"\|\s*(?:ap_clk|default)\s*\|\s*([\d.]+)[^|]*\|\s*([\d.]+)[^|]*\|\s*([\d.]+)", performance
     )
-    version = re.search(r"\*\s*Version:\s*([\d.]+)", text)
-    device = re.search(r"\*\s*Target device:\s*(\S+)", text)
+    version, device = _made_with(text)
     numbers = [_whole(latency[index]) for index in (0, 1, -3, -2)]
     top = ModuleReport(
         name=name,
@@ -256,12 +270,68 @@ def parse_csynth_rpt(text: str) -> CsynthReport:
     )
     return CsynthReport(
         top=top,
-        version=version[1] if version else None,
-        part=device[1] if device else None,
+        version=version,
+        part=device,
         target_clock_ns=float(clock[1]) if clock else None,
         uncertainty_ns=float(clock[3]) if clock else None,
         available={key: value for key, value in available.items() if value is not None},
         modules=(),
+    )
+
+
+def _made_with(text: str) -> tuple[str | None, str | None]:
+    """Return tool version and part of a text report's head."""
+    version = re.search(r"\*\s*Version:\s*([\d.]+)", text)
+    device = re.search(r"\*\s*Target device:\s*(\S+)", text)
+    return version[1] if version else None, device[1] if device else None
+
+
+_SUMMARY_CELLS = 14
+"""Module, issue, slack, latency in cycles and in ns, iteration latency, interval, trip count, pipelined,
+BRAM, DSP, FF, LUT, URAM.
+"""
+
+
+def parse_csynth_summary(text: str) -> CsynthReport:
+    """Read the design's text report of Vitis HLS, `csynth.rpt`: a row for the design and for each function.
+
+    It gives one latency and one interval, the largest, and no clock.
+
+    Raises:
+        EmptyReport: no text.
+        WrongReport: no such report.
+        TruncatedReport: the design's row is missing.
+    """
+    text = require_text(text, "C-synthesis summary")
+    head = _SUMMARY.search(text)
+    if head is None:
+        raise WrongReport("This is no summary of a C-synthesis: give the csynth.rpt in syn/report.")
+    rows = [
+        _summary_row(cells)
+        for match in _ROW.finditer(text)
+        if len(cells := _cells(match[1])) == _SUMMARY_CELLS and re.match(r"\+\s+\S", cells[0])
+    ]
+    if not rows:
+        raise TruncatedReport(f"The report of {head[1]} ends before its table: run the synthesis again.")
+    version, device = _made_with(text)
+    return CsynthReport(
+        top=rows[0], version=version, part=device, target_clock_ns=None, uncertainty_ns=None, available={},
+        modules=tuple(rows[1:]),
+    )  # fmt: skip
+
+
+def _summary_row(cells: list[str]) -> ModuleReport:
+    latency, interval = _whole(cells[3]), _whole(cells[6])
+    amounts = [0 if cell == "-" else _whole(cell.partition("(")[0]) for cell in cells[9:]]
+    return ModuleReport(
+        name=cells[0].lstrip("+* "),
+        latency_min=latency,
+        latency_max=latency,
+        interval_min=interval,
+        interval_max=interval,
+        estimated_clock_ns=None,
+        pipeline=cells[8] or None,
+        **dict(zip(("bram18", "dsp", "ff", "lut", "uram"), amounts, strict=True)),
     )
 
 

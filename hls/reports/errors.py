@@ -6,7 +6,15 @@ import re
 
 from bitfront.spaces import UserError
 
-__all__ = ["EmptyReport", "FailedRun", "ReportError", "TruncatedReport", "WrongReport", "last_error"]
+__all__ = [
+    "EmptyReport",
+    "FailedRun",
+    "ReportError",
+    "TruncatedReport",
+    "WrongReport",
+    "harmless",
+    "last_error",
+]
 
 
 class ReportError(UserError):
@@ -32,6 +40,22 @@ class FailedRun(ReportError):
 _ERROR = re.compile(
     r"^\s*(?:\[\d[^\]]*\]\s*)?((?:ERROR|CRITICAL ERROR|FATAL|Fatal Error)\b[^\n]*)", re.MULTILINE
 )
+_HARMLESS = re.compile(r"\[HLS 200-642\].*config_array_partition -maximum_size|\[HLS 200-101\].*maximum_size")
+_EMPTY = re.compile(
+    r"Compilation errors found|while executing|SIM 211-100|Failed(?! dataflow)|aborting|HLS 200-1715",
+    re.IGNORECASE,
+)
+"""What only says that something failed."""
+
+
+def harmless(line: str) -> bool:
+    """Return whether a line that is marked as an error stands in the logs of good runs too.
+
+    hls4ml's `build_prj.tcl` catches the refusal of `config_array_partition -maximum_size`, which Vitis HLS
+    has not known since 2020.2 and logs as an error (`[HLS 200-642]`; 2023.2:
+    github.com/CMS-L1T-Jet-Tagging/CL2TaggerFirmware).
+    """
+    return _HARMLESS.search(line) is not None
 
 
 def last_error(text: str) -> str | None:
@@ -41,9 +65,8 @@ def last_error(text: str) -> str | None:
     What only says that a command failed (`ERROR: [HLS 200-70] Compilation errors found`, say) is passed over
     where an earlier line says why.
     """
-    found = [match[1].strip() for match in _ERROR.finditer(text)]
-    empty = re.compile(r"Compilation errors found|while executing|SIM 211-100|Failed|aborting", re.IGNORECASE)
-    telling = [line for line in found if not empty.search(line)]
+    found = [match[1].strip() for match in _ERROR.finditer(text) if not harmless(match[1])]
+    telling = [line for line in found if not _EMPTY.search(line)]
     lines = telling or found
     return lines[-1] if lines else None
 

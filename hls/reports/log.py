@@ -1,4 +1,16 @@
-"""Why a run of Vitis HLS, Vivado HLS or Vivado ended early, read out of its log."""
+"""Why a run of Vitis HLS, Vivado HLS or Vivado ended early, read out of its log.
+
+Where the tools leave their logs, by what was called (seen in logs of public repositories, named here):
+
+- `vivado_hls`, `vitis_hls`: `vivado_hls.log`, `vitis_hls.log` where they were called (UG1399 to 2024.1,
+  "vitis_hls Command"). The `vitis_hls` of 2025.1, no more than a hint at its successor, leaves none
+  (github.com/UCLA-VAST/tapa, issue 273).
+- `vitis-run --mode hls --tcl`: `logs/hls_run_tcl.log` there (2025.1: github.com/j1hye0n/for_ironman).
+- `v++ -c --mode hls --work_dir W`: `W/logs/hls_compile.log` (2025.1: github.com/raulest50/dti_core_ovr;
+  UG1702 2025.2, "Output Directories of v++ -c --mode hls"); `vitis-run --mode hls --cosim --work_dir W`:
+  `W/logs/hls_run_cosim.log`.
+- `vivado -mode batch`: `vivado.log`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +18,21 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import last_error
+from .errors import harmless, last_error
 
-__all__ = ["Diagnosis", "diagnose_log"]
+__all__ = ["LOGS", "Diagnosis", "diagnose_log"]
+
+LOGS = (
+    "*hls.log",
+    "logs/hls_*.log",
+    "*/logs/hls_*.log",
+    "vitis-run.log",
+    "v++*.log",
+    "vivado.log",
+)
+"""Patterns of the tools' own logs in a project's folder (see above), the telling ones first; the names of
+`vitis-run` and `v++` are what their output is often redirected to.
+"""
 
 Cause = Literal[
     "none",
@@ -19,6 +43,7 @@ Cause = Literal[
     "timeout",
     "disk",
     "compile",
+    "dataflow",
     "cosim",
     "crash",
     "killed",
@@ -62,10 +87,17 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
     ),
     (
         "unroll",
-        r"(?:\[XFORM 203-504\]|\[HLS 200-1510\]|stop unrolling loop|unroll.*(?:too large|exceed|limit)|"
+        r"(?:\[XFORM 203-504\]|stop unrolling loop|unroll.*(?:too large|exceed|limit)|"
         r"array_partition.*(?:exceed|too many|limit)|\[XFORM 203-103\].*exceed|maximum.*partition)",
         "A layer is larger than the tool unrolls (4096 elements): use the Resource strategy, a higher reuse "
         "factor or io_stream.",
+    ),
+    (
+        "dataflow",
+        r"(?:failed dataflow checking|unsupported dataflow constructs|\[XFORM 203-71[12]\]|"
+        r"\[HLS 200-(?:779|970|97[01]|994|997)\])",
+        "Two processes read or write one tensor: use io_stream, or strategy Latency with io_parallel, and "
+        "report it.",
     ),
     ("disk", r"(?:no space left on device|disk quota exceeded)", "Free space on the disk and run it again."),
     (
@@ -91,6 +123,13 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
         "The run was stopped from outside: run it again.",
     ),
     (
+        # The tool names no error when a design grows beyond it, but counts its instructions (UG1448).
+        "unroll",
+        r"\[HLS 200-1995\] There were \d[\d,]{9,} instructions",
+        "The design unrolls to more than ten million instructions: use the Resource strategy, a higher reuse "
+        "factor or io_stream.",
+    ),
+    (
         "compile",
         r"(?:\[HLS 200-70\]|\[HLS 207-\d+\]|compilation errors found|error: .*(?:undeclared|no matching|expected))",
         "The C++ doesn't compile with this tool: see the line, and the types in firmware/defines.h.",
@@ -99,12 +138,14 @@ _RULES: tuple[tuple[Cause, str, str], ...] = (
 
 
 def diagnose_log(text: str) -> Diagnosis:
-    """Find the cause of a failure in the text of a log (`vitis_hls.log`, `vivado_hls.log`, `vivado.log`)."""
+    """Find the cause of a failure in the text of one of the tools' logs (`LOGS`), or of what they printed."""
     failure = last_error(text)
     # Causes are told in lines of errors first, and only then anywhere, since a log also quotes messages of
-    # all kinds.
-    errors = "\n".join(line for line in text.splitlines() if re.search(r"\b(?:ERROR|FATAL|Fatal)\b", line))
-    for scope in (errors, "\n".join(text.splitlines()[-60:]) if failure or not _finished(text) else ""):
+    # all kinds; what is for information alone (`INFO: [HLS 200-10] Checking out license`) is never a cause.
+    lines = [line for line in text.splitlines() if not harmless(line)]
+    errors = "\n".join(line for line in lines if re.search(r"\b(?:ERROR|FATAL|Fatal)\b", line))
+    last = [line for line in lines if not line.lstrip().startswith("INFO:")][-60:]
+    for scope in (errors, "\n".join(last) if failure or not _finished(text) else ""):
         for cause, pattern, advice in _RULES:
             match = re.search(rf"^.*(?:{pattern}).*$", scope, re.IGNORECASE | re.MULTILINE)
             if match:
@@ -115,5 +156,8 @@ def diagnose_log(text: str) -> Diagnosis:
 
 
 def _finished(text: str) -> bool:
-    ends = r"Finished C synthesis|Finished Command csynth_design|Exiting (?:vitis|vivado)"
+    ends = (
+        r"Finished C synthesis|Finished Command csynth_design|Exiting (?:vitis|vivado)|"
+        r"\[(?:v\+\+|vitis-run) 60-(?:791|1653)\]|\[HLS 200-112\] Total CPU user time"
+    )
     return bool(re.search(ends, text, re.IGNORECASE))

@@ -1,4 +1,15 @@
-"""Find and read the reports of a synthesised hls4ml project folder, whichever tool and version made it."""
+"""Find and read the reports of a synthesised hls4ml project folder, whichever tool and version made it.
+
+Where they lie, by what was called in the project's folder (sources: those of `log.py` and `csynth.py`):
+
+| tool | C-synthesis | co-simulation |
+|---|---|---|
+| `vivado_hls`, `vitis_hls` (to 2024.2), `vitis-run --tcl` (2023.1 and newer) on hls4ml's script, which opens a project and a solution | `NAME_prj/solution1/syn/report` | `NAME_prj/solution1/sim/report` |
+| `v++ -c --mode hls`, `vitis-run --cosim`, Tcl that opens a component (2023.2 and newer) | `WORK/hls/syn/report`, again in `WORK/reports/hls_compile.rpt` | `WORK/hls/sim/report`, again in `WORK/reports/hls_cosim.rpt` |
+
+In either place `csynth.xml` and `csynth.rpt` are the design's, `FUNCTION_csynth.xml` and `.rpt` one
+function's; `csynth_design_size.*` beside them since 2023 counts instructions and is no report of hardware.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +22,7 @@ from .cosim import CosimReport, parse_cosim
 from .csynth import CsynthReport, parse_csynth
 from .errors import FailedRun, ReportError
 from .implementation import TimingReport, UtilizationReport, parse_timing, parse_utilization
-from .log import diagnose_log
+from .log import LOGS, diagnose_log
 
 __all__ = ["ProjectReports", "read_project"]
 
@@ -65,6 +76,10 @@ class _Reader:
                 return sorted(found, key=lambda path: (-path.stat().st_mtime, str(path)))
         return []
 
+    def each(self, *patterns: str) -> list[Path]:
+        """Return the files of all patterns, those of the first one first."""
+        return list(dict.fromkeys(path for pattern in patterns for path in self.files(pattern)))
+
     def read(self, path: Path, parse: Callable[[str], Report]) -> Report | None:
         try:
             if path.stat().st_size > LARGEST:
@@ -83,7 +98,10 @@ class _Reader:
         if whole is not None:
             return whole
         # Without the design's own file each function has one: the top is the one that holds the others.
-        found = [self.read(path, parse_csynth) for path in self.files("**/*_csynth.xml", "**/*csynth.rpt")]
+        found = [
+            self.read(path, parse_csynth)
+            for path in self.files("**/*_csynth.xml", "**/*csynth.rpt", "**/reports/hls_compile.rpt")
+        ]
         known = [report for report in found if report is not None]
         return max(known, key=lambda report: report.top.lut or 0, default=None)
 
@@ -91,9 +109,8 @@ class _Reader:
 def read_project(folder: Path) -> ProjectReports:
     """Read the reports of a project folder.
 
-    Layouts: `<name>_prj/solution1/syn/report` (Vivado HLS, Vitis HLS), `hls_component/hls/syn/report`
-    (vitis-run), and hls4ml's `vivado_synth.rpt` beside them. A report that can't be read doesn't hide the
-    others: `problems` names it.
+    All places of the table above are looked at, and hls4ml's `vivado_synth.rpt`. A report that can't be read
+    doesn't hide the others: `problems` names it.
 
     Raises:
         FailedRun: no report, but a log that says why the run failed.
@@ -112,9 +129,11 @@ def read_project(folder: Path) -> ProjectReports:
     timing = reader.first(
         parse_timing, "**/*timing_routed*.rpt", "**/*timing_summary*.rpt", "**/*timing_synth*.rpt"
     )
-    cosim = reader.first(parse_cosim, "**/sim/report/*_cosim.rpt", "**/*_cosim.rpt")
+    cosim = reader.first(
+        parse_cosim, "**/sim/report/*_cosim.rpt", "**/*_cosim.rpt", "**/reports/hls_cosim.rpt"
+    )
     if not any((csynth, vsynth, routed, timing, cosim)):
-        for path in reader.files("*hls.log", "**/*hls.log", "**/vitis-run.log", "**/vivado.log"):
+        for path in reader.each(*LOGS, "**/*hls.log", "**/logs/hls_*.log", "**/vivado.log"):
             diagnosis = diagnose_log(path.read_text(encoding="utf-8", errors="replace"))
             if diagnosis.cause != "none":
                 quoted = diagnosis.line or diagnosis.cause

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from bitfront.hls.reports import Diagnosis, ProjectReports, ReportError, diagnose_log, read_project
+from bitfront.hls.reports import LOGS, Diagnosis, ProjectReports, ReportError, diagnose_log, read_project
 from bitfront.spaces import UserError
 
 from ..processes import Ended, Limits, run_tree
@@ -98,8 +98,8 @@ def _failure(ended: Ended, project: Path, limits: Limits) -> Diagnosis | None:
 
 
 def _diagnosed(project: Path) -> Diagnosis | None:
-    """Read a failure out of the tools' own logs."""
-    for path in (project / LOG, *sorted(project.glob("*hls.log")), project / "vivado.log"):
+    """Read a failure out of what the tools printed, or else of their own logs."""
+    for path in (project / LOG, *(path for pattern in LOGS for path in sorted(project.glob(pattern)))):
         if path.is_file():
             with path.open("rb") as stream:
                 stream.seek(max(0, path.stat().st_size - _TAIL))

@@ -3,6 +3,21 @@
 """
 
 from .patches import PATCHES
+from .pragmas import PRAGMAS, Directive, Pragma, read_pragma
+from .refused import REFUSED, RESERVED, STANDARDS, WIDEST, Refused
 from .tools import VITIS, VIVADO
 
-__all__ = ["PATCHES", "VITIS", "VIVADO"]
+__all__ = [
+    "PATCHES",
+    "PRAGMAS",
+    "REFUSED",
+    "RESERVED",
+    "STANDARDS",
+    "VITIS",
+    "VIVADO",
+    "WIDEST",
+    "Directive",
+    "Pragma",
+    "Refused",
+    "read_pragma",
+]
