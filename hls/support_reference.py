@@ -58,6 +58,21 @@ def _cases() -> list[Case]:
         ("SeparableConv1D", _SEQUENCE, of("SeparableConv1D", filters=3, kernel_size=2)),
         ("SeparableConv2D", _IMAGE, of("SeparableConv2D", filters=3, kernel_size=2)),
         *recurrent,
+        (
+            "LSTM, recurrent_activation='hard_sigmoid'",
+            _SEQUENCE,
+            of("LSTM", units=3, recurrent_activation="hard_sigmoid"),
+        ),
+        (
+            "LSTM, initial_state",
+            _SEQUENCE,
+            lambda L, x: L.LSTM(4, name="it")(x, initial_state=[x[:, 0], x[:, 1]]),
+        ),
+        (
+            "DepthwiseConv2D, depth_multiplier=2",
+            _IMAGE,
+            of("DepthwiseConv2D", kernel_size=2, depth_multiplier=2),
+        ),
         ("GRU, reset_after=False", _SEQUENCE, of("GRU", units=3, reset_after=False)),
         ("LSTM, go_backwards=True", _SEQUENCE, of("LSTM", units=3, go_backwards=True)),
         (

@@ -11,7 +11,7 @@ from keras import ops
 
 from bitfront.hls import BitTrue, Trainer, resolve
 from bitfront.hls.witness import first_difference
-from bitfront.spaces import UserError, lower
+from bitfront.spaces import LayerRule, UserError, build_space, lower
 from bitfront.spaces.lowering.views import numbered, view
 
 L = keras.layers
@@ -242,8 +242,43 @@ def test_layers_of_several_outputs_and_backward_ones_are_computed_as_keras_does(
     operations_of(build)
 
 
-def test_the_cell_state_of_an_lstm_is_refused_only_where_it_is_read():
-    with pytest.raises(UserError, match=r"reads the cell state of 'cells'"):
-        lower(made(lambda x, y: L.Dense(1)(L.LSTM(3, return_state=True, name="cells")(x)[2])))
-    with pytest.raises(UserError, match=r"reads the cell state of 'cells'"):
-        lower(made(lambda x, y: L.LSTM(3, return_state=True, name="cells")(x)[2]))
+def test_states_that_nothing_reads_are_not_built():
+    assert operations_of(lambda x, y: L.LSTM(3, return_state=True)(x)[0]) == ["lstm"]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, y: L.LSTM(3, return_state=True)(x)[2],
+        lambda x, y: L.LSTM(3, recurrent_activation="hard_sigmoid", return_sequences=True)(x),
+        lambda x, y: L.GRU(3, reset_after=False)(x),
+        lambda x, y: L.GRU(3, recurrent_activation="hard_sigmoid", go_backwards=True)(x),
+        lambda x, y: L.GRU(3, activation="relu", use_bias=False)(x),
+        lambda x, y: L.SimpleRNN(3, activation="relu", return_sequences=True)(x),
+        lambda x, y: L.SimpleRNN(6)(x, initial_state=y[:, 0]),
+        lambda x, y: L.GRU(6, reset_after=False)(x, initial_state=[y[:, 1]]),
+        lambda x, y: L.LSTM(3)(y, initial_state=L.LSTM(3, return_state=True)(x)[1:]),
+    ],
+)
+def test_recurrent_cells_that_hls4ml_lacks_are_unrolled(build):
+    found = operations_of(build)
+
+    assert "dense" in found
+    assert not {"gru", "simple_rnn"} & set(found)
+
+
+def test_the_steps_of_an_unrolled_layer_share_their_widths():
+    graph = lower(made(lambda x, y: L.GRU(3, reset_after=False, name="old")(x)))
+
+    space = build_space(graph, lambda layer: LayerRule())
+
+    assert {d.name for d in space.dimensions if d.name.startswith("old.")} == {
+        "old.weights",
+        "old.activations",
+    }
+
+
+def test_a_long_sequence_is_not_unrolled():
+    long = keras.Input((40, 2))
+    with pytest.raises(UserError, match=r"it has 40 steps, more than 32: shorten the sequence, or use"):
+        lower(keras.Model(long, L.GRU(3, reset_after=False)(long)))

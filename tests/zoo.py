@@ -231,6 +231,23 @@ def view_branches(_: int) -> dict[str, Branch]:
     }
 
 
+def unrolled_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 4 steps of 3 features: recurrent cells that hls4ml has no layer for."""
+
+    def decoder(x: Any) -> Any:
+        _, *states = L.LSTM(3, return_state=True)(x)
+        return L.LSTM(3, recurrent_activation="hard_sigmoid")(
+            L.RepeatVector(2)(states[0]), initial_state=states
+        )
+
+    return {
+        "reset_before": lambda x: L.Flatten()(L.GRU(3, reset_after=False, return_sequences=True)(x)),
+        "reset_after": lambda x: L.GRU(2, recurrent_activation="hard_sigmoid", go_backwards=True)(x),
+        "rectified": lambda x: L.SimpleRNN(3, activation="relu")(x, initial_state=L.Dense(3)(x[:, 0])),
+        "decoder": decoder,
+    }
+
+
 def spread_branches(_: int) -> dict[str, Branch]:
     """Branches on an image of 7 x 6 pixels of 4 channels: convolutions whose kernels are written out with
     zeros.
@@ -305,6 +322,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "views": (6, 4),
     "constants": (6, 4),
     "spread": (7, 6, 4),
+    "unrolled": (4, 3),
 }
 ENTRIES = {"entries": 11}
 """Group -> how many entries the numbers of its input choose from."""
@@ -323,6 +341,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "views": view_branches,
     "constants": constant_branches,
     "spread": spread_branches,
+    "unrolled": unrolled_branches,
 }
 
 

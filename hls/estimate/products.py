@@ -130,11 +130,13 @@ def matrix_core(
         passes = max(1, round(need / units))
         # While the multipliers are reused, sums of finished products go on beside them.
         latency = passes - 1 + (max(0, latency - 1) if passes > 1 else latency)
-        interval = min(passes, reuse)
+        # The pragma asks for an interval of RF, which no function needs to exceed its own latency for.
+        interval = min(reuse, latency + 1)
         features["operand_mux"] = (need - units) * (data + weight)
         features["hold"] = (1 - 1 / passes) * content.nonzero * accum
         if dsp:
-            dsp *= units / need
+            # A multiplier that is shared serves constants of every length.
+            dsp *= units / need if passes == 1 else units / max(1.0, products.taking)
             features["dsp"] = features["dsp_registers"] = dsp
         else:
             features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else products.fabric_bits

@@ -137,9 +137,9 @@ BARE: dict[str, Handler] = {
 }  # fmt: skip
 """Class name of a bare operation -> how it is lowered."""
 
-SEVERAL: dict[str, Callable[[Lowering, Any, Names, Sequence[Shape]], Sequence[str | Unsupported]]] = {
+SEVERAL: dict[str, Callable[[Lowering, Any, Names, Sequence[Shape]], Sequence[str | None]]] = {
     "Split": views.split,
     "Unstack": views.split,
     **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), with_states),
 }
-"""Class name of what has several outputs -> how it is lowered: the node of each, or why there is none."""
+"""Class name of what has several outputs -> how it is lowered: the node of each that is read."""

@@ -76,21 +76,23 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
     work.home = id(functional)
     rows: list[Row] = []
     tensor_of: dict[Key, str] = {}
-    lacking: dict[Key, str] = {}
     for tensor in functional.inputs:
         layer = tensor._keras_history.operation
         shape = tuple(tensor.shape[1:])
         _check_input(layer.name, shape, str(tensor.dtype))
         tensor_of[(), id(tensor)] = work.add(layer, "input", (), shape)
         rows.append(Row(layer.name, "InputLayer", (tensor_of[(), id(tensor)],)))
-    for call in calls(functional):
+    found = list(calls(functional))
+    read: set[Key] = {((), id(tensor)) for tensor in functional.outputs}
+    read |= {key for call in found for key in ((call.of,) if isinstance(call, Same) else call.sources)}
+    for call in found:
         if isinstance(call, Same):
-            for known in (tensor_of, lacking):
-                if call.of in known:
-                    known[call.key] = known[call.of]
+            if call.of in tensor_of:
+                tensor_of[call.key] = tensor_of[call.of]
             continue
         made, work.arguments, work.home = len(work.nodes), call.arguments, call.home
-        fault = call.fault or next((lacking[s] for s in call.sources if s in lacking), None)
+        work.read = tuple(target in read for target in call.targets)
+        fault = call.fault
         if fault is None and any(s not in tensor_of for s in call.sources):
             fault = "follows a layer that can't be computed"
         if fault is None:
@@ -98,8 +100,7 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
                 inputs = tuple(tensor_of[source] for source in call.sources)
                 names = _lowered(work, call, inputs)
                 for target, tensor, name in zip(call.targets, call.outputs, names, strict=True):
-                    if isinstance(name, Unsupported):
-                        lacking[target] = str(name)
+                    if name is None:
                         continue
                     tensor_of[target] = name
                     if not target[0]:  # what lies within a called model isn't computed by the outer one
@@ -109,9 +110,6 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
         nodes = tuple(n.name for n in work.nodes[made:])
         rows.append(Row(work.label(call.layer), kind_of(call.layer), nodes, fault))
     work.outputs = tuple(tensor_of.get(((), id(t)), "") for t in functional.outputs)
-    for tensor in functional.outputs:
-        if ((), id(tensor)) in lacking:
-            rows[-1] = replace(rows[-1], fault=f"the model gives what {lacking[(), id(tensor)]}")
     for name in work.constants.keys() & set(work.outputs):
         place = next(i for i, row in enumerate(rows) if row.layer == work.givers[name].name)
         rows[place] = replace(
@@ -134,8 +132,8 @@ def _check_input(name: str, shape: tuple[int | None, ...], kind: str) -> None:
         )
 
 
-def _lowered(work: Lowering, call: Call, inputs: tuple[str, ...]) -> Sequence[str | Unsupported]:
-    """Lower one call of a layer and return the names of the nodes that compute its outputs.
+def _lowered(work: Lowering, call: Call, inputs: tuple[str, ...]) -> Sequence[str | None]:
+    """Lower one call of a layer and return the nodes that compute its outputs, None for one that isn't read.
 
     Raises:
         Unsupported: when the firmware can't compute it.

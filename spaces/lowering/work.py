@@ -32,6 +32,8 @@ class Lowering:
         self.outputs: tuple[str, ...] = ()
         self.arguments: Any = None
         """Keras's `SymbolicArguments` of the call that is being lowered."""
+        self.read: tuple[bool, ...] = ()
+        """Of each output of that call, whether anything reads it."""
         self.constants: dict[str, NDArray[np.float32]] = {}
         """Name -> what a layer gives whatever its input: no node, but the operand of a sum."""
         self.givers: dict[str, Any] = {}
