@@ -106,6 +106,22 @@ def test_a_sweep_of_one_author_hardly_widens_the_intervals_of_the_others():
     assert level < np.log(4), "a third of the designs, but no third of what counts"
 
 
+def test_a_sweep_of_near_identical_designs_speaks_for_itself_alone():
+    plain = scattered(12)
+    sweep = [
+        sample(n, a, 30 * a, repo="one/sweep", family="mlp_sweep")
+        for n, a in enumerate(np.geomspace(1e3, 1e6, 60), 700)
+    ]
+    rnn = [
+        sample(n, a, 2 * a, repo="lone/r", family="rnn") for n, a in enumerate(np.geomspace(1e3, 1e6, 4), 900)
+    ]
+    found = residuals(cross_validate(plain + sweep + rnn))["csynth"]
+    assert found["all"]["lut"]["designs"] == 244
+    for family in ("mlp", "rnn", "all"):
+        assert max(found[family]["lut"]["log_ratios"]) < np.log(10)
+    assert max(found["mlp_sweep"]["lut"]["log_ratios"]) > np.log(10)
+
+
 def test_a_family_with_few_authors_borrows_from_the_others_and_says_how_much():
     many = scattered(12)
     one = [

@@ -7,7 +7,7 @@ untrained weights at one type throughout; what others published stands beside th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bitfront.spaces import FixedPoint
@@ -130,11 +130,9 @@ def microseconds(cycles: float) -> float:
     return cycles * CLOCK_NS / 1000
 
 
-def sections() -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the titles of tables 2 and 3 with their paragraphs."""
-    from . import table_one
-
-    yield (
+def section() -> tuple[str, Sequence[str]]:
+    """Return the title of table 2 with its paragraphs."""
+    return (
         "2. Resources, latency and II against reuse factor",
         (
             f"Estimates of C-synthesis for `{PRECISION}` throughout (untrained weights), Resource strategy, "
@@ -143,14 +141,5 @@ def sections() -> Iterator[tuple[str, Sequence[str]]]:
             "stand beside them are among those that the estimator was fitted to.",
             reuse_table(),
             published_table(),
-        ),
-    )
-    yield (
-        "3. Latency, FPGA beside CPU and GPU",
-        (
-            f"{table_one.METHOD} The GPU's rows are those of `gpu_latency.json`; `python -m "
-            "bitfront.experiments.benchmarks.table_one` makes this table alone, and times a GPU if there is "
-            "one.",
-            table_one.latency_table(table_one.last_measured()),
         ),
     )

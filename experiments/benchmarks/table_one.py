@@ -146,6 +146,19 @@ def last_measured() -> list[Row]:
     return measured
 
 
+def section() -> tuple[str, Sequence[str]]:
+    """Return the title of table 3 of the gallery's tables with its paragraphs."""
+    return (
+        "3. Latency, FPGA beside CPU and GPU",
+        (
+            f"{METHOD} The GPU's rows are those of `gpu_latency.json`; `python -m "
+            "bitfront.experiments.benchmarks.table_one` makes this table alone, and times a GPU if there is "
+            "one.",
+            latency_table(last_measured()),
+        ),
+    )
+
+
 def measure_gpu() -> tuple[list[Row], str]:
     """Time the networks on this machine's GPU; return the rows, and why if there are none."""
     with tempfile.TemporaryDirectory(prefix="bitfront-") as folder:

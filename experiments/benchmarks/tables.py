@@ -20,7 +20,7 @@ from typing import Any
 from bitfront.experiments.gallery import PRESETS
 
 from ..command import returns_exit_code
-from . import fractions, hardware_tables
+from . import fractions, hardware_tables, table_one
 from .results import read
 from .speed import environment
 
@@ -187,7 +187,7 @@ def page(preset: str, out: Path) -> str:
         ]
     else:
         parts.append("No results of `fractions` are here.")
-    for title, paragraphs in hardware_tables.sections():
+    for title, paragraphs in (hardware_tables.section(), table_one.section()):
         parts += [f"## {title}", *paragraphs]
     parts.append("## 4. Float, best uniform and searched, of all studies")
     parts += [
