@@ -16,7 +16,7 @@ from typing import Literal
 
 from bitfront.spaces import UserError
 
-__all__ = ["Part", "catalogue", "part"]
+__all__ = ["Part", "catalogue", "part", "part_of_family"]
 
 DspGeneration = Literal["DSP48E1", "DSP48E2", "DSP58"]
 
@@ -107,3 +107,40 @@ def part(name: str) -> Part:
     names = [alias for known in catalogue() for alias in (known.die, known.name.lower(), *known.aliases)]
     near = difflib.get_close_matches(simple, names, n=4, cutoff=0.5) or ["u250", "vu13p", "kv260", "pynq-z2"]
     raise UserError(f"Part '{name}' is not in the catalogue: did you mean {', '.join(near)}?")
+
+
+_FAMILIES: tuple[tuple[str, str, DspGeneration], ...] = (
+    (r"xcu\d", "Alveo", "DSP48E2"),
+    (r"x[acq][uq]?vu\d+p", "Virtex UltraScale+", "DSP48E2"),
+    (r"x[acq][uq]?ku\d+p", "Kintex UltraScale+", "DSP48E2"),
+    (r"x[acq][uq]?au\d+p", "Artix UltraScale+", "DSP48E2"),
+    (r"x[acq][uq]?zu\d", "Zynq UltraScale+", "DSP48E2"),
+    (r"xck2[46]", "Zynq UltraScale+", "DSP48E2"),
+    (r"x[acq][uq]?vu\d", "Virtex UltraScale", "DSP48E2"),
+    (r"x[acq][uq]?ku\d", "Kintex UltraScale", "DSP48E2"),
+    (r"x[acq][uq]?v[cpmeh]\d", "Versal", "DSP58"),
+    (r"x[acq][uq]?7z\d", "Zynq-7000", "DSP48E1"),
+    (r"x[acq][uq]?7a\d", "Artix-7", "DSP48E1"),
+    (r"x[acq][uq]?7k\d", "Kintex-7", "DSP48E1"),
+    (r"x[acq][uq]?7v", "Virtex-7", "DSP48E1"),
+    (r"x[acq][uq]?7s\d", "Spartan-7", "DSP48E1"),
+)
+"""Families by the beginning of a part string, as AMD's selection guides spell them: its speed and its DSP
+slice are known, its size isn't.
+"""
+
+
+def part_of_family(name: str) -> Part | None:
+    """Return what the name of a part that isn't in the catalogue tells: family and DSP slice, with no
+    resources.
+
+    None where the name begins as no family's does.
+    """
+    wanted = str(name).strip().lower()
+    for pattern, family, generation in _FAMILIES:
+        if re.match(pattern, wanted):
+            return Part(
+                name=str(name).strip(), die=wanted.split("-", 1)[0], family=family,
+                dsp_generation=generation, lut=0, ff=0, dsp=0, bram18=0, uram=0, aliases=(),
+            )  # fmt: skip
+    return None

@@ -58,6 +58,21 @@ def _cases() -> list[Case]:
         ("SeparableConv1D", _SEQUENCE, of("SeparableConv1D", filters=3, kernel_size=2)),
         ("SeparableConv2D", _IMAGE, of("SeparableConv2D", filters=3, kernel_size=2)),
         *recurrent,
+        (
+            "LSTM, recurrent_activation='hard_sigmoid'",
+            _SEQUENCE,
+            of("LSTM", units=3, recurrent_activation="hard_sigmoid"),
+        ),
+        (
+            "LSTM, initial_state",
+            _SEQUENCE,
+            lambda L, x: L.LSTM(4, name="it")(x, initial_state=[x[:, 0], x[:, 1]]),
+        ),
+        (
+            "DepthwiseConv2D, depth_multiplier=2",
+            _IMAGE,
+            of("DepthwiseConv2D", kernel_size=2, depth_multiplier=2),
+        ),
         ("GRU, reset_after=False", _SEQUENCE, of("GRU", units=3, reset_after=False)),
         ("LSTM, go_backwards=True", _SEQUENCE, of("LSTM", units=3, go_backwards=True)),
         (
@@ -88,12 +103,27 @@ def _cases() -> list[Case]:
             (kind, _VECTOR, two(kind))
             for kind in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
         ),
+        ("Add, which broadcasts", _SEQUENCE, lambda L, x: L.Add(name="it")([x, L.Dense(1)(x)])),
+        ("Multiply of a tensor by itself", _VECTOR, lambda L, x: L.Multiply(name="it")([x, x])),
         ("Concatenate", _VECTOR, two("Concatenate")),
+        ("Permute", _SEQUENCE, of("Permute", dims=(2, 1))),
+        ("RepeatVector", _VECTOR, of("RepeatVector", n=3)),
+        ("Cropping1D", _SEQUENCE, of("Cropping1D", cropping=1)),
+        ("Cropping2D", _IMAGE, of("Cropping2D", cropping=1)),
+        ("UpSampling1D", _SEQUENCE, of("UpSampling1D")),
+        ("UpSampling2D", _IMAGE, of("UpSampling2D")),
+        ("UpSampling2D, bilinear", _IMAGE, of("UpSampling2D", interpolation="bilinear")),
+        ("`x[:, ::2, :3]`", _SEQUENCE, lambda L, x: x[:, ::2, :3]),
+        ("`x * 0.5`", _VECTOR, lambda L, x: x * 0.5),
+        ("`x + 1`", _VECTOR, lambda L, x: x + 1),
+        ("Rescaling", _VECTOR, of("Rescaling", scale=0.5, offset=1.0)),
+        ("Normalization", _VECTOR, of("Normalization", mean=0.5, variance=2.0)),
         ("Dot", _VECTOR, lambda L, x: L.Dot(axes=1, name="it")([L.Dense(4)(x), L.Dense(4)(x)])),
         ("ReLU", _VECTOR, of("ReLU")),
         ("ReLU, max_value=6", _VECTOR, of("ReLU", max_value=6)),
         ("LeakyReLU", _VECTOR, of("LeakyReLU")),
         ("PReLU", _VECTOR, of("PReLU")),
+        ("Softmax, axis=1", _SEQUENCE, of("Softmax", axis=1)),
         ("ELU", _VECTOR, of("ELU")),
         *(
             (f"Activation({name!r})", _VECTOR, of("Activation", activation=name))
@@ -112,14 +142,15 @@ def markdown() -> str:
 
 
 def _verdict(shape: tuple[int, ...], make: Callable[[Any, Any], Any]) -> LayerSupport:
-    """Return the verdict on the layer called `it`, in the middle of a model."""
+    """Return the verdict on the layer whose output is made, in the middle of a model."""
     import keras
 
     given = keras.Input(shape, name="given")
     made = make(keras.layers, given)
+    name = made._keras_history.operation.name
     flat = made if len(made.shape) == 2 else keras.layers.Flatten()(made)
     model = keras.Model(given, keras.layers.Dense(2, name="last")(flat))
-    return next(row for row in support_table(model) if row.layer == "it")
+    return next(row for row in support_table(model) if row.layer == name)
 
 
 def _row(label: str, verdict: LayerSupport) -> str:

@@ -186,7 +186,8 @@ def test_what_the_firmware_cannot_compute_is_refused_by_name():
     """Every faulty layer is named, with the reason, before anything is trained."""
     L = keras.layers
     inputs = keras.Input((6, 4), name="x")
-    y = L.GRU(3, reset_after=False, name="old_gru", return_sequences=True)(inputs)
+    old = L.GRU(3, reset_after=False, return_sequences=True)
+    y = L.Bidirectional(old, name="old_gru")(inputs)
     model = keras.Model(
         inputs, L.Dense(2, activation="gelu", name="curve")(L.LSTM(3, go_backwards=True, name="back")(y))
     )

@@ -30,8 +30,8 @@ const probe = async () => {
   out.plots = [...document.querySelectorAll(".plot")].map((p) => [p.id, p.querySelectorAll("svg.marks").length]);
   out.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const head = (name) => [...table.tHead.rows[0].cells].find((c) => c.textContent.trim() === name);
-  head("LUT").querySelector("button").click();
-  out.ascending = rows().map((r) => Number(r.cells[head("LUT").cellIndex].dataset.value));
+  head("C-synthesis LUT").querySelector("button").click();
+  out.ascending = rows().map((r) => Number(r.cells[head("C-synthesis LUT").cellIndex].dataset.value));
   head("Accuracy (validation)").querySelector("button").click();
   head("Accuracy (validation)").querySelector("button").click();
   out.sort = head("Accuracy (validation)").getAttribute("aria-sort");

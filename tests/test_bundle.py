@@ -303,7 +303,7 @@ def test_provenance_states_versions_licences_and_the_corrections_to_hls4ml(origi
 
 def test_the_readme_gives_figures_with_interval_and_source(original):
     text = (original / "README.md").read_text()
-    assert "| LUT | 1,234 | 1,000 to 1,500 | estimate |" in text
+    assert "| C-synthesis LUT | 1,234 | 1,000 to 1,500 | estimate |" in text
     assert "| accuracy | 0.75 | | bit-true model, validation data, which chose it |" in text
     assert "| accuracy of the float model | 0.78 | | Keras, validation data |" in text
     assert "| its difference to the float model | -0.03 | | validation data |" in text

@@ -253,7 +253,7 @@ def test_show_prints_each_type_whole_on_a_line_however_narrow_the_terminal(bitfr
 
     assert ["both_ways_round/backward_recurrent_weight", wide] in lines
     assert ["both_ways_round/result", "fixed<9,3>"] in lines
-    assert ["lut", "90"] in lines
+    assert ["lut", "90", "(C-synthesis", "LUT)"] in lines
 
 
 def test_show_says_which_nodes_are_not_built(bitfront, tmp_path):

@@ -58,7 +58,18 @@ screening`) and MLflow (`mlflow: est/lut`), with the new one. An entry needs an 
 old files below are still read.
 """
 
-ADDED: frozenset[str] = frozenset({"evaluation.json: layers.energy_moons_pj", "layers.csv: energy_moons_pj"})
+_FIGURES = ("lut_implemented", "ff_implemented", "energy_moons_pj")
+ADDED: frozenset[str] = frozenset(
+    [
+        "evaluation.json: layers.energy_moons_pj",
+        "layers.csv: energy_moons_pj",
+        *(f"evaluation.json: {of}.{one}" for of in ("resources", "ptq_resources") for one in _FIGURES),
+        *(f"evaluation.json: intervals.{one}" for one in _FIGURES),
+        *(f"front.csv: {one}{end}" for one in _FIGURES for end in ("", "_low", "_high")),
+        *(f"front.csv: untrained_{one}" for one in _FIGURES),
+        *(f"test_scores.json: resources.{one}" for one in _FIGURES),
+    ]
+)
 """Keys that later versions write beside those listed, as in `RENAMED`."""
 
 

@@ -176,11 +176,11 @@ def test_what_a_tool_measured_stands_beside_its_estimate(full_page):
 def test_estimates_stand_against_measurements_with_their_intervals(full_page):
     figure = embedded(full_page.read_text())["synthesis"]
     drawn = layers(figure)
-    lut = [row for row in drawn["points"] if row["series"] == "LUT"]
+    lut = [row for row in drawn["points"] if row["series"] == "C-synthesis LUT"]
     estimates = [e.resources["lut"] for e in SCORED[:2]]
     assert [row["x"] for row in lut] == estimates
     assert [row["y"] for row in lut] == pytest.approx([0.5 * estimates[0], 1.2 * estimates[1]])
-    ends = [(row["x"], row["high"]) for row in drawn["intervals"] if row["series"] == "LUT"]
+    ends = [(row["x"], row["high"]) for row in drawn["intervals"] if row["series"] == "C-synthesis LUT"]
     assert ends == [e.intervals["lut"] for e in SCORED[:2]]
     assert all(row["x"] == row["y"] for row in drawn["equal"])
     assert axis(figure, "points", "x")["scale"]["domain"] == axis(figure, "points", "y")["scale"]["domain"]
@@ -193,7 +193,8 @@ def test_the_estimate_s_error_is_told_with_its_coverage(full_page):
     assert [p.inside for p in lut] == [False, True]  # the toy's interval is 0.78 to 1.3 of the estimate
     text = full_page.read_text()
     assert (
-        '<td class="text">LUT</td><td class="">2</td><td class="">58 %</td><td class="">1 of 2</td>' in text
+        '<td class="text">C-synthesis LUT</td><td class="">2</td><td class="">58 %</td><td class="">1 of 2</td>'
+        in text
     )
 
 

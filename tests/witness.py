@@ -34,7 +34,17 @@ class Beginning(str):
 
 
 SCALE = {" k": 1e3, " M": 1e6, " G": 1e9}
-LABELS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM (18 Kbit)", "latency_ns": "Latency (ns)"}
+LABELS = {
+    "lut": "C-synthesis LUT",
+    "lut_implemented": "Implemented LUT",
+    "ff": "C-synthesis FF",
+    "ff_implemented": "Implemented FF",
+    "dsp": "DSP",
+    "bram18": "BRAM (18 Kbit)",
+    "latency_ns": "Latency (ns)",
+}
+STOCK = {"lut_implemented": "lut", "ff_implemented": "ff"}
+"""What a device's stock is called of a figure that is not called alike."""
 
 
 def shows(text, value):

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from statistics import median
 from urllib.parse import unquote
 
-from witness import NUMBER, shows
+from witness import NUMBER, STOCK, shows
 from witness_figures import figure_faults
 from witness_tables import table_faults
 from witness_text import cell_holds, csv_faults, ties_hold, warnings_fault
@@ -130,7 +130,7 @@ def headline_holds(truth, said):
             pattern + "The float model scores # on validation data\\.", said, *values, truth.float["val"]
         )
     split, score, reference, _ = truth.beside(knee)
-    pattern += f"On {split} data the float model scores #, the knee, trial # \\({truth.method(knee)}\\), # with # LUT\\."
+    pattern += f"On {split} data the float model scores #, the knee, trial # \\({truth.method(knee)}\\), # with # C-synthesis LUT\\."
     values += [reference, knee["number"], score, truth.spent(knee)]
     uniform_match = truth.nearest_uniform
     if knee["kind"] == "uniform":
@@ -340,17 +340,22 @@ def _row_faults(truth, e, split, told):
         if not _matches("# to #", shown, *ends):
             yield "To float", shown
     labels = {o["label"]: o["key"] for o in truth.costs} | {
-        "LUT": "lut",
+        "C-synthesis LUT": "lut",
+        "Implemented LUT": "lut_implemented",
         "DSP": "dsp",
         "Latency": "latency_ns",
     }
+    energies = sorted(e["resources"][key] for key in ("energy_pj", "energy_moons_pj"))
+    shown = rows.pop("Energy", "")
+    if not _matches("# to # pJ \\(after Horowitz and after Moons\\)", shown, *energies):
+        yield "Energy", shown
     for label, shown in rows.items():
         key = labels.get(label)
         if key is None:
             yield label, "is not known here"
             continue
         value, (low, high) = truth.spent(e, key), e["intervals"][key]
-        stock = truth.reference["device"].get(key)
+        stock = truth.reference["device"].get(STOCK.get(key, key))
         share = ", # % of the device" if stock and value else ""
         unit = " ns" if key == "latency_ns" else ""
         figures = [value, low, high, *([100 * value / stock] if share else [])]

@@ -104,7 +104,8 @@ def _ends(pair):
 
 
 def _all_trials(truth):
-    keys = list(dict.fromkeys([*(o["key"] for o in truth.costs), "lut", "ff", "dsp", "bram18", "latency_ns"]))
+    shown = ("lut", "lut_implemented", "ff", "ff_implemented", "dsp", "bram18", "latency_ns")
+    keys = list(dict.fromkeys([*(o["key"] for o in truth.costs), *shown]))
     untrained = any(e.get("ptq_resources") for e in truth.trials.values())
     columns = ["Trial", "Standing", "Method", f"{truth.metric} (validation)", "To float (validation)"]
     columns += ["On test data", "To float (test)"] if truth.tested else []

@@ -7,7 +7,7 @@ import io
 import math
 import re
 
-from witness import NUMBER, Beginning, shows
+from witness import LABELS, NUMBER, Beginning, shows
 
 PICKED = (
     "{how:8s} trial {number:4d} {method}  {metric} # on {split} data \\(({gap})(?:, validation #)?\\)  (.*)"
@@ -268,9 +268,14 @@ def trial_faults(truth, number, text):
     for key, value in e["resources"].items():
         line = next((line for line in text.splitlines() if line.startswith(f"{key:16s} ")), "")
         ends = e["intervals"].get(key)
-        pattern = r"#  \(80 %: # to #; estimate\)" if ends else "#"
+        which = f"{LABELS[key]}; " if key.startswith(("lut", "ff")) else ""
+        pattern = rf"#  \({which}80 %: # to #; estimate\)" if ends else "#"
         if not cell_holds(line[17:], (pattern, value, *(ends or ()))):
             faults.append(line or f"{key} is missing")
+    line = next((line for line in text.splitlines() if line.startswith(f"{'energy':16s} ")), "")
+    energies = sorted(e["resources"][key] for key in ("energy_pj", "energy_moons_pj"))
+    if not cell_holds(line[17:], ("# to # pJ, after Horowitz and after Moons", *energies)):
+        faults.append(line or "energy is missing")
     return faults
 
 

@@ -204,6 +204,96 @@ def entry_branches(_: int) -> dict[str, Branch]:
     }
 
 
+def view_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 6 steps of 4 features: values in other places, and what they are broadcast to."""
+
+    def picture(x: Any) -> Any:
+        cut = L.Cropping2D(((1, 0), (0, 1)))(L.Permute((2, 1, 3))(L.Reshape((2, 6, 2))(x)))
+        return L.Flatten()(L.UpSampling2D((2, 3))(cut))
+
+    def broadcast(x: Any) -> Any:
+        h = L.Dense(4)(x)
+        summed = L.Add()([h, L.GlobalMaxPooling1D(keepdims=True)(h)])
+        return L.Flatten()(L.Multiply()([summed, L.Subtract()([L.Dense(1)(h), L.Dense(4)(h)])]))
+
+    def itself(x: Any) -> Any:
+        h = L.Dense(3)(L.Flatten()(x))
+        return L.Concatenate()([L.Multiply()([h, h]), h + h, L.Concatenate()([h, h])])
+
+    return {
+        "permuted": lambda x: L.Flatten()(L.Permute((2, 1))(L.Dense(5)(x))),
+        "cut": lambda x: L.Flatten()(L.UpSampling1D(2)(L.Cropping1D((1, 2))(x))),
+        "repeated": lambda x: L.LSTM(2)(L.RepeatVector(3)(L.GlobalMaxPooling1D()(x))),
+        "sliced": lambda x: L.Dense(3)(L.Flatten()(L.Dense(3)(x)[:, ::-1][:, 1::2, :2])),
+        "picture": picture,
+        "broadcast": broadcast,
+        "itself": itself,
+    }
+
+
+def unrolled_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 4 steps of 3 features: recurrent cells that hls4ml has no layer for."""
+
+    def decoder(x: Any) -> Any:
+        _, *states = L.LSTM(3, return_state=True)(x)
+        return L.LSTM(3, recurrent_activation="hard_sigmoid")(
+            L.RepeatVector(2)(states[0]), initial_state=states
+        )
+
+    return {
+        "reset_before": lambda x: L.Flatten()(L.GRU(3, reset_after=False, return_sequences=True)(x)),
+        "reset_after": lambda x: L.GRU(2, recurrent_activation="hard_sigmoid", go_backwards=True)(x),
+        "rectified": lambda x: L.SimpleRNN(3, activation="relu")(x, initial_state=L.Dense(3)(x[:, 0])),
+        "decoder": decoder,
+    }
+
+
+def spread_branches(_: int) -> dict[str, Branch]:
+    """Branches on an image of 7 x 6 pixels of 4 channels: convolutions whose kernels are written out with
+    zeros.
+    """
+    rows = L.Reshape((14, 12))
+
+    return {
+        "dilated": lambda x: L.Flatten()(
+            L.Conv2D(2, 2, padding="same", dilation_rate=(2, 1), activation="relu")(x)
+        ),
+        "grouped": lambda x: L.Flatten()(L.Conv2D(4, (2, 3), strides=2, groups=2)(x)),
+        "multiplied": lambda x: L.Flatten()(L.SeparableConv2D(3, 3, depth_multiplier=2)(x)),
+        "dilated_rows": lambda x: L.Flatten()(
+            L.DepthwiseConv1D(2, padding="same", dilation_rate=2)(
+                L.Conv1D(3, 3, padding="causal", dilation_rate=3, activation="relu")(rows(x))
+            )
+        ),
+        "grouped_rows": lambda x: L.Flatten()(
+            L.Conv1D(2, 2, groups=2)(
+                L.DepthwiseConv1D(3, padding="same", depth_multiplier=2)(L.Dense(3)(rows(x)))
+            )
+        ),
+    }
+
+
+def constant_branches(_: int) -> dict[str, Branch]:
+    """Branches on a sequence of 6 steps of 4 features: sums and products with constants."""
+    each = np.linspace(-1, 2, 24, dtype=np.float32).reshape(6, 4)
+
+    return {
+        "preprocessed": lambda x: L.Dense(3)(
+            L.Flatten()(
+                L.Normalization(mean=[0.1, -0.2, 0.0, 1.0], variance=[0.5, 1.0, 2.0, 0.3])(
+                    L.Rescaling(0.5, offset=-0.25)(x)
+                )
+            )
+        ),
+        "operators": lambda x: L.Flatten()(1 - (0.75 * x + 1) / 3),
+        "each": lambda x: L.Flatten()(L.ReLU()(x * each)),
+        "slopes": lambda x: L.Dense(3)(
+            L.PReLU()(L.Flatten()(L.PReLU(shared_axes=[1])(L.Dense(5)(L.PReLU()(x)))))
+        ),
+        "over_steps": lambda x: L.Flatten()(L.Softmax(axis=1)(L.Dense(3)(x))),
+    }
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class Positions(L.Layer):
     """A user's own layer: adds a trained vector to every sample."""
@@ -229,6 +319,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "norms": (7, 6),
     "entries": (7,),
     "curves": (12,),
+    "views": (6, 4),
+    "constants": (6, 4),
+    "spread": (7, 6, 4),
+    "unrolled": (4, 3),
 }
 ENTRIES = {"entries": 11}
 """Group -> how many entries the numbers of its input choose from."""
@@ -244,6 +338,10 @@ GROUPS: dict[str, Callable[[int], dict[str, Branch]]] = {
     "norms": norm_branches,
     "entries": entry_branches,
     "curves": curve_branches,
+    "views": view_branches,
+    "constants": constant_branches,
+    "spread": spread_branches,
+    "unrolled": unrolled_branches,
 }
 
 
@@ -296,7 +394,7 @@ NOT_DEPTHWISE = tuple(
     name
     for branches in GROUPS.values()
     for name in branches(0)
-    if not name.startswith(("depthwise", "separable"))
+    if not name.startswith(("depthwise", "separable", "dilated_rows"))
 )
 """hls4ml 1.3 has no Resource strategy for depthwise convolutions; `check_hardware` refuses it."""
 

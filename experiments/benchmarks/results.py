@@ -117,7 +117,6 @@ def run(study: Study, preset: str, studies: Path, out: Path) -> dict[str, Any]:
 def _rows(evaluator: Any, study_folder: Any, evaluation: Any, *, front: bool) -> Iterator[Row]:
     """Yield a candidate, a uniform one once for each choice of the hardware, where it keeps the limits."""
     from bitfront.search.quantities import resources_of
-    from bitfront.search.trials import resource_violations
 
     weights = study_folder.weights(evaluation)
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
@@ -128,7 +127,7 @@ def _rows(evaluator: Any, study_folder: Any, evaluation: Any, *, front: bool) ->
         params = {**evaluation.params, **hardware, "method": evaluation.method}
         cost = evaluator.costs.estimate(evaluator.space.candidate(params), types, weights)
         figures = resources_of(cost)
-        if any(excess > 0 for excess in resource_violations(evaluator.constraints, figures).values()):
+        if any(excess > 0 for excess in evaluator.costs.cost(types, cost).violations.values()):
             continue
         same = all(evaluation.params[name] == value for name, value in hardware.items())
         yield Row(

@@ -16,39 +16,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import statistics
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bitfront.spaces import UserError
 
 from .conformal import coverage, format_coverage, residuals
-from .priors import (
-    AS_BUILT,
-    COUNTED,
-    COUNTED_SPREAD,
-    IMPLEMENTED,
-    IMPLEMENTED_CHECKED,
-    PRIORS,
-    SPREAD,
-)
-from .samples import Sample, load_samples, shared_folder
+from .priors import AS_BUILT, IMPLEMENTED, IMPLEMENTED_CHECKED, PRIORS, SPREAD
+from .problem import Fitted, Problem, fit, pulls
+from .samples import Held, Sample, load_samples, shared_folder
 from .scores import error_table, format_table
 
 __all__ = ["Fitted", "cross_validate", "fit", "main"]
 
-Array = NDArray[np.float64]
-ERAS = ("vivado", "vitis")
-OFFSET = {"lut": 30.0, "ff": 30.0, "bram18": 1.0}
-"""Added to prediction and truth before the logarithm: below it, differences don't matter."""
-ERA_SPREAD = 0.15
-MODULE_WEIGHT = 0.4
 RULES = ("dsp", "latency_cycles", "ii_cycles")
 NOTE = (
     "Left out of the fit of the weights for lut, ff and bram18. The rules for dsp, latency_cycles and "
@@ -57,84 +40,7 @@ NOTE = (
 """Stands beside the table of errors, so that nobody takes them for those of designs of a new kind."""
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """Weights of one quantity and the eras' factors."""
-
-    weights: Mapping[str, float]
-    era: Mapping[str, float]
-
-    def predict(self, sample: Sample) -> float:
-        """Predict the quantity for one sample."""
-        total = sum(self.weights.get(name, 0.0) * value for name, value in sample.features.items())
-        return total * self.era[sample.era]
-
-
-def fit(samples: list[Sample], quantity: str, kind: str, prior: Mapping[str, float], spread: float) -> Fitted:
-    """Fit one quantity to the samples that have it measured.
-
-    `prior`: starting weights; `spread`: standard deviation allowed to their logarithms.
-    """
-    from scipy.optimize import least_squares
-
-    names = list(prior)
-    used = [
-        sample
-        for sample in samples
-        if quantity in (sample.csynth if kind == "csynth" else sample.implemented)
-    ]
-    if not used:
-        return Fitted(dict(prior), dict.fromkeys(ERAS, 1.0))
-    matrix = np.array([[sample.features.get(name, 0.0) for name in names] for sample in used])
-    truth = np.array(
-        [(sample.csynth if kind == "csynth" else sample.implemented)[quantity] for sample in used]
-    )
-    eras = np.array([[sample.era == era for era in ERAS] for sample in used], dtype=np.float64)
-    counts = Counter((sample.repo, sample.module) for sample in used)
-    # A repository counts with the root of its size, so that a sweep of one network doesn't outvote the
-    # others.
-    strength = np.array(
-        [(MODULE_WEIGHT if s.module else 1.0) * counts[s.repo, s.module] ** -0.25 for s in used]
-    )  # fmt: skip
-    start = np.array([prior[name] for name in names])
-    offset = OFFSET[quantity]
-    goal = np.log(truth + offset)
-    tight = min(ERA_SPREAD, spread)
-    spreads = [min(spread, COUNTED_SPREAD) if name in COUNTED else spread for name in names]
-    stiffness = np.concatenate([0.3 / np.array(spreads), np.full(len(ERAS), 0.3 / tight)])
-
-    def parts(theta: Array) -> tuple[Array, Array]:
-        costs = matrix * (start * np.exp(theta[: len(names)]))
-        return costs, np.exp(eras @ theta[len(names) :])
-
-    def residuals(theta: Array) -> Array:
-        costs, factor = parts(theta)
-        error = (np.log(costs.sum(axis=1) * factor + offset) - goal) * strength
-        # soft_l1 by hand, so that the priors stay quadratic
-        robust = np.sign(error) * np.sqrt(0.5 * (np.sqrt(1 + 4 * error**2) - 1))
-        return np.concatenate([robust, theta * stiffness])
-
-    def jacobian(theta: Array) -> Array:
-        costs, factor = parts(theta)
-        total = costs.sum(axis=1) * factor
-        error = (np.log(total + offset) - goal) * strength
-        root = np.sqrt(1 + 4 * error**2)
-        size = np.sqrt(0.5 * (root - 1))
-        slope = np.where(np.abs(error) < 1e-6, 1.0, np.abs(error) / (np.maximum(size, 1e-12) * root))
-        by_total = (slope * strength / (total + offset))[:, None]
-        upper = np.hstack([costs * factor[:, None] * by_total, eras * total[:, None] * by_total])
-        return np.vstack([upper, np.diag(stiffness)])
-
-    solution = least_squares(residuals, np.zeros(len(stiffness)), jac=jacobian, method="trf", max_nfev=60)
-    weights = start * np.exp(solution.x[: len(names)])
-    factors = np.exp(solution.x[len(names) :])
-    return Fitted(
-        {name: float(f"{weight:.4g}") for name, weight in zip(names, weights, strict=True)},
-        {era: float(f"{factor:.4g}") for era, factor in zip(ERAS, factors, strict=True)},
-    )
-
-
-def _fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
+def fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
     fitted: dict[str, dict[str, Fitted]] = {"csynth": {}, "implemented": {}}
     for quantity, prior in PRIORS.items():
         own = fit(samples, quantity, "csynth", prior, SPREAD["csynth"][quantity])
@@ -151,26 +57,17 @@ def _fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
     return fitted
 
 
-@dataclass(frozen=True)
-class Held:
-    """A design predicted by a fit that hadn't seen it."""
-
-    sample: Sample
-    kind: str
-    scheme: str
-    predicted: Mapping[str, float]
-    truth: Mapping[str, float]
-
-
 def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lambda _: None) -> list[Held]:
-    """Predict every whole design by fits without its author, and by fits without a fifth of each repository."""
+    """Predict every whole design by fits without its author, and by fits without a fifth of each
+    repository.
+    """
     held: list[Held] = []
     authors = sorted({sample.author for sample in samples})
     folds = [("author", {s.name for s in samples if s.author == author}) for author in authors]
     folds += [("design", {s.name for s in samples if _fold(s.name) == number}) for number in range(5)]
     for number, (scheme, out) in enumerate(folds, 1):
         progress(f"fold {number} of {len(folds)}")
-        fitted = _fit_all([sample for sample in samples if sample.name not in out])
+        fitted = fit_all([sample for sample in samples if sample.name not in out])
         for sample in samples:
             if sample.module or sample.name not in out:
                 continue
@@ -197,7 +94,7 @@ def refit(
     """Fit everything and cross-validate; returns what `coefficients.json` holds, and the held-out
     predictions.
     """
-    fitted = _fit_all(samples)
+    fitted = fit_all(samples)
     held = cross_validate(samples, progress)
     plain = {
         "weights": {
@@ -216,6 +113,35 @@ def refit(
         },
     }
     return plain, held
+
+
+def format_kinds(samples: list[Sample], held: list[Held], fitted: Mapping[str, Mapping[str, Fitted]]) -> str:
+    """Lay the designs with trained weights out by kind: median of estimate over truth, before and after they
+    were fitted.
+    """
+    rows: dict[str, list[Sample]] = {}
+    for sample in samples:
+        if ":" in sample.name and sample.csynth:
+            rows.setdefault(sample.name.split(":")[0], []).append(sample)
+    unseen = {
+        one.sample.name: one.predicted for one in held if one.scheme == "author" and one.kind == "csynth"
+    }
+    lines = [
+        f"{'kind':<10}{'n':>4}" + "".join(f"{name:>22}" for name in ("lut", "ff", "dsp", "latency_cycles"))
+    ]
+    for kind, members in rows.items():
+        cells = ""
+        for name in ("lut", "ff", "dsp", "latency_cycles"):
+            before = [(unseen[s.name][name] + 1) / (s.csynth[name] + 1) for s in members if name in s.csynth]
+            model = fitted["csynth"].get(name)
+            after = [
+                ((model.predict(s) if model else s.rules[name]) + 1) / (s.csynth[name] + 1)
+                for s in members
+                if name in s.csynth
+            ]
+            cells += f"{statistics.median(before):>12.2f} -> {statistics.median(after):>6.2f}"
+        lines.append(f"{kind:<10}{len(members):>4}{cells}")
+    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -239,9 +165,26 @@ def main(arguments: list[str] | None = None) -> int:
     print(format_table(error_table(held)))
     print(NOTE)
     print(format_coverage(coverage(held)))
+    _print_more(samples, held)
     if given.out:
         Path(given.out).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _print_more(samples: list[Sample], held: list[Held]) -> None:
+    """Print the order of designs, what choosing by it costs, designs by kind, and samples that pull a
+    weight.
+    """
+    from .ranking import choices, format_choices, format_ranks, ranks
+
+    print(format_ranks(ranks(held)))
+    scores = {sample.name: sample.score for sample in samples if sample.score is not None}
+    print(format_choices(choices(held, scores)))
+    print(format_kinds(samples, held, fit_all(samples)))
+    for quantity, prior in PRIORS.items():
+        problem = Problem.of(samples, quantity, "csynth", prior, SPREAD["csynth"][quantity])
+        for pull in pulls(problem):
+            print(f"{pull.sample} alone moves {quantity} of {pull.feature} by {pull.factor:.2f}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,16 @@ SPREAD = {
 moves.
 """
 
-COUNTED = frozenset({"adder_graph", "adder_graph_registers", "chain_registers", "input_registers", "pipeline", "result_registers"})
+COUNTED = frozenset(
+    {
+        "adder_graph",
+        "adder_graph_registers",
+        "chain_registers",
+        "input_registers",
+        "pipeline",
+        "result_registers",
+    }
+)
 COUNTED_SPREAD = 0.35
 """Features that are counted in flip-flops already, and the spread that is allowed to their weights."""
 
@@ -26,8 +35,8 @@ AS_BUILT = frozenset({"adder_graph", "adder_graph_registers"})
 
 IMPLEMENTED = {"lut": 0.45, "ff": 0.7, "bram18": 1.0}
 IMPLEMENTED_CHECKED = {"checked_adder": 0.15, "table_index": 0.3}
-"""Share of what C-synthesis reports that is expected to be left after implementation: by quantity, and of features
-whose rounding and clipping logic synthesis mostly removes.
+"""Share of what C-synthesis reports that is expected to be left after implementation: by quantity, and of
+features whose rounding and clipping logic synthesis mostly removes.
 """
 
 PRIORS: dict[str, dict[str, float]] = {
@@ -88,7 +97,6 @@ PRIORS: dict[str, dict[str, float]] = {
         "operand_mux": 0.1,
         "pipeline": 1.0,
         "result_registers": 1.0,
-        "sequence_mux": 0.5,
         "state": 1.0,
         "stream": 1.0,
         "table_index": 0.3,

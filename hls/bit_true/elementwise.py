@@ -62,6 +62,20 @@ class LeakyReLU(Layer):
         return self.result(tf.where(x > 0, x, slope * x))
 
 
+class PReLU(Layer):
+    """hls4ml's `prelu`: negative values times quantized weights, which broadcast."""
+
+    def __init__(self, graph: Graph, node: Node, mode: Mode) -> None:
+        super().__init__(graph, node, mode)
+        self.make("slope", graph.weights[node.name]["slope"])
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Return the activation of the one input."""
+        (x,) = inputs
+        slope = tf.reshape(self.weight("slope"), self.node.attrs["slopes"])
+        return self.result(tf.where(x > 0, x, slope * x))
+
+
 class TableActivation(Layer):
     """`tanh` or `sigmoid` through hls4ml's lookup table."""
 

@@ -21,7 +21,8 @@ class Trainer:
     """Quantization-aware training of a `BitTrue` model, always from the weights that it holds.
 
     What the Keras model doesn't train (`Graph.frozen`) stays as it is in all of this. With `keep_zeros`, so
-    do the weights of kernels that the graph has as zeros: they were pruned.
+    do the weights of kernels that the graph has as zeros: they were pruned. What a dilated or grouped
+    convolution has no weight for is zero in any case.
 
     An epoch is one graph call: shuffling order and learning rate are arguments, the optimizer's slots are
     reset with each candidate, so nothing is traced again. The loss is taken on the inputs of a final sigmoid
@@ -74,7 +75,8 @@ class Trainer:
         kernels = {key: v for key, v in free.items() if len(v.shape) > 1}
         self._kernels = list(kernels.values())
         self._every = [
-            _moving(graph, key) if keep_zeros else np.ones(v.shape, np.float32) for key, v in kernels.items()
+            _moving(graph, key) if keep_zeros or _spread(graph, key) else np.ones(v.shape, np.float32)
+            for key, v in kernels.items()
         ]
         """Of each kernel, 1 where a weight may move at all."""
         self._masks = [tf.Variable(mask, trainable=False) for mask in self._every]
@@ -236,6 +238,11 @@ class Trainer:
         self.optimizer.apply([g if g is not None else tf.zeros_like(v) for g, v in known], self._free)
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
             kernel.assign(mask * kernel)
+
+
+def _spread(graph: Graph, key: str) -> bool:
+    """Whether a kernel has zeros that are no weights of its layer: of a dilated or grouped convolution."""
+    return bool(graph[key.rpartition("/")[0]].attrs.get("spread"))
 
 
 def _moving(graph: Graph, key: str) -> NDArray[np.float32]:

@@ -184,6 +184,7 @@ class DesignDescription:
         tool_version: of the HLS tool, such as `2023.2`.
         pipeline_style: `pipeline`, `dataflow`, `sequential` (layers one after the other, none overlapping),
             or `auto` for hls4ml's own choice.
+        assumed: what a record left open and a reader filled in, one sentence each.
 
     Raises:
         DesignError: no layer, or an impossible clock or io_type.
@@ -197,6 +198,7 @@ class DesignDescription:
     backend: str = "Vitis"
     tool_version: str = "2023.2"
     pipeline_style: str = "auto"
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -233,6 +235,7 @@ class DesignDescription:
         return {
             "version": VERSION,
             **{key: getattr(self, key) for key in own},
+            **({"assumed": list(self.assumed)} if self.assumed else {}),
             "layers": [layer.to_json() for layer in self.layers],
         }
 
@@ -247,7 +250,8 @@ class DesignDescription:
             raise DesignError(
                 f"This design's JSON has version {plain.get('version')}, where {VERSION} is read."
             )
-        rest = {key: value for key, value in plain.items() if key not in ("version", "layers")}
+        rest = {key: value for key, value in plain.items() if key not in ("version", "layers", "assumed")}
+        rest["assumed"] = tuple(plain.get("assumed", ()))
         try:
             layers: Iterable[LayerDescription] = map(LayerDescription.from_json, plain["layers"])
             return cls(layers=tuple(layers), **rest)

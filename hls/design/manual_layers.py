@@ -11,11 +11,15 @@ from typing import Any
 from bitfront.spaces import FixedPoint
 
 from .layers import DesignError, LayerDescription
+from .record_parts import attention_steps, is_attention
 
 __all__ = ["manual_layers"]
 
 Json = Mapping[str, Any]
 
+NOTHING = frozenset({"flatten", "reshape", "dropout", "input", "identity"})
+"""Layers that cost nothing in parallel."""
+TABLES = frozenset({"gelu", "silu", "swish", "elu", "selu", "softplus", "softsign", "exponential"})
 NORM = FixedPoint(24, 8)
 """What a residual stream between 1-bit layers is taken to be."""
 
@@ -36,16 +40,37 @@ def _closest(n_in: int, n_out: int, reuse: int, strategy: str) -> int:
     return min(reuse, n_in * n_out)
 
 
-def manual_layers(manual: Json, settings: Json, precision: FixedPoint) -> list[LayerDescription]:
+def manual_layers(
+    manual: Json, settings: Json, precision: FixedPoint, assumed: list[str] | None = None
+) -> list[LayerDescription]:
     """Layers of a `structure_manual`; types follow the stated widths, or else the model's precision.
+
+    What the structure leaves open is said in `assumed`.
 
     Raises:
         DesignError: a layer of an unknown kind.
     """
+    said = [] if assumed is None else assumed
     strategy = str(settings.get("ModelStrategy") or "latency").lower()
+    if not settings.get("ModelStrategy"):
+        said.append("No strategy is stated: taken as latency.")
     if manual.get("layers"):
         layers: list[LayerDescription] = []
-        for index, plain in enumerate(manual["layers"]):
+        stated_layers = [
+            step
+            for plain in manual["layers"]
+            for step in (attention_steps(plain, said) if is_attention(plain) else [plain])
+        ]
+        if settings.get("ModelReuseFactor") is None and not any("rf" in plain for plain in stated_layers):
+            said.append("No reuse factor is stated: taken as 1.")
+        said += [
+            f"'{plain.get('name') or plain['fn']}' states no heads, taken as 1."
+            for plain in stated_layers
+            if plain["fn"] == "einsum" and not plain.get("heads")
+        ]
+        for index, plain in enumerate(stated_layers):
+            if plain["fn"] in NOTHING:
+                continue
             stated = _stated(plain, settings, precision, strategy, index)
             alike = [layer for layer in layers if layer.op == "dense"][-1:]
             if len(stated) > 1 and layers and layers[-1].op == "dense" and alike[0].sizes == stated[-1].sizes:
@@ -103,12 +128,19 @@ def _stated(
             strategy=strategy,
         )
         return [*norms, dense]
-    if function in ("lstm", "gru", "simple_rnn"):
+    if function in ("lstm", "gru", "simple_rnn", "bidirectional"):
+        directions = 2 if function == "bidirectional" or plain.get("bidirectional") else 1
+        function = str(plain.get("cell", "lstm")) if function == "bidirectional" else function
         state = int(plain["n_state"])
         recurrent = LayerDescription(
             **common,
             op=function,
-            sizes={"n_in": int(plain["n_in"]), "n_state": state, "sequence": int(plain.get("seq") or 1)},
+            sizes={
+                "n_in": int(plain["n_in"]),
+                "n_state": state,
+                "sequence": int(plain.get("seq") or 1),
+                **({"directions": 2} if directions == 2 else {}),
+            },
             types={
                 "weight": weight,
                 "recurrent_weight": weight,
@@ -139,6 +171,26 @@ def _stated(
     if function in ("softmax", "sigmoid", "tanh", "relu", "linear"):
         return [
             LayerDescription(**common, op=function, sizes={"n_in": n}, types={"table": FixedPoint(18, 8)})
+        ]
+    if function in TABLES:
+        sizes = {"n_in": n}
+        return [
+            LayerDescription(**common, op="table_activation", sizes=sizes, types={"table": FixedPoint(18, 8)})
+        ]
+    if function in ("batch_norm", "batchnorm", "normalize"):
+        types = {"weight": weight, "bias": weight}
+        return [LayerDescription(**common, op="normalize", sizes={"n_in": n}, types=types)]
+    if function in ("layernorm", "layer_norm", "layernormalize"):
+        sequence = int(plain.get("seq") or 1)
+        sizes = {"n_in": n if plain.get("n") else n * sequence, "sequence": sequence}
+        return [LayerDescription(**common, op="layernorm", sizes=sizes, reuse_factor=reuse)]
+    if function in ("add", "subtract", "concatenate"):
+        return [
+            LayerDescription(
+                **{**common, "inputs": (data, data)},
+                op="add" if function == "subtract" else function,
+                sizes={"n_in": n},
+            )
         ]
     raise DesignError(f"Layer '{name}' is a '{function}', which a hand-written structure can't hold.")
 

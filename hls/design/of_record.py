@@ -13,73 +13,13 @@ from bitfront.spaces import FixedPoint, UserError
 from ..operation import layer_kinds
 from .layers import DesignDescription, DesignError, LayerDescription, WeightContent
 from .manual_layers import manual_layers
+from .record_functions import FUNCTIONS
+from .record_parts import attention_steps, is_attention, steps
 
 __all__ = ["from_record"]
 
 Json = Mapping[str, Any]
 
-# Names of hls4ml's C++ functions, and of known derivatives of them, by operation.
-FUNCTIONS: dict[str, str] = {
-    "dense": "dense",
-    "dense_large_stream": "dense",
-    "compute_layer": "dense",
-    "conv_1d_cl": "conv1d",
-    "pointwise_conv_1d_cl": "conv1d",
-    "conv_2d_cl": "conv2d",
-    "pointwise_conv_2d_cl": "conv2d",
-    "depthwise_conv_1d_cl": "depthwise_conv1d",
-    "depthwise_conv_2d_cl": "depthwise_conv2d",
-    "lstm_stack": "lstm",
-    "gru_stack": "gru",
-    "simple_rnn_stack": "simple_rnn",
-    "normalize": "normalize",
-    "layernormalize": "layernorm",
-    "pooling1d_cl": "pooling1d",
-    "pooling2d_cl": "pooling2d",
-    "pooling2d_large_cl_nopad_pad": "pooling2d",
-    "pooling": "pooling2d",
-    "global_pooling1d_cl": "global_pooling",
-    "global_pooling2d_cl": "global_pooling",
-    "linear": "linear",
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-    "thresholded_relu": "leaky_relu",
-    "prelu": "leaky_relu",
-    "hard_sigmoid": "hard_activation",
-    "hard_tanh": "hard_activation",
-    "binary_tanh": "hard_activation",
-    "ternary_tanh": "hard_activation",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "elu": "table_activation",
-    "selu": "table_activation",
-    "softplus": "table_activation",
-    "softsign": "table_activation",
-    "softmax": "softmax",
-    "argmax": "argmax",
-    "add": "add",
-    "subtract": "add",
-    "average": "add",
-    "maximum": "add",
-    "minimum": "add",
-    "multiply": "multiply",
-    "mask_track": "multiply",
-    "film": "multiply",
-    "concatenate1d": "concatenate",
-    "concatenate2d": "concatenate",
-    "concatenate3d": "concatenate",
-    "transpose": "transpose",
-    "transpose_2d": "transpose",
-    "transpose_3d": "transpose",
-    "clone_stream": "clone",
-    "repack_stream": "reshape",
-    "zeropad1d_cl": "zero_padding",
-    "zeropad2d_cl": "zero_padding",
-    "slice_tensor1d": "slice",
-    "resize_nearest": "resize",
-    "sum1d": "sum",
-    "hept": "hept_attention",
-}
 VARIANTS = ("_switch", "_ss", "_me")
 
 _TYPE = re.compile(
@@ -218,6 +158,9 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
     function = plain["fn"]
     for variant in VARIANTS:
         function = function.removesuffix(variant)
+    if re.fullmatch(r"h_quantize_\d+", function):
+        # HGQ's own rounding of a tensor, a width for each element: a cast.
+        function = "linear"
     if function not in FUNCTIONS:
         raise DesignError(
             f"Layer '{name}' calls nnet::{plain['fn']}, which hls4ml doesn't have and nobody described."
@@ -289,36 +232,6 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
     )
 
 
-def _separated(plain: Json, sub: Json) -> list[Json]:
-    """Split a separable convolution's call into its two steps, whose configs stand beside it."""
-    index = next((match[0] for key in plain.get("w") or {} if (match := re.search(r"\d+$", key))), "")
-    steps: list[Json] = []
-    for step, function, prefix, inputs in (
-        ("depthwise", "depthwise_conv_2d_cl", "d", 0),
-        ("pointwise", "pointwise_conv_2d_cl", "p", 1),
-    ):
-        config = sub.get(f"config{index}_{step}")
-        if config is None:
-            raise DesignError(f"Layer '{plain.get('name')}' has no config of its {step} step.")
-        texts = plain.get("in_t") or []
-        own = config.get("t", {})
-        arrays = {
-            f"w{index}": array for key, array in (plain.get("w") or {}).items() if key == f"{prefix}{index}"
-        }
-        steps.append(
-            {
-                "fn": function.replace("_2d", "_1d") if "1d" in plain["fn"] else function,
-                "name": f"{plain.get('name')}_{step}",
-                "in_t": texts[inputs : inputs + 1] or texts[:1],
-                "out_t": (texts[inputs + 1 : inputs + 2] or texts[-1:] or [None])[0],
-                "v": config.get("v", {}),
-                "t": {**own, "mult_config": f"config{index}_{step}_mult"},
-                "w": arrays,
-            }
-        )
-    return steps
-
-
 def _size_out(layer: LayerDescription) -> int:
     if layer.matrix[1]:
         return layer.matrix[1] * layer.positions
@@ -341,6 +254,18 @@ def _path_hints(record: Json, settings: Json) -> dict[str, Any]:
     if target is not None:
         hints["TargetCycles"] = 1000 * int(target[1])
     return hints
+
+
+def _unstated(record: Json) -> list[str]:
+    """Say what the record leaves open of its device and tool, and what stands in for it."""
+    said = []
+    if not record.get("part"):
+        said.append("No part is stated: taken as an xcvu13p.")
+    if not record.get("clock_ns"):
+        said.append("No clock is stated: taken as 5 ns.")
+    if not record.get("tool_version"):
+        said.append("No tool is stated: taken as Vitis HLS 2023.2.")
+    return said
 
 
 def _multiplier_core(record: Json) -> str:
@@ -366,6 +291,7 @@ def from_record(record: Json) -> DesignDescription:
     settings = record.get("yml") or {}
     precision = read_type(settings.get("ModelPrecision"), DEFAULT)
     layers: list[LayerDescription] = []
+    assumed: list[str] = []
     if structure.get("layers"):
         last = read_type((structure.get("in_types") or {}).get("input_t"), precision)
         size = math.prod(
@@ -373,20 +299,27 @@ def from_record(record: Json) -> DesignDescription:
         )
         sub = structure.get("subcfg") or {}
         for index, whole in enumerate(structure["layers"]):
-            for plain in _separated(whole, sub) if whole["fn"].startswith("separable") else [whole]:
+            if is_attention(whole):
+                layers += manual_layers({"layers": attention_steps(whole, assumed)}, settings, last)
+                size = _size_out(layers[-1])
+                continue
+            for plain in steps(whole, sub):
                 layer = _layer(plain, sub, last, size, index)
                 layers.append(layer)
                 last, size = layer.result, _size_out(layer)
     elif manual.get("layers") or manual.get("keras"):
-        layers = manual_layers(manual, {**settings, **_path_hints(record, settings)}, precision)
+        hinted = {**settings, **_path_hints(record, settings)}
+        layers = manual_layers(manual, hinted, precision, assumed)
     if not layers:
         raise DesignError(f"Record '{name}' lists no layers, so nothing can be estimated from it.")
     if core := _multiplier_core(record):
         layers = [replace(layer, options={**layer.options, "multiplier_core": core}) for layer in layers]
     version = re.search(r"\d{4}\.\d", str(record.get("tool_version") or ""))
     tool = version[0] if version else "2023.2"
+    assumed += _unstated(record)
     return DesignDescription(
         name=name,
+        assumed=tuple(assumed),
         layers=tuple(layers),
         part=str(record.get("part") or "xcvu13p-flga2577-2-e"),
         clock_ns=float(record.get("clock_ns") or 5.0),

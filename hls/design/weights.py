@@ -163,14 +163,19 @@ LONGEST = 16
 
 
 @lru_cache(maxsize=1)
-def _digit_shares() -> NDArray[np.float64]:
-    """Shares of the magnitudes of 1 to `LONGEST` bits (rows) that have 0, 1, ... signed digits (columns)."""
-    shares = np.zeros((LONGEST, LONGEST // 2 + 2))
+def _digit_shares() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of the magnitudes of 1 to `LONGEST` bits (rows) that have 0, 1, ... signed digits (columns), and
+    among them of those with more than `SHORT` bits without trailing zeros.
+    """
+    shares, long = (np.zeros((LONGEST, LONGEST // 2 + 2)) for _ in range(2))
     for length in range(1, LONGEST + 1):
         numbers = np.arange(2 ** (length - 1), 2**length)
-        counts = np.bincount(np.bitwise_count(numbers ^ (3 * numbers)))
-        shares[length - 1, : len(counts)] = counts / len(numbers)
-    return shares
+        digits = np.bitwise_count(numbers ^ (3 * numbers))
+        stretched = numbers // (numbers & -numbers) >= 2**SHORT
+        for table, counted in ((shares, digits), (long, digits[stretched])):
+            counts = np.bincount(counted)
+            table[length - 1, : len(counts)] = counts / len(numbers)
+    return shares, long
 
 
 @lru_cache(maxsize=4096)
@@ -183,7 +188,8 @@ def _expected_multipliers(
     counts = np.zeros(LONGEST)
     for length, count in lengths:
         counts[min(length, LONGEST) - 1] += count
-    shares = _digit_shares().copy()
+    whole, stretched = _digit_shares()
+    shares = whole.copy()
     shares[:, :2] = 0.0
     share = counts * shares.sum(axis=1)
     if not share.sum():
@@ -202,7 +208,8 @@ def _expected_multipliers(
         if abs(step) < 1e-3:
             break
     many = rest * share[:, None] * inside[:, 3:]
-    long = many[SHORT:].sum(axis=0)
+    part = np.divide(stretched, whole, out=np.zeros_like(whole), where=whole > 0)
+    long = (many * part[:, 3:]).sum(axis=0)
     return float(many.sum()), float(long.sum()), float(long @ digits[3:])
 
 

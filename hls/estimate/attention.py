@@ -10,10 +10,15 @@ from bitfront.hls.design.layers import LayerDescription
 
 from .context import Context, LayerStructure
 from .lookup import table_memory
-from .multipliers import constant_products, variable_product
+from .multipliers import checks, constant_products, variable_product
 from .timing import tree_levels
 
 __all__ = ["attention_layer", "einsum_layer", "layernorm_layer"]
+
+CHECKED = 2.5
+"""Delay of an addition that rounds and saturates, in additions (`nnet_layernorm.h` with such sums: 8 cycles
+where 3 were due).
+"""
 
 
 def einsum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -62,9 +67,14 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
         return _divided_norm(layer, context, data)
     if not context.vitis:
         return _looped_norm(layer, context, dsp, table_memory(entries, table, 1, ports=1))
+    checked = checks(layer.type("accum"))
+    if checked:
+        # Sums that round and saturate run one after the other, each as long as two and a half additions.
+        chain = 2 * context.delays.multiplier + 2 * width * CHECKED * context.delays.add(mean)
     features = {
         "dsp": dsp,
         "dsp_registers": dsp,
+        "checked_adder": sequence * (3.0 * width) * (mean + 7) if checked else 0.0,
         "fabric_mult": 0.0 if square else float(sequence * width * mean * (mean + table)),
         "adder": sequence * (3.0 * width) * (mean + 7),
         "table_index": float(sequence * mean),
@@ -88,7 +98,9 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
     data, deviation, root = layer.inputs[0].width, types["deviation"].width, types["inverse_root"].width
     square = variable_product(deviation, deviation, context.part, vitis=context.vitis)
     scaled = variable_product(deviation, root, context.part, vitis=context.vitis)
-    constants = constant_products(layer.content("weight", 1, n), types["normalized"].width, context.part, vitis=context.vitis)
+    constants = constant_products(
+        layer.content("weight", 1, n), types["normalized"].width, context.part, vitis=context.vitis
+    )
     dsp = at_once * (n * (square + scaled) + constants.dsp)
     table = table_memory(layer.size("table_size"), types["table"].width, 1, ports=1)
     fabric = (0 if square else deviation * deviation) + (0 if scaled else deviation * root)

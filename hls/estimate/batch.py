@@ -38,14 +38,16 @@ def estimate_record(
 ) -> dict[str, Any]:
     """Estimate one record, or one design in the JSON form of `DesignDescription`.
 
-    Returns the record's `id`, each quantity with its 80 % interval, `clock_ns`, `kind` and the layers' parts;
+    Returns the record's `id`, each quantity with its 80 % interval, `clock_ns`, `kind`, the layers' parts and
+    what was assumed (`assumed`);
     a record that can't be estimated has nulls and a `reason` instead. What the record measured is never
     looked at.
     """
     name = record.get("id", record.get("name"))
     try:
         read = DesignDescription.from_json if "version" in record else from_record
-        found = site_estimate(read(record), kind=kind, coefficients=coefficients).to_json()
+        design = read(record)
+        found = site_estimate(design, kind=kind, coefficients=coefficients).to_json()
     except BitfrontError as error:
         return _refused(name, kind, str(error))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -53,7 +55,8 @@ def estimate_record(
             name, kind, f"Record '{name}' isn't built as expected: {type(error).__name__} {error}."
         )
     found.pop("name")
-    return {"id": name, **found}
+    said = {"assumed": list(design.assumed)} if design.assumed else {}
+    return {"id": name, **found, **said}
 
 
 def _refused(name: Any, kind: str, reason: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bitfront.hls.design.layers import DesignDescription, LayerDescription
-from bitfront.hls.parts import Part, part
+from bitfront.hls.parts import Part, part, part_of_family
+from bitfront.spaces import UserError
 
 from .timing import Delays, delays
 
@@ -61,12 +62,18 @@ class Context:
 
 
 def context_of(design: DesignDescription) -> Context:
-    """Look the design's part up and choose its delays.
+    """Look the design's part up, or its family, and choose its delays.
 
     Raises:
-        UserError: unknown part.
+        UserError: unknown part, of no known family.
     """
-    device = part(design.part)
+    try:
+        device = part(design.part)
+    except UserError:
+        family = part_of_family(design.part)
+        if family is None:
+            raise
+        device = family
     vitis = design.tool_version >= "2020.2" if design.tool_version else design.backend == "Vitis"
     return Context(design, device, delays(design.clock_ns, device), design.io_type == "io_stream", vitis)
 

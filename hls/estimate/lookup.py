@@ -26,8 +26,8 @@ def table_memory(entries: int, width: int, lookups: float, *, ports: int = 2) ->
 def table_features(lookups: int, data: int, layer: LayerDescription) -> dict[str, float]:
     """Features of `lookups` parallel reads of the layer's activation table by data of `data` bits.
 
-    Data that can be outside of the table are rounded, compared with its ends and clipped, 127 to 155 LUTs at 16 to
-    18 bits and 200 at 32 in reports; others are its address as they are (11 LUTs at 8 bits).
+    Data that can be outside of the table are rounded, compared with its ends and clipped, 127 to 155 LUTs at
+    16 to 18 bits and 200 at 32 in reports; others are its address as they are (11 LUTs at 8 bits).
     """
     width = layer.types["table"].width if "table" in layer.types else TABLE_DEFAULT_WIDTH
     entries = layer.size("table_size", 1024)
@@ -44,7 +44,8 @@ def table_features(lookups: int, data: int, layer: LayerDescription) -> dict[str
 def _inside(layer: LayerDescription) -> bool:
     """Whether no value of the layer's input lies outside of its table.
 
-    hls4ml's tables span [-8, 8) for sigmoid and [-4, 4) for tanh; every other look-up has an entry for each value.
+    hls4ml's tables span [-8, 8) for sigmoid and [-4, 4) for tanh; every other look-up has an entry for each
+    value.
     """
     half = {"sigmoid": 8, "tanh": 4}.get(layer.op)
     data = layer.inputs[0]

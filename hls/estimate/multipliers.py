@@ -2,11 +2,11 @@
 
 Rules seen in Vivado HLS 2018-2020 and Vitis HLS 2021-2024 reports of hls4ml designs (the calibration set):
 
-- a product with a constant is shifts and adds where the constant has at most two non-zero signed digits, or at
-  most four bits; this is how LLVM-based HLS reduces strength, and the count of the other constants gives the
-  reported DSPs of unrolled layers with data of 11 bits and more within 3 %;
-- data of 10 bits or less mostly multiply in the fabric (constants), as do products of variables below a sum of 16
-  bits (Vitis) or where neither operand exceeds 10 bits (Vivado HLS);
+- a product with a constant is shifts and adds where the constant has at most two non-zero signed digits, or
+  at most four bits; this is how LLVM-based HLS reduces strength, and the count of the other constants gives
+  the reported DSPs of unrolled layers with data of 11 bits and more within 3 %;
+- data of 10 bits or less mostly multiply in the fabric (constants), as do products of variables below a sum
+  of 16 bits (Vitis) or where neither operand exceeds 10 bits (Vivado HLS);
 - one slice multiplies 25 x 18 (DSP48E1), 27 x 18 (DSP48E2) or 27 x 24 bits (DSP58), signed: UG479, UG579,
   AM004;
 - data one bit wider than the port fall back to the fabric for most constants (a GRU's sweep over widths uses
@@ -20,16 +20,21 @@ from dataclasses import dataclass
 
 from bitfront.hls.design.weights import SHORT, WeightContent
 from bitfront.hls.parts import Part
+from bitfront.spaces import FixedPoint
 
-__all__ = ["ConstantProducts", "constant_products", "tiles", "variable_product"]
+__all__ = ["ConstantProducts", "checks", "constant_products", "tiles", "variable_product"]
 
 FABRIC_DATA = 10
 """Widest data whose products with constants stay in the fabric, but for Vitis HLS's narrow ones."""
-NARROW_DATA = 7
+NARROW_DATA = (7, 8)
 NARROW_SHARE = 0.28
-"""Vitis HLS builds products of data of `NARROW_DATA` to `FABRIC_DATA` bits either way: all of them in DSPs in
-one of three sources with one version (2023.1), none in the others. The share keeps both within a factor of
-about two.
+"""Vitis HLS builds products of data of so many bits either way: all of them in DSPs in one of three sources
+with one version (2023.1), none in the others. The share keeps both within a factor of about two. Data of 9
+and 10 bits take none (31 of 887 products).
+"""
+SHORT_SHARE = 0.5
+"""Of the constants of at most four bits that need three digits (11, 13) as many take a DSP: all of them by
+data of 12 bits, none by data of 16.
 """
 
 
@@ -39,6 +44,7 @@ class ConstantProducts:
 
     Attributes:
         multipliers: products that need a multiplier, wherever it is.
+        taking: those that take a DSP slice where they take any.
         dsp: DSP slices where each of them has its own.
         fabric_digits: signed digits beyond the first of the products in the fabric (one adder each).
         fabric_bits: operand widths multiplied, of whole multipliers in the fabric.
@@ -46,6 +52,7 @@ class ConstantProducts:
     """
 
     multipliers: float
+    taking: float
     dsp: float
     fabric_digits: float
     fabric_bits: float
@@ -70,6 +77,11 @@ def variable_product(a: int, b: int, part: Part, *, vitis: bool) -> int:
     return 0 if fabric else tiles(a, b, part)
 
 
+def checks(accum: FixedPoint) -> bool:
+    """Whether a sum in this type rounds or saturates at each addition."""
+    return accum.overflow != "WRAP" or accum.rounding != "TRN"
+
+
 def constant_products(
     content: WeightContent, width: int, part: Part, *, vitis: bool = True, core: str = ""
 ) -> ConstantProducts:
@@ -86,16 +98,17 @@ def constant_products(
         # One bit over the port: HLS keeps about two thirds of the products in the fabric.
         share = 1 / 3 if width == wide + 1 else 1.0
     else:
-        share = NARROW_SHARE if vitis and width >= NARROW_DATA else 0.0
+        share = NARROW_SHARE if vitis and NARROW_DATA[0] <= width <= NARROW_DATA[1] else 0.0
     whole = width == wide + 1 and not core
     port = wide if whole else width
     lengths = {length: count for length, count in content.histogram.items() if length > SHORT}
     each = sum(count * tiles(port, length + 1, part) for length, count in lengths.items()) / max(
         1, sum(lengths.values())
     )
+    taking = long + SHORT_SHARE * (multipliers - long)
     mean = sum(length * count for length, count in lengths.items()) / max(1, sum(lengths.values()))
     # Those over the port aren't taken apart into shifts and adds: whole multipliers in the fabric.
     fabric_bits = long * (1 - share) * width * mean if whole else 0.0
     taken = (digits - long) * (1.0 if whole else share)
     fabric = max(0.0, content.csd_digits - content.nonzero - taken)
-    return ConstantProducts(multipliers, long * share * each, fabric, fabric_bits, content.nonzero)
+    return ConstantProducts(multipliers, taking, taking * share * each, fabric, fabric_bits, content.nonzero)

@@ -14,24 +14,28 @@ from bitfront.hls.design.layers import LayerDescription
 from bitfront.hls.design.weights import WeightContent
 
 from .context import Context, LayerStructure, merge
-from .multipliers import constant_products, variable_product
+from .multipliers import checks, constant_products, variable_product
 from .timing import registered_share, tree_levels
 
 __all__ = ["Core", "matrix_core", "product_layer"]
 
 SPREADS = 2.0
 """Standard deviations that the longest of a layer's sums has more terms than their mean."""
-UNIT_SHARE = 0.8
-"""Adders that are left of the sums of +1 and -1: many outputs have pairs of terms in common (60 syntheses of binary
-and ternary networks of one source).
+SHIFTED_SHARE = 0.4
+"""Registers of trees without a multiplier before them: HLS places their boundaries where few values live (12
+networks with a width per weight, Vitis HLS 2023.1).
+"""
+UNIT_SHARE = 0.9
+"""Adders that are left of the sums of +1 and -1: many outputs have pairs of terms in common (60 syntheses of
+binary and ternary networks of one source).
 """
 SERIAL_SHARE = 0.6
-"""Adders one after the other in a sum of terms of +1 and -1, as a share of its terms. Vitis HLS 2023.1: sums of
-16, 64, 32 and 32 such terms at 5 ns take 15 to 20 cycles in one source, and 10 to 12 in another.
+"""Adders one after the other in a sum of terms of +1 and -1, as a share of its terms. Vitis HLS 2023.1: sums
+of 16, 64, 32 and 32 such terms at 5 ns take 15 to 20 cycles in one source, and 10 to 12 in another.
 """
 BALANCED = 8192
-"""Products of a layer beyond which Vitis HLS left the sums of mostly shifted terms in a chain (196 x 56: 48 cycles
-of 5 ns, where 64 x 56 and 274 x 8 with their truncated products are trees).
+"""Products of a layer beyond which Vitis HLS left the sums of mostly shifted terms in a chain (196 x 56: 48
+cycles of 5 ns, where 64 x 56 and 274 x 8 with their truncated products are trees).
 """
 
 
@@ -76,10 +80,12 @@ def matrix_core(
     With `adders`, the product is distributed arithmetic that da4ml has solved: its own cost, depth and
     register bits.
 
-    `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each addition;
+    `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each
+    addition;
     `exact`: it holds every bit of the products; `core`: what multipliers are bound to, if anything;
-    `chained`: what comes before and after it is counted with it, so that no part of a cycle is lost here. At a reuse factor of 1 the Resource strategy's weights are constants too, so both strategies
-    come out alike, which the reports confirm.
+    `chained`: what comes before and after it is counted with it, so that no part of a cycle is lost here. At
+    a reuse factor of 1 the Resource strategy's weights are constants too, so both strategies come out alike,
+    which the reports confirm.
     """
     if strategy.startswith("resource") and reuse > 1:
         return _resource(n_in, n_out, data, weight, accum, reuse, context, checked)
@@ -93,18 +99,24 @@ def matrix_core(
     multiply = 0.0
     if content.csd_digits > content.nonzero:
         # Two signed digits take one addition.
-        multiply = context.delays.add(data) if need < 1 else context.delays.multiply(data, weight, dsp=dsp > need / 2)
+        multiply = (
+            context.delays.add(data)
+            if need < 1
+            else context.delays.multiply(data, weight, dsp=dsp > need / 2)
+        )
     lost = 0.0 if chained or dsp <= need / 2 else context.delays.lost_to(multiply)
     chain = multiply + lost + sums.nanoseconds
     latency, interval = (context.delays.registers if chained else context.delays.cycles)(chain), 1
     digits = products.fabric_digits if not distributed else max(0, content.csd_digits - content.nonzero)
     features = {
-        "adder": content.nonzero * sums.width * sums.share,
-        "adds": float(content.nonzero * sums.share + digits),
+        # Sums of products keep the accumulator's width, those of +1 and -1 start at the data's.
+        "adder": content.nonzero * (sums.width * UNIT_SHARE if sums.units else float(accum)),
+        "adds": content.nonzero * (UNIT_SHARE if sums.units else 1.0) + digits,
         "shift_add": float(digits * data),
         "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
         "result": float(sums.outputs * accum),
-        "chain_registers" if sums.serial else "pipeline": sums.registers(multiply, context.delays.cycle),
+        "chain_registers" if sums.serial else "pipeline": sums.registers(multiply, context.delays.cycle)
+        * (SHIFTED_SHARE if need < 1 and not sums.serial else 1.0),
         "result_registers": sums.outputs * accum * registered_share(chain, context.delays.cycle),
         "fabric_mult": 0.0 if distributed else products.fabric_bits,
         "dsp": dsp,
@@ -118,11 +130,13 @@ def matrix_core(
         passes = max(1, round(need / units))
         # While the multipliers are reused, sums of finished products go on beside them.
         latency = passes - 1 + (max(0, latency - 1) if passes > 1 else latency)
-        interval = min(passes, reuse)
+        # The pragma asks for an interval of RF, which no function needs to exceed its own latency for.
+        interval = min(reuse, latency + 1)
         features["operand_mux"] = (need - units) * (data + weight)
         features["hold"] = (1 - 1 / passes) * content.nonzero * accum
         if dsp:
-            dsp *= units / need
+            # A multiplier that is shared serves constants of every length.
+            dsp *= units / need if passes == 1 else units / max(1.0, products.taking)
             features["dsp"] = features["dsp_registers"] = dsp
         else:
             features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else products.fabric_bits
@@ -141,7 +155,7 @@ class _Sums:
         levels: adders one after the other.
         width: bits of an adder.
         serial: whether they are chains.
-        share: of the adders that are left where sums of +1 and -1 have parts in common.
+        units: whether all terms are data times +1 or -1, whose sums have parts in common.
         nanoseconds: delay of all levels.
     """
 
@@ -151,7 +165,7 @@ class _Sums:
     levels: int
     width: float
     serial: bool
-    share: float
+    units: bool
     nanoseconds: float
 
     def registers(self, product: float, cycle: float) -> float:
@@ -163,7 +177,8 @@ class _Sums:
         if self.serial:
             spent += chain * (self.inputs / 2 + self.outputs * self.width)
         elif self.levels:
-            # Most sums are shorter than the longest: a tree of n terms has 2 n (1 - 1 / n) values on its levels.
+            # Most sums are shorter than the longest: a tree of n terms has 2 n (1 - 1 / n) values on its
+            # levels.
             mean = self.terms / self.outputs
             level = self.nanoseconds / self.levels
             chain = level * math.log2(mean + 1)
@@ -189,7 +204,13 @@ def _sums(
     shifts = content.powers_of_two / max(1, content.nonzero)
     units = max(content.histogram, default=1) == 1 and shifts == 1.0
     serial = context.vitis and exact and (units or (shifts > 0.5 and n_in * n_out > BALANCED))
-    levels = round(SERIAL_SHARE * terms) if serial and units else round(terms) if serial else tree_levels(terms + 1)
+    levels = (
+        round(SERIAL_SHARE * terms)
+        if serial and units
+        else round(terms)
+        if serial
+        else tree_levels(terms + 1)
+    )
     return _Sums(
         terms=content.nonzero,
         inputs=min(n_in, content.nonzero, context.given or n_in) * data,
@@ -197,7 +218,7 @@ def _sums(
         levels=levels,
         width=width,
         serial=serial,
-        share=UNIT_SHARE if units else 1.0,
+        units=units,
         nanoseconds=levels * context.delays.add(round(width)),
     )
 
@@ -225,7 +246,8 @@ def _resource(
         "adder": units * (accum + 7.0),
         "checked_adder": units * (accum + 7.0) if checked else 0.0,
         "fabric_mult": 0.0 if each else float(units * data * weight),
-        # data[in_index]: up to n_in an index for each multiplier, beyond it one for all; acc[out_index] likewise.
+        # data[in_index]: up to n_in an index for each multiplier, beyond it one for all; acc[out_index]
+        # likewise.
         "input_mux": float(min(n_in, units * reuse) * data),
         "unit_mux": units * data * math.log2(reuse) if reuse < n_in else 0.0,
         "acc_mux": float(n_out * accum) if reuse <= n_in else 0.0,
@@ -258,7 +280,7 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
         reuse=layer.reuse_factor,
         strategy=layer.strategy,
         context=context,
-        checked=_checked(layer),
+        checked="accum" in layer.types and checks(layer.types["accum"]),
         exact=layer.type("accum").fraction >= layer.inputs[0].fraction + layer.type("weight").fraction,
         core=str(layer.options.get("multiplier_core", "")),
         adders=layer.adders,
@@ -295,11 +317,6 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
         nanoseconds=core.nanoseconds if partitions == 1 and layer.reuse_factor == 1 else 0.0,
         features=merged,
     )
-
-
-def _checked(layer: LayerDescription) -> bool:
-    accum = layer.types.get("accum")
-    return accum is not None and (accum.overflow != "WRAP" or accum.rounding != "TRN")
 
 
 def _stream(

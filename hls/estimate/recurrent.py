@@ -114,10 +114,10 @@ def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) ->
 
 
 def _step_selection(layer: LayerDescription) -> dict[str, float]:
-    """What picks a step's values from the sequence in parallel: data[j + step n_in].
+    """Return what picks a step's values from the sequence in parallel: data[j + step n_in].
 
-    Pipelined cells read what is shifted on; a loop that isn't pipelined reads each value by an index among all of
-    them (13,200 LUTs for 6 of 120 values of 18 bits, Vivado HLS 2019.2).
+    Pipelined cells read what is shifted on; a loop that isn't pipelined reads each value by an index among
+    all of them (13,200 LUTs for 6 of 120 values of 18 bits, Vivado HLS 2019.2).
     """
     bits = float(layer.size("n_in") * layer.inputs[0].width)
     if layer.strategy.startswith("resource"):
@@ -151,10 +151,11 @@ def _step_cycles(
 
 
 def _summed_registers(accum: int, context: Context, *, dsp: bool) -> int:
-    """Registers of a step where two products are summed (f s + i c) and a third follows.
+    """Return the registers of a step where two products are summed (f s + i c) and a third follows.
 
-    One more than two where a slice holds a product, whose sum waits for both; tiles are registered in between; one
-    where they are in the fabric (a sweep over widths of 4 to 34 bits, Vivado-era hls4ml on UltraScale+).
+    One more than two where a slice holds a product, whose sum waits for both; tiles are registered in
+    between; one where they are in the fabric (a sweep over widths of 4 to 34 bits, Vivado-era hls4ml on
+    UltraScale+).
     """
     if not dsp:
         return 1

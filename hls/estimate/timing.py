@@ -32,8 +32,8 @@ WASTED = 0.5
 
 
 REGISTERED = 0.3
-"""Share of a cycle beyond which a product in DSP slices is registered; what is left of that cycle, half of one on
-average, is lost.
+"""Share of a cycle beyond which a product in DSP slices is registered; what is left of that cycle, half of
+one on average, is lost.
 """
 
 
@@ -83,23 +83,25 @@ class Delays:
 def delays(clock_ns: float, part: Part) -> Delays:
     """Delays for a device and a clock period."""
     family = part.family
-    if family.startswith(("Virtex UltraScale+", "Kintex UltraScale+", "Zynq UltraScale+", "Alveo")):
+    if family.startswith(
+        ("Virtex UltraScale+", "Kintex UltraScale+", "Artix UltraScale+", "Zynq UltraScale+", "Alveo")
+    ):
         speed = SPEED["UltraScale+"]
     elif "UltraScale" in family:
         speed = SPEED["UltraScale"]
     elif family == "Versal":
         speed = SPEED["Versal"]
     else:
-        speed = SPEED["Zynq-7000" if "Zynq" in family or "Artix" in family else "Series 7"]
+        speed = SPEED["Zynq-7000" if family.startswith(("Zynq", "Artix", "Spartan")) else "Series 7"]
     # hls4ml sets 12.5 % for both backends since 0.6; records before it used the tools' own.
     return Delays(clock_ns * (1 - UNCERTAINTY["vivado"]), *speed)
 
 
 def registered_share(nanoseconds: float, cycle: float) -> float:
-    """Share of the registers of a chain that are there: HLS puts what fits into one cycle into one; from half a cycle
-    on it mostly doesn't, beside its neighbours.
+    """Share of the registers of a chain that are there: HLS puts what fits into one cycle into one; from
+    three quarters of one on it mostly doesn't, beside its neighbours.
     """
-    return min(1.0, max(0.0, 2 * nanoseconds / cycle - 1))
+    return min(1.0, max(0.0, 4 * nanoseconds / cycle - 3))
 
 
 def tree_levels(terms: float) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import keras
+import numpy as np
 
 _register = keras.saving.register_keras_serializable(package="bitfront")
 
@@ -81,4 +83,42 @@ class Lookup(keras.layers.Layer):
             "signed": self.signed,
             "attributes": self.attributes,
         }
+        return {**super().get_config(), **own}
+
+
+@_register
+class View(keras.layers.Layer):
+    """Values of the input in other places, as strides over it give them; the result has `shape`.
+
+    Value `i`, counted along axes of `sizes`, is value `offset + sum(strides * coordinates)` of the flat
+    input.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        strides: Sequence[int],
+        offset: int,
+        shape: Sequence[int],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sizes, self.strides, self.offset = tuple(sizes), tuple(strides), offset
+        self.shape = tuple(shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the values in their places."""
+        places = np.indices(self.sizes).reshape(len(self.sizes), -1)
+        numbers = self.offset + np.asarray(self.strides, np.int64) @ places if self.sizes else [self.offset]
+        flat = keras.ops.reshape(inputs, (-1, prod(inputs.shape[1:])))
+        picked = keras.ops.take(flat, np.asarray(numbers, np.int32), axis=1)
+        return keras.ops.reshape(picked, (-1, *self.shape))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """Return the shape with the input's batch."""
+        return (input_shape[0], *self.shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the view and Keras's own settings."""
+        own = {"sizes": self.sizes, "strides": self.strides, "offset": self.offset, "shape": self.shape}
         return {**super().get_config(), **own}

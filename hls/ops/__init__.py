@@ -4,14 +4,28 @@
 docs/how-to-layers.md for adding one, here or in a package of your own.
 """
 
-from . import activation, einsum, embedding, linear, lookup, merge, moving, normalization, pooling, recurrent
+from . import (
+    activation,
+    einsum,
+    embedding,
+    linear,
+    lookup,
+    merge,
+    moving,
+    normalization,
+    pooling,
+    prelu,
+    recurrent,
+    views,
+)
 from .base import BaseOperation, Elementwise
 from .lookup import LookupActivation
 
 OPERATIONS = tuple(
     one
     for module in (
-        moving, linear, recurrent, normalization, activation, lookup, einsum, embedding, merge, pooling,
+        moving, views, linear, recurrent, normalization, activation, prelu, lookup, einsum, embedding, merge,
+        pooling,
     )
     for one in module.OPERATIONS
 )  # fmt: skip

@@ -115,7 +115,7 @@ class EinsumDense(BaseOperation):
 class Einsum(BaseOperation):
     """An einsum of two tensors: the scores or the context of an attention."""
 
-    stream_refusal = "hls4ml builds attention's products with io_parallel only"
+    stream_refusal = "hls4ml builds products of two tensors, and so attention's, with io_parallel only"
     resource_refusal = _NO_RESOURCE
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:

@@ -40,7 +40,7 @@ def command(
 
     from bitfront.search.analysis.against_float import knee_warning
     from bitfront.search.measurements.corrected import read_evaluations
-    from bitfront.search.quantities import QUANTITIES
+    from bitfront.search.quantities import QUANTITIES, energy_range, named, told_apart
     from bitfront.search.quantities.table import number
     from bitfront.search.trials.front import pareto, pick
     from bitfront.search.trials.reference import Reference
@@ -61,7 +61,10 @@ def command(
         typer.echo(json.dumps(chosen.to_json(), indent=1, default=str))
         return
     console = Console(highlight=False)
-    table = Table(title=f"Trial {chosen.number}: {chosen.method}, {chosen.status}", title_justify="left")
+    table = Table(
+        title=f"Trial {chosen.number}: {chosen.method}, {chosen.status}; LUT and FF by C-synthesis",
+        title_justify="left",
+    )
     for column in ("node", "op"):
         table.add_column(column, overflow="fold")
     shown = [quantity for quantity in QUANTITIES.values() if quantity.by_layer]
@@ -80,9 +83,19 @@ def command(
     for text in _scored_by(chosen, reference):
         console.print(text, markup=False)
     for key, value in chosen.resources.items():
-        interval = chosen.intervals.get(key)
-        note = f"  (80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin})" if interval else ""
+        known, interval = named(key), chosen.intervals.get(key)
+        which = f"{known.label}; " if known and told_apart(known) else ""
+        note = f"80 %: {interval[0]:,.0f} to {interval[1]:,.0f}; {chosen.origin}" if interval else ""
+        note = f"  ({which}{note})" if note else f"  ({which.rstrip('; ')})" if which else ""
         console.print(f"{key:16s} {number(key, value)}{note}", markup=False)
+    for limit in reference.constraints:
+        key = "" if limit.after_scoring else QUANTITIES[limit.name].key
+        if key in chosen.upper:
+            text = f"at most {number(key, chosen.upper[key])}, the limit is {number(key, limit.limit)} ({limit.told})"
+            console.print(f"{key:16s} {text}", markup=False)
+    if energies := energy_range(chosen.resources):
+        low, high = (number("energy_pj", one) for one in energies)
+        console.print(f"{'energy':16s} {low} to {high} pJ, after Horowitz and after Moons", markup=False)
     for stage, figures in chosen.measured.items():
         cells = "  ".join(f"{key} {value:,.0f}" for key, value in figures.items())
         console.print(f"{stage:16s} {cells}", markup=False)

@@ -26,6 +26,7 @@ def command(
     from bitfront.search.evaluator.hardware import hardware_notices
     from bitfront.search.evaluator.preflight import preflight
     from bitfront.search.problem.load import load_problem
+    from bitfront.search.quantities.limits import share_text
     from bitfront.search.samplers.optuna_samplers import baselines
 
     config, base = load(study, set_ or [], preset)
@@ -55,6 +56,10 @@ def command(
     for d in space.fixed:
         value = d.choices[0] if d.choices else d.low or "exact"
         typer.echo(f"{d.name:32s} {value!s:16s} (fixed)")
+    sure = {name: limit for name, limit in config.limits().items() if limit.confidence}
+    for name, limit in sure.items():
+        surely = f"at most {limit.text}, kept with {share_text(limit.confidence or 0)} confidence"
+        typer.echo(f"{'limit on ' + name:32s} {surely}")
     trials = config.budget.trials or "as many as the time allows"
     trained = (
         f"up to {config.training.epochs} epochs each" if "qat" in config.space.method else "none is trained"

@@ -1,5 +1,5 @@
-"""The section `constraints` of a study file: one key for each quantity that can be limited, and two for the
-metric.
+"""The section `constraints` of a study file: one key for each quantity that can be limited, two for the
+metric, and how sure the limits are to be kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pydantic import Field, create_model
 
 from ..quantities import QUANTITIES, Limit, Quantity
 from .base import Section
-from .fields import CountLimit, EnergyLimit, MetricLimit, ResourceLimit, TimeLimit
+from .fields import Confidence, CountLimit, EnergyLimit, MetricLimit, ResourceLimit, TimeLimit
 
 
 class Constraints(Section):
@@ -20,11 +20,12 @@ class Constraints(Section):
     if TYPE_CHECKING:
         metric: Limit | None = None
         metric_drop: Limit | None = None
+        confidence: float | None = None
 
     def given(self) -> dict[str, Limit]:
         """Return the limits that are set, by key."""
         values = ((key, getattr(self, key)) for key in type(self).model_fields)
-        return {key: value for key, value in values if value is not None}
+        return {key: value for key, value in values if isinstance(value, Limit)}
 
 
 def constraints_section(quantities: Iterable[Quantity]) -> type[Constraints]:
@@ -51,6 +52,16 @@ def constraints_section(quantities: Iterable[Quantity]) -> type[Constraints]:
             description="how much worse than the float model the metric may be, in the metric's own unit; a "
             "small one makes few candidates feasible",
             examples=[0.01],
+        ),
+    )
+    fields["confidence"] = (
+        Confidence | None,
+        Field(
+            default=None,
+            description="how sure the limits on resources and times are to be kept: the upper end of an "
+            "estimate's error at this share of designs must keep them, its own 100 % of the device too; "
+            "without it, the estimate itself. Effective bit operations and energy are computed exactly",
+            examples=["90%"],
         ),
     )
     return create_model(

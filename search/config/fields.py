@@ -113,6 +113,9 @@ EnergyLimit = Annotated[Limit, PlainValidator(limits.energy), PlainSerializer(_p
 CountLimit = Annotated[
     Limit, PlainValidator(lambda value: limits.plain_number(value, 0.0)), PlainSerializer(_plain)
 ]
+Confidence = Annotated[
+    float, PlainValidator(limits.confidence), PlainSerializer(limits.share_text, return_type=str)
+]
 MetricLimit = Annotated[Limit, PlainValidator(limits.plain_number), PlainSerializer(_plain)]
 ClassWeights = Annotated[
     str | dict[int, float] | dict[str, str | dict[int, float]],

@@ -334,7 +334,7 @@ class StudyConfig(Section):
         What was not given is absent, but a design must always fit the device: 100 % of each of its resources
         that can be limited is a limit at least.
         """
-        return device_limits(self.device, self.constraints)
+        return device_limits(self.device, self.constraints, self.objectives)
 
     def check_layers(self, layers: Iterable[str]) -> None:
         """Check that every layer pattern, in `space` and in `hls`, matches a layer of the model.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bitfront.hls import Calibration, Estimate, Types, pruned, resolve
 from bitfront.hls.estimate import Correction, site_estimate
-from bitfront.spaces import Candidate, Graph, Weights
+from bitfront.spaces import Candidate, Graph, UserError, Weights
 
-from ..quantities.table import intervals_of, resources_of
+from ..measurements.corrected import corrected_ends
+from ..quantities import QUANTITIES
+from ..quantities.limits import share_text
+from ..quantities.table import intervals_of, resources_of, upper_ends
 from ..trials.objectives import Constraint, resource_violations
 from .design import candidate_design
 
@@ -31,6 +35,12 @@ class Cost:
     """One row per node, in network order."""
     corrected: Mapping[str, float]
     """The resources as the study's syntheses correct them, which limits are checked on."""
+    upper: Mapping[str, float]
+    """What limited resources don't exceed with the study's confidence, as its files keep it: of the estimate
+    as it was made. Empty without a confidence.
+    """
+    corrected_upper: Mapping[str, float]
+    """The same of the corrected resources, which limits with a confidence are checked on."""
     violations: Mapping[str, float]
     """By the limit's name: 0 or less where it is met."""
 
@@ -92,7 +102,7 @@ class Costs:
             weights or self._graph.weights,
             name=candidate.digest,
         )
-        return site_estimate(design)
+        return site_estimate(design, both=True)
 
     def untrained(self, candidate: Candidate, types: Types) -> Estimate:
         """Estimate a candidate before training: with the float weights, as sparse as it will be."""
@@ -104,17 +114,39 @@ class Costs:
     def cost(self, types: Types, estimate: Estimate) -> Cost:
         """Return an estimate as the cost of a candidate with these types, checked against the study's
         limits.
+
+        Raises:
+            UserError: too few held-out designs are known for the study's confidence.
         """
-        resources = resources_of(estimate)
-        corrected, _ = self.correction.apply_figures(resources, {}, self._config.device.clock_ns)
+        clock_ns, resources = self._config.device.clock_ns, resources_of(estimate)
+        corrected, _ = self.correction.apply_figures(resources, {}, clock_ns)
+        upper = self._upper(estimate)
+        corrected_upper = corrected_ends(self.correction, corrected, upper, self._constraints, clock_ns)
         return Cost(
             types=types,
             resources=resources,
             intervals=intervals_of(estimate),
             layers=_layers(self._graph, types, estimate),
             corrected=corrected,
-            violations=resource_violations(self._constraints, corrected),
+            upper=upper,
+            corrected_upper=corrected_upper,
+            violations=resource_violations(self._constraints, corrected, corrected_upper),
         )
+
+    def _upper(self, estimate: Estimate) -> dict[str, float]:
+        """Return the upper ends that limits ask for."""
+        found: dict[str, float] = {}
+        for limit in self._constraints:
+            if limit.confidence:
+                key = QUANTITIES[limit.name].key
+                found[key] = upper_ends(estimate, limit.confidence)[key]
+                if not math.isfinite(found[key]):
+                    raise UserError(
+                        f"constraints.confidence = {share_text(limit.confidence)} takes more held-out "
+                        f"{estimate.family} designs with {QUANTITIES[limit.name].label} than there are: "
+                        "lower it."
+                    )
+        return found
 
 
 def _layers(graph: Graph, types: Types, estimate: Estimate) -> tuple[Mapping[str, Any], ...]:

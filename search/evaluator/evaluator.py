@@ -128,7 +128,7 @@ class Evaluator:
         cost = self._estimate(candidate, types, start if candidate.method == "qat" else None)
         seconds.spent_on("estimate")
         evaluation = partial(evaluation_of, number, params, kind, candidate, cost, seconds=seconds.by_stage)
-        reason = broken(self.constraints, cost.violations, cost.corrected)
+        reason = broken(self.constraints, cost.violations, cost.corrected, cost.corrected_upper)
         if reason and kind != "uniform":
             return evaluation(status="infeasible", reason=reason), None
         rounded = self._round(types)

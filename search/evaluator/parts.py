@@ -108,6 +108,7 @@ def evaluation_of(
         resources=cost.resources,
         ptq_resources=(judged.rounded_resources if judged else None) or {},
         intervals=cost.intervals,
+        upper=cost.upper,
         layers=cost.layers,
         precision=cost.precision,
         constraints=violations,

@@ -7,11 +7,12 @@ estimate whatever was measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bitfront.hls.synthesis import SynthesisOutcome
 
+from ..quantities import measured_name
 from .record import read_records
 
 STAGES = {
@@ -33,10 +34,11 @@ class Measured:
     """Of runs that failed: cause, the tool's telling line, advice."""
 
     def value(self, key: str) -> tuple[str, float] | None:
-        """Return (stage, value) of a resource, from the first stage that has it; None where none has."""
+        """Return (stage, value) of a resource, from the first stage that measures it; None where none did."""
         for stage in STAGES:
-            if key in self.figures.get(stage, {}):
-                return stage, self.figures[stage][key]
+            name = measured_name(key, stage)
+            if name in self.figures.get(stage, {}):
+                return stage, self.figures[stage][name]
         return None
 
 
@@ -52,14 +54,20 @@ def read_measured(study_dir: Path, clock_ns: float) -> dict[int, Measured]:
     return {number: _measured(outcomes, clock_ns) for number, outcomes in runs.items()}
 
 
+def figures(stages: Mapping[str, Mapping[str, float]], clock_ns: float) -> Measured:
+    """Return figures by stage with the times that follow from the cycles and the clock."""
+    found = {stage: dict(values) for stage, values in stages.items()}
+    for known in found.values():
+        for cycles in ("latency", "ii"):
+            if f"{cycles}_cycles" in known:
+                known[f"{cycles}_ns"] = known[f"{cycles}_cycles"] * clock_ns
+    return Measured(found)
+
+
 def _measured(outcomes: list[SynthesisOutcome], clock_ns: float) -> Measured:
-    figures: dict[str, dict[str, float]] = {}
+    stages: dict[str, dict[str, float]] = {}
     for outcome in outcomes:
         for stage, values in outcome.measured.items():
-            known = figures.setdefault(stage, {})
-            known |= values
-            for cycles in ("latency", "ii"):
-                if f"{cycles}_cycles" in known:
-                    known[f"{cycles}_ns"] = known[f"{cycles}_cycles"] * clock_ns
+            stages.setdefault(stage, {}).update(values)
     failures = [(one.cause, one.line, one.advice) for one in outcomes if one.cause]
-    return Measured(figures, tuple(failures))
+    return replace(figures(stages, clock_ns), failures=tuple(failures))

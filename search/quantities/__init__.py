@@ -4,7 +4,7 @@ them.
 
 from .limits import Limit
 from .metrics import METRICS, BuiltInMetric, Direction
-from .table import QUANTITIES, Quantity, named, resources_of
+from .table import QUANTITIES, Quantity, energy_range, measured_name, named, resources_of, told_apart
 
 __all__ = [
     "METRICS",
@@ -13,6 +13,9 @@ __all__ = [
     "Direction",
     "Limit",
     "Quantity",
+    "energy_range",
+    "measured_name",
     "named",
     "resources_of",
+    "told_apart",
 ]

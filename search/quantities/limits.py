@@ -37,6 +37,8 @@ class Limit:
     """`%` of the device, `ns`, `cycles`, `pJ`, or nothing for a plain number."""
     given: str = field(default="", compare=False)
     """The words in which it was given, `2us` say; empty where it came as a bare value."""
+    confidence: float | None = None
+    """How sure it is to be kept, in 0..1; None where the estimate itself is to keep it."""
 
     def plain(self) -> int | float | str:
         """Return the value as a resolved study file writes it: `2us` as `2000ns`."""
@@ -56,7 +58,7 @@ class Limit:
         if scale is None:
             return self
         value = self.value / 100 * scale if self.unit == "%" else self.value * scale
-        return Limit(value, unit, self.text)
+        return Limit(value, unit, self.text, self.confidence)
 
     def __str__(self) -> str:
         return str(self.plain())
@@ -127,6 +129,27 @@ def energy(value: object) -> Limit:
     except ValueError:
         raise ValueError("isn't an energy: write it with its unit, such as 500pJ or 2nJ") from None
     return _said(Limit(_above_zero(number, "an energy such as 500pJ or 2nJ"), "pJ"), value)
+
+
+LEAST_CONFIDENCE = 0.5
+"""What an estimate itself is worth where it errs as often one way as the other."""
+
+
+def confidence(value: object) -> float:
+    """Read a share of designs, `90%` or `0.9`, as a number: half of them at least, and not all."""
+    expected = "write a share such as 90%, from 50% to below 100%"
+    parsed = split(value)
+    if parsed is None or parsed[1] not in ("", "%"):
+        raise ValueError(f"isn't a share: {expected}")
+    share = parsed[0] / 100 if parsed[1] else parsed[0]
+    if not LEAST_CONFIDENCE <= share < 1:
+        raise ValueError(f"is out of range: {expected}")
+    return round(share, 6)
+
+
+def share_text(share: float) -> str:
+    """Return a share as a study file writes it: `90%`."""
+    return f"{100 * share:.6g}%"
 
 
 def plain_number(value: object, least: float = -math.inf) -> Limit:

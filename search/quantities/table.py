@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from bitfront.hls import Estimate
+
+Kind = Literal["csynth", "implemented"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,7 @@ class Quantity:
     name: str
     """What study files and commands call it."""
     key: str = ""
-    """Its key in `Evaluation.resources` and of the device's stock; its name where empty."""
+    """Its key in `Evaluation.resources`; its name where empty."""
     label: str
     """How figures and texts name it."""
     head: str = ""
@@ -33,13 +35,19 @@ class Quantity:
     decimals: int = 0
     """Decimals that are shown where it isn't whole."""
     estimate: str = ""
-    """The attribute of an `Estimate` that holds it; its key where empty."""
+    """The attribute of an `Estimate` that holds it, and its name in reports of tools; its key where empty."""
+    kind: Kind = "csynth"
+    """Which estimate holds it: of what C-synthesis would report, or of what logic synthesis and routing
+    leave.
+    """
     cycles: str = ""
     """Key of the quantity in clock cycles that it is a multiple of, if it is one: their intervals scale
     alike.
     """
     on_device: bool = False
     """Whether a device has a stock of it, so that a percentage makes sense and no design may need more."""
+    stock: str = ""
+    """The key of that stock; its own where empty."""
     objective: bool = False
     """Whether a search may make it small."""
     limit: str = ""
@@ -55,6 +63,12 @@ class Quantity:
         for field, default in (("key", self.name), ("head", self.label)):
             object.__setattr__(self, field, getattr(self, field) or default)
         object.__setattr__(self, "estimate", self.estimate or self.key)
+        object.__setattr__(self, "stock", self.stock or self.key)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it is estimated with an error, and not counted: what a device has a stock of, and times."""
+        return self.on_device or bool(self.cycles)
 
     @property
     def title(self) -> str:
@@ -72,12 +86,25 @@ class Quantity:
 
 _ALL = (
     Quantity(
-        name="lut", label="LUT", on_device=True, objective=True, in_reports=True, by_layer=True,
-        limit="most LUTs, a count or % of the device", example="50%",
+        name="lut", label="C-synthesis LUT", head="LUT", on_device=True, objective=True, in_reports=True,
+        by_layer=True, example="50%",
+        limit="most LUTs that C-synthesis may report, a count or % of the device",
     ),
     Quantity(
-        name="ff", label="FF", on_device=True, objective=True, in_reports=True, by_layer=True,
-        limit="most flip-flops, a count or % of the device", example="50%",
+        name="lut_implemented", label="Implemented LUT", on_device=True, stock="lut", objective=True,
+        estimate="lut", kind="implemented", example="20%",
+        limit="most LUTs after logic synthesis and routing, a count or % of the device: two to five times "
+        "fewer than C-synthesis reports",
+    ),
+    Quantity(
+        name="ff", label="C-synthesis FF", head="FF", on_device=True, objective=True, in_reports=True,
+        by_layer=True, example="50%",
+        limit="most flip-flops that C-synthesis may report, a count or % of the device",
+    ),
+    Quantity(
+        name="ff_implemented", label="Implemented FF", on_device=True, stock="ff", objective=True,
+        estimate="ff", kind="implemented", example="20%",
+        limit="most flip-flops after logic synthesis and routing, a count or % of the device",
     ),
     Quantity(
         name="dsp", label="DSP", on_device=True, objective=True, in_reports=True, by_layer=True,
@@ -113,11 +140,14 @@ _ALL = (
         name="energy", key="energy_pj", label="Energy", unit="pJ", decimals=1, objective=True,
         limit="most energy per inference: pJ (default), nJ or uJ", example="5nJ",
     ),
+    Quantity(name="energy_moons", key="energy_moons_pj", label="Energy (Moons)", unit="pJ", decimals=1),
 )  # fmt: skip
 
 QUANTITIES: Mapping[str, Quantity] = {quantity.name: quantity for quantity in _ALL}
 """All of them, by name, in the order in which they are listed everywhere."""
 _OTHER_NAMES = {"interval": "ii"}
+IMPLEMENTED_STAGES = ("vsynth", "rtl")
+"""Stages of the tools that count what logic synthesis leaves; the others tell what C-synthesis reports."""
 
 
 def named(name: str) -> Quantity | None:
@@ -138,8 +168,11 @@ def number(key: str, value: float) -> str:
 
 
 def resources_of(found: Estimate) -> dict[str, float]:
-    """Return what an estimate says, as `Evaluation.resources` names it."""
-    return {q.key: float(getattr(found, q.estimate)) for q in QUANTITIES.values()}
+    """Return what an estimate says, as `Evaluation.resources` names it; without the implemented design's
+    figures where it has none.
+    """
+    sources = ((q, _source(q, found)) for q in QUANTITIES.values())
+    return {q.key: float(getattr(source, q.estimate)) for q, source in sources if source is not None}
 
 
 def intervals_of(found: Estimate) -> dict[str, tuple[float, float]]:
@@ -149,4 +182,53 @@ def intervals_of(found: Estimate) -> dict[str, tuple[float, float]]:
         if quantity.cycles in intervals:
             low, high = intervals[quantity.cycles]
             intervals[quantity.key] = (low * found.clock_ns, high * found.clock_ns)
+        elif (source := _source(quantity, found)) is not None and quantity.estimate in source.intervals:
+            low, high = source.intervals[quantity.estimate]
+            intervals[quantity.key] = (float(low), float(high))
     return intervals
+
+
+def upper_ends(found: Estimate, confidence: float) -> dict[str, float]:
+    """Return what each figure of `resources_of` with an error doesn't exceed with a probability, in 0..1.
+
+    Infinite where fewer held-out designs are known than that takes.
+    """
+    ends = {}
+    for q in QUANTITIES.values():
+        source, name = _source(q, found), q.cycles or q.estimate
+        if q.uncertain and source is not None and name in source.errors:
+            ends[q.key] = source.upper(name, confidence) * (found.clock_ns if q.cycles else 1.0)
+    return ends
+
+
+def measured_name(key: str, stage: str) -> str:
+    """Return what a stage of the tools calls a figure of `Evaluation.resources`; empty where it measures
+    another one.
+
+    The LUTs of C-synthesis and those of logic synthesis are two figures; DSPs and cycles are one.
+    """
+    known = named(key)
+    if known is None:
+        return key
+    if not told_apart(known):
+        return key
+    return known.estimate if (known.kind == "implemented") == (stage in IMPLEMENTED_STAGES) else ""
+
+
+def told_apart(quantity: Quantity) -> bool:
+    """Whether it is counted in two ways, by C-synthesis and of what is implemented."""
+    return any(q.kind == "implemented" and q.estimate == quantity.estimate for q in QUANTITIES.values())
+
+
+def energy_range(resources: Mapping[str, float]) -> tuple[float, float] | None:
+    """Return the least and the most energy of an inference (pJ) that the two models say; None without both.
+
+    `resources` are named as in `Evaluation.resources`, and older ones have one model alone.
+    """
+    found = [resources[key] for key in ("energy_pj", "energy_moons_pj") if key in resources]
+    return (min(found), max(found)) if len(found) == 2 else None
+
+
+def _source(quantity: Quantity, found: Estimate) -> Estimate | None:
+    """Return the estimate that holds a quantity; None where `found` has none of that kind."""
+    return found if quantity.kind == "csynth" else found.implemented

@@ -10,6 +10,7 @@ import altair as alt
 from ..analysis.findings import Findings
 from ..analysis.view import Standing, StudyView, layer_widths, mean_width, shared_tensors, si, widths
 from ..measurements.measured import STAGES
+from ..quantities.limits import share_text
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import Objective
 from . import palette
@@ -207,7 +208,7 @@ def _mark(view: StudyView, cost: Objective, e: Evaluation) -> dict[str, Any]:
 
 
 def _stock(view: StudyView, cost: Objective) -> str:
-    stock = view.reference.device.get(cost.key)
+    stock = view.reference.device.get(cost.stock)
     return f", of {si(float(stock))} on the device" if isinstance(stock, int) and stock else ""
 
 
@@ -226,7 +227,9 @@ def _labels(
     left, right = {"x": alt.value(5), "align": "left"}, {"align": "right", "dx": -5, "dy": -6}
     reference = view.reference.float_score
     limits = [{"y": at, "text": f"limit {at:.4f}"} for at in metric_limits(view)]
-    reached = [{"x": limit, "text": f"limit {si(limit)}"}] if limit else []
+    sure = next((c.confidence for c in view.reference.constraints if c.name == cost.name), None)
+    told = f", {share_text(sure)} sure" if sure else ""
+    reached = [{"x": limit, "text": f"limit {si(limit)}{told}"}] if limit else []
     return [
         labels("float label", [{"y": reference, "text": f"float {reference:.4f}"}], y=y, dy=-8, **left),
         labels("metric limit labels", limits, y=y, dy=10, **left),

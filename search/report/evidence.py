@@ -12,7 +12,7 @@ from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
 from .rendering import Table
 
-COMPARED = ("lut", "ff", "dsp", "latency_ns")
+COMPARED = ("lut", "lut_implemented", "ff", "ff_implemented", "dsp", "latency_ns")
 """Figures of `Evaluation.resources` that are set against what a tool measured."""
 RECURRENT = {"lstm", "gru"}
 QUOTED = (("GRU", "not tested", "35.4 - 164.0"), ("LSTM", "1515.15", "35.9 - 164.0"))

@@ -12,7 +12,8 @@ from ..analysis.findings import Findings
 from ..analysis.headline import headline
 from ..analysis.view import Standing, StudyView, si
 from ..problem.score_warnings import percent, tied, ties_range
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, energy_range, measured_name
+from ..quantities.limits import share_text
 from ..trials.evaluation import Evaluation, total_seconds
 from ..trials.objectives import SIGNS, Objective
 from .charts import metric_range
@@ -39,6 +40,7 @@ def render(view: StudyView, found: Findings, figures: Mapping[str, Figure], fron
         folder=shlex.quote(view.folder),
         headline=headline(view),
         calibrated=_calibrated(view),
+        sure=_sure(view),
         links=_links(view),
         cards=[_card(view, how, e) for how, e in view.picks.items()],
         outside=metric_range(view)[1] if view.scored else 0,
@@ -59,6 +61,17 @@ def render(view: StudyView, found: Findings, figures: Mapping[str, Figure], fron
 def _calibrated(view: StudyView) -> str:
     designs = max((e.calibrated_on for e in view.evaluations), default=0)
     return f", calibrated on {designs} synthesised designs," if designs else ""
+
+
+def _sure(view: StudyView) -> str:
+    """Return how limits on resources are checked where the study asks for a confidence; else nothing."""
+    found = {c.confidence for c in view.reference.constraints if c.confidence}
+    if not found:
+        return ""
+    return (
+        f"Limits on resources and times hold for {share_text(max(found))} of designs that were held out: the "
+        "upper end of a figure is to keep them, or what was measured of it."
+    )
 
 
 def _links(view: StudyView) -> list[tuple[str, str]]:
@@ -130,7 +143,7 @@ def _score_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
 
 def _cost_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
     shown = {cost.name: cost for cost in view.costs}
-    for name in ("lut", "dsp", "latency"):
+    for name in ("lut", "lut_implemented", "dsp", "latency"):
         quantity = QUANTITIES[name]
         if quantity.key in e.resources:
             shown.setdefault(name, Objective.of(quantity))
@@ -138,15 +151,19 @@ def _cost_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
     for cost in shown.values():
         bounds = e.intervals.get(cost.key)
         aside = e.origin + (f", 80 %: {si(bounds[0])} to {si(bounds[1])}" if bounds else "")
-        stock, value = view.reference.device.get(cost.key), cost.value(e)
+        if cost.key in e.upper:
+            aside += f", at most {si(e.upper[cost.key])} as its limit counts"
+        stock, value = view.reference.device.get(cost.stock), cost.value(e)
         if isinstance(stock, int) and stock and value:
             aside += f", {100 * value / stock:.2g} % of the device"
         rows.append((cost.label, f"{si(value)}{f' {cost.unit}' if cost.unit else ''}", aside))
         rows += [
-            ("", si(figures[cost.key]), f"{stage}, measured")
+            ("", si(figures[name]), f"{stage}, measured")
             for stage, figures in e.measured.items()
-            if cost.key in figures
+            if (name := measured_name(cost.key, stage)) in figures
         ]
+    if energies := energy_range(e.resources):
+        rows.append(("Energy", " to ".join(map(si, energies)) + " pJ", "after Horowitz and after Moons"))
     return rows
 
 

@@ -27,8 +27,22 @@ UNIFORM = PURPLE
 INTERVAL = "#aeb3bb"
 DEVICES = {"FPGA": BLUE, "CPU": ORANGE, "GPU": GREEN}
 DEVICE_SHAPE = {"FPGA": "square", "CPU": "circle", "GPU": "diamond"}
-QUANTITIES = {"lut": BLUE, "ff": SKY, "dsp": VERMILION, "latency_ns": GREEN}
-QUANTITY_SHAPE = {"lut": "circle", "ff": "square", "dsp": "diamond", "latency_ns": "triangle-up"}
+QUANTITIES = {
+    "lut": BLUE,
+    "lut_implemented": ORANGE,
+    "ff": SKY,
+    "ff_implemented": PURPLE,
+    "dsp": VERMILION,
+    "latency_ns": GREEN,
+}
+QUANTITY_SHAPE = {
+    "lut": "circle",
+    "lut_implemented": "cross",
+    "ff": "square",
+    "ff_implemented": "triangle-down",
+    "dsp": "diamond",
+    "latency_ns": "triangle-up",
+}
 STUDIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 STUDIES_PALE = ("#a6cbe3", "#f2c7a6", "#a6dccf", "#eed3e1", "#f7dea6")
 STUDY_SHAPE = ("circle", "square", "triangle-up", "diamond", "cross")

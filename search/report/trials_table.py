@@ -26,7 +26,7 @@ def all_trials(view: StudyView) -> Trials:
     """Return a row for each trial, in the order of their numbers."""
     costs = list(view.costs)
     names = {cost.name for cost in costs}
-    for name in ("lut", "ff", "dsp", "bram", "latency"):
+    for name in ("lut", "lut_implemented", "ff", "ff_implemented", "dsp", "bram", "latency"):
         quantity = QUANTITIES[name]
         if name not in names and any(quantity.key in e.resources for e in view.evaluations):
             costs.append(Objective.of(quantity))

@@ -16,7 +16,7 @@ from bitfront.spaces import ToolMissing
 from ..config import StudyConfig
 from ..measurements.corrected import correct, learn
 from ..measurements.record import SynthesisRecord, measured_of, read_records
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, Quantity, measured_name
 from ..synthesis.flows import VendorFlow
 from ..synthesis.jobs import SynthesisJobs
 from ..tracking import Tracker
@@ -56,7 +56,7 @@ def describe_record(record: SynthesisRecord, estimated: Mapping[str, float]) -> 
     for stage, figures in outcome.measured.items():
         cells = [
             f"{q.head} {q.number(figures[q.key])}"
-            + (f" (estimate {q.number(estimated[q.key])})" if q.key in estimated else "")
+            + (f" (estimate {q.number(estimated[key])})" if (key := _key(q, stage)) in estimated else "")
             for q in QUANTITIES.values()
             if q.in_reports and q.key in figures
         ]
@@ -64,6 +64,12 @@ def describe_record(record: SynthesisRecord, estimated: Mapping[str, float]) -> 
     if not outcome.ok:
         parts.append(f"failed ({outcome.cause}): {outcome.line.rstrip('.')}. {outcome.advice}")
     return f"Trial {record.number} {outcome.tool}, {outcome.seconds:.0f} s; {'; '.join(parts)}"
+
+
+def _key(quantity: Quantity, stage: str) -> str:
+    """Return the figure of `Evaluation.resources` that a stage's figure is to be compared with."""
+    alike = (q.key for q in QUANTITIES.values() if q.estimate == quantity.estimate)
+    return next((key for key in alike if measured_name(key, stage) == quantity.estimate), quantity.key)
 
 
 @dataclass

@@ -70,9 +70,10 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Return the grouped metrics of a trial; nothing is made up where a trial has none.
 
     `score/final` (the one that counts), `score/qat`, `score/test`; `ties/share` and what the score is by how
-    they fall; `est/lut`, `est/lut_low`, ... (the prefix names the source of the figure); `violation/lut`;
-    `time/qat_s`. `score/ptq` of a trained candidate is the score of another design, whose own costs are
-    `ptq/lut`, ...; `score/gain` is there where training changed nothing of the design but its weights.
+    they fall; `est/lut`, `est/lut_low`, ... (the prefix names the source of the figure); `est/lut_upper`,
+    where a limit asks for a confidence; `violation/lut`; `time/qat_s`. `score/ptq` of
+    a trained candidate is the score of another design, whose own costs are `ptq/lut`, ...; `score/gain` is
+    there where training changed nothing of the design but its weights.
     """
     prefix = "est" if evaluation.source == "estimate" else evaluation.source
     metrics = {f"score/{'final' if k == 'score' else k}": v for k, v in evaluation.metrics.items()}
@@ -85,6 +86,7 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
         metrics["train/epochs"] = evaluation.epochs
     for key, (low, high) in evaluation.intervals.items():
         metrics |= {f"{prefix}/{key}_low": low, f"{prefix}/{key}_high": high}
+    metrics |= {f"{prefix}/{key}_upper": value for key, value in evaluation.upper.items()}
     metrics |= {f"violation/{k}": v for k, v in evaluation.constraints.items()}
     metrics |= {f"time/{k}_s": v for k, v in evaluation.seconds.items()}
     return {clean_name(k): v for k, v in metrics.items()}

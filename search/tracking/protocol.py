@@ -42,7 +42,7 @@ class StudyRecord:
             "clock_ns": reference.clock_ns,
             "float/val": reference.float_score,
         }
-        params |= {f"constraint.{constraint.name}": constraint.text for constraint in reference.constraints}
+        params |= {f"constraint.{constraint.name}": constraint.told for constraint in reference.constraints}
         if reference.space_size is not None:
             params["space_size"] = str(reference.space_size)
         params |= reference.params

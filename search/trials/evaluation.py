@@ -78,6 +78,10 @@ class Evaluation:
     not of the one that `resources` are of. Empty where it was not trained, and in older files."""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """80 % interval (low, high) of a resource, in its unit."""
+    upper: Mapping[str, float] = field(default_factory=dict)
+    """What limited resources don't exceed with the confidence of their limits, which is checked; empty in
+    studies without one.
+    """
     source: str = "estimate"
     """Where the resources come from: `estimate` until a tool has synthesised the candidate."""
     layers: tuple[Mapping[str, Any], ...] = ()
@@ -221,7 +225,7 @@ class Evaluation:
         data: dict[str, Any] = {"schema": SCHEMA}
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name != "raw" and (value or item.name not in {"measured", "calibrated_on"}):
+            if item.name != "raw" and (value or item.name not in {"measured", "calibrated_on", "upper"}):
                 data[item.name] = dict(value) if isinstance(value, Mapping) else value
         data["layers"] = [dict(row) for row in self.layers]
         data["recall"] = {name: list(row) for name, row in self.recall.items()}
@@ -277,6 +281,7 @@ class Evaluation:
                 resources=_floats(data.get("resources", {})),
                 ptq_resources=_floats(data.get("ptq_resources", {})),
                 intervals={str(k): (float(v[0]), float(v[1])) for k, v in data.get("intervals", {}).items()},
+                upper=_floats(data.get("upper", {})),
                 source=str(data.get("source", "estimate")),
                 layers=tuple(dict(row) for row in data.get("layers", ())),
                 precision={str(k): str(v) for k, v in data.get("precision", {}).items()},

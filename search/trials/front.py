@@ -347,7 +347,7 @@ def _numbered(evaluations: Sequence[Evaluation], number: int) -> Evaluation:
 
 def _ranked(pool: Sequence[Evaluation], objectives: Sequence[Objective], how: str) -> Evaluation:
     costs = [o for o in objectives if not o.is_metric]
-    costs.sort(key=lambda o: o.name != "lut")
+    costs.sort(key=lambda o: o.stock != "lut")
     direction = _metric_of(objectives).direction
 
     def key(e: Evaluation) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from bitfront.spaces import UserError
 
 from ..quantities import QUANTITIES, Limit, Quantity, named
-from ..quantities.limits import in_unit
+from ..quantities.limits import in_unit, share_text
 from ..quantities.metrics import Direction, label_of
 from .evaluation import Evaluation
 
@@ -110,8 +110,14 @@ class Objective:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Objective:
-        """Read what `to_json` wrote."""
-        return cls(**data)
+        """Read what `to_json` wrote; a quantity that is known goes by its label of today."""
+        known = QUANTITIES.get(data["name"])
+        return cls(**{**data, "label": known.label if known else data["label"]})
+
+    @property
+    def stock(self) -> str:
+        """The key of the device's stock of it."""
+        return QUANTITIES[self.name].stock if self.name in QUANTITIES else self.key
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,14 @@ class Constraint:
     Studies of older versions have the absolute number here."""
     direction: Direction = "minimize"
     """Of the metric; a resource is always minimised."""
+    confidence: float | None = None
+    """How sure a resource is to keep it, in 0..1: its upper end is checked. None where the estimate itself
+    is."""
+
+    @property
+    def told(self) -> str:
+        """The limit as it was said, with how sure it is to be kept: `10% with 90% confidence`."""
+        return f"{self.text} with {share_text(self.confidence)} confidence" if self.confidence else self.text
 
     @property
     def after_scoring(self) -> bool:
@@ -162,8 +176,20 @@ class Constraint:
         return excess / scale
 
     def to_json(self) -> dict[str, Any]:
-        """Return the constraint as plain values."""
-        return asdict(self)
+        """Return the constraint as plain values; without a confidence where there is none."""
+        return {key: value for key, value in asdict(self).items() if key != "confidence" or value}
+
+    def checked(self, resources: Mapping[str, float], upper: Mapping[str, float]) -> float:
+        """Return the figure that is to keep it: a resource's upper end with a confidence, else the resource.
+
+        Raises:
+            UserError: when the one that it needs isn't there.
+        """
+        key, source = QUANTITIES[self.name].key, upper if self.confidence else resources
+        if key not in source:
+            missing = "upper end of" if self.confidence else "estimate of"
+            raise UserError(f"Constraint {self.name} can't be checked: there is no {missing} {key!r}.")
+        return source[key]
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Constraint:
@@ -215,8 +241,8 @@ def constraints_of(
             bound: Bound = "at_least" if metric.direction == "maximize" else "at_most"
             found.append(Constraint(name, bound, value, abs(value) or 1.0, text, metric.direction))
         else:
-            scale = value or float((stock or {}).get(QUANTITIES[name].key) or 1)
-            found.append(Constraint(name, "at_most", value, scale, text))
+            scale = value or float((stock or {}).get(QUANTITIES[name].stock) or 1)
+            found.append(Constraint(name, "at_most", value, scale, text, confidence=limit.confidence))
     return tuple(found)
 
 
@@ -234,22 +260,20 @@ def parse_limit(given: str, value: float | int | str, name: str) -> float:
 
 
 def resource_violations(
-    constraints: Sequence[Constraint], resources: Mapping[str, float]
+    constraints: Sequence[Constraint],
+    resources: Mapping[str, float],
+    upper: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Violations that are known before any scoring, by constraint name.
 
+    `upper`: upper ends of the resources at the study's confidence, if it has one.
+
     Raises:
-        UserError: when `resources` lacks a constrained figure.
+        UserError: when a constrained figure is missing.
     """
-    result = {}
-    for constraint in constraints:
-        if constraint.after_scoring:
-            continue
-        key = QUANTITIES[constraint.name].key
-        if key not in resources:
-            raise UserError(f"Constraint {constraint.name} can't be checked: the estimate has no {key!r}.")
-        result[constraint.name] = constraint.violation(resources[key])
-    return result
+    return {
+        c.name: c.violation(c.checked(resources, upper or {})) for c in constraints if not c.after_scoring
+    }
 
 
 def metric_violations(
@@ -260,13 +284,17 @@ def metric_violations(
 
 
 def broken(
-    constraints: Sequence[Constraint], found: Mapping[str, float], resources: Mapping[str, float]
+    constraints: Sequence[Constraint],
+    found: Mapping[str, float],
+    resources: Mapping[str, float],
+    upper: Mapping[str, float] | None = None,
 ) -> str | None:
     """Say in one line which resource constraints are broken, `constraint lut: 51234 > 20000`; None if none
-    is.
+    is. With a confidence it is the upper end that is too much: `lut: 51234 at 90% > 20000`.
     """
     lines = [
-        f"{c.name}: {resources[QUANTITIES[c.name].key]:.6g} > {c.limit:.6g}"
+        f"{c.name}: {c.checked(resources, upper or {}):.6g}"
+        f"{f' at {share_text(c.confidence)}' if c.confidence else ''} > {c.limit:.6g}"
         for c in constraints
         if not c.after_scoring and found.get(c.name, 0.0) > 0
     ]

@@ -13,7 +13,7 @@ from ..trials.objectives import Objective
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
-_EITHER = {"lut", "dsp"}
+_EITHER = {"lut": "dsp", "lut_implemented": "dsp", "dsp": "lut"}
 """A product takes one or the other: where a study names one alone, wider products would seem to cost
 nothing.
 """
@@ -35,9 +35,16 @@ class WeightedCost:
 
     def __init__(self, evaluator: Evaluator, objectives: Sequence[Objective]) -> None:
         stock = part(evaluator.problem.config.device.part).capacity()
-        keys = {o.key for o in objectives if not o.is_metric}
-        keys |= _EITHER if keys & _EITHER else set()
-        self._stock = {} if "ebops" in keys else {key: stock[key] for key in sorted(keys) if stock.get(key)}
+        stocks = {o.key: o.stock for o in objectives if not o.is_metric}
+        for key in list(stocks):
+            other = _EITHER.get(key)
+            if other and other not in stocks.values():
+                stocks[other] = other
+        self._stock = (
+            {}
+            if "ebops" in stocks
+            else {key: stock[own] for key, own in sorted(stocks.items()) if stock.get(own)}
+        )
 
     def counts_bits(self, strategy: str) -> bool:
         """Whether a single weight costs less with fewer bits: not where the strategy gives all of them one

@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING
 from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
-from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, mixed_seed, optuna_sampler, suggest
 from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.front import Box, dominating, pareto
-from ..trials.objectives import Objective, resource_violations
+from ..trials.objectives import Objective
 from .context import SearchContext
 from .greedy_widths import GreedyWidths
 
@@ -178,7 +177,8 @@ def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Eval
         params: Params = {**e.params, "method": "qat", "sparsity": zeros[len(estimated) % len(zeros)]}
         params = {name: value for name, value in params.items() if name in e.params}
         candidate = evaluator.space.candidate(params)
-        resources = resources_of(evaluator.costs.untrained(candidate, evaluator.costs.types(candidate)))
+        types = evaluator.costs.types(candidate)
+        cost = evaluator.costs.cost(types, evaluator.costs.untrained(candidate, types))
         estimated.append(
             replace(
                 e,
@@ -192,8 +192,9 @@ def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Eval
                 metrics={},
                 ties={},
                 recall={},
-                resources=resources,
-                constraints={**e.constraints, **resource_violations(evaluator.constraints, resources)},
+                resources=cost.resources,
+                upper=cost.upper,
+                constraints={**e.constraints, **cost.violations},
             )
         )
     return estimated

@@ -5,15 +5,21 @@ from .arguments import is_own
 from .frozen import trained_variables, untrained_layers
 from .survey import Row, lower, lower_with_tensors, survey
 from .unsupported import Unsupported
+from .views import LAYERS as VIEWS
+from .views import View, moved, view_of
 
 __all__ = [
+    "VIEWS",
     "Row",
     "Unsupported",
+    "View",
     "is_own",
     "lower",
     "lower_with_tensors",
+    "moved",
     "supported_activations",
     "survey",
     "trained_variables",
     "untrained_layers",
+    "view_of",
 ]

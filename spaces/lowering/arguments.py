@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum"})
-"""Bare operations of Keras (`x + y`) that are lowered as the layer of that name."""
-_SEVERAL = OPERATIONS | {"Average", "Concatenate", "MultiHeadAttention", "Einsum"}
+_SEVERAL = frozenset({
+    "Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average", "Concatenate", "Dot", "Einsum",
+    "MultiHeadAttention",
+})  # fmt: skip
 """Layers that read several tensors."""
 _HOMES = ("keras.", "qkeras.", "bitfront.")
 _REASONS = {
-    "initial_state": "the firmware starts every state at zero, since hls4ml 1.3 can't be given one",
+    "initial_state": "the firmware starts both directions at zero: give states to LSTM, GRU or SimpleRNN",
     "mask": "the firmware has no masks, so cut or pad the sequences in the data",
 }
 
@@ -55,6 +56,9 @@ def call_fault(layer: Any, arguments: Any) -> str | None:
     first = next(iter(list(given.values())[1:]), None)
     if isinstance(first, list | tuple) and any(id(one) not in tensors for one in first):
         return "reads an array beside its tensors: a constant can only be added, as in `x + array`"
+    recurrent = kind_of(layer) in {"LSTM", "GRU", "SimpleRNN"}
+    if recurrent and extra == ["initial_state"]:
+        return None
     if extra:
         return (
             f"is called with {extra[0]}: {_REASONS.get(extra[0], 'only its first argument can be a tensor')}"

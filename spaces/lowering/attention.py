@@ -44,7 +44,7 @@ def result_shape(equation: str, *shapes: Shape) -> Shape:
     return tuple(sizes[c] for c in result[1:])
 
 
-def _check_equation(equation: str) -> None:
+def check_equation(equation: str) -> None:
     """Refuse axes that are only summed, and a batch axis that is not the first: hls4ml builds neither."""
     operands, result = equation.split("->")
     data, other = operands.split(",")
@@ -66,7 +66,7 @@ def _projection(
 ) -> str:
     """Append an EinsumDense of `inner`'s weights times `scale` that reads node `source` of `shape`."""
     equation = explicit(inner.equation, len(shape) + 1)
-    _check_equation(equation)
+    check_equation(equation)
     weights: Arrays = {"weight": weight_values(inner, "kernel", inner.kernel) * np.float32(scale)}
     if inner.bias is not None:
         weights["bias"] = weight_values(inner, "bias", inner.bias) * np.float32(scale)

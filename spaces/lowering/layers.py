@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from .activations import activation_kind, rectifier
-from .attention import add_constant, einsum_dense, exported, layer_normalization, multi_head_attention
+from .attention import einsum_dense, exported, layer_normalization, multi_head_attention
+from .kernels import dilated, full, ungrouped
+from .merges import concatenate, merge, scaled
+from .products import dot
 from .quantizers import weight_values
 from .recurrent import bidirectional, recurrent
+from .reordered import softmax
 from .unsupported import Unsupported
 from .work import Arrays, Handler, Lowering
 
@@ -42,69 +46,64 @@ def _time_distributed(work: Lowering, layer: Any, inputs: Names, shape: Shape) -
     return _dense(work, inner, inputs, shape)
 
 
-def _check_conv(layer: Any) -> None:
-    if any(d != 1 for d in layer.dilation_rate):
-        raise Unsupported("dilation_rate must be 1: hls4ml ignores it")
-    if getattr(layer, "groups", 1) != 1:
-        raise Unsupported("groups must be 1: hls4ml ignores them")
-
-
 def _conv(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    _check_conv(layer)
-    name = work.add(
-        layer,
-        f"conv{len(layer.kernel_size)}d",
-        inputs,
-        shape,
-        weights=_weights(layer),
-        filters=layer.filters,
-        kernel_size=tuple(layer.kernel_size),
-        strides=tuple(layer.strides),
-        padding=layer.padding,
-    )
+    weights = _weights(layer)
+    groups = getattr(layer, "groups", 1)
+    if groups != 1:
+        weights["weight"] = ungrouped(weights["weight"], groups)
+    name = _convolution(work, layer, inputs, shape, weights, spread=groups != 1)
     return work.activation(layer, layer.activation, name, shape)
 
 
-def _depthwise(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    _check_conv(layer)
-    if layer.depth_multiplier != 1:
-        raise Unsupported("depth_multiplier must be 1 in hls4ml's depthwise convolution")
-    if layer.padding == "causal":
-        raise Unsupported("causal padding is not available in hls4ml's depthwise convolution")
-    kernel = "depthwise_kernel" if hasattr(layer, "depthwise_kernel") else "kernel"
-    name = work.add(
+def _convolution(
+    work: Lowering,
+    layer: Any,
+    inputs: Names,
+    shape: Shape,
+    weights: Arrays,
+    *,
+    depthwise: bool = False,
+    spread: bool = False,
+    name: str | None = None,
+) -> str:
+    """Append a convolution with the layer's window; `spread` says that its kernel has zeros that aren't
+    weights.
+
+    A depthwise kernel is written out where hls4ml lacks the layer, with a depth multiplier.
+    """
+    rank = len(layer.kernel_size)
+    if depthwise and weights["weight"].shape[-1] != 1:
+        weights["weight"], depthwise, spread = full(weights["weight"]), False, True
+    if any(rate != 1 for rate in layer.dilation_rate):
+        weights["weight"], spread = dilated(weights["weight"], layer.dilation_rate), True
+    return work.add(
         layer,
-        f"depthwise_conv{len(layer.kernel_size)}d",
+        f"{'depthwise_' if depthwise else ''}conv{rank}d",
         inputs,
         shape,
-        weights=_weights(layer, kernel),
-        kernel_size=tuple(layer.kernel_size),
+        name=name,
+        weights=weights,
+        kernel_size=weights["weight"].shape[:rank],
         strides=tuple(layer.strides),
         padding=layer.padding,
+        **({} if depthwise else {"filters": shape[-1]}),
+        **({"spread": True} if spread else {}),
     )
+
+
+def _depthwise(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    kernel = "depthwise_kernel" if hasattr(layer, "depthwise_kernel") else "kernel"
+    name = _convolution(work, layer, inputs, shape, _weights(layer, kernel), depthwise=True)
     return work.activation(layer, layer.activation, name, shape)
 
 
 def _separable(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Split as hls4ml does: a depthwise convolution without bias, then a pointwise one."""
-    _check_conv(layer)
-    if layer.depth_multiplier != 1:
-        raise Unsupported("depth_multiplier must be 1 in hls4ml's separable convolution")
-    if layer.padding == "causal":
-        raise Unsupported("causal padding is not available in hls4ml's separable convolution")
     rank = len(layer.kernel_size)
     depthwise = weight_values(layer, "depthwise", layer.depthwise_kernel)
-    middle = (*shape[:-1], depthwise.shape[-2])
-    first = work.add(
-        layer,
-        f"depthwise_conv{rank}d",
-        inputs,
-        middle,
-        name=f"{layer.name}_depthwise",
-        weights={"weight": depthwise},
-        kernel_size=tuple(layer.kernel_size),
-        strides=tuple(layer.strides),
-        padding=layer.padding,
+    middle = (*shape[:-1], depthwise.shape[-2] * depthwise.shape[-1])
+    first = _convolution(
+        work, layer, inputs, middle, {"weight": depthwise}, depthwise=True, name=f"{layer.name}_depthwise"
     )
     pointwise: Arrays = {"weight": weight_values(layer, "pointwise", layer.pointwise_kernel)}
     if layer.use_bias:
@@ -160,10 +159,7 @@ def _relu(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def _softmax(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    axes = list(layer.axis) if isinstance(layer.axis, list | tuple) else [layer.axis]
-    if axes not in ([-1], [len(shape)]):
-        raise Unsupported("Softmax must run over the last axis")
-    return work.add(layer, "softmax", inputs, shape)
+    return softmax(work, layer, inputs, shape, layer.axis)
 
 
 def _check_pool(layer: Any) -> None:
@@ -220,54 +216,26 @@ def _padding(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.add(layer, "zero_padding", inputs, shape, padding=pads)
 
 
-def _constants(work: Lowering, inputs: Names) -> list[Any]:
-    """Return the arrays among the arguments of a bare operation, and those that a layer before gave."""
-    given = [*work.arguments.args, *work.arguments.kwargs.values()]
-    arrays = [a for a in given if not isinstance(a, list | tuple) and not hasattr(a, "_keras_history")]
-    return arrays + [work.constants[i] for i in inputs if i in work.constants]
+def _rescaling(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Lower a scale and an offset: a node of their own unless a linear layer before takes them."""
+    return scaled(work, layer, inputs[0], layer.scale, layer.offset, shape)
 
 
-def _merge(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    op = type(layer).__name__.lower()
-    constants = _constants(work, inputs)
-    if constants:
-        inputs = tuple(i for i in inputs if i not in work.constants)
-        if op != "add" or len(inputs) != 1:
-            raise Unsupported("a constant can only be added, to one tensor; use the Keras layer for it")
-        return add_constant(work, layer, inputs[0], constants[0], shape)
-    shapes = {work.shape(i) for i in inputs}
-    if shapes != {shape}:
-        raise Unsupported(f"its inputs have shapes {sorted(shapes)}; all must be {shape} (no broadcasting)")
-    if op in {"average", "subtract"} and len(inputs) != 2:
-        raise Unsupported(f"{type(layer).__name__} takes exactly two inputs")
-    if len(set(inputs)) != len(inputs):
-        raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
-    name = inputs[0]
-    for i, other in enumerate(inputs[1:], 1):
-        last = i == len(inputs) - 1
-        name = work.add(layer, op, (name, other), shape, name=layer.name if last else f"{layer.name}_part{i}")
-    return name
+def _normalization(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Lower Keras's normalization of data: (x - mean) / deviation, or back again where it is inverted."""
+    if not hasattr(layer, "mean") or layer.mean is None:
+        raise Unsupported("it has no mean and variance yet: give them, or call adapt() before")
+    mean = np.asarray(layer.mean, np.float64)
+    # as Keras does (`Normalization.call`): its epsilon bounds the deviation from below
+    deviation = np.maximum(np.sqrt(np.asarray(layer.variance, np.float64)), _epsilon())
+    scale, offset = (deviation, mean) if layer.invert else (1.0 / deviation, -mean / deviation)
+    return scaled(work, layer, inputs[0], scale, offset, shape)
 
 
-def _concatenate(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    axis = layer.axis if layer.axis < 0 else layer.axis - len(shape) - 1
-    if not -len(shape) <= axis <= -1:
-        raise Unsupported("it joins samples, not values: its axis must not be the batch's")
-    if len(set(inputs)) != len(inputs):
-        raise Unsupported("it reads the same tensor twice, which hls4ml's streams can't")
-    name, done = inputs[0], list(work.shape(inputs[0]))
-    for i, other in enumerate(inputs[1:], 1):
-        done[axis] += work.shape(other)[axis]
-        last = i == len(inputs) - 1
-        name = work.add(
-            layer,
-            "concatenate",
-            (name, other),
-            tuple(done),
-            name=layer.name if last else f"{layer.name}_part{i}",
-            axis=axis,
-        )
-    return name
+def _epsilon() -> float:
+    import keras
+
+    return float(keras.backend.epsilon())
 
 
 def _dropout(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
@@ -320,13 +288,16 @@ LAYERS: dict[str, Handler] = {
     "Reshape": _reshape,
     "ZeroPadding1D": _padding,
     "ZeroPadding2D": _padding,
-    "Add": _merge,
-    "Subtract": _merge,
-    "Multiply": _merge,
-    "Average": _merge,
-    "Maximum": _merge,
-    "Minimum": _merge,
-    "Concatenate": _concatenate,
+    "Add": merge,
+    "Subtract": merge,
+    "Multiply": merge,
+    "Average": merge,
+    "Maximum": merge,
+    "Minimum": merge,
+    "Concatenate": concatenate,
+    "Dot": dot,
+    "Rescaling": _rescaling,
+    "Normalization": _normalization,
     "Dropout": _dropout,
     "Masking": _masking,
     "ActivityRegularization": _nothing,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .activations import activation_kind
 from .quantizers import weight_values
+from .unrolled import unrolled
 from .unsupported import Unsupported
+from .views import add_view, numbered, view
 from .work import Arrays, Lowering
 
 Shape = tuple[int, ...]
@@ -17,41 +20,37 @@ Names = tuple[str, ...]
 
 def _cell_weights(layer: Any) -> Arrays:
     cell = layer.cell
-    gru = type(cell).__name__.endswith("GRUCell")
+    two = type(cell).__name__.endswith("GRUCell") and cell.reset_after
     arrays: Arrays = {
         "weight": weight_values(cell, "kernel", cell.kernel),
         "recurrent_weight": weight_values(cell, "recurrent", cell.recurrent_kernel),
     }
     if not cell.use_bias:
         arrays["bias"] = np.zeros(arrays["weight"].shape[1], np.float32)
-        if gru:
+        if two:
             arrays["recurrent_bias"] = np.zeros_like(arrays["bias"])
         return arrays
     bias = weight_values(cell, "bias", cell.bias)
-    if gru:
+    if two:
         arrays["bias"], arrays["recurrent_bias"] = bias
     else:
         arrays["bias"] = bias
     return arrays
 
 
-def _check(layer: Any) -> str:
-    """Return the operation of a recurrent layer whose options the firmware has."""
+def _kind(layer: Any) -> str:
+    """Return the operation of a recurrent layer.
+
+    Raises:
+        Unsupported: when it has options that no firmware has.
+    """
     kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}.get(
         type(layer).__name__.removeprefix("Q")
     )
     if kind is None or not type(layer).__module__.startswith(("keras.", "qkeras.")):
         raise Unsupported(f"{type(layer).__name__} is not a recurrent layer that hls4ml knows")
-    if layer.return_state or layer.stateful:
-        raise Unsupported("return_state and stateful are not available in the firmware")
-    if kind == "gru" and not layer.reset_after:
-        raise Unsupported(
-            "GRU(reset_after=False) is silently wrong in hls4ml; build it with reset_after=True"
-        )
-    if activation_kind(layer.cell.activation) != ("tanh", {}):
-        raise Unsupported("its activation must be tanh (a rounded one isn't available)")
-    if kind != "simple_rnn" and activation_kind(layer.cell.recurrent_activation) != ("sigmoid", {}):
-        raise Unsupported("its recurrent activation must be sigmoid (a rounded one isn't available)")
+    if layer.stateful:
+        raise Unsupported("stateful is not available in the firmware, which begins each sample anew")
     if getattr(layer.cell, "state_quantizer_internal", None) is not None:
         raise Unsupported(
             "its state_quantizer rounds the state where it is read, which the firmware doesn't; leave it "
@@ -60,26 +59,90 @@ def _check(layer: Any) -> str:
     return kind
 
 
+def _lacking(layer: Any, kind: str) -> str | None:
+    """Return which option of a cell hls4ml lacks, None where it builds the cell."""
+    if kind == "gru" and not layer.reset_after:
+        return "GRU(reset_after=False) is silently wrong in hls4ml; build it with reset_after=True"
+    if activation_kind(layer.cell.activation) != ("tanh", {}):
+        return "its activation must be tanh (a rounded one isn't available)"
+    if kind != "simple_rnn" and activation_kind(layer.cell.recurrent_activation) != ("sigmoid", {}):
+        return "its recurrent activation must be sigmoid (a rounded one isn't available)"
+    return None
+
+
 def recurrent(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Lower `LSTM`, `GRU` and `SimpleRNN`."""
-    kind = _check(layer)
+    return _built(work, layer, inputs, shape, cell_state=False)[0]
+
+
+def _built(
+    work: Lowering, layer: Any, inputs: Names, shape: Shape, *, cell_state: bool
+) -> tuple[str, tuple[str | None, ...]]:
+    """Append a recurrent layer; return the node of its output, and those of its last states, as far as there
+    are any.
+
+    What hls4ml has no layer for is unrolled; one that goes backwards reads a view of the reversed sequence.
+    """
+    kind, weights, source = _kind(layer), _cell_weights(layer), work.shape(inputs[0])
+    states = _given_states(work, layer, inputs)
+    if states or cell_state or _lacking(layer, kind):
+        return unrolled(work, layer, kind, inputs[0], states, weights, source[0])
     if layer.go_backwards:
-        raise Unsupported("go_backwards=True is silently wrong in hls4ml; reverse the sequence in the data")
-    return work.add(
+        reverse = view(numbered(source)[::-1])
+        assert reverse is not None
+        inputs = (add_view(work, layer, inputs[0], source, reverse, name=f"{layer.name}_reversed"),)
+    output = work.add(
         layer,
         kind,
-        inputs,
+        inputs[:1],
         shape,
-        weights=_cell_weights(layer),
+        weights=weights,
         units=layer.units,
         return_sequences=layer.return_sequences,
     )
+    return output, (None if layer.return_sequences else output,)
+
+
+def _given_states(work: Lowering, layer: Any, inputs: Names) -> Names:
+    """Return the nodes of the states that a call is given.
+
+    Raises:
+        Unsupported: when one is an array.
+    """
+    call = work.arguments
+    given = call.kwargs.get("initial_state", call.args[1] if len(call.args) > 1 else None)
+    if given is None:
+        return ()
+    node_of = {id(tensor): name for tensor, name in zip(call.keras_tensors, inputs, strict=True)}
+    found = [node_of.get(id(one)) for one in (given if isinstance(given, list | tuple) else [given])]
+    if None in found:
+        raise Unsupported("its initial_state is an array: give tensors, or leave it out")
+    return tuple(str(name) for name in found)
+
+
+def with_states(work: Lowering, layer: Any, inputs: Names, shapes: Sequence[Shape]) -> Sequence[str | None]:
+    """Lower a recurrent layer with `return_state=True`: its output, and its last states as far as they are
+    read.
+    """
+    output, states = _built(work, layer, inputs, shapes[0], cell_state=len(shapes) > 2 and work.read[2])
+    hidden = states[0]
+    if hidden is None and work.read[1]:
+        last = view(numbered(shapes[0])[-1])
+        assert last is not None
+        hidden = add_view(work, layer, output, shapes[1], last, name=f"{layer.name}_state")
+    return [output, hidden, *states[1:], None][: len(shapes)]
 
 
 def bidirectional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Lower `Bidirectional` of two LSTMs or two GRUs."""
     forward, backward = layer.forward_layer, layer.backward_layer
-    kinds = {_check(forward), _check(backward)}
+    if layer.return_state:
+        raise Unsupported("return_state of both directions is not available; use two layers")
+    kinds = {_kind(forward), _kind(backward)}
+    for one in (forward, backward):
+        reason = _lacking(one, _kind(one))
+        if reason:
+            raise Unsupported(reason)
     if layer.merge_mode != "concat":
         raise Unsupported(
             f"merge_mode={layer.merge_mode!r} is silently turned into 'concat' by hls4ml; use concat"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from ..errors import UserError
 from ..graph import Graph, Node
 from ..operations import registered
-from .arguments import OPERATIONS, call_fault, is_own, kind_of, masking
+from .arguments import call_fault, is_own, kind_of
 from .attention import positional
+from .bare import BARE, SEVERAL
+from .calls import Call, Key, Same, calls, functional_of
 from .frozen import folded, trained_variables
 from .layers import LAYERS
 from .unsupported import Unsupported
@@ -69,61 +71,51 @@ def survey(model: keras.Model) -> tuple[list[Row], Lowering]:
     Raises:
         UserError: when the model's layers can't be read at all.
     """
-    functional = _functional(model)
+    functional = functional_of(model)
     work = Lowering(trained_variables(model))
+    work.home = id(functional)
     rows: list[Row] = []
-    tensor_of: dict[int, str] = {}
+    tensor_of: dict[Key, str] = {}
     for tensor in functional.inputs:
         layer = tensor._keras_history.operation
         shape = tuple(tensor.shape[1:])
         _check_input(layer.name, shape, str(tensor.dtype))
-        tensor_of[id(tensor)] = work.add(layer, "input", (), shape)
-        rows.append(Row(layer.name, "InputLayer", (tensor_of[id(tensor)],)))
-    for layer, arguments, target, fault in _calls(functional):
-        sources, work.arguments = list(arguments.keras_tensors), arguments
-        if fault is None and any(id(s) not in tensor_of for s in sources):
+        tensor_of[(), id(tensor)] = work.add(layer, "input", (), shape)
+        rows.append(Row(layer.name, "InputLayer", (tensor_of[(), id(tensor)],)))
+    found = list(calls(functional))
+    read: set[Key] = {((), id(tensor)) for tensor in functional.outputs}
+    read |= {key for call in found for key in ((call.of,) if isinstance(call, Same) else call.sources)}
+    for call in found:
+        if isinstance(call, Same):
+            if call.of in tensor_of:
+                tensor_of[call.key] = tensor_of[call.of]
+            continue
+        made, work.arguments, work.home = len(work.nodes), call.arguments, call.home
+        work.read = tuple(target in read for target in call.targets)
+        fault = call.fault
+        if fault is None and any(s not in tensor_of for s in call.sources):
             fault = "follows a layer that can't be computed"
-        made = len(work.nodes)
         if fault is None:
             try:
-                inputs = tuple(tensor_of[id(s)] for s in sources)
-                name = _lowered(work, layer, inputs, tuple(target.shape[1:]))
-                tensor_of[id(target)] = name
-                work.tensors[name] = target
+                inputs = tuple(tensor_of[source] for source in call.sources)
+                names = _lowered(work, call, inputs)
+                for target, tensor, name in zip(call.targets, call.outputs, names, strict=True):
+                    if name is None:
+                        continue
+                    tensor_of[target] = name
+                    if not target[0]:  # what lies within a called model isn't computed by the outer one
+                        work.tensors[name] = tensor
             except Unsupported as error:
                 fault = str(error)
-        rows.append(Row(layer.name, kind_of(layer), tuple(n.name for n in work.nodes[made:]), fault))
-    work.outputs = tuple(tensor_of.get(id(t), "") for t in functional.outputs)
+        nodes = tuple(n.name for n in work.nodes[made:])
+        rows.append(Row(work.label(call.layer), kind_of(call.layer), nodes, fault))
+    work.outputs = tuple(tensor_of.get(((), id(t)), "") for t in functional.outputs)
     for name in work.constants.keys() & set(work.outputs):
         place = next(i for i, row in enumerate(rows) if row.layer == work.givers[name].name)
         rows[place] = replace(
             rows[place], fault="is an output that is the same for every sample: leave it out"
         )
     return rows, work
-
-
-def _functional(model: Any) -> Any:
-    """Return the functional model in `model`, whose calls of layers are on record.
-
-    Raises:
-        UserError: when there is none.
-    """
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise UserError(f"A {type(model).__name__} isn't a keras.Model: build one from it.")
-    functional = getattr(model, "_functional", None) or model
-    if isinstance(functional, keras.Sequential):
-        raise UserError(
-            f"Model {model.name!r} has no known inputs or no layers: start it with keras.Input(shape), and "
-            f"add a layer."
-        )
-    if not hasattr(functional, "_nodes_by_depth"):
-        raise UserError(
-            f"Model {model.name!r} is a subclassed keras.Model, whose layers can't be read: "
-            "write it as a Sequential or functional model."
-        )
-    return functional
 
 
 def _check_input(name: str, shape: tuple[int | None, ...], kind: str) -> None:
@@ -140,28 +132,42 @@ def _check_input(name: str, shape: tuple[int | None, ...], kind: str) -> None:
         )
 
 
-def _lowered(work: Lowering, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
-    """Lower one call of a layer and return the name of the node that computes its output.
+def _lowered(work: Lowering, call: Call, inputs: tuple[str, ...]) -> Sequence[str | None]:
+    """Lower one call of a layer and return the nodes that compute its outputs, None for one that isn't read.
 
     Raises:
         Unsupported: when the firmware can't compute it.
     """
+    layer, shapes = call.layer, [tuple(tensor.shape[1:]) for tensor in call.outputs]
     kind = kind_of(layer)
-    handler = None if is_own(layer) else handler_of(kind)
-    if handler is None and not is_own(layer):
+    bare = not is_own(layer) and is_bare(layer)
+    handler = None if is_own(layer) else BARE.get(kind) if bare else handler_of(kind)
+    if bare and handler is None and kind not in SEVERAL:
+        raise Unsupported(f"is the bare operation {kind}, which has no firmware; use a layer")
+    if handler is None and kind not in SEVERAL and not is_own(layer):
         raise Unsupported(f"{kind} layers are not supported")
     if any(i in work.constants for i in inputs) and kind != "Add":
         raise Unsupported("reads a constant, which can only be added")
     fault = call_fault(layer, work.arguments)
     if fault:
         raise Unsupported(fault)
+    if len(shapes) != 1:
+        if is_own(layer) or kind not in SEVERAL:
+            raise Unsupported(f"has {len(shapes)} outputs; only one can be converted")
+        return SEVERAL[kind](work, layer, inputs, shapes)
+    (shape,) = shapes
     name = handler(work, layer, inputs, shape) if handler else positional(work, layer, inputs, shape)
     if name is None:
         raise Unsupported(
             f"{kind} is a layer of your own, and only those that add the same to every sample are known; "
             "build it from Keras layers that `bitfront doctor` accepts"
         )
-    return name
+    return (name,)
+
+
+def is_bare(layer: Any) -> bool:
+    """Whether it is an operation of `keras.ops` rather than a layer."""
+    return not hasattr(layer, "weights")
 
 
 def handler_of(kind: str) -> Handler | None:
@@ -170,25 +176,6 @@ def handler_of(kind: str) -> Handler | None:
     if found is not None:
         return found
     return next((one.traits.layers[kind] for one in registered().values() if kind in one.traits.layers), None)
-
-
-def _calls(functional: Any) -> Iterator[tuple[Any, Any, Any, str | None]]:
-    """Yield (layer, arguments, output tensor, fault) in the order of computation."""
-    seen: set[int] = set()
-    skipped = masking(functional)
-    for depth in sorted(functional._nodes_by_depth, reverse=True):
-        for node in functional._nodes_by_depth[depth]:
-            layer, fault = node.operation, None
-            if node.is_input or id(node) in skipped:
-                continue
-            if id(layer) in seen:
-                fault = "is called more than once; give each call a layer of its own"
-            elif len(node.outputs) != 1:
-                fault = f"has {len(node.outputs)} outputs; only one can be converted"
-            elif not hasattr(layer, "weights") and type(layer).__name__ not in OPERATIONS:
-                fault = "is a bare operation; use the Keras layer for it (Add, Reshape, ...)"
-            seen.add(id(layer))
-            yield layer, node.arguments, node.outputs[0], fault
 
 
 def _fold_batchnorm(work: Lowering) -> None:

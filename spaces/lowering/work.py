@@ -32,6 +32,8 @@ class Lowering:
         self.outputs: tuple[str, ...] = ()
         self.arguments: Any = None
         """Keras's `SymbolicArguments` of the call that is being lowered."""
+        self.read: tuple[bool, ...] = ()
+        """Of each output of that call, whether anything reads it."""
         self.constants: dict[str, NDArray[np.float32]] = {}
         """Name -> what a layer gives whatever its input: no node, but the operand of a sum."""
         self.givers: dict[str, Any] = {}
@@ -39,6 +41,9 @@ class Lowering:
         self.tensors: dict[str, Any] = {}
         """Node -> the Keras tensor that it computes."""
         self._names: set[str] = set()
+        self._labels: dict[str, int] = {}
+        self.home = 0
+        """Identity of the model whose layer is being lowered."""
 
     def name(self, wanted: str) -> str:
         """Return `wanted` as a C identifier that is not taken yet."""
@@ -50,6 +55,16 @@ class Lowering:
             name = f"{base}_{i}"
         self._names.add(name)
         return name
+
+    def label(self, layer: Any) -> str:
+        """Return what a layer is called in the study: its name, with a number where a layer of another model,
+        within this one or around it, has it too.
+        """
+        label, i = str(layer.name), 1
+        while self._labels.setdefault(label, self.home) != self.home:
+            i += 1
+            label = f"{layer.name}_{i}"
+        return label
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of node `name`, without the batch axis."""
@@ -69,13 +84,21 @@ class Lowering:
         """Append a node and return its name."""
         unique = self.name(name or layer.name)
         self.nodes.append(
-            Node(name=unique, op=op, inputs=inputs, shape=tuple(shape), layer=layer.name, attrs=attrs)
+            Node(name=unique, op=op, inputs=inputs, shape=tuple(shape), layer=self.label(layer), attrs=attrs)
         )
         if weights:
             self.weights[unique] = {k: np.asarray(v, np.float32) for k, v in weights.items()}
             roles = frozen_roles(self.trained, self._giver(layer), op, weights, attrs.get("part"))
             self.frozen |= {f"{unique}/{role}" for role in roles}
         return unique
+
+    def reshape(
+        self, layer: keras.Layer, source: str, shape: tuple[int, ...], *, name: str | None = None
+    ) -> str:
+        """Return node `source` in another shape of as many values: a node, or itself where it has it."""
+        if self.shape(source) == tuple(shape):
+            return source
+        return self.add(layer, "reshape", (source,), shape, name=name)
 
     def _giver(self, layer: Any) -> Any:
         """Return the layer whose variables a node's weights come from: of a bare sum, the one that gives its
