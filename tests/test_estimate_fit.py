@@ -17,6 +17,7 @@ from bitfront.experiments.calibration.problem import Problem, fit, pulls
 from bitfront.experiments.calibration.ranking import choices, hypervolume_loss, ranks
 from bitfront.experiments.calibration.samples import Sample, load_samples, measured, shared_folder
 from bitfront.experiments.calibration.scores import error_table, format_table, scores, spearman
+from bitfront.experiments.calibration.tables import coverage_lines, error_lines
 from bitfront.hls.estimate import (
     Residuals,
     estimate_file,
@@ -341,3 +342,10 @@ def test_shared_data_is_found_through_the_environment(tmp_path, monkeypatch):
     (tmp_path / "csynth" / "designs.jsonl").write_text("", encoding="utf-8")
     monkeypatch.setitem(os.environ, "BITFRONT_SHARED", str(tmp_path))
     assert shared_folder() == Path(tmp_path) / "csynth"
+
+
+def test_the_page_on_estimates_has_the_tables_of_the_errors_that_ship():
+    page = (Path(__file__).parents[1] / "docs" / "estimates.md").read_text(encoding="utf-8")
+    shipped = load_coefficients()
+    for lines in (error_lines(shipped), coverage_lines(shipped)):
+        assert "\n".join(lines) in page, "python -m bitfront.experiments.calibration.tables prints them"

@@ -117,7 +117,10 @@ def matrix_core(
         "result": float(sums.outputs * accum),
         "chain_registers" if sums.serial else "pipeline": sums.registers(multiply, context.delays.cycle)
         * (SHIFTED_SHARE if need < 1 and not sums.serial else 1.0),
-        "result_registers": sums.outputs * accum * registered_share(chain, context.delays.cycle),
+        # What is cut or clipped in the same cycle is registered as narrow as that.
+        "result_registers": sums.outputs
+        * min(accum, context.read_bits or accum)
+        * registered_share(chain, context.delays.cycle),
         "fabric_mult": 0.0 if distributed else products.fabric_bits,
         "dsp": dsp,
         "dsp_registers": dsp * min(latency, 1),
