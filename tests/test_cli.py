@@ -32,6 +32,7 @@ COMMANDS = [
     "estimate",
     "synth",
     "calibrate",
+    "selftest",
     "sensitivity",
 ]
 

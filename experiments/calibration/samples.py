@@ -123,8 +123,8 @@ an adder by 45 %.
 
 
 def load_samples(folder: Path) -> list[Sample]:
-    """Read `designs.jsonl` and `modules.jsonl`, and `described.jsonl` and `da_postroute.jsonl` where they
-    are.
+    """Read `designs.jsonl` and `modules.jsonl`, and `described.jsonl`, `da_postroute.jsonl` and files of
+    `bitfront selftest --vitis` (`*selftest*.jsonl`) where they are.
 
     Records that can't be described are left out.
     """
@@ -138,8 +138,11 @@ def _lines(path: Path) -> list[Json]:
 
 
 def _described(folder: Path) -> Iterator[Sample]:
-    """Designs that come with their description, rebuilt from the trained weights."""
-    for plain in _lines(folder / "described.jsonl"):
+    """Designs that come with their description: rebuilt from trained weights, or sent by who ran `bitfront
+    selftest --vitis`.
+    """
+    files = (folder / "described.jsonl", *sorted(folder.glob("*selftest*.jsonl")))
+    for plain in (one for file in files for one in _lines(file)):
         design = DesignDescription.from_json(plain["design"])
         features, rules, era = _of_design(design)
         yield Sample(

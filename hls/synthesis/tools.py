@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from ..backends import backend_named
 from .outcome import STAGES, Fidelity
 
 __all__ = ["Tool", "find_tool"]
+
+DEFAULT_UNCERTAINTY = "27%"
+"""Vitis HLS' own (UG1399, "Default Settings of Vivado/Vitis Flows"), and hls4ml's for it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Tool:
     def prepare(self, project: Path, name: str, *, part: str, clock_ns: float, cosim: bool) -> None:
         """Write what the tool reads its options from."""
         if self.name == "v++":
-            (project / "hls_config.cfg").write_text(_unified(name, part, clock_ns), encoding="utf-8")
+            (project / "hls_config.cfg").write_text(_unified(project, name, part, clock_ns), encoding="utf-8")
         elif self.name != "vivado_hls":
             lines = [f"    {key} {value}\n" for key, value in build_options(cosim=cosim).items()]
             (project / "build_opt.tcl").write_text(
@@ -53,11 +57,17 @@ def build_options(*, cosim: bool) -> dict[str, int]:
     return {key: chosen.get(key, 0) for key in keys}
 
 
-def _unified(name: str, part: str, clock_ns: float) -> str:
-    """Return a configuration file of the unified flow (UG1399, "HLS config file commands"), as build_prj.tcl
-    sets it.
+def _unified(project: Path, name: str, part: str, clock_ns: float) -> str:
+    """Return a configuration file of the unified flow (UG1399, "HLS config file commands") that sets what
+    hls4ml's project.tcl and build_prj.tcl set.
+
+    Left out are the limit of array partitions, which Vitis HLS refuses ([HLS 200-642]), and what only
+    simulation and export need; `tests/test_build_files.py` compares the two field by field.
     """
     source = f"firmware/{name}.cpp"
+    settings = project / "project.tcl"
+    text = settings.read_text(encoding="utf-8") if settings.is_file() else ""
+    uncertainty = re.search(r"^set clock_uncertainty (\S+)", text, re.MULTILINE)
     return "\n".join(
         [
             f"part={part}",
@@ -65,7 +75,7 @@ def _unified(name: str, part: str, clock_ns: float) -> str:
             "[hls]",
             "flow_target=vivado",
             f"clock={clock_ns:g}ns",
-            "clock_uncertainty=27%",
+            f"clock_uncertainty={uncertainty[1] if uncertainty else DEFAULT_UNCERTAINTY}",
             f"syn.file={source}",
             f"syn.file_cflags={source},-std=c++0x",
             f"syn.top={name}",

@@ -19,7 +19,8 @@ def command(
         list[Path] | None,
         typer.Argument(
             help="hls4ml project folders that a tool ran in (or folders of them), a csynth.xml or "
-            "_csynth.rpt in one or beside a design.json, studies whose trials were synthesised."
+            "_csynth.rpt in one or beside a design.json, studies whose trials were synthesised, a file that "
+            "bitfront selftest --vitis wrote."
         ),
     ] = None,
     site: Annotated[Path | None, typer.Option(help="Another file than the site's.")] = None,

@@ -19,6 +19,7 @@ from . import (
     ls,
     report,
     run,
+    selftest,
     sensitivity,
     show,
     sync,
@@ -59,6 +60,7 @@ for command in (
     estimate,
     synth,
     calibrate,
+    selftest,
 ):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 

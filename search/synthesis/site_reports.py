@@ -16,6 +16,7 @@ from bitfront.spaces import UserError
 
 from ..measurements.corrected import read_evaluations
 from ..measurements.record import measured_of, read_records
+from ..selftest import read_results
 
 __all__ = ["site_designs"]
 
@@ -30,14 +31,16 @@ def site_designs(given: Path) -> list[SiteDesign]:
     """Return the designs of a path, each with what tools reported of it.
 
     The path is an hls4ml project folder that a tool ran in, a folder of such folders, a report in one, a
-    report beside a `design.json` (`DesignDescription.to_json`), or a bitfront study whose trials were
-    synthesised.
+    report beside a `design.json` (`DesignDescription.to_json`), a file of JSON lines that `bitfront selftest
+    --vitis` wrote, or a bitfront study whose trials were synthesised.
 
     Raises:
         UserError: nothing of that is there, or a report or its design can't be read.
     """
     if not given.exists():
         raise UserError(f"{given} does not exist: give an hls4ml project folder, a csynth.xml, or a study.")
+    if given.suffix == ".jsonl" and given.is_file():
+        return read_results(given)
     if given.is_file():
         return [_of_report(given)]
     if (given / "reference.json").is_file():
