@@ -89,6 +89,8 @@ def test_what_moves_nothing_is_no_node():
         (lambda x, y: L.Rescaling(1 / 255, offset=-1)(x), ["batchnorm"]),
         (lambda x, y: L.Normalization(mean=ROW, variance=np.abs(ROW) + 0.1)(x), ["batchnorm"]),
         (lambda x, y: L.Normalization(mean=ROW, variance=np.abs(ROW), invert=True)(x), ["batchnorm"]),
+        (lambda x, y: L.UpSampling2D((2, 3), interpolation="bilinear")(IMAGE(x)),
+         ["reshape", "einsum_dense", "einsum_dense"]),
         (lambda x, y: ops.maximum(x, 0), ["relu"]),
         (lambda x, y: x**2, ["view", "multiply"]),
         (lambda x, y: x + x, ["view", "add"]),
@@ -101,6 +103,7 @@ def test_what_moves_nothing_is_no_node():
         (lambda x, y: ops.max(x, axis=1, keepdims=True), ["global_max_pool", "reshape"]),
         (lambda x, y: ops.concatenate([x, y], 1), ["concatenate"]),
         (lambda x, y: ops.stack([x, y], 1), ["reshape", "reshape", "concatenate"]),
+        (lambda x, y: L.Average()([x, y, L.Dense(6)(x)]), ["dense", "add", "add", "batchnorm"]),
         (lambda x, y: L.Concatenate()([x, x]), ["view", "concatenate"]),
         (lambda x, y: ops.softmax(ops.relu(x)), ["relu", "softmax"]),
         (lambda x, y: L.Softmax(axis=1)(x), ["view", "softmax", "view"]),
@@ -137,7 +140,7 @@ def test_constants_broadcasts_and_products_are_computed_as_keras_does(build, wan
         (lambda x, y: ops.sin(x), "bare operation Sin"),
         (lambda x, y: L.Dot(axes=(2, 2), normalize=True)([x, y]), "normalize=True"),
         (lambda x, y: ops.einsum("bij,bkj->bk", x, y), "sums axis i of one tensor alone"),
-        (lambda x, y: L.UpSampling2D(2, interpolation="bilinear")(IMAGE(x)), "weights between the pixels"),
+        (lambda x, y: L.UpSampling2D(2, interpolation="bicubic")(IMAGE(x)), "weights between the pixels"),
     ],
 )
 def test_what_has_no_firmware_is_refused_with_the_way_out(build, reason):

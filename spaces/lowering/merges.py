@@ -32,8 +32,11 @@ def merge(work: Lowering, layer: Any, inputs: Names, shape: Shape, *, op: str = 
         return _with_constant(work, layer, inputs, shape, op, given)
     if type(layer).__module__.startswith("keras.src.ops") and len(inputs) == 1:
         inputs = (inputs[0], inputs[0])  # Keras names the tensor of `x + x` once
-    if op in {"average", "subtract"} and len(inputs) != 2:
-        raise Unsupported(f"{type(layer).__name__} takes exactly two inputs")
+    if op == "subtract" and len(inputs) != 2:
+        raise Unsupported("Subtract takes exactly two inputs")
+    if op == "average" and len(inputs) > 2:
+        total = merge(work, layer, inputs, shape, op="add")
+        return scaled(work, layer, total, np.float32(1 / len(inputs)), None, shape)
     inputs = _alike(work, layer, inputs, shape)
     name = inputs[0]
     for i, other in enumerate(inputs[1:], 1):
