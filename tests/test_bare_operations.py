@@ -221,6 +221,28 @@ def test_a_model_that_is_called_as_a_layer_is_taken_apart():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, y: x[:, ::2, 1:] * ROW[1:],
+        lambda x, y: L.Add()(ops.split(1 - x @ EACH.T, 2, axis=1)),
+        lambda x, y: ops.matmul(EACH[:, :4], x) - ops.max(y, axis=1, keepdims=True),
+        lambda x, y: (lambda d: L.Add()([d(x), d(y)]))(keras.Sequential([keras.Input((4, 6)), L.Dense(2)])),
+        lambda x, y: L.LSTM(3)(y, initial_state=L.LSTM(3, return_state=True)(x)[1:]),
+    ],
+)
+def test_a_saved_model_is_the_same_as_the_one_in_memory(build, tmp_path):
+    """Keras writes arguments of calls as JSON, which has no tuples."""
+    model = made(build)
+    wanted = [node.op for node in lower(model, head="keep")]
+
+    model.save(tmp_path / "saved.keras")
+    again = keras.models.load_model(tmp_path / "saved.keras")
+
+    assert first_difference(again) is None
+    assert [node.op for node in lower(again, head="keep")] == wanted
+
+
 def test_a_called_model_that_is_subclassed_is_refused_by_name():
     class Own(keras.Model):
         def call(self, x):

@@ -170,7 +170,8 @@ def _plain(value: Any) -> Any:
 
 
 def _item(op: Any, x: Numbers, rest: tuple[Any, ...]) -> Numbers:
-    found: Numbers = x[rest[0] if isinstance(rest[0], tuple) else (rest[0],)]
+    # a saved model has a list for the tuple
+    found: Numbers = x[tuple(rest[0]) if isinstance(rest[0], list | tuple) else (rest[0],)]
     return found
 
 
