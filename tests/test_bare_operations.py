@@ -7,9 +7,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import zoo
 from keras import ops
 
-from bitfront.hls import BitTrue, Trainer, resolve
+from bitfront.hls import BitTrue, Trainer, hls_config, resolve, to_keras
 from bitfront.hls.witness import first_difference
 from bitfront.spaces import LayerRule, UserError, build_space, lower
 from bitfront.spaces.lowering.views import numbered, view
@@ -71,6 +72,7 @@ def test_images_are_permuted_cut_and_enlarged(layer):
 
 
 def test_what_moves_nothing_is_no_node():
+    assert operations_of(lambda x, y: L.Dense(2)(x * np.ones(6, np.float32))) == ["dense"]
     assert operations_of(lambda x, y: L.Dense(2)(x[:, :])) == ["dense"]
     assert operations_of(lambda x, y: ops.squeeze(ops.expand_dims(x, 1), 1)) == ["reshape", "reshape"]
 
@@ -307,3 +309,22 @@ def test_a_long_sequence_is_not_unrolled():
     long = keras.Input((40, 2))
     with pytest.raises(UserError, match=r"it has 40 steps, more than 32: shorten the sequence, or use"):
         lower(keras.Model(long, L.GRU(3, reset_after=False)(long)))
+
+
+@zoo.needs_compiler
+def test_a_scale_that_rounds_to_one_still_rounds_its_result(tmp_path):
+    """hls4ml takes a product with ones out of the design, and would take the rounding with it."""
+    inputs = keras.Input((4, 3))
+    model = keras.Model(inputs, [L.ReLU()(inputs * 1.01), L.Normalization(mean=0.0, variance=1.02)(inputs)])
+    graph = lower(model)
+    bit_true, x = BitTrue(graph), np.random.default_rng(0).normal(size=(100, 4, 3)).astype(np.float32)
+    widths = {t.key: 4 if t.role == "result" and graph[t.node].inputs else 8 for t in graph.all_tensors()}
+    widths |= {t.key: 3 for t in graph.all_tensors() if t.role in {"scale", "bias"}}
+    types = resolve(graph, widths, bit_true.calibrate([x]))
+    bit_true.assign(types)
+    plain = to_keras(graph, bit_true.weights(), types)
+
+    found = zoo.emulated(tmp_path / "p", plain, hls_config(graph, types, plain), x)
+
+    for wanted, got in zip(bit_true.predict([x]), found, strict=True):
+        assert np.array_equal(wanted.ravel(), got.ravel())

@@ -77,6 +77,8 @@ def scaled(work: Lowering, layer: Any, source: str, scale: Any, offset: Any, sha
     if work.shape(source) != shape:
         raise Unsupported(f"its constant broadcasts {work.shape(source)} to {shape}: it can't have more axes")
     factor, added = (_spread(array, shape) for array in (scale, 0.0 if offset is None else offset))
+    if (factor == 1).all() and not added.any():
+        return source
     name: str | None = None
     wide = _varies(factor) or _varies(added)
     if wide:  # a flat tensor has a factor for each value

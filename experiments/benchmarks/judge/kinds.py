@@ -118,15 +118,11 @@ TYPES = {"dtype": ("None", "'bfloat16'", "'float16'", "'float64'", "'mixed_bfloa
 TRAINABLE = {"trainable": NO}
 
 _CONV = {"padding": ("'valid'", "'same'"), "use_bias": NO, **ACTIVATED, **TRAINABLE}
-_ONE = {"strides": ("1", "2", "3"), "dilation_rate": ("1", "2"), **_CONV}
-_TWO = {
-    "strides": ("1", "2", "3", "(1, 2)", "(2, 1)"),
-    "dilation_rate": ("1", "2", "(1, 2)"),
-    **_CONV,
-}
+_ONE = {"strides": ("1", "2", "3"), **_CONV}
+_TWO = {"strides": ("1", "2", "3", "(1, 2)", "(2, 1)"), **_CONV}
 _KERNEL2 = ("1", "2", "3", "(1, 2)", "(3, 1)", "(2, 3)")
-_ODD1 = {**FORMAT, **ODDLY, **TYPES}
-_ODD2 = {**FORMAT, **ODDLY, **TYPES}
+_ODD1 = {"dilation_rate": ("1", "2"), **FORMAT, **ODDLY, **TYPES}
+_ODD2 = {"dilation_rate": ("1", "2", "(1, 2)"), **FORMAT, **ODDLY, **TYPES}
 _CELL = {
     "use_bias": NO,
     "return_sequences": YES,
@@ -179,26 +175,26 @@ LAYERS: tuple[Kind, ...] = (
         "L.Conv1D",
         (2,),
         (SMALL, SMALL),
-        {**_ONE, "padding": ("'valid'", "'same'", "'causal'"), "groups": ("1", "2")},
-        _ODD1,
+        {**_ONE, "padding": ("'valid'", "'same'", "'causal'")},
+        {**_ODD1, "groups": ("1", "2")},
     ),
-    Kind("L.Conv2D", (3,), (SMALL, _KERNEL2), {**_TWO, "groups": ("1", "2")}, _ODD2),
+    Kind("L.Conv2D", (3,), (SMALL, _KERNEL2), _TWO, {**_ODD2, "groups": ("1", "2")}),
     Kind(
         "L.DepthwiseConv1D",
         (2,),
         (SMALL,),
-        {**_ONE, "depth_multiplier": ("1", "2")},
-        {**_ODD1, "padding": ("'valid'", "'causal'")},
+        _ONE,
+        {**_ODD1, "depth_multiplier": ("1", "2"), "padding": ("'valid'", "'causal'")},
     ),
-    Kind("L.DepthwiseConv2D", (3,), (_KERNEL2,), {**_TWO, "depth_multiplier": ("1", "2")}, _ODD2),
+    Kind("L.DepthwiseConv2D", (3,), (_KERNEL2,), _TWO, {**_ODD2, "depth_multiplier": ("1", "2")}),
     Kind(
         "L.SeparableConv1D",
         (2,),
         (SMALL, SMALL),
-        {**_ONE, "depth_multiplier": ("1", "2")},
-        {**_ODD1, "padding": ("'valid'", "'causal'")},
+        _ONE,
+        {**_ODD1, "depth_multiplier": ("1", "2"), "padding": ("'valid'", "'causal'")},
     ),
-    Kind("L.SeparableConv2D", (3,), (SMALL, _KERNEL2), {**_TWO, "depth_multiplier": ("1", "2")}, _ODD2),
+    Kind("L.SeparableConv2D", (3,), (SMALL, _KERNEL2), _TWO, {**_ODD2, "depth_multiplier": ("1", "2")}),
     Kind("L.Conv1DTranspose", (2,), (SMALL, SMALL), _ONE, odd=True),
     Kind("L.Conv2DTranspose", (3,), (SMALL, _KERNEL2), _TWO, odd=True),
     Kind("L.LSTM", (2,), (SMALL,), _CELL, {**_GATED, "unit_forget_bias": NO}),
@@ -239,7 +235,7 @@ LAYERS: tuple[Kind, ...] = (
         {"negative_slope": ("0.3", "2.0")},
     ),
     Kind("L.Softmax", (1, 2, 3), (), {}, {"axis": ("-1", "1", "2", "[1, 2]", "(-1,)")}),
-    Kind("L.PReLU", (1, 2, 3), (), {"shared_axes": ("None", "[1]")}),
+    Kind("L.PReLU", (1, 2, 3), (), {"shared_axes": ("None", "[1]")}, odd=True),
     Kind("L.ELU", (1, 2, 3), (), {"alpha": ("1.0", "0.5")}, odd=True),
     *(
         Kind(f"L.{which}Pooling{rank - 1}D", (rank,), (sizes,), options, _POOL_ODD)
@@ -256,13 +252,15 @@ LAYERS: tuple[Kind, ...] = (
     Kind("L.Flatten", (1, 2, 3), (), {}, FORMAT),
     Kind("L.ZeroPadding1D", (2,), (("1", "(1, 2)", "(0, 1)", "0"),), {}, FORMAT),
     Kind("L.ZeroPadding2D", (3,), (("1", "(1, 2)", "((1, 0), (2, 1))", "((0, 0), (0, 1))"),), {}, FORMAT),
-    Kind("L.Cropping1D", (2,), (("1", "(0, 1)"),)),
-    Kind("L.Cropping2D", (3,), (("1", "((0, 1), (1, 0))"),)),
-    Kind("L.UpSampling1D", (2,), (("2",),)),
-    Kind("L.UpSampling2D", (3,), (("2", "(1, 2)"),), {"interpolation": ("'nearest'", "'bilinear'")}),
-    Kind("L.RepeatVector", (1,), (SMALL,)),
-    Kind("L.Permute", (2,), (("(2, 1)", "(1, 2)"),)),
-    Kind("L.Permute", (3,), (("(2, 1, 3)", "(3, 1, 2)"),)),
+    Kind("L.Cropping1D", (2,), (("1", "(0, 1)"),), odd=True),
+    Kind("L.Cropping2D", (3,), (("1", "((0, 1), (1, 0))"),), odd=True),
+    Kind("L.UpSampling1D", (2,), (("2",),), odd=True),
+    Kind(
+        "L.UpSampling2D", (3,), (("2", "(1, 2)"),), {"interpolation": ("'nearest'", "'bilinear'")}, odd=True
+    ),
+    Kind("L.RepeatVector", (1,), (SMALL,), odd=True),
+    Kind("L.Permute", (2,), (("(2, 1)", "(1, 2)"),), odd=True),
+    Kind("L.Permute", (3,), (("(2, 1, 3)", "(3, 1, 2)"),), odd=True),
     Kind("L.Dropout", (1, 2, 3), (("0.3", "0.0"),), {}, {"noise_shape": ("None", "(None, 1)")}),
     Kind("L.SpatialDropout1D", (2,), (("0.3",),)),
     Kind("L.SpatialDropout2D", (3,), (("0.3",),)),
@@ -270,10 +268,10 @@ LAYERS: tuple[Kind, ...] = (
     Kind("L.GaussianDropout", (1, 2, 3), (("0.3",),)),
     Kind("L.AlphaDropout", (1, 2), (("0.3",),), odd=True),
     Kind("L.ActivityRegularization", (1, 2, 3), (("0.1",),)),
-    Kind("L.Identity", (1, 2, 3)),
+    Kind("L.Identity", (1, 2, 3), odd=True),
     Kind("L.Masking", (2,), (), {"mask_value": ("0.0", "1.0")}, odd=True),
-    Kind("L.Rescaling", (1, 2, 3), (("0.5", "2.0"),), {"offset": ("0.0", "1.0")}),
-    Kind("L.Normalization", (1, 2), (), {"mean": ("0.5",), "variance": ("2.0",)}),
+    Kind("L.Rescaling", (1, 2, 3), (("0.5", "2.0"),), {"offset": ("0.0", "1.0")}, odd=True),
+    Kind("L.Normalization", (1, 2), (), {"mean": ("0.5",), "variance": ("2.0",)}, odd=True),
     Kind(
         "L.Lambda",
         (1, 2, 3),

@@ -10,25 +10,21 @@ from .kinds import Draw
 from .program import Program
 
 _CONSTANTS = ("np.arange({last}, dtype='float32') / 4", "np.ones({shape}, 'float32') * 0.75", "0.5", "3.0")
-_USUAL = (
-    "{x} + {c}",
-    "ops.add({x}, {c})",
-    "np.float32(0.25) + {x}",
+_USUAL = ("{x} + {c}", "ops.add({x}, {c})", "np.float32(0.25) + {x}")
+_OF_TWO = ("{x} + {y}", "{x} - {y}", "{x} * {y}", "ops.maximum({x}, {y})", "ops.minimum({x}, {y})")
+_RARE = (
     "{x} * {c}",
     "{x} - {c}",
     "{c} - {x}",
     "{x} / 2.0",
     "-{x}",
-    "{x}[:, :1]",
-    "{x}[:, ::-1]",
-    "{x}[..., 1:]",
-)
-_OF_TWO = ("{x} + {y}", "{x} - {y}", "{x} * {y}", "ops.maximum({x}, {y})", "ops.minimum({x}, {y})")
-_RARE = (
     "{x} ** 2",
     "{x} + {x}",
     "{x} * {y}",
     "{x} / ({y} * {y} + 1.0)",
+    "{x}[:, :1]",
+    "{x}[:, ::-1]",
+    "{x}[..., 1:]",
     "ops.maximum({x}, {c})",
     "ops.minimum({x}, 0.0)",
     "ops.relu({x})",
