@@ -328,3 +328,13 @@ def test_a_scale_that_rounds_to_one_still_rounds_its_result(tmp_path):
 
     for wanted, got in zip(bit_true.predict([x]), found, strict=True):
         assert np.array_equal(wanted.ravel(), got.ravel())
+
+
+def test_a_layer_that_is_called_as_a_word_of_cpp_gets_another_name():
+    """hls4ml names arguments after inputs: `static` would be no argument."""
+    given = keras.Input((3,), name="static")
+
+    assert [node.name for node in lower(keras.Model(given, L.Dense(1, name="double")(given)))] == [
+        "n_static",
+        "n_double",
+    ]
