@@ -5,14 +5,16 @@ settles.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bitfront.experiments.benchmarks import fractions, hardware_tables, tables
+from bitfront.experiments.benchmarks import fractions, hardware_tables, table_one, tables
 from bitfront.experiments.benchmarks.fractions import Score
+from bitfront.search.analysis import latency
 
 
 def row(kind, name, val, lut, dsp, method="qat"):
@@ -93,7 +95,7 @@ def test_published_and_estimated_figures_stand_in_rows_of_their_own_that_name_th
 
 
 def test_latency_grows_with_the_reuse_factor_and_the_published_range_lies_within_the_estimates_interval():
-    found = [hardware_tables._estimated(_quickdraw(), hardware_tables.PARTS["U250"], f)[1] for f in (48, 384)]
+    found = [hardware_tables.estimated(_quickdraw(), hardware_tables.PARTS["U250"], f)[1] for f in (48, 384)]
     low, high = (one.intervals["latency_cycles"] for one in found)
     assert low[1] < high[0]
     assert low[0] * 5 / 1000 < 35.4
@@ -106,7 +108,7 @@ def test_the_gpu_s_rows_are_those_that_were_measured():
     measured = json.loads(place.read_text())
     gru = [r for r in measured if r["network"] == "quickdraw_gru" and "cuDNN" in r["runtime"]]
 
-    rows = [r for r in hardware_tables.gpu_rows(["quickdraw_gru", "quickdraw_lstm"]) if "cuDNN" in r]
+    rows = [r for r in table_one.gpu_rows(measured) if "cuDNN" in r]
 
     assert f"batch 1 | {next(r for r in gru if r['batch'] == 1)['median_us']:,.0f} (" in rows[0]
     assert f"best batch | {min(r['median_us'] / r['batch'] for r in gru):,.2f} a sample" in rows[1]
@@ -119,6 +121,37 @@ def test_where_there_is_no_gpu_the_measurement_is_skipped_with_a_reason():
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
 
     assert done.stdout.startswith(("skipped: ", "{"))
+
+
+def test_table_one_has_every_network_on_fpga_gpu_and_cpu_each_named_for_what_it_is(
+    monkeypatch, tmp_path, capsys
+):
+    """Timed for a moment only; where no GPU is, its rows are those measured last, and the reason is said."""
+    monkeypatch.setattr(latency, "CALLS", 3)
+    monkeypatch.setattr(latency, "SECONDS", 0.01)
+    monkeypatch.setattr(latency, "BATCHES", (1, 4))
+    monkeypatch.setattr(table_one, "measure_gpu", lambda: ([], "JAX sees no GPU here"))
+
+    assert table_one.main(["--out", str(tmp_path / "one.md")]) == 0
+
+    text = (tmp_path / "one.md").read_text()
+    assert capsys.readouterr().out == text
+    assert "GPU skipped: JAX sees no GPU here" in text
+    heads, *lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|"
+    ]
+    assert heads == ["", "GRU (us)", "LSTM (us)", "transformer (us)"]
+    rows = {line[0]: line[1:] for line in lines}
+    for begin in ("estimate: C-synthesis, U250, latency", "estimate: C-synthesis, U250, throughput"):
+        (cells,) = [cells for head, cells in rows.items() if head.startswith(begin)]
+        assert all(re.fullmatch(r"[\d.,-]+ \[[\d.]+\.\.[\d.]+\]", cell) for cell in cells)
+    graph = {
+        head: cells for head, cells in rows.items() if head.startswith("measured: CPU") and "graph" in head
+    }
+    assert [head.rpartition("graph, ")[2] for head in graph] == ["batch 1", "throughput, batch 4"]
+    assert all(cell != "-" for cells in graph.values() for cell in cells)
+    (jax,) = [cells for head, cells in rows.items() if "JAX" in head and head.endswith("batch 1")]
+    assert "-" not in jax
 
 
 def _quickdraw():

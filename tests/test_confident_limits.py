@@ -130,7 +130,7 @@ def test_records_page_and_commands_tell_of_it(finished):
     assert run_metrics(one)["est/lut_upper"] == one.upper["lut"]
     page = (folder / "report.html").read_text()
     assert "hold for 90% of designs that were held out" in page
-    assert "as its limit counts" in page
+    assert " with 90% confidence" in page
     shown = CliRunner().invoke(app, ["show", str(folder), str(one.number)], env=WIDE).output
     assert f"the limit is 2,600 ({MOST} with 90% confidence)" in shown
     words = ["validate", str(file), "--set", "constraints={lut: 10%, confidence: 90%}"]

@@ -17,6 +17,7 @@ from bitfront.experiments.calibration.problem import Problem, fit, pulls
 from bitfront.experiments.calibration.ranking import choices, hypervolume_loss, ranks
 from bitfront.experiments.calibration.samples import Sample, load_samples, measured, shared_folder
 from bitfront.experiments.calibration.scores import error_table, format_table, scores, spearman
+from bitfront.experiments.calibration.tables import coverage_lines, error_lines
 from bitfront.hls.estimate import (
     Residuals,
     estimate_file,
@@ -103,6 +104,22 @@ def test_a_sweep_of_one_author_hardly_widens_the_intervals_of_the_others():
     assert (plain["designs"], plain["authors"]) == (360, 25)
     level = Residuals.from_json(plain).quantile(0.8)
     assert level < np.log(4), "a third of the designs, but no third of what counts"
+
+
+def test_a_sweep_of_near_identical_designs_speaks_for_itself_alone():
+    plain = scattered(12)
+    sweep = [
+        sample(n, a, 30 * a, repo="one/sweep", family="mlp_sweep")
+        for n, a in enumerate(np.geomspace(1e3, 1e6, 60), 700)
+    ]
+    rnn = [
+        sample(n, a, 2 * a, repo="lone/r", family="rnn") for n, a in enumerate(np.geomspace(1e3, 1e6, 4), 900)
+    ]
+    found = residuals(cross_validate(plain + sweep + rnn))["csynth"]
+    assert found["all"]["lut"]["designs"] == 244
+    for family in ("mlp", "rnn", "all"):
+        assert max(found[family]["lut"]["log_ratios"]) < np.log(10)
+    assert max(found["mlp_sweep"]["lut"]["log_ratios"]) > np.log(10)
 
 
 def test_a_family_with_few_authors_borrows_from_the_others_and_says_how_much():
@@ -216,8 +233,8 @@ def test_designs_whose_author_was_left_out_are_estimated_within_the_aims(
     (row,) = [
         row
         for row in rows
-        if (row["kind"], row["left_out"], row["family"], row["quantity"])
-        == (kind, "author", family, quantity)
+        if (row["kind"], row["left_out"], row["family"], row["quantity"], row["era"])
+        == (kind, "author", family, quantity, "all")
     ]
     assert least is None or row[score] >= least
     assert most is None or row[score] <= most
@@ -341,3 +358,10 @@ def test_shared_data_is_found_through_the_environment(tmp_path, monkeypatch):
     (tmp_path / "csynth" / "designs.jsonl").write_text("", encoding="utf-8")
     monkeypatch.setitem(os.environ, "BITFRONT_SHARED", str(tmp_path))
     assert shared_folder() == Path(tmp_path) / "csynth"
+
+
+def test_the_page_on_estimates_has_the_tables_of_the_errors_that_ship():
+    page = (Path(__file__).parents[1] / "docs" / "estimates.md").read_text(encoding="utf-8")
+    shipped = load_coefficients()
+    for lines in (error_lines(shipped), coverage_lines(shipped)):
+        assert "\n".join(lines) in page, "python -m bitfront.experiments.calibration.tables prints them"

@@ -342,7 +342,12 @@ def test_a_trial_is_the_design_that_it_was(name):
     number = plain(ran(name) / "champion.json")["trial"]
     one = next(e for e in read_evaluations(ran(name)) if e.number == number)
     assert json.loads(json.dumps(DesignDescription.from_json(told).to_json())) == told
-    assert json.loads(json.dumps(study_designs(ran(name), [one])[number].to_json())) == told
+    again = json.loads(json.dumps(study_designs(ran(name), [one])[number].to_json()))
+    for layer in again["layers"]:
+        for content in layer["weights"].values():
+            for added in ("multiplied", "long_multiplied", "long_digits"):
+                content.pop(added)
+    assert again == told
 
 
 # -- commands ------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Estimates of published MLPs against rule4ml's: designs to a file, and a table when rule4ml has answered.
 
 `python -m bitfront.experiments.benchmarks.estimators --designs mlps.json` writes the designs with what
-C-synthesis reported and what a fit without the design's repository predicts. `rule4ml_predict.py` beside this
+C-synthesis reported and what a fit without the design's author predicts. `rule4ml_predict.py` beside this
 file, run in an environment that has rule4ml, answers them; `... --designs mlps.json --answers rule4ml.json`
 prints the table.
 """
@@ -55,7 +55,7 @@ def published(data: str | None) -> list[dict[str, Any]]:
     held = {
         one.sample.name: one.predicted
         for one in cross_validate(samples)
-        if one.scheme == "repository" and one.kind == "csynth"
+        if one.scheme == "author" and one.kind == "csynth"
     }
     found = []
     for line in (folder / "designs.jsonl").read_text(encoding="utf-8").splitlines():

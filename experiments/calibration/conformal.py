@@ -3,8 +3,9 @@
 A design counts with the estimate of a fit that hadn't seen its author (the part of a repository's name before
 the slash), and weighs `1 / sqrt(n)` of the n designs of that author, so that a sweep of one network doesn't
 outvote the others. A family has few authors, and a user is one more: the errors of the other families stand
-beside its own, worth as much as `BORROWED` authors together. Nothing else is shared: kinds of figures and
-quantities stand alone.
+beside its own, worth as much as `BORROWED` authors together, but for sweeps of near-identical designs
+(`samples.SWEEPS`), which speak for themselves alone. Nothing else is shared: kinds of figures and quantities
+stand alone.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from typing import Any, Protocol
 
 from bitfront.hls.estimate import Residuals, log_ratio
 
+from .samples import SWEEPS
+
 __all__ = ["coverage", "format_coverage", "residuals"]
 
 SCHEME = "author"
 """Of the ways in which designs are held out, the one that counts: with all others of their author."""
 BORROWED = 2.0
 """How many authors the designs of all other families are worth beside a family's own."""
+_ALONE = frozenset(SWEEPS.values())
+"""Families whose designs lend nothing to others, and aren't counted with all."""
 SHARE = 0.8
 """Of the truth, which intervals are to hold."""
 
@@ -84,7 +89,7 @@ def coverage(held: Iterable[_Held]) -> list[dict[str, Any]]:
             for one in errors:
                 if (one.author, one.family) == (author, family):
                     holds = low - 1e-9 <= one.value <= high + 1e-9
-                    for where in (family, "all"):
+                    for where in (family, "all") if family not in _ALONE else (family,):
                         inside[kind, where, quantity].append((author, holds))
     return [
         {
@@ -126,8 +131,9 @@ def _errors(held: Iterable[_Held]) -> dict[tuple[str, str], list[_Error]]:
 
 def _residuals(errors: Sequence[_Error], family: str) -> Residuals | None:
     """Return the errors of a family with those that it borrows; None without any."""
-    own = [one for one in errors if family in (one.family, "all")]
-    others = [one for one in errors if family not in (one.family, "all")]
+    every = [one for one in errors if one.family not in _ALONE]
+    own = every if family == "all" else [one for one in errors if one.family == family]
+    others = [] if family == "all" else [one for one in every if one.family != family]
     authors = len({one.author for one in own})
     share = BORROWED / (authors + BORROWED) if others and own else float(not own)
     weighed = [*_weighed(own, 1 - share), *_weighed(others, share)]

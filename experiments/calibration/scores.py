@@ -21,6 +21,8 @@ class _Sample(Protocol):
     def repo(self) -> str: ...
     @property
     def family(self) -> str: ...
+    @property
+    def era(self) -> str: ...
 
 
 class _Held(Protocol):
@@ -84,28 +86,31 @@ def scores(predicted: Array, truth: Array, groups: list[str] | None = None) -> d
 
 
 def error_table(held: Iterable[_Held]) -> list[dict[str, Any]]:
-    """Scores for each kind, scheme, family and quantity."""
-    pairs: dict[tuple[str, str, str, str], list[tuple[float, float, str]]] = defaultdict(list)
+    """Scores for each kind, scheme, family and quantity, of all designs and of those of each tool era."""
+    pairs: dict[tuple[str, str, str, str, str], list[tuple[float, float, str]]] = defaultdict(list)
     for one in held:
         for name, truth in one.truth.items():
-            pairs[one.kind, one.scheme, one.sample.family, name].append(
-                (one.predicted[name], truth, one.sample.repo)
-            )
+            row = one.predicted[name], truth, one.sample.repo
+            for era in ("all", one.sample.era):
+                pairs[one.kind, one.scheme, one.sample.family, name, era].append(row)
     rows = []
-    for (kind, scheme, family, name), found in sorted(pairs.items()):
+    for (kind, scheme, family, name, era), found in sorted(pairs.items()):
+        if era != "all" and len(found) == len(pairs[kind, scheme, family, name, "all"]):
+            continue
         predicted = np.array([row[0] for row in found])
         truth_ = np.array([row[1] for row in found])
         own = scores(predicted, truth_, [row[2] for row in found])
         shown = {key: None if np.isnan(value) else round(value, 3) for key, value in own.items()}
-        rows.append({"kind": kind, "left_out": scheme, "family": family, "quantity": name, **shown})
+        where = {"kind": kind, "left_out": scheme, "family": family, "quantity": name, "era": era}
+        rows.append({**where, **shown})
     return rows
 
 
 def format_table(rows: list[dict[str, Any]]) -> str:
     """Lay the table out for a terminal."""
     head = (
-        f"{'kind':<12}{'left out':<11}{'family':<12}{'quantity':<15}{'n':>4}{'SMAPE':>8}{'median':>8}"
-        f"{'in 2x':>7}{'in 25%':>7}{'rank':>7}{'inside':>7}"
+        f"{'kind':<12}{'left out':<9}{'family':<12}{'quantity':<15}{'era':<7}{'n':>4}"
+        f"{'SMAPE':>8}{'median':>8}{'in 2x':>7}{'in 25%':>7}{'rank':>7}{'inside':>7}"
     )
     lines = [head, "-" * len(head)]
     for row in rows:
@@ -119,6 +124,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
             for value, width, digit in zip(shown, widths, digits, strict=True)
         )
         lines.append(
-            f"{row['kind']:<12}{row['left_out']:<11}{row['family']:<12}{row['quantity']:<15}{row['n']:>4.0f}{cells}"
+            f"{row['kind']:<12}{row['left_out']:<9}{row['family']:<12}{row['quantity']:<15}{row['era']:<7}"
+            f"{row['n']:>4.0f}{cells}"
         )
     return "\n".join(lines)

@@ -233,5 +233,6 @@ def _content(path: Path, kind: str) -> dict[str, Any] | None:
     counted = WeightContent.of(type_.integers(values))
     return {
         "n": counted.n, "nz": counted.nonzero, "pow2": counted.powers_of_two, "csd": counted.csd_digits,
-        "bits": counted.bits, "bithist": counted.histogram,
+        "bits": counted.bits, "bithist": counted.histogram, "multiplied": counted.multiplied,
+        "long_multiplied": counted.long_multiplied, "long_digits": counted.long_digits,
     }  # fmt: skip

@@ -60,6 +60,9 @@ def _content(plain: Json, shape: int) -> WeightContent | None:
             int(bits): int(count)
             for bits, count in sorted(plain.get("bithist", {}).items(), key=lambda x: int(x[0]))
         },
+        multiplied=plain.get("multiplied"),
+        long_multiplied=int(plain.get("long_multiplied", 0)),
+        long_digits=int(plain.get("long_digits", 0)),
     )
 
 

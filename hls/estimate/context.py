@@ -44,6 +44,7 @@ class Context:
 
     Attributes:
         read: values of the layer at hand that the next one reads, where it says so: HLS removes the others.
+        read_bits: width to which the next layer cuts each of them, if it is one of single values.
         given: values that the layer before it has, where it says so.
     """
 
@@ -55,6 +56,7 @@ class Context:
     channels: int = field(default=1)
     read: int | None = None
     given: int | None = None
+    read_bits: int | None = None
 
     def pack(self, layer: LayerDescription) -> int:
         """Elements that one word of the layer's input stream holds."""

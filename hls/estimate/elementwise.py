@@ -98,7 +98,8 @@ def softmax_layer(layer: LayerDescription, context: Context) -> LayerStructure:
         # nnet_activation_stream.h: II = size / ceil(size / RF) words of exponentials.
         units = math.ceil(n / min(layer.reuse_factor, n))
         each = max(1, n // int(units))
-    product = variable_product(exp, inverse, context.part, vitis=context.vitis)
+    fabric = layer.options.get("multiplier_core") == "fabric"
+    product = 0 if fabric else variable_product(exp, inverse, context.part, vitis=context.vitis)
     dsp = outer * units * product
     accum = layer.types["accum"].width if "accum" in layer.types else exp
     features = {

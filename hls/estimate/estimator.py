@@ -169,7 +169,9 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
     elements = [None if layer.matrix[1] else layer.sizes.get("n_in") for layer in design.layers]
     for index, layer in enumerate(design.layers):
         context.given = elements[index - 1] if index else None
-        context.read = elements[index + 1] if index + 1 < len(elements) else None
+        after = design.layers[index + 1] if index + 1 < len(elements) else None
+        context.read = elements[index + 1] if after is not None else None
+        context.read_bits = after.result.width if after is not None and context.read else None
         structure = layer.kind.structure(layer, context)
         out = context.channels = layer.kind.channels(layer, context.channels)
         if context.stream:

@@ -26,11 +26,15 @@ __all__ = ["ConstantProducts", "checks", "constant_products", "tiles", "variable
 
 FABRIC_DATA = 10
 """Widest data whose products with constants stay in the fabric, but for Vitis HLS's narrow ones."""
-NARROW_DATA = 7
+NARROW_DATA = (7, 8)
 NARROW_SHARE = 0.28
-"""Vitis HLS builds products of data of `NARROW_DATA` to `FABRIC_DATA` bits either way: all of them in DSPs in
-one of three sources with one version (2023.1), none in the others. The share keeps both within a factor of
-about two.
+"""Vitis HLS builds products of data of so many bits either way: all of them in DSPs in one of three sources
+with one version (2023.1), none in the others. The share keeps both within a factor of about two. Data of 9
+and 10 bits take none (31 of 887 products).
+"""
+SHORT_SHARE = 0.5
+"""Of the constants of at most four bits that need three digits (11, 13) as many take a DSP: all of them by
+data of 12 bits, none by data of 16.
 """
 
 
@@ -40,6 +44,7 @@ class ConstantProducts:
 
     Attributes:
         multipliers: products that need a multiplier, wherever it is.
+        taking: those that take a DSP slice where they take any.
         dsp: DSP slices where each of them has its own.
         fabric_digits: signed digits beyond the first of the products in the fabric (one adder each).
         fabric_bits: operand widths multiplied, of whole multipliers in the fabric.
@@ -47,6 +52,7 @@ class ConstantProducts:
     """
 
     multipliers: float
+    taking: float
     dsp: float
     fabric_digits: float
     fabric_bits: float
@@ -92,16 +98,17 @@ def constant_products(
         # One bit over the port: HLS keeps about two thirds of the products in the fabric.
         share = 1 / 3 if width == wide + 1 else 1.0
     else:
-        share = NARROW_SHARE if vitis and width >= NARROW_DATA else 0.0
+        share = NARROW_SHARE if vitis and NARROW_DATA[0] <= width <= NARROW_DATA[1] else 0.0
     whole = width == wide + 1 and not core
     port = wide if whole else width
     lengths = {length: count for length, count in content.histogram.items() if length > SHORT}
     each = sum(count * tiles(port, length + 1, part) for length, count in lengths.items()) / max(
         1, sum(lengths.values())
     )
+    taking = long + SHORT_SHARE * (multipliers - long)
     mean = sum(length * count for length, count in lengths.items()) / max(1, sum(lengths.values()))
     # Those over the port aren't taken apart into shifts and adds: whole multipliers in the fabric.
     fabric_bits = long * (1 - share) * width * mean if whole else 0.0
     taken = (digits - long) * (1.0 if whole else share)
     fabric = max(0.0, content.csd_digits - content.nonzero - taken)
-    return ConstantProducts(multipliers, long * share * each, fabric, fabric_bits, content.nonzero)
+    return ConstantProducts(multipliers, taking, taking * share * each, fabric, fabric_bits, content.nonzero)

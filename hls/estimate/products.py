@@ -117,7 +117,10 @@ def matrix_core(
         "result": float(sums.outputs * accum),
         "chain_registers" if sums.serial else "pipeline": sums.registers(multiply, context.delays.cycle)
         * (SHIFTED_SHARE if need < 1 and not sums.serial else 1.0),
-        "result_registers": sums.outputs * accum * registered_share(chain, context.delays.cycle),
+        # What is cut or clipped in the same cycle is registered as narrow as that.
+        "result_registers": sums.outputs
+        * min(accum, context.read_bits or accum)
+        * registered_share(chain, context.delays.cycle),
         "fabric_mult": 0.0 if distributed else products.fabric_bits,
         "dsp": dsp,
         "dsp_registers": dsp * min(latency, 1),
@@ -130,11 +133,13 @@ def matrix_core(
         passes = max(1, round(need / units))
         # While the multipliers are reused, sums of finished products go on beside them.
         latency = passes - 1 + (max(0, latency - 1) if passes > 1 else latency)
-        interval = min(passes, reuse)
+        # The pragma asks for an interval of RF, which no function needs to exceed its own latency for.
+        interval = min(reuse, latency + 1)
         features["operand_mux"] = (need - units) * (data + weight)
         features["hold"] = (1 - 1 / passes) * content.nonzero * accum
         if dsp:
-            dsp *= units / need
+            # A multiplier that is shared serves constants of every length.
+            dsp *= units / need if passes == 1 else units / max(1.0, products.taking)
             features["dsp"] = features["dsp_registers"] = dsp
         else:
             features["fabric_mult"] = units * data * min(weight, data) if passes > 1 else products.fabric_bits

@@ -147,12 +147,13 @@ def _cost_rows(view: StudyView, e: Evaluation) -> list[tuple[str, str, str]]:
         quantity = QUANTITIES[name]
         if quantity.key in e.resources:
             shown.setdefault(name, Objective.of(quantity))
+    sure = {c.name: c.confidence for c in view.reference.constraints if c.confidence}
     rows: list[tuple[str, str, str]] = []
     for cost in shown.values():
         bounds = e.intervals.get(cost.key)
         aside = e.origin + (f", 80 %: {si(bounds[0])} to {si(bounds[1])}" if bounds else "")
-        if cost.key in e.upper:
-            aside += f", at most {si(e.upper[cost.key])} as its limit counts"
+        if cost.key in e.upper and cost.name in sure:
+            aside += f", at most {si(e.upper[cost.key])} with {share_text(sure[cost.name])} confidence"
         stock, value = view.reference.device.get(cost.stock), cost.value(e)
         if isinstance(stock, int) and stock and value:
             aside += f", {100 * value / stock:.2g} % of the device"
