@@ -7,9 +7,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import zoo
 from keras import ops
 
-from bitfront.hls import BitTrue, Trainer, resolve
+from bitfront.hls import BitTrue, Trainer, hls_config, resolve, to_keras
 from bitfront.hls.witness import first_difference
 from bitfront.spaces import LayerRule, UserError, build_space, lower
 from bitfront.spaces.lowering.views import numbered, view
@@ -71,6 +72,7 @@ def test_images_are_permuted_cut_and_enlarged(layer):
 
 
 def test_what_moves_nothing_is_no_node():
+    assert operations_of(lambda x, y: L.Dense(2)(x * np.ones(6, np.float32))) == ["dense"]
     assert operations_of(lambda x, y: L.Dense(2)(x[:, :])) == ["dense"]
     assert operations_of(lambda x, y: ops.squeeze(ops.expand_dims(x, 1), 1)) == ["reshape", "reshape"]
 
@@ -89,6 +91,8 @@ def test_what_moves_nothing_is_no_node():
         (lambda x, y: L.Rescaling(1 / 255, offset=-1)(x), ["batchnorm"]),
         (lambda x, y: L.Normalization(mean=ROW, variance=np.abs(ROW) + 0.1)(x), ["batchnorm"]),
         (lambda x, y: L.Normalization(mean=ROW, variance=np.abs(ROW), invert=True)(x), ["batchnorm"]),
+        (lambda x, y: L.UpSampling2D((2, 3), interpolation="bilinear")(IMAGE(x)),
+         ["reshape", "einsum_dense", "einsum_dense"]),
         (lambda x, y: ops.maximum(x, 0), ["relu"]),
         (lambda x, y: x**2, ["view", "multiply"]),
         (lambda x, y: x + x, ["view", "add"]),
@@ -101,6 +105,7 @@ def test_what_moves_nothing_is_no_node():
         (lambda x, y: ops.max(x, axis=1, keepdims=True), ["global_max_pool", "reshape"]),
         (lambda x, y: ops.concatenate([x, y], 1), ["concatenate"]),
         (lambda x, y: ops.stack([x, y], 1), ["reshape", "reshape", "concatenate"]),
+        (lambda x, y: L.Average()([x, y, L.Dense(6)(x)]), ["dense", "add", "add", "batchnorm"]),
         (lambda x, y: L.Concatenate()([x, x]), ["view", "concatenate"]),
         (lambda x, y: ops.softmax(ops.relu(x)), ["relu", "softmax"]),
         (lambda x, y: L.Softmax(axis=1)(x), ["view", "softmax", "view"]),
@@ -137,7 +142,7 @@ def test_constants_broadcasts_and_products_are_computed_as_keras_does(build, wan
         (lambda x, y: ops.sin(x), "bare operation Sin"),
         (lambda x, y: L.Dot(axes=(2, 2), normalize=True)([x, y]), "normalize=True"),
         (lambda x, y: ops.einsum("bij,bkj->bk", x, y), "sums axis i of one tensor alone"),
-        (lambda x, y: L.UpSampling2D(2, interpolation="bilinear")(IMAGE(x)), "weights between the pixels"),
+        (lambda x, y: L.UpSampling2D(2, interpolation="bicubic")(IMAGE(x)), "weights between the pixels"),
     ],
 )
 def test_what_has_no_firmware_is_refused_with_the_way_out(build, reason):
@@ -218,6 +223,28 @@ def test_a_model_that_is_called_as_a_layer_is_taken_apart():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, y: x[:, ::2, 1:] * ROW[1:],
+        lambda x, y: L.Add()(ops.split(1 - x @ EACH.T, 2, axis=1)),
+        lambda x, y: ops.matmul(EACH[:, :4], x) - ops.max(y, axis=1, keepdims=True),
+        lambda x, y: (lambda d: L.Add()([d(x), d(y)]))(keras.Sequential([keras.Input((4, 6)), L.Dense(2)])),
+        lambda x, y: L.LSTM(3)(y, initial_state=L.LSTM(3, return_state=True)(x)[1:]),
+    ],
+)
+def test_a_saved_model_is_the_same_as_the_one_in_memory(build, tmp_path):
+    """Keras writes arguments of calls as JSON, which has no tuples."""
+    model = made(build)
+    wanted = [node.op for node in lower(model, head="keep")]
+
+    model.save(tmp_path / "saved.keras")
+    again = keras.models.load_model(tmp_path / "saved.keras")
+
+    assert first_difference(again) is None
+    assert [node.op for node in lower(again, head="keep")] == wanted
+
+
 def test_a_called_model_that_is_subclassed_is_refused_by_name():
     class Own(keras.Model):
         def call(self, x):
@@ -282,3 +309,32 @@ def test_a_long_sequence_is_not_unrolled():
     long = keras.Input((40, 2))
     with pytest.raises(UserError, match=r"it has 40 steps, more than 32: shorten the sequence, or use"):
         lower(keras.Model(long, L.GRU(3, reset_after=False)(long)))
+
+
+@zoo.needs_compiler
+def test_a_scale_that_rounds_to_one_still_rounds_its_result(tmp_path):
+    """hls4ml takes a product with ones out of the design, and would take the rounding with it."""
+    inputs = keras.Input((4, 3))
+    model = keras.Model(inputs, [L.ReLU()(inputs * 1.01), L.Normalization(mean=0.0, variance=1.02)(inputs)])
+    graph = lower(model)
+    bit_true, x = BitTrue(graph), np.random.default_rng(0).normal(size=(100, 4, 3)).astype(np.float32)
+    widths = {t.key: 4 if t.role == "result" and graph[t.node].inputs else 8 for t in graph.all_tensors()}
+    widths |= {t.key: 3 for t in graph.all_tensors() if t.role in {"scale", "bias"}}
+    types = resolve(graph, widths, bit_true.calibrate([x]))
+    bit_true.assign(types)
+    plain = to_keras(graph, bit_true.weights(), types)
+
+    found = zoo.emulated(tmp_path / "p", plain, hls_config(graph, types, plain), x)
+
+    for wanted, got in zip(bit_true.predict([x]), found, strict=True):
+        assert np.array_equal(wanted.ravel(), got.ravel())
+
+
+def test_a_layer_that_is_called_as_a_word_of_cpp_gets_another_name():
+    """hls4ml names arguments after inputs: `static` would be no argument."""
+    given = keras.Input((3,), name="static")
+
+    assert [node.name for node in lower(keras.Model(given, L.Dense(1, name="double")(given)))] == [
+        "n_static",
+        "n_double",
+    ]

@@ -23,6 +23,10 @@ FAST = [
     ("entries", "io_parallel", "Latency"),
     ("entries", "io_stream", "Resource"),
     ("curves", "io_stream", "Latency"),
+    ("views", "io_stream", "Latency"),
+    ("constants", "io_parallel", "Latency"),
+    ("spread", "io_parallel", "Latency"),
+    ("unrolled", "io_stream", "Latency"),
 ]
 COPIES = 5
 """Random precisions of every layer in one build of the slow tier."""

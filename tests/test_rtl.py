@@ -21,6 +21,12 @@ BRANCHES = [
     ("sequence", "conv1d"),
     ("image", "conv2d"),
     ("image", "pad2d"),
+    ("views", "sliced"),
+    ("views", "picture"),
+    ("views", "itself"),
+    ("constants", "slopes"),
+    ("spread", "grouped"),
+    ("unrolled", "rectified"),
 ]
 TOOLS = all(shutil.which(name) for name in ("yosys", "verilator", "make", "g++"))
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import qkeras
+from keras import ops
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, operations, resolve, to_keras
 from bitfront.hls.ops.lookup import KerasFunction
@@ -151,6 +152,11 @@ def einsum_branches(_: int) -> dict[str, Branch]:
     return {
         "encoded": encoded,
         "bare_sum": lambda x: L.Flatten()(x + L.EinsumDense("...x,xy->...y", 6, bias_axes="y")(x)),
+        "bilinear": lambda x: L.Flatten()(
+            L.UpSampling2D((2, 3), interpolation="bilinear")(L.Reshape((7, 2, 3))(x))
+        ),
+        "multiplied": lambda x: L.Flatten()(L.Dense(4)(x) @ ops.transpose(L.Dense(4)(x), (0, 2, 1))),
+        "dotted": lambda x: L.Dot(axes=-1)([L.Flatten()(L.Dense(2)(x)), L.Flatten()(L.Dense(2)(x))]),
         "in_place": lambda x: L.Flatten()(L.EinsumDense("abc,bcd->abd", (7, 3), bias_axes="d")(x)),
     }
 

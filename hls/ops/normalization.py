@@ -96,6 +96,20 @@ class BatchNorm(_Scaled, Elementwise):
         """Return True: float32 holds product and sum."""
         return True
 
+    def convert_with(self) -> None:
+        """Keep a product whose rounded scale is one: hls4ml takes it out, and the rounding of its result with
+        it.
+        """
+        from hls4ml.model.optimizer.passes.batchnorm_opt import RemoveNopBatchNormalization
+
+        from ..backends.amd import passes
+
+        class KeepRounding(RemoveNopBatchNormalization):
+            def match(self, node: Any) -> bool:
+                return False
+
+        passes.replace_common_pass("remove_nop_batch_normalization", KeepRounding())
+
     def described_as(self, node: Node) -> str:
         """Return hls4ml's name."""
         return "normalize"

@@ -11,11 +11,12 @@ from .activations import activation_kind, rectifier
 from .attention import einsum_dense, exported, layer_normalization, multi_head_attention
 from .kernels import dilated, full, ungrouped
 from .merges import concatenate, merge, scaled
-from .products import dot
+from .products import constant_product, dot
 from .quantizers import weight_values
 from .recurrent import bidirectional, recurrent
 from .reordered import softmax
 from .unsupported import Unsupported
+from .views import moved
 from .work import Arrays, Handler, Lowering
 
 Shape = tuple[int, ...]
@@ -216,6 +217,19 @@ def _padding(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.add(layer, "zero_padding", inputs, shape, padding=pads)
 
 
+def _upsampling(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Lower `UpSampling2D`: pixels repeated, or, bilinear, sums of neighbours along both axes, constant
+    products.
+    """
+    if layer.interpolation != "bilinear":
+        return moved(work, layer, inputs, shape)
+    height, width, _ = work.shape(inputs[0])
+    rows = np.asarray(layer(np.eye(height, dtype=np.float32)[:, :, None, None]))[:, :, 0, 0]
+    columns = np.asarray(layer(np.eye(width, dtype=np.float32)[:, None, :, None]))[:, 0, :, 0]
+    taller = constant_product(work, layer, inputs[0], "bhwc,hH->bHwc", rows, name=f"{layer.name}_rows")
+    return constant_product(work, layer, taller, "bhwc,wW->bhWc", columns)
+
+
 def _rescaling(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Lower a scale and an offset: a node of their own unless a linear layer before takes them."""
     return scaled(work, layer, inputs[0], layer.scale, layer.offset, shape)
@@ -296,11 +310,13 @@ LAYERS: dict[str, Handler] = {
     "Minimum": merge,
     "Concatenate": concatenate,
     "Dot": dot,
+    "UpSampling2D": _upsampling,
     "Rescaling": _rescaling,
     "Normalization": _normalization,
     "Dropout": _dropout,
     "Masking": _masking,
     "ActivityRegularization": _nothing,
+    "Identity": _nothing,
     "GaussianDropout": _nothing,
     "GaussianNoise": _nothing,
     "SpatialDropout1D": _nothing,

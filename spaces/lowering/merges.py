@@ -32,8 +32,11 @@ def merge(work: Lowering, layer: Any, inputs: Names, shape: Shape, *, op: str = 
         return _with_constant(work, layer, inputs, shape, op, given)
     if type(layer).__module__.startswith("keras.src.ops") and len(inputs) == 1:
         inputs = (inputs[0], inputs[0])  # Keras names the tensor of `x + x` once
-    if op in {"average", "subtract"} and len(inputs) != 2:
-        raise Unsupported(f"{type(layer).__name__} takes exactly two inputs")
+    if op == "subtract" and len(inputs) != 2:
+        raise Unsupported("Subtract takes exactly two inputs")
+    if op == "average" and len(inputs) > 2:
+        total = merge(work, layer, inputs, shape, op="add")
+        return scaled(work, layer, total, np.float32(1 / len(inputs)), None, shape)
     inputs = _alike(work, layer, inputs, shape)
     name = inputs[0]
     for i, other in enumerate(inputs[1:], 1):
@@ -74,6 +77,8 @@ def scaled(work: Lowering, layer: Any, source: str, scale: Any, offset: Any, sha
     if work.shape(source) != shape:
         raise Unsupported(f"its constant broadcasts {work.shape(source)} to {shape}: it can't have more axes")
     factor, added = (_spread(array, shape) for array in (scale, 0.0 if offset is None else offset))
+    if (factor == 1).all() and not added.any():
+        return source
     name: str | None = None
     wide = _varies(factor) or _varies(added)
     if wide:  # a flat tensor has a factor for each value

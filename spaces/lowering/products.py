@@ -124,7 +124,13 @@ def dot(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 
 
 def constant_product(
-    work: Lowering, layer: Any, source: str, equation: str, array: NDArray[np.floating] | Any
+    work: Lowering,
+    layer: Any,
+    source: str,
+    equation: str,
+    array: NDArray[np.floating] | Any,
+    *,
+    name: str | None = None,
 ) -> str:
     """Append an einsum of a node and a constant array, whose equation names the tensor first."""
     own = work.shape(source)
@@ -139,6 +145,7 @@ def constant_product(
         "einsum_dense",
         (source,),
         target,
+        name=name,
         weights={"weight": weight},
         equation=equation,
         bias_axes=None,

@@ -74,8 +74,8 @@ def _cropped(layer: Any, x: Numbers) -> Numbers:
 def _upsampled(layer: Any, x: Numbers) -> Numbers:
     if getattr(layer, "interpolation", "nearest") != "nearest":
         raise Unsupported(
-            f"interpolation={layer.interpolation!r} needs weights between the pixels; use 'nearest', and a "
-            "convolution after it where it must be smooth"
+            f"interpolation={layer.interpolation!r} needs weights between the pixels; use 'nearest' or "
+            "'bilinear'"
         )
     factors = (layer.size,) if x.ndim == 2 else layer.size
     for axis, factor in reversed(list(enumerate(factors))):
@@ -170,7 +170,8 @@ def _plain(value: Any) -> Any:
 
 
 def _item(op: Any, x: Numbers, rest: tuple[Any, ...]) -> Numbers:
-    found: Numbers = x[rest[0] if isinstance(rest[0], tuple) else (rest[0],)]
+    # a saved model has a list for the tuple
+    found: Numbers = x[tuple(rest[0]) if isinstance(rest[0], list | tuple) else (rest[0],)]
     return found
 
 

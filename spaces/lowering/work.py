@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 Arrays = dict[str, NDArray[np.float32]]
 
 
+_RESERVED = frozenset({
+    "input", "main", "alignas", "alignof", "and", "asm", "auto", "bitand", "bitor", "bool", "break",
+    "case", "catch", "char", "class", "compl", "const", "constexpr", "continue", "decltype",
+    "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false",
+    "float", "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new",
+    "noexcept", "not", "nullptr", "operator", "or", "private", "protected", "public", "register",
+    "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this",
+    "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
+    "virtual", "void", "volatile", "wchar_t", "while", "xor",
+})  # fmt: skip
+"""Names that C++ has uses of its own for, and hls4ml two."""
+
+
 class Lowering:
     """Collects nodes and weights while it walks the model in the order of computation."""
 
@@ -48,7 +61,7 @@ class Lowering:
     def name(self, wanted: str) -> str:
         """Return `wanted` as a C identifier that is not taken yet."""
         base = re.sub(r"\W", "_", wanted)
-        base = f"n_{base}" if base[:1].isdigit() or base in {"input", "main"} else base
+        base = f"n_{base}" if base[:1].isdigit() or base in _RESERVED else base
         name, i = base, 1
         while name in self._names:
             i += 1

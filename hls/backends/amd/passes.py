@@ -33,6 +33,14 @@ def replace_pass(name: str, optimizer: Any) -> None:
     optimizer_map[flow(name)] = optimizer
 
 
+def replace_common_pass(name: str, optimizer: Any) -> None:
+    """Put an optimizer pass in the place of one that hls4ml runs whatever the back-end is."""
+    from hls4ml.model.optimizer.optimizer import optimizer_map
+
+    assert name in optimizer_map, name
+    optimizer_map[name] = optimizer
+
+
 def add_header(path: Path) -> None:
     """Have a C++ header copied into every project of the family."""
     from hls4ml.backends import get_backend
