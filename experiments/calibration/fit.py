@@ -25,7 +25,7 @@ from typing import Any
 from bitfront.spaces import UserError
 
 from .conformal import coverage, format_coverage, residuals
-from .priors import AS_BUILT, IMPLEMENTED, IMPLEMENTED_CHECKED, PRIORS, SPREAD
+from .priors import AS_BUILT, IMPLEMENTED, IMPLEMENTED_SHARES, PRIORS, SPREAD
 from .problem import Fitted, Problem, fit, pulls
 from .samples import Held, Sample, load_samples, shared_folder
 from .scores import error_table, format_table
@@ -46,7 +46,7 @@ def fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
         own = fit(samples, quantity, "csynth", prior, SPREAD["csynth"][quantity])
         fitted["csynth"][quantity] = own
         # What C-synthesis reports, scaled, is the prior of what is implemented.
-        scales = IMPLEMENTED_CHECKED if quantity == "lut" else {}
+        scales = IMPLEMENTED_SHARES.get(quantity, {})
         start = {
             name: prior[name] if name in AS_BUILT else weight * scales.get(name, IMPLEMENTED[quantity])
             for name, weight in own.weights.items()

@@ -7,7 +7,7 @@ the right order, which the reports correct.
 
 from __future__ import annotations
 
-__all__ = ["AS_BUILT", "COUNTED", "COUNTED_SPREAD", "IMPLEMENTED", "IMPLEMENTED_CHECKED", "PRIORS", "SPREAD"]
+__all__ = ["AS_BUILT", "COUNTED", "COUNTED_SPREAD", "IMPLEMENTED", "IMPLEMENTED_SHARES", "PRIORS", "SPREAD"]
 
 SPREAD = {
     "csynth": {"lut": 1.2, "ff": 1.2, "bram18": 0.05},
@@ -34,9 +34,13 @@ AS_BUILT = frozenset({"adder_graph", "adder_graph_registers"})
 """Features that da4ml counts as LUTs and flip-flops of the implemented design."""
 
 IMPLEMENTED = {"lut": 0.45, "ff": 0.7, "bram18": 1.0}
-IMPLEMENTED_CHECKED = {"checked_adder": 0.15, "table_index": 0.3}
+IMPLEMENTED_SHARES: dict[str, dict[str, float]] = {
+    "lut": {"checked_adder": 0.15, "table_index": 0.3},
+    "ff": {"state": 0.35},
+}
 """Share of what C-synthesis reports that is expected to be left after implementation: by quantity, and of
-features whose rounding and clipping logic synthesis mostly removes.
+features whose rounding and clipping logic synthesis mostly removes, or whose registers become shift registers
+in LUTs.
 """
 
 PRIORS: dict[str, dict[str, float]] = {
@@ -97,7 +101,7 @@ PRIORS: dict[str, dict[str, float]] = {
         "operand_mux": 0.1,
         "pipeline": 1.0,
         "result_registers": 1.0,
-        "state": 1.0,
+        "state": 3.0,
         "stream": 1.0,
         "table_index": 0.3,
         "unit_mux": 0.3,
