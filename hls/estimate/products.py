@@ -25,6 +25,10 @@ SHIFTED_SHARE = 0.4
 """Registers of trees without a multiplier before them: HLS places their boundaries where few values live (12
 networks with a width per weight, Vitis HLS 2023.1).
 """
+SHIFTED_WIDTH = 0.35
+"""How much wider adders of shifted data are: their terms span more bits than products of like weights (the
+same 12 networks).
+"""
 UNIT_SHARE = 0.9
 """Adders that are left of the sums of +1 and -1: many outputs have pairs of terms in common (60 syntheses of
 binary and ternary networks of one source).
@@ -110,7 +114,8 @@ def matrix_core(
     digits = products.fabric_digits if not distributed else max(0, content.csd_digits - content.nonzero)
     features = {
         # Sums of products keep the accumulator's width, those of +1 and -1 start at the data's.
-        "adder": content.nonzero * (sums.width * UNIT_SHARE if sums.units else float(accum)),
+        "adder": content.nonzero
+        * (sums.width * UNIT_SHARE if sums.units else accum * (1 + SHIFTED_WIDTH * sums.shifted)),
         "adds": content.nonzero * (UNIT_SHARE if sums.units else 1.0) + digits,
         "shift_add": float(digits * data),
         "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
@@ -158,6 +163,7 @@ class _Sums:
         levels: adders one after the other.
         width: bits of an adder.
         serial: whether they are chains.
+        shifted: share of the terms that are data shifted.
         units: whether all terms are data times +1 or -1, whose sums have parts in common.
         nanoseconds: delay of all levels.
     """
@@ -168,6 +174,7 @@ class _Sums:
     levels: int
     width: float
     serial: bool
+    shifted: float
     units: bool
     nanoseconds: float
 
@@ -221,6 +228,7 @@ def _sums(
         levels=levels,
         width=width,
         serial=serial,
+        shifted=shifts,
         units=units,
         nanoseconds=levels * context.delays.add(round(width)),
     )
