@@ -169,3 +169,17 @@ def test_every_design_passes_without_vitis(bitfront):
     code, out, _ = bitfront("selftest")
     assert code == 0, out
     assert out.count(" ok: ") >= len(DESIGNS)
+
+
+def test_a_place_that_cannot_hold_the_outcome_is_refused_before_anything_is_built(bitfront, tools, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    for words, said in (
+        (("--keep", "file"), "--keep file can't be made or read (File exists)"),
+        (("--keep", "full"), "--keep full holds files already"),
+        (("--vitis", "--out", "none/sent.jsonl"), "--out none/sent.jsonl can't be written"),
+        (("--vitis", "--out", "full"), "--out full can't be written"),
+    ):
+        code, _, err = bitfront("selftest", "--only", "mlp", *words)
+        assert (code, said in err) == (2, True), err
