@@ -183,3 +183,19 @@ def test_a_place_that_cannot_hold_the_outcome_is_refused_before_anything_is_buil
     ):
         code, _, err = bitfront("selftest", "--only", "mlp", *words)
         assert (code, said in err) == (2, True), err
+
+
+@pytest.mark.parametrize("figure", ["-5", "NaN", "1e999"])
+def test_a_figure_that_no_tool_reports_gets_into_no_sites_file(bitfront, tmp_path, figure):
+    design = json.dumps(build_design(DESIGNS[0], **PLACE).description.to_json())
+    (tmp_path / "sent.jsonl").write_text(f'{{"csynth": {{"lut": {figure}, "own": 3}}, "design": {design}}}\n')
+    code, _, err = bitfront("calibrate", "sent.jsonl")
+    assert (code, "line 1: lut is" in err) == (2, True), err
+    assert not (tmp_path / "site.json").exists()
+
+
+def test_a_figure_that_no_estimate_has_is_passed_over(bitfront, tmp_path):
+    design = json.dumps(build_design(DESIGNS[0], **PLACE).description.to_json())
+    (tmp_path / "sent.jsonl").write_text(f'{{"csynth": {{"lut": 9000, "own": 3}}, "design": {design}}}\n')
+    code, out, _ = bitfront("calibrate", "sent.jsonl")
+    assert (code, "own" in out) == (0, False)
