@@ -226,3 +226,23 @@ def shared():
     if not (folder / "csynth" / "designs.jsonl").is_file():
         pytest.skip("the shared synthesis results are not here: set BITFRONT_SHARED to their folder")
     return folder
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"sizes": {"n_in": 1.5, "n_out": 2}}, "n_in must be whole"),
+        ({"sizes": {"n_in": float("inf"), "n_out": 2}}, "n_in must be whole"),
+        ({"sizes": {"n_in": 2**32, "n_out": 2}}, "below 2\\^32"),
+        ({"reuse_factor": float("nan")}, "reuse factor"),
+        ({"recurrent_reuse_factor": -1}, "reuse factor"),
+    ],
+)
+def test_sizes_and_reuse_factors_that_are_no_counts_are_refused(changed, said):
+    with pytest.raises(DesignError, match=said):
+        dense(**changed)
+
+
+def test_a_clock_that_never_ticks_is_refused():
+    with pytest.raises(DesignError, match="positive and finite"):
+        design(clock_ns=float("inf"))

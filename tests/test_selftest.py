@@ -169,3 +169,33 @@ def test_every_design_passes_without_vitis(bitfront):
     code, out, _ = bitfront("selftest")
     assert code == 0, out
     assert out.count(" ok: ") >= len(DESIGNS)
+
+
+def test_a_place_that_cannot_hold_the_outcome_is_refused_before_anything_is_built(bitfront, tools, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    for words, said in (
+        (("--keep", "file"), "--keep file can't be made or read (File exists)"),
+        (("--keep", "full"), "--keep full holds files already"),
+        (("--vitis", "--out", "none/sent.jsonl"), "--out none/sent.jsonl can't be written"),
+        (("--vitis", "--out", "full"), "--out full can't be written"),
+    ):
+        code, _, err = bitfront("selftest", "--only", "mlp", *words)
+        assert (code, said in err) == (2, True), err
+
+
+@pytest.mark.parametrize("figure", ["-5", "NaN", "1e999"])
+def test_a_figure_that_no_tool_reports_gets_into_no_sites_file(bitfront, tmp_path, figure):
+    design = json.dumps(build_design(DESIGNS[0], **PLACE).description.to_json())
+    (tmp_path / "sent.jsonl").write_text(f'{{"csynth": {{"lut": {figure}, "own": 3}}, "design": {design}}}\n')
+    code, _, err = bitfront("calibrate", "sent.jsonl")
+    assert (code, "line 1: lut is" in err) == (2, True), err
+    assert not (tmp_path / "site.json").exists()
+
+
+def test_a_figure_that_no_estimate_has_is_passed_over(bitfront, tmp_path):
+    design = json.dumps(build_design(DESIGNS[0], **PLACE).description.to_json())
+    (tmp_path / "sent.jsonl").write_text(f'{{"csynth": {{"lut": 9000, "own": 3}}, "design": {design}}}\n')
+    code, out, _ = bitfront("calibrate", "sent.jsonl")
+    assert (code, "own" in out) == (0, False)

@@ -6,6 +6,7 @@ which is all that an estimate needs. Everything is immutable and goes to JSON an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,11 @@ __all__ = ["DesignDescription", "DesignError", "LayerDescription", "WeightConten
 
 VERSION = 1
 """Version of the JSON form; a reader refuses a newer one."""
+
+
+def _counts(value: object) -> bool:
+    """Whether hls4ml's C++ holds a size: it is an `unsigned` there."""
+    return isinstance(value, int) and value < 2**32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,7 @@ class LayerDescription:
             before it in the list, and a name that no layer has is an input of the design.
 
     Raises:
-        DesignError: unknown operation, or a size is missing or not positive.
+        DesignError: unknown operation, or a size is missing or no positive whole number below 2^32.
     """
 
     name: str
@@ -81,8 +87,16 @@ class LayerDescription:
         bad = [size for size, value in self.sizes.items() if value < 1]
         if bad:
             raise DesignError(f"Layer '{self.name}' ({self.op}): {', '.join(bad)} must be positive.")
-        if self.reuse_factor < 1:
-            raise DesignError(f"Layer '{self.name}' ({self.op}): the reuse factor must be positive.")
+        bad = [size for size, value in self.sizes.items() if not _counts(value)]
+        if bad:
+            raise DesignError(
+                f"Layer '{self.name}' ({self.op}): {', '.join(bad)} must be whole and below 2^32."
+            )
+        factors = (self.reuse_factor, self.recurrent_reuse_factor or 1)
+        if min(factors) < 1 or not all(map(_counts, factors)):
+            raise DesignError(
+                f"Layer '{self.name}' ({self.op}): a reuse factor must be whole, positive and below 2^32."
+            )
         if not self.inputs:
             raise DesignError(f"Layer '{self.name}' ({self.op}) has no input.")
 
@@ -203,9 +217,9 @@ class DesignDescription:
     def __post_init__(self) -> None:
         if not self.layers:
             raise DesignError(f"Design '{self.name}' has no layers.")
-        if not self.clock_ns > 0:
+        if not 0 < self.clock_ns < math.inf:
             raise DesignError(
-                f"Design '{self.name}': the clock period must be positive, not {self.clock_ns} ns."
+                f"Design '{self.name}': the clock period must be positive and finite, not {self.clock_ns} ns."
             )
         if self.io_type not in ("io_parallel", "io_stream"):
             raise DesignError(

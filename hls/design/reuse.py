@@ -26,6 +26,7 @@ from functools import lru_cache
 from bitfront.spaces import Graph, Node
 
 from ..operation import operation
+from .weights import DesignError
 
 __all__ = [
     "built_reuse_factors",
@@ -53,8 +54,13 @@ def legal_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
 
     Ascending; the same as `FPGABackend.get_valid_reuse_factors`, without trying every number. What a layer's
     firmware can be built with may be fewer, see `node_reuse_factors`.
+
+    Raises:
+        DesignError: a size isn't positive, or the product has 2^32 factors or more, beyond hls4ml's unsigned.
     """
     total = n_in * n_out
+    if min(n_in, n_out) < 1 or total >= 2**32:
+        raise DesignError(f"A product of {n_in:g} inputs and {n_out:g} outputs can't be built by hls4ml.")
     small = [d for d in range(1, math.isqrt(total) + 1) if total % d == 0]
     divisors = sorted({*small, *(total // d for d in small)})
     return tuple(d for d in divisors if _legal(n_in, n_out, d))

@@ -50,7 +50,7 @@ def estimate_record(
         found = site_estimate(design, kind=kind, coefficients=coefficients).to_json()
     except BitfrontError as error:
         return _refused(name, kind, str(error))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         return _refused(
             name, kind, f"Record '{name}' isn't built as expected: {type(error).__name__} {error}."
         )
@@ -62,6 +62,11 @@ def estimate_record(
 def _refused(name: Any, kind: str, reason: str) -> dict[str, Any]:
     nothing = dict.fromkeys((*QUANTITIES, "clock_ns"))
     return {"id": name, "kind": kind, **nothing, "reason": reason}
+
+
+def _no_number(text: str) -> Any:
+    """Refuse NaN and Infinity, which Python reads and writes but JSON doesn't have."""
+    raise ValueError(f"{text} is no number of JSON's")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -90,9 +95,9 @@ def estimate_file(
         with target.open("w", encoding="utf-8") as out:
             for number, line in _lines(source):
                 try:
-                    record = json.loads(line)
-                except json.JSONDecodeError as error:
-                    row = _refused(None, kind, f"Line {number} is no JSON: {error.msg}.")
+                    record = json.loads(line, parse_constant=_no_number)
+                except (ValueError, RecursionError) as error:
+                    row = _refused(None, kind, f"Line {number} is no JSON: {getattr(error, 'msg', error)}.")
                 else:
                     if isinstance(record, dict):
                         row = estimate_record(record, kind=kind, coefficients=coefficients)

@@ -31,6 +31,10 @@ WASTED = 0.5
 """Share of an adder's delay that a cycle loses: an operator that doesn't fit any more waits for the next."""
 
 
+SHORTEST = 0.1
+"""Least share of a cycle that logic has: a clock may be shorter than half an adder of its device."""
+
+
 REGISTERED = 0.3
 """Share of a cycle beyond which a product in DSP slices is registered; what is left of that cycle, half of
 one on average, is lost.
@@ -69,7 +73,7 @@ class Delays:
     @property
     def cycle(self) -> float:
         """Nanoseconds of logic that a cycle really holds."""
-        return self.budget - WASTED * self.adder
+        return max(self.budget - WASTED * self.adder, SHORTEST * self.budget)
 
     def registers(self, nanoseconds: float) -> int:
         """Register boundaries that a chain of this length crosses where no part of a cycle is lost."""

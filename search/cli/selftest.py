@@ -60,6 +60,8 @@ def command(
     named = known_part(part).name
     tool = find_tool("Vitis") if vitis else None  # before TensorFlow, which takes seconds to load
     chosen = _chosen(only)
+    if tool is not None:
+        _check_out(out)
     with _folder(keep) as folder:
         if tool is None:
             well = _open_tools(chosen, folder, limits, named, clock_ns)
@@ -90,10 +92,33 @@ def _chosen(only: list[str] | None) -> list[SmallDesign]:
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
+        _make_folder(keep)
         yield keep
         return
     with tempfile.TemporaryDirectory(prefix="bitfront-selftest-") as place:
         yield Path(place)
+
+
+def _make_folder(keep: Path) -> None:
+    from bitfront.spaces import UserError
+
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        full = any(keep.iterdir())
+    except OSError as error:
+        raise UserError(
+            f"--keep {keep} can't be made or read ({error.strerror}): give another folder."
+        ) from None
+    if full:
+        raise UserError(f"--keep {keep} holds files already: give an empty folder, or one that isn't there.")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a file that can't be written before minutes of synthesis, not after them."""
+    from bitfront.spaces import UserError
+
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise UserError(f"--out {out} can't be written: give a file in a folder that is there.")
 
 
 def _open_tools(chosen: list[SmallDesign], folder: Path, limits: Any, part: str, clock_ns: float) -> bool:

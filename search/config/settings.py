@@ -143,7 +143,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tup
 
 def told(found: Mapping[str, tuple[Any, Any]], most: int = 6) -> str:
     """Return differences in words: `space.weights was 4..8, now 2..3; seed was 1, now 2`."""
-    lines = [f"{path} was {_shown(old)}, now {_shown(new)}" for path, (old, new) in found.items()]
+    shown = {path: (_shown(old), _shown(new)) for path, (old, new) in found.items()}
+    lines = [f"{path} was {old}, now {new}" for path, (old, new) in shown.items() if old != new]
     more = f"; and {len(lines) - most} more" if len(lines) > most else ""
     return "; ".join(lines[:most]) + more
 

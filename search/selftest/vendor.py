@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bitfront.hls import BuildError, DesignDescription
+from bitfront.hls.estimate import QUANTITIES as ESTIMATED
 from bitfront.hls.estimate import SiteDesign, estimate
 from bitfront.hls.synthesis import Limits, SynthesisOutcome, Tool, synthesise
 from bitfront.spaces import UserError
@@ -144,6 +146,8 @@ def write_results(results: Iterable[VendorResult], path: Path) -> None:
 def read_results(path: Path) -> list[SiteDesign]:
     """Read the designs of such a file that were synthesised; any JSON lines with `design` and `csynth` do.
 
+    Figures that no estimate has are passed over: they correct nothing.
+
     Raises:
         UserError: the file can't be read, or holds no design that was synthesised.
     """
@@ -153,7 +157,14 @@ def read_results(path: Path) -> list[SiteDesign]:
             if not line.strip():
                 continue
             plain = json.loads(line)
-            figures = {str(k): float(v) for k, v in plain["csynth"].items() if v is not None}
+            figures = {
+                key: float(value)
+                for key, value in plain["csynth"].items()
+                if key in ESTIMATED and value is not None
+            }
+            wrong = [key for key, value in figures.items() if not 0 <= value < math.inf]
+            if wrong:
+                raise ValueError(f"line {number}: {wrong[0]} is {figures[wrong[0]]:g}")
             if figures:
                 design = DesignDescription.from_json(plain["design"])
                 said = " ".join(str(plain[key]) for key in ("model", "run") if plain.get(key))
