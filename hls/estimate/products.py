@@ -38,8 +38,8 @@ SERIAL_SHARE = 0.6
 of 16, 64, 32 and 32 such terms at 5 ns take 15 to 20 cycles in one source, and 10 to 12 in another.
 """
 BALANCED = 8192
-"""Products of a layer beyond which Vitis HLS left the sums of mostly shifted terms in a chain (196 x 56: 48
-cycles of 5 ns, where 64 x 56 and 274 x 8 with their truncated products are trees).
+"""Products of a layer beyond which Vitis HLS 2021.1 left the sums of mostly shifted terms in a chain (196 x
+56: 48 cycles of 5 ns, where 64 x 56 and 274 x 8 with their truncated products are trees).
 """
 
 
@@ -213,7 +213,8 @@ def _sums(
     # HLS doesn't balance sums whose terms are added and subtracted as they are.
     shifts = content.powers_of_two / max(1, content.nonzero)
     units = max(content.histogram, default=1) == 1 and shifts == 1.0
-    serial = context.vitis and exact and (units or (shifts > 0.5 and n_in * n_out > BALANCED))
+    large = shifts > 0.5 and n_in * n_out > BALANCED and context.design.tool_version < "2022"
+    serial = context.vitis and exact and (units or large)
     levels = (
         round(SERIAL_SHARE * terms)
         if serial and units
