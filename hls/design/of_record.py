@@ -209,7 +209,7 @@ def _layer(plain: Json, sub: Json, last: FixedPoint, last_size: int, index: int)
     sizes = _sizes(op, v, plain, int(pack[1]) if pack else 0, last_size)
     if moved and "n_filt" not in layer_kinds()[op].sizes:
         sizes["n_filt"] = int(moved)
-    limit = max(1, sizes.get("n_in", 1) * sizes.get("n_out", 1)) if op == "dense" else 1 << 40
+    limit = max(1, sizes.get("n_in", 1) * sizes.get("n_out", 1)) if op == "dense" else (1 << 32) - 1
     options: dict[str, str | bool | int] = {
         key: v[key] for key in ("implementation", "pool_op") if isinstance(v.get(key), str)
     }
