@@ -26,7 +26,7 @@ FAST = [
     ("views", "io_stream", "Latency"),
     ("constants", "io_parallel", "Latency"),
     ("spread", "io_parallel", "Latency"),
-    ("unrolled", "io_stream", "Latency"),
+    pytest.param("unrolled", "io_stream", "Latency", marks=pytest.mark.slow),  # 40 s of compiling
 ]
 COPIES = 5
 """Random precisions of every layer in one build of the slow tier."""

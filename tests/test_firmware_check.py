@@ -138,7 +138,6 @@ EXPORTS = [
 FAST = [
     ("mlp", "io_parallel", "Latency"),
     ("cnn", "io_stream", "Resource"),
-    ("transformer", "io_parallel", "Latency"),
 ]
 
 
