@@ -14,11 +14,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bitfront.hls.estimate import Residuals, log_ratio
 
-from .samples import SWEEPS
+from .samples import SWEEPS, Held
 
 __all__ = ["coverage", "format_coverage", "residuals"]
 
@@ -32,26 +32,6 @@ SHARE = 0.8
 """Of the truth, which intervals are to hold."""
 
 
-class _Sample(Protocol):
-    @property
-    def repo(self) -> str: ...
-    @property
-    def family(self) -> str: ...
-
-
-class _Held(Protocol):
-    @property
-    def sample(self) -> _Sample: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def scheme(self) -> str: ...
-    @property
-    def predicted(self) -> Mapping[str, float]: ...
-    @property
-    def truth(self) -> Mapping[str, float]: ...
-
-
 @dataclass(frozen=True)
 class _Error:
     family: str
@@ -59,7 +39,7 @@ class _Error:
     value: float
 
 
-def residuals(held: Iterable[_Held]) -> dict[str, dict[str, dict[str, Any]]]:
+def residuals(held: Iterable[Held]) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the errors by kind, family (`all` for every design) and quantity, as `coefficients.json` has
     them.
     """
@@ -72,7 +52,7 @@ def residuals(held: Iterable[_Held]) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-def coverage(held: Iterable[_Held]) -> list[dict[str, Any]]:
+def coverage(held: Iterable[Held]) -> list[dict[str, Any]]:
     """Return how often an 80 % interval holds the truth of a design whose author gave none of its errors.
 
     One row by kind, family and quantity, and by kind and quantity of all designs (`all`): `n` designs by
@@ -115,17 +95,16 @@ def format_coverage(rows: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _errors(held: Iterable[_Held]) -> dict[tuple[str, str], list[_Error]]:
+def _errors(held: Iterable[Held]) -> dict[tuple[str, str], list[_Error]]:
     """Return the errors that count, by kind and quantity."""
     found: dict[tuple[str, str], list[_Error]] = defaultdict(list)
     for one in held:
         if one.scheme != SCHEME:
             continue
-        author = one.sample.repo.split("/")[0]
         for name, truth in one.truth.items():
             if name in one.predicted:
                 value = log_ratio(truth, one.predicted[name])
-                found[one.kind, name].append(_Error(one.sample.family, author, value))
+                found[one.kind, name].append(_Error(one.sample.family, one.sample.author, value))
     return dict(sorted(found.items()))
 
 

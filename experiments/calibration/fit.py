@@ -41,6 +41,7 @@ NOTE = (
 
 
 def fit_all(samples: list[Sample]) -> dict[str, dict[str, Fitted]]:
+    """Fit every quantity of both kinds; returns them by kind and quantity."""
     fitted: dict[str, dict[str, Fitted]] = {"csynth": {}, "implemented": {}}
     for quantity, prior in PRIORS.items():
         own = fit(samples, quantity, "csynth", prior, SPREAD["csynth"][quantity])
@@ -72,7 +73,7 @@ def cross_validate(samples: list[Sample], progress: Callable[[str], None] = lamb
             if sample.module or sample.name not in out:
                 continue
             for kind in ("csynth", "implemented"):
-                truth = dict(sample.csynth if kind == "csynth" else sample.implemented)
+                truth = dict(sample.measured(kind))
                 if kind == "implemented" and truth:
                     # Cycles don't change after C-synthesis; simulations of implemented designs are the truth
                     # there.
@@ -162,9 +163,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     plain, held = refit(samples, lambda text: print(text, file=sys.stderr))
-    print(format_table(error_table(held)))
+    print(format_table(plain["provenance"]["errors"]))
     print(NOTE)
-    print(format_coverage(coverage(held)))
+    print(format_coverage(plain["provenance"]["coverage"]))
     _print_more(samples, held)
     if given.out:
         Path(given.out).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from bitfront.search.trials import dominated
+
 from .samples import Held
 from .scores import spearman
 
@@ -96,12 +98,8 @@ def _front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 def _volume(points: Iterable[tuple[float, float]], worst: tuple[float, float]) -> float:
     """Return the area that points dominate, down to the worst score and up to the worst cost."""
-    area, best = 0.0, worst[0]
-    for score, cost in sorted(points, key=lambda point: point[1]):
-        if score > best:
-            area += (score - best) * (worst[1] - cost)
-            best = score
-    return area
+    losses = np.array([(-score, cost) for score, cost in points])
+    return dominated(losses, np.array([-worst[0], worst[1]]))
 
 
 def choices(held: Iterable[Held], scores: Mapping[str, float], quantity: str = "lut") -> list[Choice]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bitfront.hls import DesignDescription
 from bitfront.hls.design import DesignError, from_record
-from bitfront.hls.estimate import family_of, merge, structure_of, timing_of
+from bitfront.hls.estimate import LayerStructure, family_of, merge, structure_of, timing_of
 from bitfront.spaces import UserError
 
 __all__ = ["Held", "Sample", "load_samples", "measured", "shared_folder"]
@@ -144,7 +144,7 @@ def _described(folder: Path) -> Iterator[Sample]:
     files = (folder / "described.jsonl", *sorted(folder.glob("*selftest*.jsonl")))
     for plain in (one for file in files for one in _lines(file)):
         design = DesignDescription.from_json(plain["design"])
-        features, rules, era = _of_design(design)
+        features, rules, era, _ = _of_design(design)
         yield Sample(
             name=f"{plain['model']}:{plain['run']}", repo=plain["source"].split()[0], era=era,
             family=family_of(design), features=features, rules=rules,
@@ -183,8 +183,12 @@ def _published(folder: Path) -> list[Sample]:
     return samples
 
 
-def _of_design(design: DesignDescription) -> tuple[dict[str, float], dict[str, float], str]:
-    """Return the features of all layers, the figures that rules give, and the tool's era."""
+def _of_design(
+    design: DesignDescription,
+) -> tuple[dict[str, float], dict[str, float], str, list[LayerStructure]]:
+    """Return the features of all layers, the figures that rules give, the tool's era, and each layer's
+    rules.
+    """
     context, structures = structure_of(design)
     features: dict[str, float] = {"design": 1.0}
     for structure in structures:
@@ -195,12 +199,11 @@ def _of_design(design: DesignDescription) -> tuple[dict[str, float], dict[str, f
         "latency_cycles": float(latency),
         "ii_cycles": float(interval),
     }
-    return features, rules, "vitis" if context.vitis else "vivado"
+    return features, rules, "vitis" if context.vitis else "vivado", structures
 
 
 def _samples(record: Json, design: DesignDescription, modules: list[Json]) -> Iterator[Sample]:
-    features, rules, era = _of_design(design)
-    structures = structure_of(design)[1]
+    features, rules, era, structures = _of_design(design)
     repo = str(record.get("repo", "?"))
     family = SWEEPS.get(repo, str(record.get("family") or family_of(design)))
     yield Sample(

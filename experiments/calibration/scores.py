@@ -5,37 +5,17 @@ coverage.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .samples import Held
+
 __all__ = ["error_table", "format_table", "scores", "spearman"]
 
 Array = NDArray[np.float64]
-
-
-class _Sample(Protocol):
-    @property
-    def repo(self) -> str: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def era(self) -> str: ...
-
-
-class _Held(Protocol):
-    @property
-    def sample(self) -> _Sample: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def scheme(self) -> str: ...
-    @property
-    def predicted(self) -> Mapping[str, float]: ...
-    @property
-    def truth(self) -> Mapping[str, float]: ...
 
 
 def _ranks(values: Array) -> Array:
@@ -85,7 +65,7 @@ def scores(predicted: Array, truth: Array, groups: list[str] | None = None) -> d
     return found
 
 
-def error_table(held: Iterable[_Held]) -> list[dict[str, Any]]:
+def error_table(held: Iterable[Held]) -> list[dict[str, Any]]:
     """Scores for each kind, scheme, family and quantity, of all designs and of those of each tool era."""
     pairs: dict[tuple[str, str, str, str, str], list[tuple[float, float, str]]] = defaultdict(list)
     for one in held:

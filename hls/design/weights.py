@@ -16,7 +16,7 @@ from bitfront.spaces import FixedPoint, UserError
 __all__ = ["DesignError", "WeightContent", "typical_content"]
 
 SHORT = 4
-"""Constants of this many bits or less never take a multiplier: at most two adders build them."""
+"""Constants of this many bits or less seldom take a DSP slice: at most two adders build them."""
 
 
 class DesignError(UserError):

@@ -3,7 +3,7 @@
 from .batch import BatchResult, estimate_file, estimate_record
 from .coefficients import QUANTITIES, Coefficients, Kind, load_coefficients
 from .conformal import Errors, Normal, Residuals, interval, log_ratio, upper
-from .context import merge
+from .context import LayerStructure, merge
 from .correction import Correction
 from .estimator import Estimate, LayerEstimate, estimate, family_of, structure_of, timing_of
 from .site import Site, SiteDesign, load_site, site_estimate, site_file
@@ -17,6 +17,7 @@ __all__ = [
     "Estimate",
     "Kind",
     "LayerEstimate",
+    "LayerStructure",
     "Normal",
     "Residuals",
     "Site",

@@ -30,7 +30,7 @@ class Coefficients:
         weights: per kind (csynth, implemented) and quantity (lut, ff, bram18), the cost of one unit of each
             feature.
         era: per kind and quantity, a factor for each tool era (`vivado`, `vitis`).
-        errors: per kind, family and quantity, the errors of designs that neither rules nor weights had seen;
+        errors: per kind, family and quantity, the errors of designs whose author the weights had not seen;
             family `all` stands for those without designs of their own.
         provenance: what was fitted, by which command, with which errors.
     """

@@ -2,9 +2,9 @@
 
 Rules seen in Vivado HLS 2018-2020 and Vitis HLS 2021-2024 reports of hls4ml designs (the calibration set):
 
-- a product with a constant is shifts and adds where the constant has at most two non-zero signed digits, or
-  at most four bits; this is how LLVM-based HLS reduces strength, and the count of the other constants gives
-  the reported DSPs of unrolled layers with data of 11 bits and more within 3 %;
+- a product with a constant is shifts and adds where the constant has at most two non-zero signed digits, and
+  half of the time where it has at most four bits; this is how LLVM-based HLS reduces strength, and the count
+  of the other constants gives the reported DSPs of unrolled layers with data of 11 bits and more within 3 %;
 - data of 10 bits or less mostly multiply in the fabric (constants), as do products of variables below a sum
   of 16 bits (Vitis) or where neither operand exceeds 10 bits (Vivado HLS);
 - one slice multiplies 25 x 18 (DSP48E1), 27 x 18 (DSP48E2) or 27 x 24 bits (DSP58), signed: UG479, UG579,
