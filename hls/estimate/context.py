@@ -43,9 +43,7 @@ class Context:
     """Device, clock, tool and stream state while the layers of a design are walked through.
 
     Attributes:
-        read: values of the layer at hand that the next one reads, where it says so: HLS removes the others.
-        read_bits: width to which the next layer cuts each of them, if it is one of single values.
-        given: values that the layer before it has, where it says so.
+        before, after: the layers around the one at hand.
     """
 
     design: DesignDescription
@@ -54,13 +52,32 @@ class Context:
     stream: bool
     vitis: bool
     channels: int = field(default=1)
-    read: int | None = None
-    given: int | None = None
-    read_bits: int | None = None
+    before: LayerDescription | None = None
+    after: LayerDescription | None = None
+
+    @property
+    def given(self) -> int | None:
+        """Values that the layer before has, where it says so."""
+        return _values(self.before)
+
+    @property
+    def read(self) -> int | None:
+        """Values of the layer at hand that the next one reads, where it says so: HLS removes the others."""
+        return _values(self.after)
+
+    @property
+    def read_bits(self) -> int | None:
+        """Width to which the next layer cuts each of them, if it is one of single values."""
+        return self.after.result.width if self.after is not None and self.read else None
 
     def pack(self, layer: LayerDescription) -> int:
         """Elements that one word of the layer's input stream holds."""
         return max(1, min(layer.size("n_filt", self.channels), layer.size("n_in", 1 << 30)))
+
+
+def _values(layer: LayerDescription | None) -> int | None:
+    """Return how many single values a layer has; None for a product's, and where it doesn't say so."""
+    return None if layer is None or layer.matrix[1] else layer.sizes.get("n_in")
 
 
 def context_of(design: DesignDescription) -> Context:

@@ -166,12 +166,8 @@ def structure_of(design: DesignDescription) -> tuple[Context, list[LayerStructur
     first = design.layers[0]
     context.channels = first.size("n_filt", first.size("n_chan", first.size("n_in")))
     structures = []
-    elements = [None if layer.matrix[1] else layer.sizes.get("n_in") for layer in design.layers]
-    for index, layer in enumerate(design.layers):
-        context.given = elements[index - 1] if index else None
-        after = design.layers[index + 1] if index + 1 < len(elements) else None
-        context.read = elements[index + 1] if after is not None else None
-        context.read_bits = after.result.width if after is not None and context.read else None
+    around = zip([None, *design.layers], design.layers, [*design.layers[1:], None], strict=False)
+    for context.before, layer, context.after in around:
         structure = layer.kind.structure(layer, context)
         out = context.channels = layer.kind.channels(layer, context.channels)
         if context.stream:
