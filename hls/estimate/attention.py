@@ -8,7 +8,7 @@ import math
 
 from bitfront.hls.design.layers import LayerDescription
 
-from .context import Context, LayerStructure
+from .context import Context, LayerStructure, registered
 from .lookup import table_memory
 from .multipliers import checks, constant_products, variable_product
 from .timing import tree_levels
@@ -34,17 +34,16 @@ def einsum_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     latency = context.delays.cycles(chain)
     features = {
         "dsp": float(units * each),
-        "dsp_registers": float(units * each) * min(latency, 1),
         "fabric_mult": 0.0 if each else float(units * a * b),
         "adder": n * (accum + 7.0),
         "operand_mux": float(n - units) * (a + b),
         "result": float(outputs * layer.result.width),
-        "result_registers": float(outputs * layer.result.width) * min(latency, 1),
         "pipeline": latency / max(1, tree_levels(size["n_contract"]) + 1) * n * accum
         + outputs * accum * min(latency, 1),
     }
     return LayerStructure(
-        float(units * each), latency + layer.reuse_factor - 1, layer.reuse_factor, chain, features
+        float(units * each), latency + layer.reuse_factor - 1, layer.reuse_factor, chain,
+        registered(features) if latency else features,
     )  # fmt: skip
 
 
@@ -73,17 +72,17 @@ def layernorm_layer(layer: LayerDescription, context: Context) -> LayerStructure
         chain = 2 * context.delays.multiplier + 2 * width * CHECKED * context.delays.add(mean)
     features = {
         "dsp": dsp,
-        "dsp_registers": dsp,
         "checked_adder": sequence * (3.0 * width) * (mean + 7) if checked else 0.0,
         "fabric_mult": 0.0 if square else float(sequence * width * mean * (mean + table)),
         "adder": sequence * (3.0 * width) * (mean + 7),
         "table_index": float(sequence * mean),
         "table_bram": sequence * table_memory(entries, table, 1, ports=1),
         "result": float(sequence * width * layer.result.width),
-        "result_registers": float(sequence * width * layer.result.width),
         "state": float(sequence * width * data),
     }
-    return LayerStructure(dsp, context.delays.cycles(chain) + 2, max(1, layer.reuse_factor), 0.0, features)
+    return LayerStructure(
+        dsp, context.delays.cycles(chain) + 2, max(1, layer.reuse_factor), 0.0, registered(features)
+    )
 
 
 def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -110,7 +109,6 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
     cycles = context.delays.cycles(chain) + 2
     features = {
         "dsp": dsp,
-        "dsp_registers": dsp,
         "fabric_mult": float(at_once * n * fabric),
         "adder": float(at_once * n * (widths + 28)),
         "shift_add": at_once * constants.fabric_digits * (types["normalized"].width + 7.0),
@@ -121,14 +119,13 @@ def _bit_true_norm(layer: LayerDescription, context: Context) -> LayerStructure:
             at_once * (types["variance"].width + root) * math.log2(types["variance"].width + 1)
         ),
         "result": float(at_once * n * layer.result.width),
-        "result_registers": float(at_once * n * layer.result.width),
         "state": float(at_once * n * data),
     }
     if not context.stream:
-        return LayerStructure(dsp, cycles, max(1, layer.reuse_factor), 0.0, features)
+        return LayerStructure(dsp, cycles, max(1, layer.reuse_factor), 0.0, registered(features))
     words = sequence * max(1, layer.reuse_factor)
     features |= {"stream": float(n * (data + layer.result.width)), "control": 1.0}
-    return LayerStructure(dsp, words + cycles, words, 0.0, features, first=cycles, last=cycles)
+    return LayerStructure(dsp, words + cycles, words, 0.0, registered(features), first=cycles, last=cycles)
 
 
 def _looped_norm(layer: LayerDescription, context: Context, dsp: float, memory: float) -> LayerStructure:
@@ -141,16 +138,14 @@ def _looped_norm(layer: LayerDescription, context: Context, dsp: float, memory: 
     interval = 2 * sequence + 2
     features = {
         "dsp": dsp / sequence,
-        "dsp_registers": dsp / sequence,
         "adder": 3.0 * width * (mean + 7),
         "table_index": float(mean),
         "table_bram": memory,
         "result": float(width * layer.result.width),
-        "result_registers": float(width * layer.result.width),
         "state": float(layer.sizes["n_in"] * layer.inputs[0].width),
         "control": 1.0,
     }
-    return LayerStructure(dsp / sequence, interval + 9, interval, 0.0, features)
+    return LayerStructure(dsp / sequence, interval + 9, interval, 0.0, registered(features))
 
 
 def _divided_norm(layer: LayerDescription, context: Context, data: int) -> LayerStructure:
@@ -159,8 +154,7 @@ def _divided_norm(layer: LayerDescription, context: Context, data: int) -> Layer
     # A divider settles one bit of the quotient after another.
     chain = 16 * data / 8 * context.delays.add(data)
     features = {"divider": float(elements * data), "result": float(elements * layer.result.width)}
-    features["result_registers"] = features["result"]
-    return LayerStructure(0.0, context.delays.cycles(chain), layer.reuse_factor, 0.0, features)
+    return LayerStructure(0.0, context.delays.cycles(chain), layer.reuse_factor, 0.0, registered(features))
 
 
 def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure:
@@ -187,7 +181,6 @@ def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure
     latency = context.delays.cycles(chain) + 8
     features = {
         "dsp": dsp,
-        "dsp_registers": dsp,
         "fabric_mult": 0.0 if each else float(n * data * data),
         "adder": n * (accum + 7.0),
         "checked_adder": (n + 2 * pairs) * (accum + 7.0),
@@ -196,4 +189,4 @@ def attention_layer(layer: LayerDescription, context: Context) -> LayerStructure
         "pipeline": float(n * accum),
         "state": float(pairs * accum * latency),
     }
-    return LayerStructure(dsp, latency, max(1, layer.reuse_factor), 0.0, features)
+    return LayerStructure(dsp, latency, max(1, layer.reuse_factor), 0.0, registered(features))

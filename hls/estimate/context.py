@@ -11,7 +11,7 @@ from bitfront.spaces import UserError
 
 from .timing import Delays, delays
 
-__all__ = ["Context", "LayerStructure", "context_of", "merge"]
+__all__ = ["Context", "LayerStructure", "context_of", "merge", "registered"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,12 @@ def context_of(design: DesignDescription) -> Context:
         device = family
     vitis = design.tool_version >= "2020.2" if design.tool_version else design.backend == "Vitis"
     return Context(design, device, delays(design.clock_ns, device), design.io_type == "io_stream", vitis)
+
+
+def registered(features: Mapping[str, float]) -> dict[str, float]:
+    """Return a layer's features with registers behind its DSP slices and its results."""
+    behind = {f"{name}_registers": features[name] for name in ("dsp", "result") if name in features}
+    return {**features, **behind}
 
 
 def merge(total: dict[str, float], part_: Mapping[str, float], times: float = 1.0) -> dict[str, float]:
