@@ -20,6 +20,9 @@ MAX_WIDTH = 64
 bits.
 """
 
+MAX_INTEGER = 256
+"""Most bits between a type's point and its first bit, on either side: doubles hold every value of it then."""
+
 _TEXT = re.compile(
     r"^\s*(?:ap_)?(?P<u>u?)(?P<kind>fixed|int)\s*<\s*(?P<args>[^<>]*)\s*>\s*$",
 )
@@ -33,7 +36,7 @@ class FixedPoint:
     and may be negative or larger than `width` (Xilinx UG1399, "Arbitrary Precision Fixed-Point Data Types").
 
     Raises:
-        UserError: when `width` is not within 1..64, or a mode is unknown.
+        UserError: when `width` is not within 1..64, `integer` not within -256..256, or a mode is unknown.
     """
 
     width: int
@@ -47,7 +50,13 @@ class FixedPoint:
     def __post_init__(self) -> None:
         if not 1 <= self.width <= MAX_WIDTH:
             raise UserError(
-                f"A precision of {self.width} bits can't be built: choose a width within 1..{MAX_WIDTH}."
+                f"A precision of {str(self.width)[:20]} bits can't be built: choose a width within "
+                f"1..{MAX_WIDTH}."
+            )
+        if abs(self.integer) > MAX_INTEGER:
+            raise UserError(
+                f"A precision with {str(self.integer)[:20]} integer bits can't be built: choose some within "
+                f"-{MAX_INTEGER}..{MAX_INTEGER}."
             )
         if self.rounding not in get_args(Rounding) or self.overflow not in get_args(Overflow):
             raise UserError(
