@@ -85,7 +85,7 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
         before = [one.params for one in chosen(first, objectives, box, KEPT_FIRST)]
         pool = first + context.gradient_search.rest(least)
         pool += narrower(
-            evaluator, chosen(pool, objectives, box, REDUCED), objectives, evaluator.problem.config.screening
+            evaluator, chosen(pool, objectives, box, REDUCED), objectives, evaluator.plan.screening
         )
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: KEPT - len(before)]
@@ -95,8 +95,7 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
 
 
 def _wanted(evaluator: Evaluator) -> bool:
-    config = evaluator.problem.config
-    return bool(config.gradient_epochs) and "qat" in config.space.method
+    return bool(evaluator.plan.gradient_epochs) and "qat" in evaluator.problem.config.space.method
 
 
 def _first(context: SearchContext) -> tuple[list[Scored], float | None]:

@@ -46,6 +46,8 @@ START = 6
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 2, 14
 """Moves of the widths per epoch, at most, and batches that are trained for each, at least: with few, their
 slopes are noise. The moves were halved (4 to 2) with commit 5fd402b."""
+WANTED_MOVES = 120
+"""Moves of a whole search, as far as the batches of its epochs allow."""
 ESTIMATED_EVERY = 8
 """Moves after which what a bit of each dimension costs is estimated anew, which takes as long as the
 training. Doubled (4 to 8) with commit 5fd402b to save time."""
@@ -84,6 +86,14 @@ useless.
 """
 _WARM = 3
 """Moves before single weights get steps: their gradients are averaged first."""
+
+
+def moves_an_epoch(batches: float, epochs: int) -> int:
+    """Return how often the widths move in an epoch of so many batches: more often where there are few
+    epochs.
+    """
+    most = max(MOVES_AN_EPOCH, math.ceil(WANTED_MOVES / max(1, epochs)))
+    return int(min(most, max(1, batches // BATCHES_A_MOVE)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +225,7 @@ class GradientWidths:
         evaluator, trainer = self.evaluator, self.evaluator.training.trainer
         config = evaluator.problem.config
         samples = len(evaluator.problem.data.x_train[0])
-        moves = int(min(MOVES_AN_EPOCH, max(1, samples / config.training.batch_size // BATCHES_A_MOVE)))
+        moves = moves_an_epoch(samples / config.training.batch_size, self.epochs)
         steps = epochs * moves
         seldom = math.ceil(steps / SCORED)
         params, width = dict(start), {d.name: float(start[d.name]) for d in moved}
@@ -237,7 +247,7 @@ class GradientWidths:
                 evaluator.bit_true.assign(types)
             except UserError:  # a kernel has shrunk until its products can't be computed exactly
                 return
-            loss, slopes = trainer.explore(order.pop(), config.training.learning_rate)
+            loss, slopes = trainer.explore(order.pop(), evaluator.plan.learning_rate)
             if not math.isfinite(loss):
                 return
             weights = trainer.weights() if self._per_weight else evaluator.bit_true.weights()

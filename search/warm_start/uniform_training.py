@@ -78,7 +78,7 @@ def _seeds(context: SearchContext) -> tuple[list[Seed], int]:
     if not path.exists():
         first = widest_that_counts(evaluator, uniform)
         # a study that had its gradient width search before there was this training continues without
-        epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.problem.config.gradient_epochs
+        epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.plan.gradient_epochs
         if epochs:
             _log.info(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
         narrower = list(narrowed_together(evaluator, uniform[first:], epochs))
@@ -122,7 +122,7 @@ def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: i
     for position, params in enumerate(uniform, 1):
         exact = sound and _assign(evaluator, params)
         while exact and sound and begun < round(epochs * position / len(uniform)):
-            loss = trainer.epoch(rng.permutation(samples), config.training.learning_rate)
+            loss = trainer.epoch(rng.permutation(samples), evaluator.plan.learning_rate)
             begun, sound = begun + 1, math.isfinite(loss)
         trained = exact and sound and begun > 0
         yield Seed(params, evaluator.bit_true.weights() if trained else {}, float(begun) if trained else 0.0)
