@@ -206,7 +206,9 @@ def test_a_study_file_of_every_key_means_what_it_did(name):
     now = flat(json.loads(json.dumps(config.to_dict())))
     assert (config.digest, list(config.directions())) == (then["digest"], then["directions"])
     told = {RENAMED.get(f"study: {key}", key): value for key, value in flat(then["values"]).items()}
-    if told.get("budget.trials") == 60 and "budget.wall" not in told:  # the default of then; it shapes nothing
+    if (
+        told.get("budget.trials") == 60 and "budget.wall" not in told
+    ):  # the default of then; it shapes nothing
         del told["budget.trials"]
     assert {key: now.get(key) for key in told} == told
 

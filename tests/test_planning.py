@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 
 import pytest
 import small_study
@@ -14,6 +15,7 @@ from bitfront.search.config.settings import as_begun
 from bitfront.search.evaluator.plan import PLAN_FILE, Plan
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.gradient_widths import BATCHES_A_MOVE, MOVES_AN_EPOCH, moves_an_epoch
+from bitfront.search.warm_start.pace import Pace
 from bitfront.search.warm_start.planning import planned
 from bitfront.spaces import UserError
 
@@ -30,7 +32,7 @@ def evaluator(tmp_path_factory):
 def test_more_time_means_longer_training_and_never_less_of_anything(evaluator):
     plans = [planned(evaluator, seconds, time.process_time) for seconds in (20, 200, 2000)]
 
-    for shorter, longer in zip(plans, plans[1:], strict=False):
+    for shorter, longer in pairwise(plans):
         assert 0 < shorter.gradient_epochs < longer.gradient_epochs
         assert shorter.screening <= longer.screening
         assert shorter.epochs <= longer.epochs
@@ -63,12 +65,43 @@ def test_what_the_study_file_gives_is_taken_and_nothing_is_measured(tmp_path):
 def test_one_key_may_be_given_and_the_others_left_to_the_time(tmp_path):
     file = small_study.write(tmp_path)
     settings = [*LEFT_TO_TIME, "gradient_epochs=5"]
-    plan = planned(
-        Evaluator(load_problem(load_study(file, settings), file.parent)), 100, time.process_time
-    )
+    plan = planned(Evaluator(load_problem(load_study(file, settings), file.parent)), 100, time.process_time)
 
     assert plan.gradient_epochs == 5
     assert plan.epochs > 1
+
+
+class Ticking:
+    """A clock that stands still until it is told how long something took."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def walked(seconds_a_step: float, allowed: float, planned_steps: int) -> tuple[int, float]:
+    """Return how many steps a paced training has, and how long it takes."""
+    clock = Ticking()
+    pace, done, steps = Pace(allowed, clock), 0, planned_steps
+    while done < steps:
+        steps = pace.steps(done, steps)
+        if done < steps:
+            clock.now, done = clock.now + seconds_a_step, done + 1
+    return done, clock.now
+
+
+def test_a_training_as_quick_as_planned_keeps_its_steps():
+    assert walked(0.1, allowed=10, planned_steps=90) == (90, pytest.approx(9))
+
+
+@pytest.mark.parametrize("slower", [1.5, 3, 10])
+def test_a_training_that_is_slower_than_planned_ends_in_its_time(slower):
+    done, seconds = walked(0.1 * slower, allowed=10, planned_steps=100)
+
+    assert done < 100
+    assert 9 < seconds <= 10 + 0.1 * slower
 
 
 def test_measuring_leaves_the_float_weights_in_place(evaluator):

@@ -14,10 +14,16 @@ from ..evaluator.plan import Plan
 from ..trials.front import Box
 from ..trials.objectives import Objective
 from .gradient_widths import GradientWidths
+from .pace import Pace
 from .planning import planned
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
+
+WALKED = 0.9
+"""Share of the time left that the gradient width search may take with its candidates' own trainings."""
+SEEDS = 32
+"""Candidates of the gradient width search that enter the search, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +64,20 @@ class SearchContext:
         if Plan.read(self.folder) is None:
             evaluator.plan = planned(evaluator, self.seconds_left(), self.clock)
             evaluator.plan.write(self.folder)
+
+    def pace(self, seconds: float) -> Pace | None:
+        """Return what keeps a training within so many seconds; None where the study file says how long it
+        is.
+        """
+        return Pace(seconds, self.clock) if self._by_time else None
+
+    @property
+    def _by_time(self) -> bool:
+        return self.evaluator.problem.config.gradient_epochs == "auto"
+
+    def seconds_for_rest(self) -> float:
+        """Return the seconds that the gradient width search may take before its candidates are trained."""
+        plan, left = self.evaluator.plan, self.seconds_left()
+        after = plan.screening * plan.seconds.get("rounding", 0.0)
+        after += SEEDS * plan.epochs * plan.seconds.get("epoch", 0.0)
+        return max(WALKED * left - after, 0.5 * left)

@@ -23,6 +23,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ from ..trials.objectives import SIGNS, Objective
 from .attention_pruning import AttentionPruning, free_parts
 from .cost import WeightedCost
 from .greedy_widths import GreedyWidths
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
@@ -139,14 +141,14 @@ class GradientWidths:
         self._kinds = [part for part in free_parts(self.evaluator.graph) if part.whole]
         self._lead = abs(self.evaluator.float_score - self.evaluator.scores.blind()) or 1.0
 
-    def first(self) -> list[Scored]:
+    def first(self, pace: Pace | None = None) -> list[Scored]:
         """Return the candidates of the part that looks for the least cost; empty where single weights don't
-        move.
+        move. With a pace, it has fewer epochs where these take too long.
         """
         start, moved, fall = self._start()
         if not self._per_weight:
             return []
-        return list(self._search(start, moved, fall, self._first_epochs))
+        return list(self._search(start, moved, fall, self._first_epochs, pace))
 
     @property
     def _first_epochs(self) -> int:
@@ -158,17 +160,17 @@ class GradientWidths:
             (self._weighted_cost(e.resources) for e, _ in first if self._lost(e) <= _LOST), default=None
         )
 
-    def rest(self, least: float | None = None) -> list[Scored]:
+    def rest(self, least: float | None = None, pace: Pace | None = None) -> list[Scored]:
         """Return the candidates of the other part, in which the cost falls to the `least` of the first; as
-        far as it can where None.
+        far as it can where None. With a pace, it has fewer epochs where these take too long.
         """
         start, moved, fall = self._start()
         if not moved:
             return []
         if not self._per_weight:
-            return list(self._search(start, moved, fall, self.epochs))
+            return list(self._search(start, moved, fall, self.epochs, pace))
         fall = fall if least is None else _Fall(fall.most, least)
-        return list(self._search(start, moved, fall, self.epochs - self._first_epochs))
+        return list(self._search(start, moved, fall, self.epochs - self._first_epochs, pace))
 
     def searched(self) -> list[Scored]:
         """Return the candidates of both parts, in their order, each evaluated with its weights.
@@ -219,9 +221,12 @@ class GradientWidths:
         return {name: keys for name, keys in of_dimensions.items() if keys}
 
     def _search(
-        self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int
+        self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int, pace: Pace | None
     ) -> Iterator[Scored]:
-        """Train for so many epochs while the widths move, and give the candidates on the way."""
+        """Train for so many epochs while the widths move, and give the candidates on the way.
+
+        Where a pace finds that these take longer than they may, there are fewer, and the cost falls faster.
+        """
         evaluator, trainer = self.evaluator, self.evaluator.training.trainer
         config = evaluator.problem.config
         samples = len(evaluator.problem.data.x_train[0])
@@ -239,7 +244,11 @@ class GradientWidths:
         attention_pruning = AttentionPruning(evaluator) if self._per_weight else None
         self._moments.clear()
         self._bit_costs.clear()
-        for step in range(steps):
+        for step in count():
+            if pace is not None and step % ESTIMATED_EVERY == 0:
+                steps = pace.steps(step, steps)
+            if step >= steps:
+                return
             order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}
             try:

@@ -37,6 +37,8 @@ ROUNDINGS = 2.5
 """Roundings a screened candidate, those of the greedy width reductions included."""
 _LEAST_MOVES = 16
 """Moves of the widths below which the gradient width search finds nothing, and isn't begun."""
+SLOWER = 1.2
+"""Times that a long training's epoch takes of a measured one, its candidates' own evaluation included."""
 _BATCHES = 8
 """Batches of an epoch that are measured."""
 
@@ -140,7 +142,7 @@ def _gradient_epochs(evaluator: Evaluator, cost: dict[str, float], seconds: floa
 
     def taken(epochs: int) -> float:
         moves = moves_an_epoch(batches, epochs)
-        return epochs * (cost["epoch"] + cost["explore"] + moves * estimates * cost["cost"])
+        return SLOWER * epochs * (cost["epoch"] + cost["explore"] + moves * estimates * cost["cost"])
 
     epochs = 1
     while taken(2 * epochs) <= seconds and epochs < 1 << 20:
