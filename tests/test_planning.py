@@ -217,3 +217,14 @@ def test_a_floor_is_read_back_as_it_was_written(tmp_path):
 
 def _candidate(evaluator):
     return evaluator.space.candidate(evaluator.space.uniform(6, "ptq"))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "most"),
+    [("Latency", 98), ("Resource", 0), ("{hidden: Resource}", 98), ('{"*": Resource}', 0)],
+)
+def test_zeros_are_searched_by_default_where_they_spare_something(tmp_path, strategy, most):
+    file = small_study.write(tmp_path)
+    config = load_study(file, ["space={method: [ptq, qat]}", f"hls.strategy={strategy}"])
+
+    assert Evaluator(load_problem(config, file.parent)).space.sparsities[-1] == most

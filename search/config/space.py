@@ -15,6 +15,10 @@ from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths
 from .values import Widths
 
 
+SPARSITIES = (0, 50, 75, 90, 95, 98)
+"""Percent of zeros that are searched by default."""
+
+
 class LayerSpace(Section):
     """What differs for the layers that a pattern matches; what isn't given is as in `space`."""
 
@@ -139,12 +143,14 @@ class SpaceConfig(Section):
         "starts from that and adds a dimension per tensor",
         examples=["calibrate"],
     )
-    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
-        default=(0, 50, 75, 90, 95, 98),
+    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] | Literal["auto"] = Field(
+        default="auto",
         description="choices of how many weights a qat training makes zero: percent of all kernels together, "
         "those that matter least first, more and more over its first two thirds. Weights that are zero cost "
-        "nothing where the strategy is Latency. From 0 up; 0 alone searches none",
-        examples=[0],
+        "nothing where the strategy is Latency. From 0 up; 0 alone searches none; auto is "
+        f"{list(SPARSITIES)}, or 0 where the strategy of every layer is Resource, whose multipliers zeros "
+        "don't spare",
+        examples=["[0, 50, 75, 90, 95]"],
     )
     layers: dict[str, LayerSpace] = Field(
         default_factory=dict,
@@ -179,7 +185,9 @@ class SpaceConfig(Section):
 
     @field_validator("sparsity")
     @classmethod
-    def _from_zero(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _from_zero(cls, value: tuple[int, ...] | Literal["auto"]) -> tuple[int, ...] | Literal["auto"]:
+        if value == "auto":
+            return value
         if list(value) != sorted(set(value)) or value[0] != 0 or value[-1] > 99:
             raise ValueError("must begin with 0 and grow, up to 99: write [0, 50, 75, 90, 95], say")
         return value
