@@ -29,6 +29,8 @@ WITHOUT_EFFECT = (
 """Top-level keys that shape no result: a study goes on under other ones."""
 BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
+    "metric.false_positive_rate": 0.01,
+    "metric.over_classes": "mean",
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,

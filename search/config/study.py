@@ -27,6 +27,7 @@ from .fields import (
     tuple_of,
 )
 from .metric import MetricConfig, check_metric
+from .noise import NoiseConfig, check_noise
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
@@ -126,6 +127,12 @@ class StudyConfig(Section):
         description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for "
         "regression",
         examples=["{name: background_rejection, signal_efficiency: 0.3}"],
+    )
+    noise: NoiseConfig | None = Field(
+        default=None,
+        description="noise on the inputs under which candidates are scored a second time, for the objective "
+        "and the limit noise_drop; a number, its size, or a mapping. Without it they aren't",
+        examples=["{size: 0.1, draws: 4}"],
     )
     device: DeviceConfig = Field(default_factory=DeviceConfig, description="the FPGA and its clock")
     hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
@@ -246,8 +253,8 @@ class StudyConfig(Section):
         if not isinstance(values, Mapping):
             return values
         values = renamed(values)
-        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig)):
-            if isinstance(values.get(key), str) and kind.shorthand:
+        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig), ("noise", NoiseConfig)):
+            if isinstance(values.get(key), str | int | float) and kind.shorthand:
                 values[key] = {kind.shorthand: values[key]}
         if values.get("metric") is None:
             task = values.get("task")
@@ -302,6 +309,7 @@ class StudyConfig(Section):
     def _consistent(self) -> StudyConfig:
         check_metric(self.metric, self.constraints, self.task, self._ranked_tasks())
         check_limits(self.device, self.constraints, self.objectives)
+        check_noise(self.noise, self.objectives, self.constraints.given())
         if "crossentropy" in self.training.loss and self._tasks() != {"regression"}:
             # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
             raise at(
