@@ -21,6 +21,7 @@ from bitfront.experiments.benchmarks.peers.outcome import Box, at, least_costs, 
 from bitfront.experiments.benchmarks.peers.own import configuration
 from bitfront.experiments.benchmarks.training_count import trainings_spent
 from bitfront.search import Evaluation, load_study
+from bitfront.search.evaluator import Plan
 from bitfront.spaces import FixedPoint
 
 SCRIPTS = Path(peers_tasks.__file__).parent
@@ -151,12 +152,10 @@ def test_a_gradient_path_is_spent_where_it_was_walked(tmp_path):
     trials = [evaluated(0, ()), evaluated(1, (1, 2)), evaluated(2, (0, 1, 2), "gradient")]
     trials += [evaluated(3, (0, 1), "gradient"), evaluated(4, (1, 2))]
     file = small_study.write(tmp_path)
-    searched = load_study(file, ["training.epochs=2", "gradient_epochs=20"])
+    searched = Plan.of(load_study(file, ["training.epochs=2", "gradient_epochs=20"]))
     assert trainings_spent(trials, searched) == [0.0, 1.0, 12.0, 12.5, 13.5]
-    assert trainings_spent(trials[:2], load_study(file, ["training.epochs=2", "gradient_epochs=0"])) == [
-        0.0,
-        1.0,
-    ]
+    plain = Plan.of(load_study(file, ["training.epochs=2", "gradient_epochs=0"]))
+    assert trainings_spent(trials[:2], plain) == [0.0, 1.0]
 
 
 def test_widths_per_element_cost_by_the_rule_that_one_type_a_tensor_does(task):

@@ -17,7 +17,6 @@ from .model import BitTrue
 from .per_weight_steps import PerWeightSteps
 from .pruning import is_kernel, pruned
 
-
 Rates = float | NDArray[np.floating]
 
 

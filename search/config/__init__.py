@@ -7,6 +7,7 @@ from .metric import MetricConfig
 from .ready import ReadyStudy
 from .running import ClusterConfig, TlsConfig, TrialConfig
 from .sections import (
+    DEFAULT_WALL,
     BudgetConfig,
     DeviceConfig,
     HlsConfig,
@@ -18,6 +19,7 @@ from .study import PYTHON_OBJECT, StudyConfig
 from .values import Widths
 
 __all__ = [
+    "DEFAULT_WALL",
     "PYTHON_OBJECT",
     "BudgetConfig",
     "ClusterConfig",

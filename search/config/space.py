@@ -85,13 +85,13 @@ class SpaceConfig(Section):
         examples=["tied"],
     )
     activations: WidthRange = Field(
-        default=Widths(3, 12),
+        default=Widths(2, 12),
         description="widths of every layer's results, recurrent state among them; the other factor of each "
         "product",
         examples=["3..12"],
     )
     input: WidthRange = Field(
-        default=Widths(4, 12), description="widths of the model's inputs", examples=["8"]
+        default=Widths(2, 12), description="widths of the model's inputs", examples=["8"]
     )
     accumulators: AccumulatorWidths = Field(
         default="exact",
@@ -100,18 +100,19 @@ class SpaceConfig(Section):
         examples=["12..24"],
     )
     tables: WidthRange = Field(
-        default=Widths(12, 12),
-        description="width of table entries: sigmoid, tanh, softmax' exponential and inverse, a layer "
-        "normalization's inverse square root; 12 bits have 11 behind the point",
+        default=Widths(3, 12),
+        description="widths of table entries: sigmoid, tanh, softmax' exponential and inverse, a layer "
+        "normalization's inverse square root; 12 bits have 11 behind the point. In a recurrent layer they "
+        "widen the state's products",
         examples=[12],
     )
     statistics: WidthRange = Field(
-        default=Widths(12, 12),
+        default=Widths(6, 12),
         description="widths of mean, variance and normalized values inside a layer normalization",
         examples=["8..14"],
     )
     softmax_inputs: AddressBits = Field(
-        default=Widths(10, 10),
+        default=Widths(5, 10),
         description="bits of the distance to the largest score, up to 12: it addresses a softmax' "
         "exponential table, and as many bits address its inverse table",
         examples=[8],
@@ -139,11 +140,11 @@ class SpaceConfig(Section):
         examples=["calibrate"],
     )
     sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
-        default=(0,),
+        default=(0, 50, 75, 90, 95, 98),
         description="choices of how many weights a qat training makes zero: percent of all kernels together, "
         "those that matter least first, more and more over its first two thirds. Weights that are zero cost "
         "nothing where the strategy is Latency. From 0 up; 0 alone searches none",
-        examples=["[0, 50, 75, 90, 95]"],
+        examples=[0],
     )
     layers: dict[str, LayerSpace] = Field(
         default_factory=dict,

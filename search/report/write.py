@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..analysis.findings import find
+from ..analysis.floor import Floor
 from ..analysis.sensitivity import Sensitivity
 from ..analysis.view import StudyView
 from ..trials.files import write_atomic
@@ -47,7 +48,8 @@ def write_report(study_dir: Path, *, figures: bool = True) -> Path:
         if view.scored:
             shutil.copy(study_dir / "figures" / f"front_{view.costs[0].name}.png", study_dir / "front.png")
     page = study_dir / "report.html"
-    write_atomic(page, render(view, found, drawn, csv_path.read_text(encoding="utf-8")))
+    text = render(view, found, drawn, csv_path.read_text(encoding="utf-8"), Floor.read(study_dir))
+    write_atomic(page, text)
     return page
 
 

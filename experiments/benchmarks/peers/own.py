@@ -11,6 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from bitfront.search import StudyConfig, run_study
+from bitfront.search.evaluator import Plan
 from bitfront.search.storage import StudyFolder
 from bitfront.spaces import FixedPoint
 
@@ -90,10 +91,11 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     with Clock(seconds) as clock:
         clock.begin()
         began = time.process_time()
-        result = run_study(config, task.study_folder, trials=1_000_000, wall=100 * seconds)
+        result = run_study(config, task.study_folder, trials=1_000_000, wall=seconds, clock=time.process_time)
+    plan = Plan.read(result.folder) or Plan.of(config)
     evaluations = sorted(result.evaluations, key=lambda e: e.number)
     found, designs = [], []
-    for e, spent in zip(evaluations, trainings_spent(evaluations, config), strict=True):
+    for e, spent in zip(evaluations, trainings_spent(evaluations, plan), strict=True):
         written = (result.folder / "trials" / f"{e.number:05d}" / "precision.json").stat().st_mtime
         at = clock.at(written) - began
         if e.status == "complete" and at <= seconds:

@@ -161,7 +161,9 @@ class Task:
 
         The test labels stay here: a peer predicts, the judge scores.
         """
-        data, training = self.problem.data, self.problem.config.training
+        from bitfront.search.evaluator import Plan
+
+        data, plan = self.problem.data, Plan.of(self.problem.config)
         layers = [
             {"kind": type(layer).__name__, **_wanted(layer.get_config())}
             for layer in self.problem.model.layers
@@ -173,9 +175,9 @@ class Task:
             "model": self.problem.model.to_json(),
             "task": output.task,
             "shape": list(data.x_train[0].shape[1:]),
-            "epochs": training.epochs,
-            "batch_size": training.batch_size,
-            "learning_rate": training.learning_rate,
+            "epochs": plan.epochs,
+            "batch_size": self.problem.config.training.batch_size,
+            "learning_rate": plan.learning_rate,
             "seed": self.seed,
         }
         arrays: dict[str, Any] = {
