@@ -33,9 +33,7 @@ def command(
     budget: Annotated[
         str | None, typer.Option(help="Wall-clock time (90s, 10m, 2h), instead of the study's.")
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: a budget of one minute.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A first look: a budget of one minute.")] = False,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="A result to build: a budget of one hour.")
     ] = False,

@@ -14,7 +14,6 @@ from .base import Section, nearest
 from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths, WidthRange
 from .values import Widths
 
-
 SPARSITIES = (0, 50, 75, 90, 95, 98)
 """Percent of zeros that are searched by default."""
 
