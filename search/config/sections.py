@@ -176,7 +176,7 @@ class TrainingConfig(Section):
     )
     learning_rate: AutoRate = Field(
         default="auto",
-        description="learning rate of qat; too high undoes the float training. auto is 0.001",
+        description="learning rate of qat; too high undoes the float training. auto is 0.003",
         examples=[0.0005],
     )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "nadam"] = Field(

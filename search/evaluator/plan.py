@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ..config import StudyConfig
 
 PLAN_FILE = "plan.json"
-LEARNING_RATE = 0.001
-"""Of trainings with rounding where the study gives none."""
+LEARNING_RATE = 0.003
+"""Of trainings with rounding where the study gives none: 0.003 found more than 0.001 in the same time, with a
+dense network and with a GRU (`experiments/benchmarks/peers.md`, "Defaults")."""
 _UNPLANNED = {"screening": 200, "gradient_epochs": 0, "epochs": 3}
 """What `auto` stands for where nothing is searched, or nothing was measured yet."""
 
