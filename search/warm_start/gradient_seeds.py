@@ -21,7 +21,7 @@ import numpy as np
 
 from bitfront.spaces import UserError
 
-from ..storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
+from ..storage.warm_start_files import AGAIN_FILES, FIRST_FILE, GRADIENT_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import save_atomic
 from ..trials.front import Box, dominating, pareto
@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 KEPT_FIRST = 6
 """Of these, candidates of the first part that enter before the rest is trained, at most."""
+LEAST_AGAIN = 0.25
+"""Share of the first search's epochs below which another isn't begun."""
 REDUCED = 8
 """Candidates of the gradient width search from which greedy width reduction continues."""
 _REDUCTION_LOST = 0.02
@@ -88,6 +90,38 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: SEEDS - len(before)]
         write_seeds(path, [dict(one.params) for one in later], later)
+    record, seeds = read_seeds(path)
+    return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
+
+
+def further_seeds(context: SearchContext, number: int) -> list[Seed]:
+    """Return the candidates of a further gradient width search, if there is time for one; searched once, then
+    read from a file.
+
+    None of them was trained for more epochs than those of the first, with which the uniform widths compare.
+    There are none where the study file itself says how long the search is.
+
+    Args:
+        context: of the study.
+        number: of the search, from 2.
+
+    Raises:
+        UserError: when a file can't be read.
+    """
+    evaluator, path = context.evaluator, context.folder / AGAIN_FILES[number]
+    if not _wanted(evaluator) or not context.by_time:
+        return []
+    if not path.exists():
+        epochs = min(context.epochs_left(), evaluator.plan.gradient_epochs)
+        seeds: list[Seed] = []
+        if epochs >= LEAST_AGAIN * evaluator.plan.gradient_epochs:
+            _, least = _first(context)
+            _log.info(f"Gradient: the widths move again, along {epochs} epochs")
+            pool = context.gradient_search.again(
+                number, epochs, least, context.pace(context.seconds_for_rest())
+            )
+            seeds = chosen(pool, context.objectives, context.box, SEEDS // 2)
+        write_seeds(path, [dict(one.params) for one in seeds], seeds)
     record, seeds = read_seeds(path)
     return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
 

@@ -172,6 +172,16 @@ class GradientWidths:
         fall = fall if least is None else _Fall(fall.most, least)
         return list(self._search(start, moved, fall, self.epochs - self._first_epochs, pace))
 
+    def again(self, number: int, epochs: int, least: float | None, pace: Pace | None = None) -> list[Scored]:
+        """Return the candidates of a further search of so many epochs, as `rest`, in another order of the
+        samples.
+        """
+        start, moved, fall = self._start()
+        if not moved:
+            return []
+        fall = fall if least is None or not self._per_weight else _Fall(fall.most, least)
+        return list(self._search(start, moved, fall, epochs, pace, number))
+
     def searched(self) -> list[Scored]:
         """Return the candidates of both parts, in their order, each evaluated with its weights.
 
@@ -221,7 +231,13 @@ class GradientWidths:
         return {name: keys for name, keys in of_dimensions.items() if keys}
 
     def _search(
-        self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int, pace: Pace | None
+        self,
+        start: Params,
+        moved: Sequence[Dimension],
+        fall: _Fall,
+        epochs: int,
+        pace: Pace | None,
+        number: int = 1,
     ) -> Iterator[Scored]:
         """Train for so many epochs while the widths move, and give the candidates on the way.
 
@@ -235,7 +251,7 @@ class GradientWidths:
         seldom = math.ceil(steps / SCORED)
         params, width = dict(start), {d.name: float(start[d.name]) for d in moved}
         rate = REACH * max((width[d.name] - d.low for d in moved), default=0.0) / max(1, steps)
-        rng = np.random.default_rng([config.seed, 2])
+        rng = np.random.default_rng([config.seed, 2, *([number] if number > 1 else [])])
         order: list[NDArray[np.integer]] = []
         base, missed, gone = 0.0, 0.0, 0
         costs: dict[str, float] = {}

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bitfront.spaces import Params
 
 from ..evaluator.training import Start
 from ..samplers.optuna_samplers import baselines
 from ..storage.optuna_study import Stage
+from ..storage.warm_start_files import AGAIN_FILES
 from ..trials.evaluation import Evaluation, Kind
 from .context import SearchContext
-from .gradient_seeds import first_seeds, gradient_seeds
+from .gradient_seeds import first_seeds, further_seeds, gradient_seeds
 from .gradient_widths import Seed
 from .screening import greedy, greedy_to_train, openers, read_rounded, screened
 from .uniform_training import first_uniform, other_uniform
@@ -60,6 +62,7 @@ class WarmStart:
             uniform[3],
             Stage(lambda: self._kept(first_seeds(self.context), "search")),
             Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
+            *(Stage(partial(self._again, number)) for number in AGAIN_FILES),
         ]
 
     def start(self, params: Params, kind: Kind) -> Start | None:
@@ -86,6 +89,9 @@ class WarmStart:
         """Settle the search's numbers, once the first candidates are there to be looked at."""
         self.context.plan()
         return []
+
+    def _again(self, number: int) -> Sequence[Params]:
+        return self._kept(further_seeds(self.context, number), "search")
 
     def _screened(self) -> Sequence[Params]:
         params = screened(self.context)
