@@ -93,6 +93,14 @@ class StudyConfig(Section):
         ".npz with those names",
         examples=["data.py:load"],
     )
+    data_set: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+$",
+        description="which public data set this is, for `bitfront report --against`: points that others "
+        "published are drawn only beside studies of the same one. A study whose `data` is a ready study has "
+        "that one's. It shapes no result",
+        examples=["mnist"],
+    )
     validation_split: Real | None = Field(
         default=None,
         gt=0,
