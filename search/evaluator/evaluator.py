@@ -42,6 +42,7 @@ from ..trials.objectives import (
 from .cache import TrainingCache
 from .costs import Cost, Costs
 from .parts import Judged, Rounded, evaluation_of
+from .plan import Plan
 from .prepare import bit_true_model, graph_of, metric_of
 from .promotion import Promotion
 from .scores import Scores
@@ -102,6 +103,16 @@ class Evaluator:
         self.float_outcome: Outcome = self.scores.outcome(self.scores.float_outputs())
         self.float_score: float = self.float_outcome.score
         self.training = Training(problem, self.graph, self.bit_true, self.scores, cache)
+        self.plan = Plan.of(config)
+
+    @property
+    def plan(self) -> Plan:
+        """How much a search rounds and trains; what its trainings follow from now on, when set."""
+        return self.training.plan
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self.training.plan = plan
 
     def evaluate(
         self,

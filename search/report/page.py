@@ -9,6 +9,7 @@ from statistics import median
 
 from ..analysis.against_float import knee_note, knee_warning
 from ..analysis.findings import Findings
+from ..analysis.floor import Floor
 from ..analysis.headline import headline
 from ..analysis.published import Against
 from ..analysis.view import Standing, StudyView, si
@@ -38,6 +39,7 @@ def render(
     found: Findings,
     figures: Mapping[str, Figure],
     front_csv: str,
+    floor: Floor | None = None,
     published: Against | None = None,
 ) -> str:
     """Return the page of a study and what it teaches, beside published points where there are some;
@@ -60,6 +62,7 @@ def render(
         gains=gains(view, found),
         progress=progress_note(found),
         verdict=_verdict(view),
+        floor=_floor(floor),
         synthesis=synthesis(pairs(view)),
         processors=processors(view),
         trials=all_trials(view),
@@ -84,6 +87,17 @@ def _sure(view: StudyView) -> str:
         f"Limits on resources and times hold for {share_text(max(found))} of designs that were held out: the "
         "upper end of a figure is to keep them, or what was measured of it."
     )
+
+
+def _floor(floor: Floor | None) -> str:
+    """Return what of the cheapest candidate's cost lies in widths that the study fixes; empty where nothing
+    was recorded.
+    """
+    if floor is None:
+        return ""
+    if not floor.fixed:
+        return f"No width that the study fixes adds to the cost of trial {floor.trial}, the cheapest."
+    return f"Of trial {floor.trial}, the cheapest: " + " ".join(floor.sentences())
 
 
 def _links(view: StudyView, published: Against | None) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..analysis.findings import find
+from ..analysis.floor import Floor
 from ..analysis.published import PublishedPoints, against
 from ..analysis.sensitivity import Sensitivity
 from ..analysis.view import StudyView
@@ -54,7 +55,8 @@ def write_report(study_dir: Path, *, figures: bool = True, published: PublishedP
         if view.scored:
             shutil.copy(study_dir / "figures" / f"front_{view.costs[0].name}.png", study_dir / "front.png")
     page = study_dir / "report.html"
-    write_atomic(page, render(view, found, drawn, csv_path.read_text(encoding="utf-8"), beside))
+    text = render(view, found, drawn, csv_path.read_text(encoding="utf-8"), Floor.read(study_dir), beside)
+    write_atomic(page, text)
     return page
 
 

@@ -45,18 +45,19 @@ class WarmStart:
         rounded = openers(self.context.evaluator)
         uniform = [
             Stage(lambda: rounded, "uniform"),
+            Stage(self._planned),
             Stage(lambda: self._kept(first_uniform(self.context), "uniform"), "uniform"),
             Stage(self._other_uniform, "uniform"),
         ]
         if self.context.evaluator.problem.config.sampler == "grid-uniform":
             return uniform
         return [
-            uniform[0],
+            *uniform[:2],
             Stage(lambda: greedy(self.context)),
-            uniform[1],
+            uniform[2],
             Stage(lambda: greedy_to_train(self.context)),
             Stage(self._screened),
-            uniform[2],
+            uniform[3],
             Stage(lambda: self._kept(first_seeds(self.context), "search")),
             Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
         ]
@@ -80,6 +81,11 @@ class WarmStart:
         self._kept(other_uniform(self.context), "uniform")
         before = [*openers(self.context.evaluator), *(one.params for one in first_uniform(self.context))]
         return [params for params in baselines(self.context.evaluator.space) if params not in before]
+
+    def _planned(self) -> Sequence[Params]:
+        """Settle the search's numbers, once the first candidates are there to be looked at."""
+        self.context.plan()
+        return []
 
     def _screened(self) -> Sequence[Params]:
         params = screened(self.context)
