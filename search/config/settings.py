@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WITHOUT_EFFECT = (
     "name",
+    "data_set",
     "knee_drop",
     "budget",
     "output",

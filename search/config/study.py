@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import yaml
-from pydantic import Field, PlainSerializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..quantities import QUANTITIES, Limit
 from ..quantities.metrics import default_metric
@@ -17,6 +16,7 @@ from .base import Section, at
 from .constraints import ConstraintsConfig
 from .device_limits import check_limits, device_limits
 from .fields import (
+    PYTHON_OBJECT,
     AutoGradientEpochs,
     AutoScreening,
     Bytes,
@@ -24,6 +24,7 @@ from .fields import (
     Integer,
     Real,
     Sampler,
+    Source,
     tuple_of,
 )
 from .metric import MetricConfig, check_metric
@@ -52,15 +53,6 @@ if TYPE_CHECKING:
     Objective = str
 else:
     Objective = Literal[_OBJECTIVES]
-PYTHON_OBJECT = "(given through Python)"
-"""What a study file shows in place of a model or data that exist only in a Python session."""
-
-
-def _source_text(value: Any) -> str:
-    return str(value) if isinstance(value, str | Path) else PYTHON_OBJECT
-
-
-Source = Annotated[Any, PlainSerializer(_source_text, return_type=str)]
 
 
 class StudyConfig(Section):
@@ -103,6 +95,13 @@ class StudyConfig(Section):
         ".npz with those names",
         examples=["data.py:load"],
     )
+    data_set: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+$",
+        description="which public data set this is, for `bitfront report --against`; without it, that of the "
+        "ready study that `data` names. It shapes no result",
+        examples=["mnist"],
+    )
     validation_split: Real | None = Field(
         default=None,
         gt=0,
@@ -130,8 +129,8 @@ class StudyConfig(Section):
     )
     noise: NoiseConfig | None = Field(
         default=None,
-        description="noise on the inputs under which candidates are scored a second time, for the objective "
-        "and the limit noise_drop; a number, its size, or a mapping. Without it they aren't",
+        description="noise on the inputs under which candidates are scored again, for the objective and "
+        "limit noise_drop; a number, its size, or a mapping",
         examples=["{size: 0.1, draws: 4}"],
     )
     device: DeviceConfig = Field(default_factory=DeviceConfig, description="the FPGA and its clock")
