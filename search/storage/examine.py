@@ -37,6 +37,8 @@ _OF_A_STUDY: Mapping[str, str] = {
     "study.yaml": "put it back as it was run; a study goes on under other settings by its own file",
     "test_scores.json": _DELETE,
     "latency.json": "delete it, and bitfront report --latency measures again",
+    "plan.json": "delete it, and the search makes it again",
+    "floor.json": "delete it, and the search makes it again",
     "champion.json": "delete it, and export the trial again",
     "front.csv": _REPORT,
     "report.html": _REPORT,

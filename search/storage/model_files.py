@@ -29,12 +29,12 @@ def keep_float_model(folder: Path, problem: Problem) -> None:
     Raises:
         UserError: when neither can be read.
     """
-    from ..problem.float_model import train_float
+    from ..problem.float_model import float_epochs, train_float
 
     weights, keras_file = folder / WEIGHTS, folder / KERAS
     if not weights.exists():
         if problem.needs_training:
-            _log.info(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
+            _log.info(f"Training the float model (at most {float_epochs(problem.config)} epochs)")
             train_float(problem)
         save_atomic(keras_file, problem.model.save)
         _save_weights(weights, problem)
