@@ -29,6 +29,7 @@ WITHOUT_EFFECT = (
 """Top-level keys that shape no result: a study goes on under other ones."""
 BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
+    "model_weights": None,
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,

@@ -20,6 +20,7 @@ from ..trials.evaluation import Evaluation, Kind
 from .context import SearchContext
 from .gradient_seeds import first_seeds, gradient_seeds
 from .gradient_widths import Seed
+from .incoming import incoming
 from .screening import greedy, greedy_to_train, openers, read_rounded, screened
 from .uniform_training import first_uniform, other_uniform
 
@@ -52,6 +53,7 @@ class WarmStart:
             return uniform
         return [
             uniform[0],
+            Stage(self._incoming),
             Stage(lambda: greedy(self.context)),
             uniform[1],
             Stage(lambda: greedy_to_train(self.context)),
@@ -72,6 +74,12 @@ class WarmStart:
             return Start("uniform", seed.weights, epochs=seed.epochs)
         sparse = bool(params.get("sparsity", 0))
         return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
+
+    def _incoming(self) -> Sequence[Params]:
+        """Return the candidate that the model is, where it came quantized."""
+        evaluator = self.context.evaluator
+        found = incoming(evaluator.graph, evaluator.space, evaluator.costs.calibration.peaks)
+        return [] if found is None else [found]
 
     def _other_uniform(self) -> Sequence[Params]:
         """Return the uniform candidates that are left: trained ones, and rounded ones that need more than
