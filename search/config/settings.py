@@ -32,6 +32,7 @@ BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
     "metric.false_positive_rate": 0.01,
     "metric.over_classes": "mean",
+    "model_weights": None,
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
