@@ -98,7 +98,7 @@ def test_a_ready_study_that_names_a_data_set_has_points_and_their_metric():
         ([POINT | {"lut": None}], {}, "is missing, which routed evidence is about"),
         ([POINT | {"evidence": "guessed"}], {}, "evidence = 'guessed' isn't known"),
         ([POINT | {"value": 79.0}], {}, "net with 79, which no accuracy can be"),
-        ([POINT, POINT], {}, "names net twice"),
+        ([POINT, dict(POINT)], {}, "names net twice"),
         ([POINT | {"luts": 3}], {}, "there's no key 'luts'"),
         ([POINT], {"metric": "acuracy"}, "did you mean 'accuracy'"),
         ([POINT], {"format": 2}, "format"),
