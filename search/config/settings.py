@@ -95,7 +95,7 @@ def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections:
             place = place.get(section, {})
         if place.get(key) == value:
-            del place[key]
+            place.pop(key, None)
     return found
 
 
