@@ -129,7 +129,7 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
     for path, value in before.items():
         section, _, key = path.rpartition(".")
         place: Any = getattr(config, section) if section else config
-        if key in place.model_fields_set or now.get(path, ()) == value:
+        if key in place.model_fields_set or now.get(path) == value:
             continue
         if section:
             value_there = getattr(type(place)(**{key: value}), key)
