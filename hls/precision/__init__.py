@@ -2,13 +2,16 @@
 
 from .attention import SOFTMAX_ADDRESS_BITS
 from .resolve import FLOAT64_MANTISSA, Calibration, Types, mantissa_bits, resolve
+from .tables import TABLE_SPANS, inside_table
 from .uniform import uniform_types
 
 __all__ = [
     "FLOAT64_MANTISSA",
     "SOFTMAX_ADDRESS_BITS",
+    "TABLE_SPANS",
     "Calibration",
     "Types",
+    "inside_table",
     "mantissa_bits",
     "resolve",
     "uniform_types",

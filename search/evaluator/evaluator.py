@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, get_args
@@ -29,10 +29,20 @@ from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import baselines
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.front import Box
-from ..trials.objectives import Constraint, Metric, Objective, broken, constraints_of, metric_violations
+from ..trials.objectives import (
+    SIGNS,
+    Constraint,
+    Metric,
+    Objective,
+    broken,
+    constraints_of,
+    metric_violations,
+    scored_violations,
+)
 from .cache import TrainingCache
 from .costs import Cost, Costs
 from .parts import Judged, Rounded, evaluation_of
+from .plan import Plan
 from .prepare import bit_true_model, graph_of, metric_of
 from .promotion import Promotion
 from .scores import Scores
@@ -93,6 +103,16 @@ class Evaluator:
         self.float_outcome: Outcome = self.scores.outcome(self.scores.float_outputs())
         self.float_score: float = self.float_outcome.score
         self.training = Training(problem, self.graph, self.bit_true, self.scores, cache)
+        self.plan = Plan.of(config)
+
+    @property
+    def plan(self) -> Plan:
+        """How much a search rounds and trains; what its trainings follow from now on, when set."""
+        return self.training.plan
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self.training.plan = plan
 
     def evaluate(
         self,
@@ -172,21 +192,24 @@ class Evaluator:
             score = self.scores.of_outputs(outputs)
             if candidate.sparsity or not self.scores.ranking.better(rounded.score, score):
                 outcome = self.scores.outcome(outputs)
+                scored = self._scored(outcome, types, trained.weights)
                 return Judged(
                     candidate,
                     self.costs.cost(types, self.costs.estimate(candidate, types, trained.weights)),
                     outcome,
-                    self._metric_violations(outcome.score),
+                    self._violations(outcome.score, scored),
                     trained.weights,
                     trained_score=score,
+                    scored=scored,
                     rounded_resources=resources_of(self.costs.estimate(candidate, rounded.types)),
                 )
         kept = replace(candidate, method="ptq", sparsity=0)
         if kept != candidate:
             cost = self.costs.cost(rounded.types, self.costs.estimate(kept, rounded.types))
         outcome = self.scores.outcome(rounded.outputs)
-        violations = self._metric_violations(outcome.score)
-        return Judged(kept, cost, outcome, violations, trained_score=score)
+        scored = self._scored(outcome, rounded.types, None)
+        violations = self._violations(outcome.score, scored)
+        return Judged(kept, cost, outcome, violations, trained_score=score, scored=scored)
 
     def inherited(self, number: int, params: Params, weights: Weights) -> Evaluation:
         """Return the evaluation of a candidate with weights that were trained elsewhere, as they are.
@@ -200,8 +223,11 @@ class Evaluator:
         types = self.costs.types(candidate, weights)
         cost = self.costs.cost(types, self.costs.estimate(candidate, types, weights))
         outcome = self.scores.outcome(self.scores.outputs(types, weights))
-        violations = self._metric_violations(outcome.score)
-        judged = Judged(candidate, cost, outcome, violations, weights, trained_score=outcome.score)
+        scored = self._scored(outcome, types, weights)
+        violations = self._violations(outcome.score, scored)
+        judged = Judged(
+            candidate, cost, outcome, violations, weights, trained_score=outcome.score, scored=scored
+        )
         trained = Trained(weights, types, "inherited")
         return evaluation_of(number, params, "search", candidate, cost, trained=trained, judged=judged)
 
@@ -237,11 +263,23 @@ class Evaluator:
             raise fault
         return Box.spanning(costs, objectives, self.float_score, self.scores.blind())
 
-    def _metric_violations(self, score: float) -> dict[str, float]:
-        """Return how far a score is beyond each limit on the metric; of one that isn't finite, nothing is
-        said.
+    def _scored(self, outcome: Outcome, types: Types, weights: Weights | None) -> dict[str, float]:
+        """Return what else a candidate is scored by; nothing where the study has no noise, or the score isn't
+        finite.
         """
-        return metric_violations(self.constraints, score, self.float_score) if math.isfinite(score) else {}
+        if self.problem.config.noise is None or not math.isfinite(outcome.score):
+            return {}
+        lost = self.float_score - self.scores.under_noise(types, weights)
+        return {"noise_drop": SIGNS[self.metric_record.direction] * lost}
+
+    def _violations(self, score: float, scored: Mapping[str, float]) -> dict[str, float]:
+        """Return how far a candidate is beyond each limit on what is scored; of a score that isn't finite,
+        nothing is said.
+        """
+        if not math.isfinite(score):
+            return {}
+        violations = metric_violations(self.constraints, score, self.float_score)
+        return violations | scored_violations(self.constraints, scored)
 
 
 class _Seconds:
