@@ -34,7 +34,10 @@ def command(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="A model: file.py:function or a .keras file. Prints each layer's support."),
+        typer.Option(help="A model: file.py:function or a model file. Prints each layer's support."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="With --model: a file with its weights (the study's model_weights).")
     ] = None,
     data: Annotated[
         str | None,
@@ -57,7 +60,7 @@ def command(
         _study(study, as_json)
         return
     if model:
-        _model(model, data, trust_model, as_json)
+        _model(model, weights, data, trust_model, as_json)
         return
     if data:
         raise UserError("doctor --data needs --model: name the model that takes these inputs.")
@@ -103,13 +106,13 @@ def _study(study: str, as_json: bool) -> None:
         raise UserError(f"{folder}: {', '.join(bad[:3])}{more} can't be used as they are: see above.")
 
 
-def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
+def _model(source: str, weights: str | None, data: str | None, trust: bool, as_json: bool) -> None:
     from bitfront.hls import BitTrue, buildable_with, check_model, support_table
     from bitfront.search.evaluator.preflight import samples_for
     from bitfront.search.problem.load import load_model
     from bitfront.spaces import lower
 
-    model = load_model(source, Path(), trust=trust)
+    model = load_model(source, Path(), weights=weights, trust=trust)
     rows = support_table(model)
     if as_json:
         typer.echo(

@@ -32,6 +32,7 @@ BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
     "metric.false_positive_rate": 0.01,
     "metric.over_classes": "mean",
+    "model_weights": None,
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
@@ -94,7 +95,7 @@ def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections:
             place = place.get(section, {})
         if place.get(key) == value:
-            del place[key]
+            place.pop(key, None)
     return found
 
 

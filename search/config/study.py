@@ -74,14 +74,21 @@ class StudyConfig(Section):
         examples=["top-tagging-lstm"],
     )
     model: Source = Field(
-        description="the Keras model: file.py:function that returns it, a .keras file, or a ready study's "
-        "name (`bitfront ls`)",
+        description="the Keras model: file.py:function that returns it, a file (.keras or .h5 of Keras 3 or "
+        "2, Keras 2's .json with its weights beside it, a SavedModel folder), or a ready study's name "
+        "(`bitfront ls`)",
         examples=["model.py:build"],
+    )
+    model_weights: str | None = Field(
+        default=None,
+        description="a file of weights for the model: .weights.h5, or an .h5 of Keras 3 or 2; the model then "
+        "comes trained. Of a .json, the .h5 beside it unless given",
+        examples=["net.weights.h5"],
     )
     model_trained: Literal["auto"] | bool = Field(
         default="auto",
-        description="whether the model comes trained: auto says yes for a .keras file and a Keras object, no "
-        "for a function's result, which is then trained first",
+        description="whether the model comes trained: auto says yes for a file, weights from a file and a "
+        "Keras object, no for a function's result, which is then trained first",
         examples=[True],
     )
     trust_model: bool = Field(

@@ -22,6 +22,7 @@ from ..trials.evaluation import Evaluation, Kind
 from .context import SearchContext
 from .gradient_seeds import first_seeds, further_seeds, gradient_seeds
 from .gradient_widths import Seed
+from .incoming import incoming
 from .screening import greedy, greedy_to_train, openers, read_rounded, screened
 from .uniform_training import first_uniform, other_uniform
 
@@ -54,7 +55,9 @@ class WarmStart:
         if self.context.evaluator.problem.config.sampler == "grid-uniform":
             return uniform
         return [
-            *uniform[:2],
+            uniform[0],
+            Stage(self._incoming),
+            uniform[1],
             Stage(lambda: greedy(self.context)),
             uniform[2],
             Stage(lambda: greedy_to_train(self.context)),
@@ -76,6 +79,12 @@ class WarmStart:
             return Start("uniform", seed.weights, epochs=seed.epochs)
         sparse = bool(params.get("sparsity", 0))
         return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
+
+    def _incoming(self) -> Sequence[Params]:
+        """Return the candidate that the model is, where it came quantized."""
+        evaluator = self.context.evaluator
+        found = incoming(evaluator.graph, evaluator.space, evaluator.costs.calibration.peaks)
+        return [] if found is None else [found]
 
     def _other_uniform(self) -> Sequence[Params]:
         """Return the uniform candidates that are left: trained ones, and rounded ones that need more than
