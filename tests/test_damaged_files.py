@@ -256,3 +256,12 @@ def test_the_list_of_digests_holds_against_two_processes_that_write_at_once(tmp_
     (tmp_path / "a-1.txt").write_text("2")
     with pytest.raises(UserError, match="SHA-256"):
         read_bytes(tmp_path / "a-1.txt", "restore it")
+
+
+@pytest.mark.slow
+def test_every_command_takes_every_kind_of_damage_to_every_file_with_a_sentence(capsys):
+    """Each 17th case; `python -m bitfront.experiments.benchmarks.damaged` takes them all."""
+    from bitfront.experiments.benchmarks import damaged
+
+    with capsys.disabled():
+        assert damaged.main(["--every", "17"]) == 0

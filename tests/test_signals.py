@@ -51,8 +51,8 @@ HANDLED = """
 import signal, sys, time
 from bitfront.search.cli.ending import end_as_ctrl_c
 end_as_ctrl_c()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     sys.exit(130)
