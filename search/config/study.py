@@ -211,11 +211,12 @@ class StudyConfig(Section):
         "has sparsity, single weights are rounded to steps of their own meanwhile, ever more of them to "
         "zero, keys, values and heads of an attention are removed where they aren't worth what they cost, a "
         "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that "
-        "quarter's candidates enter before the rest is trained. The uniform baselines that are trained get "
-        "as many epochs, in one training that hands its weights on to ever narrower ones, so that they "
-        "compare. auto takes as many as fit into two thirds of `budget.wall`, by what an epoch takes here, "
-        "measured when the first candidates have been rounded; the study's folder keeps them (plan.json). 0 "
-        "does none. Older files call this key gradient",
+        "quarter's candidates enter before the rest is trained. Units of recurrent layers and channels of "
+        "depthwise convolutions go likewise, unless `space.sparsity` fixes the zeros. The uniform baselines "
+        "that are trained get as many epochs, in one training that hands its weights on to ever narrower "
+        "ones, so that they compare. auto takes as many as fit into two thirds of `budget.wall`, by what an "
+        "epoch takes here, measured when the first candidates have been rounded; the study's folder keeps "
+        "them (plan.json). 0 does none. Older files call this key gradient",
         examples=[20],
     )
     seed: Integer = Field(

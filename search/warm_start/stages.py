@@ -14,7 +14,7 @@ from functools import partial
 
 from bitfront.spaces import Params
 
-from ..evaluator.training import Start
+from ..evaluator.training import Start, is_sparse
 from ..samplers.optuna_samplers import baselines
 from ..storage.optuna_study import Stage
 from ..storage.warm_start_files import AGAIN_FILES
@@ -77,7 +77,7 @@ class WarmStart:
             return None
         if kind == "uniform":
             return Start("uniform", seed.weights, epochs=seed.epochs)
-        sparse = bool(params.get("sparsity", 0))
+        sparse = is_sparse(self.context.evaluator.graph, params, seed.weights)
         return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
 
     def _incoming(self) -> Sequence[Params]:
