@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 
 from ..operation import operation
+from ..precision.elements import without_empty
 from ..precision.resolve import Types
 from .liveness import Masks, needed, nonzero, reach
 from .ties import Axis, Ties
@@ -36,10 +37,11 @@ class Shrunk:
 
 def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
     """Return a design without what has no effect, given these weights rounded to their types; inputs and
-    outputs stay.
+    outputs stay. A weight that multiplies an element without bits has none.
 
     Every kept axis keeps one entry at least.
     """
+    weights = without_empty(graph, weights, types)
     if not _has_gaps(graph, weights, types):
         return Shrunk(graph, weights, types)
     values: Arrays = {
@@ -158,7 +160,7 @@ def _without_empty_branches(
                 bias = np.broadcast_to(constant, node.shape).astype(np.float32)
                 kept[node.name] = {"bias": bias}
                 values[node.name] = {"bias": bias}
-                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"]
+                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"].container
             node = left
             break
         nodes.append(node)
@@ -176,7 +178,7 @@ def _constant(
         return None
     if reach(node, [live[i] for i in node.inputs], {"weight": values[name]["weight"]}).any():
         return None
-    bias = kinds[f"{name}/result"].quantize(values[name]["bias"])
+    bias = kinds[f"{name}/result"].container.quantize(values[name]["bias"])
     return np.broadcast_to(bias, node.shape)
 
 
@@ -224,6 +226,13 @@ def _taken(
             len(entries.get((node.name, axis), range(size))) for axis, size in enumerate(node.shape)
         )
         nodes.append(replace(node, shape=shape, attrs=operation(node.op).resized(node, shape)))
+        key = f"{node.name}/result"
+        if kinds[key].elements:
+            bits = kinds[key].spread(node.shape)
+            for axis in range(bits.ndim):
+                if (node.name, axis) in entries:
+                    bits = np.take(bits, entries[node.name, axis], axis)
+            kinds[key] = kinds[key].with_elements(bits)
     made = replace(graph, nodes=tuple(nodes), weights=kept)
     for node in made:  # fewer products need a narrower sum
         x = [kinds[f"{name}/result"] for name in node.inputs]

@@ -29,9 +29,18 @@ from ..quantities.table import resources_of
 from ..samplers.optuna_samplers import baselines
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.front import Box
-from ..trials.objectives import Constraint, Metric, Objective, broken, constraints_of, metric_violations
+from ..trials.objectives import (
+    Constraint,
+    Metric,
+    Objective,
+    broken,
+    constraints_of,
+    metric_violations,
+    parse_objectives,
+)
 from .cache import TrainingCache
 from .costs import Cost, Costs
+from .element_widths import ElementWidths
 from .parts import Judged, Rounded, evaluation_of
 from .prepare import bit_true_model, graph_of, metric_of
 from .promotion import Promotion
@@ -92,6 +101,8 @@ class Evaluator:
         self.costs = Costs(config, self.graph, calibration, self.constraints)
         self.float_outcome: Outcome = self.scores.outcome(self.scores.float_outputs())
         self.float_score: float = self.float_outcome.score
+        objectives = parse_objectives(config.objectives, self.metric_record)
+        self._elements = ElementWidths(config, self.graph, self.costs, self.scores, objectives)
         self.training = Training(problem, self.graph, self.bit_true, self.scores, cache)
 
     def evaluate(
@@ -102,6 +113,7 @@ class Evaluator:
         *,
         promotion: Promotion | None = None,
         start: Start | None = None,
+        narrow_elements: bool = True,
     ) -> tuple[Evaluation, Weights | None]:
         """Return what became of a candidate, and its trained weights where it was trained.
 
@@ -118,6 +130,8 @@ class Evaluator:
             promotion: ends the training where the rest isn't worth it; a training is whole where None.
             start: another candidate's weights to begin the training with, if they score well enough at this
                 one's types.
+            narrow_elements: give elements of results widths of their own where these pay; a baseline has
+                none.
 
         Raises:
             UserError: when its types are too wide to be computed exactly.
@@ -142,6 +156,8 @@ class Evaluator:
         if trained.fault:
             return evaluation(rounded=rounded, trained=trained, status="failed", reason=trained.fault), None
         judged = self._judge(candidate, cost, rounded, trained)
+        if narrow_elements and kind != "uniform" and math.isfinite(judged.outcome.score):
+            judged = self._narrowed(judged)
         evaluation = partial(evaluation, rounded=rounded, trained=trained, judged=judged)
         if not math.isfinite(judged.outcome.score):
             reason = f"nan_metric: the {judged.candidate.method} score is not finite"
@@ -187,6 +203,11 @@ class Evaluator:
         outcome = self.scores.outcome(rounded.outputs)
         violations = self._metric_violations(outcome.score)
         return Judged(kept, cost, outcome, violations, trained_score=score)
+
+    def _narrowed(self, judged: Judged) -> Judged:
+        """Return the candidate with widths of single elements where these pay, with its violations."""
+        narrowed = self._elements.narrowed(judged)
+        return replace(narrowed, violations=self._metric_violations(narrowed.outcome.score))
 
     def inherited(self, number: int, params: Params, weights: Weights) -> Evaluation:
         """Return the evaluation of a candidate with weights that were trained elsewhere, as they are.
