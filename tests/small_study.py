@@ -33,10 +33,11 @@ model: model.py:build
 data: data.py:load
 task: multiclass
 objectives: [metric, lut]
-space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat]}
+space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat], sparsity: 0}
 training: {float_epochs: 2, epochs: 1}
 sampler: random
 screening: 0
+gradient_epochs: 0
 tracking: {enabled: false}
 """
 

@@ -48,7 +48,7 @@ class TestDefaults:
 
         assert (config.metric.name, config.objectives) == ("accuracy", ("metric", "lut", "latency"))
         assert config.directions() == ("maximize", "minimize", "minimize")
-        assert config.budget.trials == 60
+        assert (config.budget.trials, config.budget.wall) == (None, 300)
 
     def test_regression_is_ranked_by_mse_downwards(self):
         assert study(task="regression").directions()[0] == "minimize"

@@ -21,8 +21,8 @@ from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SearchContext
 from bitfront.search.warm_start.cost import WeightedCost
 from bitfront.search.warm_start.gradient_seeds import (
-    KEPT,
     KEPT_FIRST,
+    SEEDS,
     _front,
     chosen,
     first_seeds,
@@ -148,7 +148,7 @@ def test_what_the_path_proposes_dominates_more_than_rounding_alone(evaluator, po
     box = evaluator.box(objectives)
     found = chosen(pool, objectives, box)
 
-    assert 0 < len(found) <= KEPT
+    assert 0 < len(found) <= SEEDS
     assert volume(evaluator, found) > hypervolume(screening(evaluator, objectives, box, 60), objectives, box)
 
 
@@ -411,7 +411,7 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, sai
     at_once = gradient_seeds(replace(context, folder=tmp_path / "at_once"))
 
     assert 0 < len(first) <= KEPT_FIRST
-    assert 0 < len(rest) <= KEPT
+    assert 0 < len(rest) <= SEEDS
     assert not [one.params for one in rest if one.params in [other.params for other in first]]
     assert [[one.params for one in found] for found in again] == [
         [one.params for one in found] for found in (first, rest)

@@ -127,7 +127,7 @@ def warm_start(evaluator: Evaluator, how: str) -> WarmStart:
         return WarmStart(tuple(uniform))
     objectives = _objectives(evaluator)
     box = evaluator.box(objectives)
-    found = rounded(evaluator, objectives, box, evaluator.problem.config.screening)
+    found = rounded(evaluator, objectives, box, evaluator.plan.screening)
     widths = [replace(e, params={k: v for k, v in e.params.items() if k != "method"}) for e in found]
     proposed = best(evaluator, widths, objectives, box)
     return WarmStart((*uniform, *(dict(e.params) for e in proposed)), tuple(widths))

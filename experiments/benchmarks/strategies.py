@@ -80,16 +80,18 @@ def run_log(name: str, way: str, seed: int, trainings: int, out: Path) -> RunLog
 
     from bitfront.experiments.gallery import ready_study
     from bitfront.search import load_study, run_study
+    from bitfront.search.evaluator import Plan
     from bitfront.search.trials import Reference, hypervolume_history
 
     study = ready_study(name)
-    epochs = load_study(study.file).training.epochs
+    epochs = Plan.of(load_study(study.file)).epochs
     settings = [text.replace("AUTO", str(PATH_TRAININGS * epochs)) for text in WAYS[way]]
     asked = [f"name={name}-{way.replace(', ', '-')}-{seed}", f"seed={seed}", f"output={out}", "cache=0"]
     asked += [
         "objectives=[metric,ebops]",
         "tracking.enabled=false",
         "budget.wall=24h",
+        f"training.epochs={epochs}",
         "gradient_epochs=0",
         *settings,
     ]
@@ -98,7 +100,7 @@ def run_log(name: str, way: str, seed: int, trainings: int, out: Path) -> RunLog
         config, study.folder, trials=TRIALS_A_TRAINING * trainings, console=Console(highlight=False)
     )
     evaluations = sorted(result.evaluations, key=lambda e: e.number)
-    used = trainings_spent(evaluations, config)
+    used = trainings_spent(evaluations, Plan.read(result.folder) or Plan.of(config))
     reference = Reference.read(result.folder)
     history = hypervolume_history(evaluations, reference.objectives, reference.box)
     seconds = np.cumsum([sum(e.seconds.values()) for e in evaluations])

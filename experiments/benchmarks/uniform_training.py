@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,19 +36,21 @@ def scores(study: Study, seed: int, most: int) -> dict[tuple[str, str], tuple[fl
         UserError: the study's data are missing.
     """
     from bitfront.search import Evaluator, load_problem, load_study
+    from bitfront.search.config import DEFAULT_WALL
     from bitfront.search.evaluator import Start
     from bitfront.search.problem import train_float
     from bitfront.search.samplers import baselines
-    from bitfront.search.warm_start import FIRST, narrowed_together, widest_that_counts
+    from bitfront.search.warm_start import FIRST, narrowed_together, planned, widest_that_counts
 
     problem: Any = load_problem(load_study(study.file, [f"seed={seed}"]), study.folder)
     train_float(problem)
     evaluator = Evaluator(problem)
     uniform = [p for p in baselines(evaluator.space) if evaluator.space.candidate(p).method == "qat"]
     uniform = uniform[widest_that_counts(evaluator, uniform) :]
-    section, epochs = problem.config.training, problem.config.gradient_epochs
-    long = section.model_copy(update={"epochs": section.epochs + epochs - int(np.ceil(FIRST * epochs))})
-    alone = Evaluator(replace(problem, config=problem.config.model_copy(update={"training": long})))
+    wall = problem.config.budget.wall or DEFAULT_WALL
+    plan = evaluator.plan = planned(evaluator, wall, time.monotonic)
+    epochs, alone = plan.gradient_epochs, Evaluator(problem)
+    alone.plan = replace(plan, epochs=plan.epochs + epochs - int(np.ceil(FIRST * epochs)))
     found = {("float", ""): (evaluator.float_score, evaluator.scores.of_float("test"))}
     for one in narrowed_together(evaluator, uniform, epochs):
         name = str(max(v for k, v in one.params.items() if k.endswith(".weights") and isinstance(v, int)))

@@ -66,7 +66,7 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     from rich.console import Console
 
     from bitfront.search import Evaluator, load_study, run_study
-    from bitfront.search.evaluator import Start
+    from bitfront.search.evaluator import Plan, Start
     from bitfront.search.storage import StudyFolder
     from bitfront.search.warm_start import narrowed_together
 
@@ -77,10 +77,11 @@ def measure(name: str, seed: int, out: Path, trials: int) -> list[Point]:
     result = run_study(config, study.folder, console=Console(highlight=False))
     study_folder = StudyFolder(result.folder)
     evaluator = Evaluator(study_folder.open(config, study.folder))
+    plan = evaluator.plan = Plan.read(result.folder) or evaluator.plan
     float_score = evaluator.scores.of_float("test")
     points, ebops = [], []
     trained = [evaluator.space.uniform(width, "qat") for width in reversed(WIDTHS)]
-    passed = list(narrowed_together(evaluator, trained, config.gradient_epochs))[::-1]
+    passed = list(narrowed_together(evaluator, trained, plan.gradient_epochs))[::-1]
     for width, one in zip(WIDTHS, passed, strict=True):
         start = Start("uniform", one.weights, epochs=one.epochs) if one.weights else None
         for method in ("ptq", "qat"):

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Weights
 
+from .distillation import Distillation
 from .model import BitTrue
 from .per_weight_steps import PerWeightSteps
 from .pruning import is_kernel, pruned
+
+Rates = float | NDArray[np.floating]
 
 
 class Trainer:
@@ -24,13 +27,13 @@ class Trainer:
     do the weights of kernels that the graph has as zeros: they were pruned. What a dilated or grouped
     convolution has no weight for is zero in any case.
 
-    An epoch is one graph call: shuffling order and learning rate are arguments, the optimizer's slots are
-    reset with each candidate, so nothing is traced again. The loss is taken on the inputs of a final sigmoid
-    or softmax (the logits), where the table's steps don't hide the gradient.
+    An epoch is one graph call: shuffling order and the steps' learning rates are arguments, the optimizer's
+    slots are reset with each candidate, so nothing is traced again. The loss is taken on the inputs of a
+    final sigmoid or softmax (the logits), where the table's steps don't hide the gradient.
     """
 
-    _SIGNATURE = (tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32))
-    """Of an epoch's graph: order and learning rate."""
+    _SIGNATURE = (tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32))
+    """Of an epoch's graph: order and learning rates."""
 
     def __init__(
         self,
@@ -44,12 +47,15 @@ class Trainer:
         loss: str = "auto",
         weights: Sequence[NDArray[np.floating] | None] = (),
         keep_zeros: bool = False,
+        distillation: Distillation | None = None,
+        averages: bool = False,
     ) -> None:
         """Hold the training data: `x` one array per input, `y` class numbers or targets and `tasks` a task
         per output.
 
         The loss is the sum of the outputs' losses. `weights` gives what each sample weighs in each of them,
-        None where all weigh alike.
+        None where all weigh alike. With `distillation` the float model's outputs have their share of it. With
+        `averages` the weights' moving averages are kept too (see `averaged`).
 
         Raises:
             ValueError: when Keras knows no optimizer or loss of that name.
@@ -67,6 +73,9 @@ class Trainer:
             None if one is None else tf.constant(one, tf.float32)
             for one in (weights or (None,) * len(self._y))
         ]
+        self._distillation = distillation
+        self._teacher = [] if distillation is None else [tf.constant(one) for one in distillation.outputs]
+        self._tasks = tuple(tasks)
         free = {key: variable for key, variable in model.variables.items() if key not in model.graph.frozen}
         self._free = list(free.values())
         self.optimizer = keras.optimizers.get(optimizer)
@@ -82,6 +91,8 @@ class Trainer:
         self._masks = [tf.Variable(mask, trainable=False) for mask in self._every]
         self.per_weight_steps = PerWeightSteps(model)
         self._dense = True
+        self._decay = tf.Variable(0.0, trainable=False)
+        self._averages = [tf.Variable(v, trainable=False) for v in self._free] if averages else []
         self._start = [np.asarray(v) for v in self.optimizer.variables]
 
     def reset(self) -> None:
@@ -90,6 +101,24 @@ class Trainer:
             variable.assign(value)
         self.prune(0.0)
         self.per_weight_steps.clear()
+        for average, variable in zip(self._averages, self._free, strict=False):
+            average.assign(variable)
+
+    def averaged(self) -> Weights:
+        """Return the moving averages of the weights in `weights`' sense; the model keeps its own.
+
+        Raises:
+            ValueError: when none are kept.
+        """
+        if not self._averages:
+            raise ValueError("no averages are kept: pass averages=True")
+        held = self.model.weights()
+        masks = {id(kernel): mask for kernel, mask in zip(self._kernels, self._masks, strict=True)}
+        for average, variable in zip(self._averages, self._free, strict=True):
+            variable.assign(average * masks.get(id(variable), 1.0))
+        found = self.weights()
+        self.model.restore(held)
+        return found
 
     def prune(self, share: float) -> None:
         """Make this share of the kernels' weights zero, those that matter least, and keep them so in
@@ -142,14 +171,29 @@ class Trainer:
         for kernel, mask, may in zip(self._kernels, self._masks, self._every, strict=True):
             mask.assign(may if every else (np.asarray(kernel) != 0).astype(np.float32))
 
-    def epoch(self, order: NDArray[np.integer], learning_rate: float) -> float:
-        """Train once over the samples in `order`; return the mean loss (NaN when it diverged)."""
+    def steps(self, samples: int) -> int:
+        """Return the steps of an epoch over so many samples."""
+        return -(-samples // self.batch_size)
+
+    def epoch(self, order: NDArray[np.integer], learning_rate: Rates, *, decay: float = 0.0) -> float:
+        """Train once over the samples in `order`; return the mean loss (NaN when it diverged).
+
+        Args:
+            order: numbers of the samples.
+            learning_rate: of all steps, or of each.
+            decay: of the averages, a step; with 0 they are the weights as they are.
+        """
         mode = self.model.mode
         mode.exact, mode.training, mode.dtype = True, True, tf.float32
+        self._decay.assign(decay)
         traced = self.model.traced("train_epoch", self._epoch, self._SIGNATURE)
-        return float(traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32)))
+        return float(traced(tf.constant(order, tf.int32), self._rates(order, learning_rate)))
 
-    def explore(self, order: NDArray[np.integer], learning_rate: float) -> tuple[float, dict[str, float]]:
+    def _rates(self, order: NDArray[np.integer], learning_rate: Rates) -> Any:
+        rates = np.broadcast_to(np.asarray(learning_rate, np.float32), (self.steps(len(order)),))
+        return tf.constant(rates, tf.float32)
+
+    def explore(self, order: NDArray[np.integer], learning_rate: Rates) -> tuple[float, dict[str, float]]:
         """Train as `epoch` does; return the mean loss and its mean derivative by the width of each tensor,
         per bit.
 
@@ -160,7 +204,7 @@ class Trainer:
         mode.exact, mode.training, mode.moving, mode.dtype = True, True, True, tf.float32
         try:
             traced = self.model.traced("explore_epoch", self._exploring, self._SIGNATURE)
-            loss, slopes = traced(tf.constant(order, tf.int32), tf.constant(learning_rate, tf.float32))
+            loss, slopes = traced(tf.constant(order, tf.int32), self._rates(order, learning_rate))
         finally:
             mode.moving = False
         found = zip(self._moved, slopes.numpy(), strict=True)
@@ -171,13 +215,15 @@ class Trainer:
         self.explore(np.zeros(0, np.int32), 0.0)
         return frozenset(self._moved)
 
-    def _epoch(self, order: Any, learning_rate: Any) -> Any:
+    def _epoch(self, order: Any, rates: Any) -> Any:
         total, steps = tf.constant(0.0), self._steps(order)
-        self.optimizer.learning_rate = learning_rate
         for step in tf.range(steps):
+            self.optimizer.learning_rate = rates[step]
             with tf.GradientTape() as tape:
                 loss = self._batch_loss(order, step)
             self._apply(tape.gradient(loss, self._free))
+            for average, variable in zip(self._averages, self._free, strict=False):
+                average.assign(variable + self._decay * (average - variable))
             total += loss
         return total / tf.cast(steps, tf.float32)
 
@@ -187,7 +233,7 @@ class Trainer:
             total += self._batch_loss(order, step)
         return total / tf.cast(steps, tf.float32)
 
-    def _exploring(self, order: Any, learning_rate: Any) -> Any:
+    def _exploring(self, order: Any, rates: Any) -> Any:
         variables, quantizers = self._free, self.model.quantizers
         widths = [q.width for q in quantizers.values()]
         # which widths the loss reaches is known from one trace
@@ -198,15 +244,15 @@ class Trainer:
         self._moved = [key for key, on in zip(quantizers, reached, strict=True) if on]
         widths = [w for w, on in zip(widths, reached, strict=True) if on]
         total, slopes, steps = tf.constant(0.0), tf.zeros((len(widths),)), self._steps(order)
-        self.optimizer.learning_rate = learning_rate
         for step in tf.range(steps):
+            self.optimizer.learning_rate = rates[step]
             with tf.GradientTape() as tape:
                 tape.watch(widths)
                 loss = self._batch_loss(order, step)
             found = tape.gradient(loss, [*variables, *widths])
             self._apply(found[: len(variables)])
             self.per_weight_steps.hear({id(v): g for v, g in zip(variables, found, strict=False)})
-            self.per_weight_steps.pull(learning_rate)
+            self.per_weight_steps.pull(rates[step])
             slopes += tf.stack(found[len(variables) :])
             total += loss
         count = tf.cast(steps, tf.float32)
@@ -221,8 +267,11 @@ class Trainer:
         outputs = self.model.forward(batch, stop_before=self._logits_of)
         parts = zip(self._losses, self._y, self._weights, outputs, strict=True)
         found = []
-        for one, y, weights, output in parts:
+        for place, (one, y, weights, output) in enumerate(parts):
             losses = one(tf.gather(y, chosen), output)
+            if self._distillation is not None:
+                teacher = tf.gather(self._teacher[place], chosen)
+                losses = self._distillation.mixed(losses, teacher, output, self._tasks[place])
             if weights is not None:
                 axes = [1] * (
                     losses.shape.rank - 1

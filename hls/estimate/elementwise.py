@@ -68,12 +68,12 @@ def relu_layer(layer: LayerDescription, context: Context, *, scales: bool = Fals
 
 
 def table_layer(layer: LayerDescription, context: Context) -> LayerStructure:
-    """Take a look-up per value."""
+    """Take a look-up per value, in the table of the function that the layer is named after."""
     n = _at_once(layer, context)
     return _finish(
         layer,
         context,
-        table_features(n, layer.inputs[0].width, layer),
+        table_features(n, layer.inputs[0], layer, layer.op),
         chain=context.delays.compare,
         cycles=2,
     )

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ..precision.resolve import Resolver
 
 CELLS = {
-    "lstm": Cell(gates=4, products=3, lookups=5, states=2, summed=True),
-    "gru": Cell(gates=3, products=3, lookups=3),
-    "simple_rnn": Cell(gates=1, products=0, lookups=1),
+    "lstm": Cell(gates=4, products=3, gate_lookups=(3, 1), state_lookups=1, states=2, summed=True),
+    "gru": Cell(gates=3, products=3, gate_lookups=(2, 1)),
+    "simple_rnn": Cell(gates=1, products=0, gate_lookups=(0, 1)),
 }
 _LAYERS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
 

@@ -32,8 +32,8 @@ def golden_score(
     names: Sequence[str],
     from_logits: Sequence[bool],
 ) -> dict[str, Any]:
-    """Return the metric of golden outputs and how it is computed; empty without labels, or for a user's own
-    metric.
+    """Return the metric of golden outputs and how it is computed; empty without labels, for a user's own
+    metric, and for one that sees more than outputs and targets.
 
     Args:
         config: the study, whose metric it is.
@@ -42,7 +42,8 @@ def golden_score(
         names: of the outputs in the model, in its order.
         from_logits: whether each gives logits.
     """
-    if labels is None or config.metric.name not in METRICS:
+    built_in = METRICS.get(config.metric.name)
+    if labels is None or built_in is None or built_in.sees_labels:
         return {}
     tasks = {name: config.task_of(name) for name in names}
     ranking = build_ranking(config, Path())(tasks).on_logits(from_logits)
@@ -57,7 +58,7 @@ def golden_score(
         "score": found.score,
         "samples": len(labels[0]),
     }
-    known |= {key: getattr(config.metric, key) for key in METRICS[config.metric.name].options}
+    known |= {key: getattr(config.metric, key) for key in built_in.options}
     return known | {"outputs": rows, "by_ties": dict(found.ties)}
 
 

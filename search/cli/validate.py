@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -23,15 +24,25 @@ def command(
     """Check study file, model and data against each other, compare the model with what would be searched,
     count the space.
     """
+    from bitfront.search.analysis.floor import floor_of, narrowest
+    from bitfront.search.analysis.view import si
+    from bitfront.search.config import DEFAULT_WALL
+    from bitfront.search.config.values import plain_duration
+    from bitfront.search.evaluator import Evaluator
     from bitfront.search.evaluator.hardware import hardware_notices
     from bitfront.search.evaluator.preflight import preflight
     from bitfront.search.problem.load import load_problem
     from bitfront.search.quantities.limits import share_text
     from bitfront.search.samplers.optuna_samplers import baselines
+    from bitfront.search.trials.objectives import parse_objectives
 
     config, base = load(study, set_ or [], preset)
     problem = load_problem(config, base)
     graph, space = preflight(problem)
+    evaluator = Evaluator(problem)
+    floor = floor_of(
+        evaluator, parse_objectives(config.objectives, evaluator.metric_record), narrowest(evaluator)
+    )
     notices = (*problem.data.notices, *hardware_notices(config, graph, space))
     if as_json:
         rows = [
@@ -46,6 +57,7 @@ def command(
             for d in space.dimensions
         ]
         told = {"dimensions": rows, "configurations": space.size, "notes": notices}
+        told |= {"floor": {"resources": floor.resources, "fixed": [asdict(one) for one in floor.fixed]}}
         typer.echo(json.dumps(told, indent=1))
         return
     for notice in notices:
@@ -60,10 +72,17 @@ def command(
     for name, limit in sure.items():
         surely = f"at most {limit.text}, kept with {share_text(limit.confidence or 0)} confidence"
         typer.echo(f"{'limit on ' + name:32s} {surely}")
-    trials = config.budget.trials or "as many as the time allows"
-    trained = (
-        f"up to {config.training.epochs} epochs each" if "qat" in config.space.method else "none is trained"
+    costs = ", ".join(f"{key} {si(value)}" for key, value in floor.resources.items())
+    typer.echo(f"Narrowest candidate (untrained weights, none zero): {costs}, estimated.")
+    for sentence in floor.sentences():
+        typer.echo(sentence)
+    trials = (
+        config.budget.trials or f"as many as fit into {plain_duration(config.budget.wall or DEFAULT_WALL)}"
     )
+    trained = "none is trained"
+    if "qat" in config.space.method:
+        epochs = config.training.epochs
+        trained = "trained as long as that time allows" if epochs == "auto" else f"up to {epochs} epochs each"
     typer.echo(
         f"{len(space.dimensions)} dimensions, {space.size:.3g} configurations; {len(baselines(space))} "
         f"uniform baselines come first; {trials} trials, {trained}."

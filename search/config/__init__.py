@@ -2,11 +2,13 @@
 
 from ..quantities import Limit
 from .constraints import ConstraintsConfig
+from .fields import PYTHON_OBJECT
 from .load import load_study, override, study_path
 from .metric import MetricConfig
 from .ready import ReadyStudy
 from .running import ClusterConfig, TlsConfig, TrialConfig
 from .sections import (
+    DEFAULT_WALL,
     BudgetConfig,
     DeviceConfig,
     HlsConfig,
@@ -14,10 +16,11 @@ from .sections import (
     TrainingConfig,
 )
 from .space import LayerSpace, SpaceConfig, check_patterns
-from .study import PYTHON_OBJECT, StudyConfig
+from .study import StudyConfig
 from .values import Widths
 
 __all__ = [
+    "DEFAULT_WALL",
     "PYTHON_OBJECT",
     "BudgetConfig",
     "ClusterConfig",

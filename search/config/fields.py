@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator
@@ -17,6 +18,17 @@ RecurrentMode = Literal["static", "non_static"]
 Method = Literal["ptq", "qat"]
 SAMPLERS = ("auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform")
 """Samplers that bitfront brings."""
+
+
+PYTHON_OBJECT = "(given through Python)"
+"""What a study file shows in place of a model or data that exist only in a Python session."""
+
+
+def _source_text(value: Any) -> str:
+    return str(value) if isinstance(value, str | Path) else PYTHON_OBJECT
+
+
+Source = Annotated[Any, PlainSerializer(_source_text, return_type=str)]
 
 
 def _not_bool(value: Any) -> Any:
@@ -96,7 +108,27 @@ def _widths_or(word: str, most: int = values.MAX_WIDTH) -> Any:
     return PlainValidator(parse)
 
 
+def _auto_or(kind: type[int] | type[float], low: float, high: float) -> Any:
+    """Return a check of `auto` or a number from `low` to `high`."""
+    what = "a whole number" if kind is int else "a number"
+
+    def parse(value: Any) -> Any:
+        if value == "auto":
+            return value
+        number = not isinstance(value, bool) and isinstance(value, int if kind is int else int | float)
+        if not number or not low <= value <= high:
+            raise ValueError(f"isn't {what} from {low:g} to {high:g} (or 'auto')")
+        return kind(value)
+
+    return PlainValidator(parse)
+
+
 Integer = Annotated[int, BeforeValidator(_not_bool)]
+AutoScreening = Annotated[int | Literal["auto"], _auto_or(int, 0, 100_000)]
+AutoGradientEpochs = Annotated[int | Literal["auto"], _auto_or(int, 0, 1_000_000)]
+AutoEpochs = Annotated[int | Literal["auto"], _auto_or(int, 1, 10_000)]
+AutoFloatEpochs = Annotated[int | Literal["auto"], _auto_or(int, 1, 100_000)]
+AutoRate = Annotated[float | Literal["auto"], _auto_or(float, 1e-9, 10)]
 Real = Annotated[float, BeforeValidator(_not_bool)]
 Sampler = Annotated[str, AfterValidator(_sampler)]
 WidthRange = Annotated[Widths, PlainValidator(values.widths), PlainSerializer(_plain)]

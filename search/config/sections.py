@@ -12,6 +12,9 @@ from bitfront.spaces import Hardware
 
 from .base import Section, at
 from .fields import (
+    AutoEpochs,
+    AutoFloatEpochs,
+    AutoRate,
     ClassWeights,
     Duration,
     Integer,
@@ -143,11 +146,10 @@ def _all_values(value: tuple[Any, ...] | dict[str, tuple[Any, ...]]) -> set[Any]
 class TrainingConfig(Section):
     """How the float model and the candidates are trained (Keras `fit`, seeded)."""
 
-    float_epochs: Integer = Field(
-        default=30,
-        ge=1,
-        le=100_000,
-        description="most epochs of the float model, where it comes untrained",
+    float_epochs: AutoFloatEpochs = Field(
+        default="auto",
+        description="most epochs of the float model, where it comes untrained. auto trains until "
+        "`early_stopping` ends it, at most 400 epochs, and beyond 30 no longer than the search may take",
         examples=[50],
     )
     float_learning_rate: Real = Field(
@@ -160,12 +162,11 @@ class TrainingConfig(Section):
         "to the best; 0 trains all epochs",
         examples=[5],
     )
-    epochs: Integer = Field(
-        default=3,
-        ge=1,
-        le=10_000,
-        description="epochs of one qat candidate; its cost is proportional to them",
-        examples=[1],
+    epochs: AutoEpochs = Field(
+        default="auto",
+        description="epochs of one qat candidate; its cost is proportional to them. auto takes as many as "
+        "let some fifty candidates be trained in a fifth of the search's time, 20 at most",
+        examples=[3],
     )
     batch_size: Integer = Field(
         default=128,
@@ -173,11 +174,9 @@ class TrainingConfig(Section):
         description="samples a step; larger is quicker per epoch and takes fewer steps",
         examples=[256],
     )
-    learning_rate: Real = Field(
-        default=0.001,
-        gt=0,
-        le=10,
-        description="learning rate of qat; too high undoes the float training",
+    learning_rate: AutoRate = Field(
+        default="auto",
+        description="learning rate of qat; too high undoes the float training. auto is 0.003",
         examples=[0.0005],
     )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "nadam"] = Field(
@@ -235,6 +234,10 @@ class FidelityConfig(Section):
     )
 
 
+DEFAULT_WALL = 300.0
+"""Seconds of a search whose study gives neither trials nor time, and that one with trials alone plans for."""
+
+
 class BudgetConfig(Section):
     """When the search ends: whichever comes first."""
 
@@ -247,7 +250,9 @@ class BudgetConfig(Section):
     )
     wall: Duration | None = Field(
         default=None,
-        description="wall-clock time of the search (s, m, h); the float training doesn't count",
+        description="wall-clock time of the search (s, m, h); the float training doesn't count. How long the "
+        "search trains, and how many candidates it rounds, follows from it; where trials alone are given, "
+        "from 5m",
         examples=["5m"],
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WITHOUT_EFFECT = (
     "name",
+    "data_set",
     "knee_drop",
     "budget",
     "output",
@@ -29,6 +30,8 @@ WITHOUT_EFFECT = (
 """Top-level keys that shape no result: a study goes on under other ones."""
 BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
+    "metric.false_positive_rate": 0.01,
+    "metric.over_classes": "mean",
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
@@ -42,7 +45,21 @@ That is what was done before, but for `training.keep_zeros`: zeros that came wer
 and for `space.element_widths`, which costs a candidate nothing: further trials have them.
 """
 
-
+DEFAULTS_BEFORE: Mapping[str, Any] = {
+    "screening": 200,
+    "gradient_epochs": 0,
+    "training.float_epochs": 30,
+    "training.epochs": 3,
+    "training.learning_rate": 0.001,
+    "space.sparsity": [0],
+    "space.activations": "3..12",
+    "space.input": "4..12",
+    "space.tables": 12,
+    "space.statistics": 12,
+    "space.softmax_inputs": 10,
+}
+"""Defaults that were others once, as a study file writes them: a study that has one, and whose file doesn't
+set the key, goes on with it."""
 RENAMED: Mapping[str, str] = {"scout": "screening", "gradient": "gradient_epochs"}
 """Top-level keys of older study files, and what they are called now. Digests are taken of the older names, so
 that a study goes on whichever of them its file has."""
@@ -96,9 +113,9 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyConfig, list[str]]:
-    """Return the study with what was done before keys existed that the recorded one lacks, and these keys
-    that matter.
+def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyConfig, dict[str, Any]]:
+    """Return the study with what was done before keys existed that the recorded one lacks, or before they had
+    their present defaults, and these keys, with their values, as far as they matter.
 
     `recorded` are the plain values of the study file in a study's folder, which has every key of its time.
     What `config` sets itself stays as it is.
@@ -107,16 +124,22 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
     missing = [
         path for path in BEFORE if path not in known and not any(k.startswith(f"{path}.") for k in known)
     ]
-    changed: list[str] = []
-    for path in missing:
+    before = {path: BEFORE[path] for path in missing}
+    before |= {path: value for path, value in DEFAULTS_BEFORE.items() if known.get(path, ()) == value}
+    now = flat(config.to_dict())
+    changed: dict[str, Any] = {}
+    for path, value in before.items():
         section, _, key = path.rpartition(".")
         place: Any = getattr(config, section) if section else config
-        if key in place.model_fields_set or getattr(place, key) == BEFORE[path]:
+        if key in place.model_fields_set or now.get(path, ()) == value:
             continue
-        update = {key: BEFORE[path]}
-        config = config.model_copy(update={section: place.model_copy(update=update)} if section else update)
-        changed.append(path)
-    return config, [path for path in changed if _matters(config, path)]
+        if section:
+            value_there = getattr(type(place)(**{key: value}), key)
+            config = config.model_copy(update={section: place.model_copy(update={key: value_there})})
+        else:
+            config = config.model_copy(update={key: value})
+        changed[path] = value
+    return config, {path: value for path, value in changed.items() if _matters(config, path)}
 
 
 def _matters(config: StudyConfig, path: str) -> bool:

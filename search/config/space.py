@@ -14,6 +14,9 @@ from .base import Section, nearest
 from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths, WidthRange
 from .values import Widths
 
+SPARSITIES = (0, 50, 75, 90, 95, 98)
+"""Percent of zeros that are searched by default."""
+
 
 class LayerSpace(Section):
     """What differs for the layers that a pattern matches; what isn't given is as in `space`."""
@@ -85,13 +88,13 @@ class SpaceConfig(Section):
         examples=["tied"],
     )
     activations: WidthRange = Field(
-        default=Widths(3, 12),
+        default=Widths(2, 12),
         description="widths of every layer's results, recurrent state among them; the other factor of each "
         "product",
         examples=["3..12"],
     )
     input: WidthRange = Field(
-        default=Widths(4, 12), description="widths of the model's inputs", examples=["8"]
+        default=Widths(2, 12), description="widths of the model's inputs", examples=["8"]
     )
     accumulators: AccumulatorWidths = Field(
         default="exact",
@@ -100,18 +103,19 @@ class SpaceConfig(Section):
         examples=["12..24"],
     )
     tables: WidthRange = Field(
-        default=Widths(12, 12),
-        description="width of table entries: sigmoid, tanh, softmax' exponential and inverse, a layer "
-        "normalization's inverse square root; 12 bits have 11 behind the point",
+        default=Widths(3, 12),
+        description="widths of table entries: sigmoid, tanh, softmax' exponential and inverse, a layer "
+        "normalization's inverse square root; 12 bits have 11 behind the point. In a recurrent layer they "
+        "widen the state's products",
         examples=[12],
     )
     statistics: WidthRange = Field(
-        default=Widths(12, 12),
+        default=Widths(6, 12),
         description="widths of mean, variance and normalized values inside a layer normalization",
         examples=["8..14"],
     )
     softmax_inputs: AddressBits = Field(
-        default=Widths(10, 10),
+        default=Widths(5, 10),
         description="bits of the distance to the largest score, up to 12: it addresses a softmax' "
         "exponential table, and as many bits address its inverse table",
         examples=[8],
@@ -151,11 +155,13 @@ class SpaceConfig(Section):
         "a tensor",
         examples=["false"],
     )
-    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
-        default=(0,),
+    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] | Literal["auto"] = Field(
+        default="auto",
         description="choices of how many weights a qat training makes zero: percent of all kernels together, "
         "those that matter least first, more and more over its first two thirds. Weights that are zero cost "
-        "nothing where the strategy is Latency. From 0 up; 0 alone searches none",
+        "nothing where the strategy is Latency. From 0 up; 0 alone searches none; auto is "
+        f"{list(SPARSITIES)}, or 0 where the strategy of every layer is Resource, whose multipliers zeros "
+        "don't spare",
         examples=["[0, 50, 75, 90, 95]"],
     )
     layers: dict[str, LayerSpace] = Field(
@@ -191,7 +197,9 @@ class SpaceConfig(Section):
 
     @field_validator("sparsity")
     @classmethod
-    def _from_zero(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _from_zero(cls, value: tuple[int, ...] | Literal["auto"]) -> tuple[int, ...] | Literal["auto"]:
+        if value == "auto":
+            return value
         if list(value) != sorted(set(value)) or value[0] != 0 or value[-1] > 99:
             raise ValueError("must begin with 0 and grow, up to 99: write [0, 50, 75, 90, 95], say")
         return value

@@ -5,22 +5,34 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import yaml
-from pydantic import Field, PlainSerializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..quantities import QUANTITIES, Limit
 from ..quantities.metrics import default_metric
 from .base import Section, at
 from .constraints import ConstraintsConfig
 from .device_limits import check_limits, device_limits
-from .fields import Bytes, CountLimit, Integer, Real, Sampler, tuple_of
+from .fields import (
+    PYTHON_OBJECT,
+    AutoGradientEpochs,
+    AutoScreening,
+    Bytes,
+    CountLimit,
+    Integer,
+    Real,
+    Sampler,
+    Source,
+    tuple_of,
+)
 from .metric import MetricConfig, check_metric
+from .noise import NoiseConfig, check_noise
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
+    DEFAULT_WALL,
     BudgetConfig,
     DeviceConfig,
     FidelityConfig,
@@ -41,15 +53,6 @@ if TYPE_CHECKING:
     Objective = str
 else:
     Objective = Literal[_OBJECTIVES]
-PYTHON_OBJECT = "(given through Python)"
-"""What a study file shows in place of a model or data that exist only in a Python session."""
-
-
-def _source_text(value: Any) -> str:
-    return str(value) if isinstance(value, str | Path) else PYTHON_OBJECT
-
-
-Source = Annotated[Any, PlainSerializer(_source_text, return_type=str)]
 
 
 class StudyConfig(Section):
@@ -92,6 +95,13 @@ class StudyConfig(Section):
         ".npz with those names",
         examples=["data.py:load"],
     )
+    data_set: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+$",
+        description="which public data set this is, for `bitfront report --against`; without it, that of the "
+        "ready study that `data` names. It shapes no result",
+        examples=["mnist"],
+    )
     validation_split: Real | None = Field(
         default=None,
         gt=0,
@@ -116,6 +126,12 @@ class StudyConfig(Section):
         description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for "
         "regression",
         examples=["{name: background_rejection, signal_efficiency: 0.3}"],
+    )
+    noise: NoiseConfig | None = Field(
+        default=None,
+        description="noise on the inputs under which candidates are scored again, for the objective and "
+        "limit noise_drop; a number, its size, or a mapping",
+        examples=["{size: 0.1, draws: 4}"],
     )
     device: DeviceConfig = Field(default_factory=DeviceConfig, description="the FPGA and its clock")
     hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
@@ -155,8 +171,8 @@ class StudyConfig(Section):
         default_factory=SynthesisConfig, description="limits of the tools' runs"
     )
     budget: BudgetConfig = Field(
-        default_factory=lambda: BudgetConfig(trials=60),
-        description="when the search ends; 60 trials without it",
+        default_factory=lambda: BudgetConfig(wall=DEFAULT_WALL),
+        description="when the search ends; after 5 minutes without it",
     )
     sampler: Sampler = Field(
         default="auto",
@@ -168,22 +184,19 @@ class StudyConfig(Section):
         "space, objectives) for each trial and returning a sampler of Optuna",
         examples=["nsga2"],
     )
-    screening: Integer = Field(
-        default=200,
-        ge=0,
-        le=100_000,
+    screening: AutoScreening = Field(
+        default="auto",
         description="candidates that are rounded without training before anything is trained, milliseconds "
         "each, half of them narrowing one width after the other. After the uniform baselines that are "
         "rounded, those of each half that dominate most enter as trials: at most 4 as they are, then at most "
         "12 in all trained where method has qat. Before anything else is trained come the 6 trained uniform "
         "baselines around the narrowest that keeps the metric rounded, and below it; the other trained ones "
-        "follow what was screened. 0 screens none. Older files call this key scout",
+        "follow what was screened. auto takes 200, and fewer where these would take more than a tenth of the "
+        "time. 0 screens none. Older files call this key scout",
         examples=[400],
     )
-    gradient_epochs: Integer = Field(
-        default=0,
-        ge=0,
-        le=10_000,
+    gradient_epochs: AutoGradientEpochs = Field(
+        default="auto",
         description="epochs of one training along which the widths themselves move, by gradient, while the "
         "weight of the cost grows (gradient width search). The best of its candidates are narrowed further "
         "by rounding alone (greedy width reduction), `screening` roundings in all; at most 32 enter as "
@@ -193,7 +206,9 @@ class StudyConfig(Section):
         "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that "
         "quarter's candidates enter before the rest is trained. The uniform baselines that are trained get "
         "as many epochs, in one training that hands its weights on to ever narrower ones, so that they "
-        "compare. 0 does none. Older files call this key gradient",
+        "compare. auto takes as many as fit into two thirds of `budget.wall`, by what an epoch takes here, "
+        "measured when the first candidates have been rounded; the study's folder keeps them (plan.json). 0 "
+        "does none. Older files call this key gradient",
         examples=[20],
     )
     seed: Integer = Field(
@@ -237,8 +252,8 @@ class StudyConfig(Section):
         if not isinstance(values, Mapping):
             return values
         values = renamed(values)
-        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig)):
-            if isinstance(values.get(key), str) and kind.shorthand:
+        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig), ("noise", NoiseConfig)):
+            if isinstance(values.get(key), str | int | float) and kind.shorthand:
                 values[key] = {kind.shorthand: values[key]}
         if values.get("metric") is None:
             task = values.get("task")
@@ -293,6 +308,7 @@ class StudyConfig(Section):
     def _consistent(self) -> StudyConfig:
         check_metric(self.metric, self.constraints, self.task, self._ranked_tasks())
         check_limits(self.device, self.constraints, self.objectives)
+        check_noise(self.noise, self.objectives, self.constraints.given())
         if "crossentropy" in self.training.loss and self._tasks() != {"regression"}:
             # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
             raise at(

@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from .design import candidate_design
     from .evaluator import Evaluator
     from .hardware import hardware_notices
+    from .plan import Plan
     from .promotion import Promotion
     from .space import space_of
     from .training import Start
 
 __all__ = [
     "Evaluator",
+    "Plan",
     "Promotion",
     "Start",
     "TrainingCache",
@@ -30,6 +32,7 @@ __getattr__ = lazy_door(
         "design": ("candidate_design",),
         "evaluator": ("Evaluator",),
         "hardware": ("hardware_notices",),
+        "plan": ("Plan",),
         "promotion": ("Promotion",),
         "space": ("space_of",),
         "training": ("Start",),

@@ -25,6 +25,7 @@ from bitfront.spaces import Graph, Weights
 
 from ..config.settings import shaping
 from ..trials.weight_arrays import as_arrays, from_arrays
+from .plan import Plan
 
 if TYPE_CHECKING:
     from ..problem.load import Problem
@@ -110,8 +111,10 @@ class TrainingCache:
             total -= size
 
 
-def content_digest(problem: Problem, graph: Graph) -> str:
+def content_digest(problem: Problem, graph: Graph, plan: Plan | None = None) -> str:
     """Identify all that shapes a study's trainings but the candidate: 64 hex digits.
+
+    Without a plan, epochs and learning rate are those of the study file (`Plan.of`).
 
     A metric of the user's own, which chooses the epoch, counts with its file.
     """
@@ -119,6 +122,8 @@ def content_digest(problem: Problem, graph: Graph) -> str:
     state = hashlib.sha256()
     plain = shaping(config.to_dict())
     facts = {key: plain[key] for key in ("task", "metric", "training", "seed")}
+    plan = plan or Plan.of(config)
+    facts["training"] |= {"epochs": plan.epochs, "learning_rate": plan.learning_rate}
     facts |= {"table_size": config.space.table_size, "data": problem.data.digest}
     facts |= {"recipe": _RECIPE, "frozen": sorted(graph.frozen), "keeps_zeros": problem.keeps_zeros}
     facts["versions"] = {name: version(name) for name in _PACKAGES}

@@ -42,8 +42,8 @@ class ElementWidths:
         self._graph, self._costs, self._scores = graph, costs, scores
         self._io_type = config.hls.io_type
         self._wanted = config.space.element_widths and bool(narrowable(graph))
-        self._keys = tuple(dict.fromkeys([*(o.key for o in objectives if not o.is_metric), "lut"]))
-        self._objectives = {o.key: o for o in objectives if not o.is_metric}
+        self._objectives = {o.key: o for o in objectives if not o.is_scored}
+        self._keys = tuple(dict.fromkeys([*self._objectives, "lut"]))
 
     def narrowed(self, judged: Judged) -> Judged:
         """Return a candidate with element widths, or as it is where they don't pay.
@@ -64,7 +64,8 @@ class ElementWidths:
         outcome = self._scores.outcome(self._scores.outputs(narrow, weights))
         if self._scores.ranking.better(judged.outcome.score, outcome.score):
             return judged
-        return replace(judged, cost=cost, outcome=outcome)
+        trained = judged.trained_score if weights is None else outcome.score
+        return replace(judged, cost=cost, outcome=outcome, trained_score=trained)
 
     def _cheaper(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
         pairs = [(self._loss(key, new[key]), self._loss(key, old[key])) for key in self._keys]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, get_args
@@ -30,6 +30,7 @@ from ..samplers.optuna_samplers import baselines
 from ..trials.evaluation import Evaluation, Kind
 from ..trials.front import Box
 from ..trials.objectives import (
+    SIGNS,
     Constraint,
     Metric,
     Objective,
@@ -37,11 +38,13 @@ from ..trials.objectives import (
     constraints_of,
     metric_violations,
     parse_objectives,
+    scored_violations,
 )
 from .cache import TrainingCache
 from .costs import Cost, Costs
 from .element_widths import ElementWidths
 from .parts import Judged, Rounded, evaluation_of
+from .plan import Plan
 from .prepare import bit_true_model, graph_of, metric_of
 from .promotion import Promotion
 from .scores import Scores
@@ -104,6 +107,16 @@ class Evaluator:
         objectives = parse_objectives(config.objectives, self.metric_record)
         self._elements = ElementWidths(config, self.graph, self.costs, self.scores, objectives)
         self.training = Training(problem, self.graph, self.bit_true, self.scores, cache)
+        self.plan = Plan.of(config)
+
+    @property
+    def plan(self) -> Plan:
+        """How much a search rounds and trains; what its trainings follow from now on, when set."""
+        return self.training.plan
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self.training.plan = plan
 
     def evaluate(
         self,
@@ -188,26 +201,32 @@ class Evaluator:
             score = self.scores.of_outputs(outputs)
             if candidate.sparsity or not self.scores.ranking.better(rounded.score, score):
                 outcome = self.scores.outcome(outputs)
+                scored = self._scored(outcome, types, trained.weights)
                 return Judged(
                     candidate,
                     self.costs.cost(types, self.costs.estimate(candidate, types, trained.weights)),
                     outcome,
-                    self._metric_violations(outcome.score),
+                    self._violations(outcome.score, scored),
                     trained.weights,
                     trained_score=score,
+                    scored=scored,
                     rounded_resources=resources_of(self.costs.estimate(candidate, rounded.types)),
                 )
         kept = replace(candidate, method="ptq", sparsity=0)
         if kept != candidate:
             cost = self.costs.cost(rounded.types, self.costs.estimate(kept, rounded.types))
         outcome = self.scores.outcome(rounded.outputs)
-        violations = self._metric_violations(outcome.score)
-        return Judged(kept, cost, outcome, violations, trained_score=score)
+        scored = self._scored(outcome, rounded.types, None)
+        violations = self._violations(outcome.score, scored)
+        return Judged(kept, cost, outcome, violations, trained_score=score, scored=scored)
 
     def _narrowed(self, judged: Judged) -> Judged:
         """Return the candidate with widths of single elements where these pay, with its violations."""
         narrowed = self._elements.narrowed(judged)
-        return replace(narrowed, violations=self._metric_violations(narrowed.outcome.score))
+        if narrowed is judged:
+            return judged
+        scored = self._scored(narrowed.outcome, narrowed.cost.types, narrowed.weights)
+        return replace(narrowed, scored=scored, violations=self._violations(narrowed.outcome.score, scored))
 
     def inherited(self, number: int, params: Params, weights: Weights) -> Evaluation:
         """Return the evaluation of a candidate with weights that were trained elsewhere, as they are.
@@ -221,8 +240,11 @@ class Evaluator:
         types = self.costs.types(candidate, weights)
         cost = self.costs.cost(types, self.costs.estimate(candidate, types, weights))
         outcome = self.scores.outcome(self.scores.outputs(types, weights))
-        violations = self._metric_violations(outcome.score)
-        judged = Judged(candidate, cost, outcome, violations, weights, trained_score=outcome.score)
+        scored = self._scored(outcome, types, weights)
+        violations = self._violations(outcome.score, scored)
+        judged = Judged(
+            candidate, cost, outcome, violations, weights, trained_score=outcome.score, scored=scored
+        )
         trained = Trained(weights, types, "inherited")
         return evaluation_of(number, params, "search", candidate, cost, trained=trained, judged=judged)
 
@@ -258,11 +280,23 @@ class Evaluator:
             raise fault
         return Box.spanning(costs, objectives, self.float_score, self.scores.blind())
 
-    def _metric_violations(self, score: float) -> dict[str, float]:
-        """Return how far a score is beyond each limit on the metric; of one that isn't finite, nothing is
-        said.
+    def _scored(self, outcome: Outcome, types: Types, weights: Weights | None) -> dict[str, float]:
+        """Return what else a candidate is scored by; nothing where the study has no noise, or the score isn't
+        finite.
         """
-        return metric_violations(self.constraints, score, self.float_score) if math.isfinite(score) else {}
+        if self.problem.config.noise is None or not math.isfinite(outcome.score):
+            return {}
+        lost = self.float_score - self.scores.under_noise(types, weights)
+        return {"noise_drop": SIGNS[self.metric_record.direction] * lost}
+
+    def _violations(self, score: float, scored: Mapping[str, float]) -> dict[str, float]:
+        """Return how far a candidate is beyond each limit on what is scored; of a score that isn't finite,
+        nothing is said.
+        """
+        if not math.isfinite(score):
+            return {}
+        violations = metric_violations(self.constraints, score, self.float_score)
+        return violations | scored_violations(self.constraints, scored)
 
 
 class _Seconds:

@@ -18,6 +18,7 @@ from ..problem.class_weights import sample_weights
 from ..trials.evaluation import Evaluation, Fidelity
 from .cache import History, TrainingCache, content_digest, entry_key
 from .costs import Cost
+from .plan import Plan
 from .promotion import Promotion
 from .scores import Scores
 
@@ -153,6 +154,8 @@ class Training:
         self.cache = cache
         self._problem, self._graph, self._bit_true, self._scores = problem, graph, bit_true, scores
         self._better = scores.ranking.better
+        self.plan = Plan.of(problem.config)
+        """Epochs and learning rate among others."""
 
     @cached_property
     def trainer(self) -> Trainer:
@@ -207,7 +210,7 @@ class Training:
                 return left
             return replace(left, weights=begun.start.weights, fidelity="inherited")
         rung = None
-        if promotion is not None and promotion.short_epochs < self._problem.config.training.epochs:
+        if promotion is not None and promotion.short_epochs < self.plan.epochs:
             rung = _ShortRung(promotion, rounded, cost.resources, self._better)
         if self.cache is None:
             trained = self._epochs(candidate, begun, rung)
@@ -247,7 +250,10 @@ class Training:
         otherwise.
         """
         key = entry_key(
-            self._content, candidate.digest, precision, begun.start.digest if begun.start is not None else ""
+            content_digest(self._problem, self._graph, self.plan),
+            candidate.digest,
+            precision,
+            begun.start.digest if begun.start is not None else "",
         )
         entry = cache.get(key)
         if entry is not None:
@@ -259,16 +265,11 @@ class Training:
             cache.put(key, trained.weights, trained.history)
         return trained
 
-    @cached_property
-    def _content(self) -> str:
-        """What shapes the study's trainings but the candidate."""
-        return content_digest(self._problem, self._graph)
-
     def _epochs(self, candidate: Candidate, begun: _Beginning, rung: _ShortRung | None) -> Trained:
         """Train the weights that the model holds for the study's epochs, or up to the end of the short
         rung.
         """
-        config, samples = self._problem.config.training, len(self._problem.data.x_train[0])
+        plan, samples = self.plan, len(self._problem.data.x_train[0])
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
         rng = np.random.default_rng([self._problem.config.seed, int(candidate.digest, 16)])
         self.trainer.reset()
@@ -285,12 +286,12 @@ class Training:
         def failed(reason: str) -> Trained:
             return Trained(None, begun.types, "full", history=tuple(history), fault=reason)
 
-        for epoch in range(config.epochs):
+        for epoch in range(plan.epochs):
             if rung is not None and epoch == rung.promotion.short_epochs and rung.ends(history):
                 return Trained(best, begun.types, "short", history=tuple(history))
-            rate = learning_rate(config.learning_rate, epoch, config.epochs)
+            rate = learning_rate(plan.learning_rate, epoch, plan.epochs)
             if zeros:
-                self.trainer.prune(zeros * (ramp(epoch, config.epochs) if becomes_sparse else 1.0))
+                self.trainer.prune(zeros * (ramp(epoch, plan.epochs) if becomes_sparse else 1.0))
             loss = self.trainer.epoch(rng.permutation(samples), rate)
             if not math.isfinite(loss):
                 return failed(

@@ -17,6 +17,7 @@ from bitfront.hls import BuildError
 from bitfront.hls.estimate import Correction
 from bitfront.spaces import BitfrontError, Candidate, Weights
 
+from ..evaluator.plan import Plan
 from ..evaluator.promotion import Promotion
 from ..trials.evaluation import Evaluation, Kind
 
@@ -43,6 +44,8 @@ class Job:
     """Decides how far the candidate is trained; wholly where None."""
     start: Start | None = None
     """Trained weights of its nearest neighbour; the float model's where None."""
+    plan: Plan | None = None
+    """How it is trained; as the study file says where None."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def evaluate(evaluator: Evaluator, job: Job) -> Outcome:
     """
     try:
         evaluator.costs.correction = job.correction or evaluator.costs.correction
+        evaluator.plan = job.plan or evaluator.plan
         return Outcome(
             *evaluator.evaluate(job.number, job.params, job.kind, promotion=job.promotion, start=job.start)
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bitfront.search.config import DEFAULT_WALL
 from bitfront.search.config.base import nearest
 from bitfront.search.problem.class_weights import sample_weights
 from bitfront.search.problem.data import Inputs
@@ -16,6 +18,11 @@ from bitfront.spaces import UserError, untrained_layers
 
 if TYPE_CHECKING:
     import keras
+
+    from bitfront.search.config import StudyConfig
+
+MOST_EPOCHS, LEAST_EPOCHS = 400, 30
+"""Of a training that early stopping ends; and those that it has whatever they take."""
 
 
 def train_float(problem: Problem, *, verbose: bool = False) -> None:
@@ -42,6 +49,8 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
                 monitor="val_loss", mode="min", patience=config.early_stopping, restore_best_weights=True
             )
         )
+    if config.float_epochs == "auto":
+        callbacks.append(_in_time(problem.config.budget.wall or DEFAULT_WALL))
     weights, val_weights = (_weights(problem, y) for y in (data.y_train, data.y_val))
     if problem.zeros:
         callbacks.append(_keeping(problem))
@@ -56,7 +65,7 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
             sample_weight=weights,
             validation_data=(_fed(data.x_val), _targets(problem, data.y_val), val_weights),
             batch_size=config.batch_size,
-            epochs=config.float_epochs,
+            epochs=float_epochs(problem.config),
             shuffle=True,
             callbacks=callbacks,
             verbose=2 if verbose else 0,
@@ -71,6 +80,33 @@ def train_float(problem: Problem, *, verbose: bool = False) -> None:
             "The float training diverged, its weights hold NaN: lower training.float_learning_rate "
             f"(now {config.float_learning_rate:g}), or scale the inputs."
         )
+
+
+def float_epochs(config: StudyConfig) -> int:
+    """Return how many epochs a study's float model is trained for at most; `LEAST_EPOCHS` for `auto` without
+    early stopping.
+    """
+    training = config.training
+    if training.float_epochs == "auto":
+        return MOST_EPOCHS if training.early_stopping else LEAST_EPOCHS
+    return training.float_epochs
+
+
+def _in_time(seconds: float) -> Any:
+    """Return a callback that ends a training after so many seconds, though not before `LEAST_EPOCHS`."""
+    import keras
+
+    class InTime(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            """Begin to count."""
+            self.began = time.monotonic()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            """End it where its time is over."""
+            if epoch + 1 >= LEAST_EPOCHS and time.monotonic() - self.began > seconds:
+                self.model.stop_training = True
+
+    return InTime()
 
 
 def _keeping(problem: Problem) -> Any:

@@ -22,7 +22,7 @@ from bitfront.search.problem.class_weights import ClassWeights, class_weights
 from bitfront.search.problem.data import Dataset, Shape, check, half_of_memory, read_npz
 from bitfront.search.problem.keras2 import from_keras2, is_keras2
 from bitfront.search.problem.labels import Output
-from bitfront.search.problem.metrics import Ranking, build_ranking
+from bitfront.search.problem.metrics import Ranking, build_ranking, check_beside, sees_labels
 from bitfront.search.problem.user_code import UserFunction
 from bitfront.spaces import UserError
 
@@ -89,7 +89,9 @@ def load_problem(config: StudyConfig, base_dir: Path) -> Problem:
         config.validation_split,
         config.seed,
         stratify=config.stratify,
+        labelled=sees_labels(config.metric.name),
     )
+    check_beside(config.metric.name, {split: data.beside(split) for split in ("val", "test")}, source)
     if trained:
         _check_weights(model)
     return Problem(

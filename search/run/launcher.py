@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bitfront.spaces import UserError
 
+from ..analysis.floor import floor_of
 from ..analysis.latency import record_latency
 from ..analysis.test_scores import score_on_test
 from ..analysis.uniform_comparison import compared
 from ..evaluator.cache import TrainingCache
 from ..evaluator.evaluator import Evaluator
+from ..evaluator.plan import Plan
 from ..evaluator.preflight import own_sampler_function
 from ..execution import bound_tensorflow
 from ..measurements.corrected import read_evaluations
@@ -51,6 +54,7 @@ def run_study(
     wall: float | None = None,
     fresh: bool = False,
     console: Console | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> StudyResult:
     """Run a study, or continue it where it stands; return when its budget is spent.
 
@@ -62,6 +66,8 @@ def run_study(
         fresh: begin anew; the old folder is kept beside it, numbered.
         console: shows what is logged meanwhile, and a live table if it is a terminal; `logging` alone hears
             it where None.
+        clock: returns the seconds that the budget is counted in; `time.process_time`, to compare searches on
+            a machine that others use too.
 
     Raises:
         UserError: for anything in the study, the model or the data that can't be used, and when the folder
@@ -73,7 +79,7 @@ def run_study(
     with locked(study_folder.folder, shared=config.storage != JOURNAL), messages_on(console):
         _log.info(f"Study {config.name} in {study_folder.folder}")
         bound_tensorflow()
-        return _run(_opened(config, base_dir, study_folder, Progress(console), trials, wall))
+        return _run(_opened(config, base_dir, study_folder, Progress(console), trials, wall, clock))
 
 
 def _opened(
@@ -83,6 +89,7 @@ def _opened(
     progress: Progress,
     trials: int | None,
     wall: float | None,
+    clock: Callable[[], float],
 ) -> Search:
     """Open a study: its model, what it is measured against, what has finished, who proposes, and who is
     told.
@@ -93,6 +100,7 @@ def _opened(
         if config.cache:
             cache = TrainingCache(Path(config.output).resolve() / ".cache", config.cache)
         evaluator = Evaluator(problem, cache)
+        evaluator.plan = Plan.read(study_folder.folder) or evaluator.plan
         reference = study_folder.write_reference(evaluator)
     objectives, box = reference.objectives, reference.box
     evaluations = {e.number: e for e in read_evaluations(study_folder.folder, corrected=False)}
@@ -107,7 +115,9 @@ def _opened(
         finished=evaluations,
         own=own_sampler_function(problem),
     )
-    warm_start = WarmStart(SearchContext(evaluator, objectives, box, study_folder.folder), sampler.learn)
+    budget = _budget(config, study_folder, trials, wall, clock)
+    context = SearchContext(evaluator, objectives, box, study_folder.folder, lambda: budget.left, clock)
+    warm_start = WarmStart(context, sampler.learn)
     optuna_study = OptunaStudy(
         config,
         study_folder,
@@ -128,7 +138,7 @@ def _opened(
         tracker=tracker,
         background=BackgroundSynthesis(study_folder.folder, config, reference, tracker),
         progress=progress,
-        budget=_budget(config, study_folder, trials, wall),
+        budget=budget,
         evaluations=evaluations,
         volumes=hypervolume_history(list(evaluations.values()), objectives, box),
     )
@@ -138,12 +148,18 @@ def _opened(
     return search
 
 
-def _budget(config: StudyConfig, study_folder: StudyFolder, trials: int | None, wall: float | None) -> Budget:
+def _budget(
+    config: StudyConfig,
+    study_folder: StudyFolder,
+    trials: int | None,
+    wall: float | None,
+    clock: Callable[[], float],
+) -> Budget:
     """Return a study's budget; a run that was given a wall-clock time alone begins as many trials as fit into
     it.
     """
     most = trials or (config.budget.trials if wall is None else None)
-    return Budget(most, config.budget.wall if wall is None else wall, study_folder.spent_seconds())
+    return Budget(most, config.budget.wall if wall is None else wall, study_folder.spent_seconds(), clock)
 
 
 def _tracker(config: StudyConfig) -> Tracker:
@@ -212,6 +228,21 @@ def _write_report(search: Search, *, interrupted: bool) -> list[Path]:
 
     folder, problem = search.study_folder.folder, search.evaluator.problem
     if not interrupted:
+        _record_floor(search)
         record_latency(folder, problem.model, problem.data.x_val, again=False)
     _log.info("Writing the report")
     return [p for p in (write_report(folder), *(folder / name for name in _ARTIFACTS)) if p.exists()]
+
+
+def _record_floor(search: Search) -> None:
+    """Keep what of the cheapest candidate's cost lies in widths that the study fixes."""
+    objectives = search.reference.objectives
+    costs = [o for o in objectives if not o.is_metric]
+    front = [e for e in search.front() if e.feasible]
+    if not front or not costs:
+        return
+    cheapest = min(front, key=lambda e: e.resources[costs[0].key])
+    weights = search.study_folder.weights(cheapest)
+    floor_of(search.evaluator, objectives, cheapest.params, weights, cheapest.number).write(
+        search.study_folder.folder
+    )

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bitfront.spaces import UserError
 
-from ..config import StudyConfig
+from ..config import DEFAULT_WALL, StudyConfig
 from ..evaluator.evaluator import Evaluator
 from ..evaluator.promotion import Promotion
 from ..evaluator.training import Start, nearest
@@ -49,12 +49,22 @@ class Budget:
     """Seconds of the study in all; None sets no limit."""
     spent: float
     """Seconds that earlier runs of the study took."""
-    began: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    """Returns seconds; a search that is compared with others at equal CPU time counts those."""
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "began", self.clock())
 
     @property
     def seconds(self) -> float:
         """Seconds that the study has taken so far, earlier runs included."""
-        return self.spent + time.monotonic() - self.began
+        return self.spent + self.clock() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; of the default time where the study sets none."""
+        return max(0.0, (self.wall or DEFAULT_WALL) - self.seconds)
 
     @property
     def over(self) -> bool:
@@ -178,7 +188,7 @@ class Search:
         """Return a job with all that shapes its evaluation: corrections, how far to train, and from which
         weights.
         """
-        job = replace(job, correction=self.background.correction)
+        job = replace(job, correction=self.background.correction, plan=self.evaluator.plan)
         if job.candidate.method != "qat":
             return job
         section, others = self.config.fidelity, list(self.evaluations.values())

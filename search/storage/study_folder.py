@@ -24,7 +24,7 @@ import yaml
 from bitfront.hls import part
 from bitfront.spaces import FixedPoint, UserError, Weights
 
-from ..config.settings import BEFORE, as_begun
+from ..config.settings import as_begun
 from ..evaluator.hardware import hardware_notices, moved_hardware
 from ..problem.labels import class_counts
 from ..trials import layer_table
@@ -90,9 +90,10 @@ class StudyFolder:
         if known:
             config, older = as_begun(config, recorded_values(self.folder))
             if older:
-                values = ", ".join(f"{path}: {str(BEFORE[path]).lower()}" for path in older)
+                values = ", ".join(f"{path}: {str(value).lower()}" for path, value in older.items())
                 _log.info(
-                    f"This study began before {' and '.join(older)} existed, and goes on with {values}."
+                    f"This study began before {' and '.join(older)} existed or had other defaults, and goes "
+                    f"on with {values}."
                 )
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
@@ -151,7 +152,7 @@ class StudyFolder:
         return (*([self.folder / known.folder] if known and known.folder else []), Path())
 
     def _float_model(self, problem: Problem) -> None:
-        from ..problem.float_model import train_float
+        from ..problem.float_model import float_epochs, train_float
 
         saved = self.folder / "float_weights.npz"
         if saved.exists():
@@ -159,7 +160,7 @@ class StudyFolder:
                 problem.model.set_weights([arrays[f"w{i}"] for i in range(len(arrays.files))])
             return
         if problem.needs_training:
-            _log.info(f"Training the float model (at most {problem.config.training.float_epochs} epochs)")
+            _log.info(f"Training the float model (at most {float_epochs(problem.config)} epochs)")
             train_float(problem)
         save_atomic(self.folder / "float.keras", problem.model.save)
         weights: dict[str, Any] = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}

@@ -7,6 +7,7 @@ from bitfront.spaces import lazy_door
 if TYPE_CHECKING:
     from .context import SearchContext
     from .gradient_widths import FIRST, GradientWidths
+    from .planning import planned
     from .screening import best, rounded
     from .stages import WarmStart
     from .uniform_training import narrowed_together, widest_that_counts
@@ -18,6 +19,7 @@ __all__ = [
     "WarmStart",
     "best",
     "narrowed_together",
+    "planned",
     "rounded",
     "widest_that_counts",
 ]
@@ -27,6 +29,7 @@ __getattr__ = lazy_door(
     {
         "context": ("SearchContext",),
         "gradient_widths": ("FIRST", "GradientWidths"),
+        "planning": ("planned",),
         "screening": ("best", "rounded"),
         "stages": ("WarmStart",),
         "uniform_training": ("narrowed_together", "widest_that_counts"),

@@ -21,14 +21,14 @@ import numpy as np
 
 from bitfront.spaces import UserError
 
-from ..storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
+from ..storage.warm_start_files import AGAIN_FILES, FIRST_FILE, GRADIENT_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import save_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective
 from ..trials.weight_arrays import as_arrays, from_arrays
-from .context import SearchContext
-from .gradient_widths import Scored, Seed
+from .context import SEEDS, WALKED, SearchContext
+from .gradient_widths import FIRST, Scored, Seed
 from .greedy_widths import GreedyWidths
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-KEPT = 32
-"""Candidates that enter the search, at most."""
 KEPT_FIRST = 6
 """Of these, candidates of the first part that enter before the rest is trained, at most."""
+LEAST_AGAIN = 0.25
+"""Share of the first search's epochs below which another isn't begun."""
 REDUCED = 8
 """Candidates of the gradient width search from which greedy width reduction continues."""
 _REDUCTION_LOST = 0.02
@@ -83,20 +83,51 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
     if not path.exists():
         first, least = _first(context)
         before = [one.params for one in chosen(first, objectives, box, KEPT_FIRST)]
-        pool = first + context.gradient_search.rest(least)
+        pool = first + context.gradient_search.rest(least, context.pace(context.seconds_for_rest()))
         pool += narrower(
-            evaluator, chosen(pool, objectives, box, REDUCED), objectives, evaluator.problem.config.screening
+            evaluator, chosen(pool, objectives, box, REDUCED), objectives, evaluator.plan.screening
         )
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
-        later = later[: KEPT - len(before)]
+        later = later[: SEEDS - len(before)]
         write_seeds(path, [dict(one.params) for one in later], later)
     record, seeds = read_seeds(path)
     return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
 
 
+def further_seeds(context: SearchContext, number: int) -> list[Seed]:
+    """Return the candidates of a further gradient width search, if there is time for one; searched once, then
+    read from a file.
+
+    None of them was trained for more epochs than those of the first, with which the uniform widths compare.
+    There are none where the study file itself says how long the search is.
+
+    Args:
+        context: of the study.
+        number: of the search, from 2.
+
+    Raises:
+        UserError: when a file can't be read.
+    """
+    evaluator, path = context.evaluator, context.folder / AGAIN_FILES[number]
+    if not _wanted(evaluator) or not context.by_time:
+        return []
+    if not path.exists():
+        epochs = min(context.epochs_left(), evaluator.plan.gradient_epochs)
+        seeds: list[Seed] = []
+        if epochs >= LEAST_AGAIN * evaluator.plan.gradient_epochs:
+            _, least = _first(context)
+            _log.info(f"Gradient: the widths move again, along {epochs} epochs")
+            pool = context.gradient_search.again(
+                number, epochs, least, context.pace(context.seconds_for_rest())
+            )
+            seeds = chosen(pool, context.objectives, context.box, SEEDS // 2)
+        write_seeds(path, [dict(one.params) for one in seeds], seeds)
+    record, seeds = read_seeds(path)
+    return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
+
+
 def _wanted(evaluator: Evaluator) -> bool:
-    config = evaluator.problem.config
-    return bool(config.gradient_epochs) and "qat" in config.space.method
+    return bool(evaluator.plan.gradient_epochs) and "qat" in evaluator.problem.config.space.method
 
 
 def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
@@ -105,7 +136,7 @@ def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
     if not path.exists():
         search = context.gradient_search
         _log.info(f"Gradient: the widths move along a training of {search.epochs} epochs")
-        candidates = search.first()
+        candidates = search.first(context.pace(FIRST * WALKED * context.seconds_left()))
         front = _front(candidates, context.objectives)  # nothing else can be on the front of both parts
         rows = [e.to_json() for e, _ in front]
         write_seeds(path, rows, [one for _, one in front], least=search.least(candidates))
@@ -115,7 +146,9 @@ def _first(context: SearchContext) -> tuple[list[Scored], float | None]:
     return scored, record.get("least")
 
 
-def chosen(pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = KEPT) -> list[Seed]:
+def chosen(
+    pool: Sequence[Scored], objectives: Sequence[Objective], box: Box, most: int = SEEDS
+) -> list[Seed]:
     """Return what dominates most of some candidates, those that add most first; of equal ones with other
     weights, one.
     """

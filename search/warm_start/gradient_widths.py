@@ -23,6 +23,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ from ..trials.objectives import SIGNS, Objective
 from .attention_pruning import AttentionPruning, free_parts
 from .cost import WeightedCost
 from .greedy_widths import GreedyWidths
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
@@ -46,6 +48,8 @@ START = 6
 MOVES_AN_EPOCH, BATCHES_A_MOVE = 2, 14
 """Moves of the widths per epoch, at most, and batches that are trained for each, at least: with few, their
 slopes are noise. The moves were halved (4 to 2) with commit 5fd402b."""
+WANTED_MOVES = 120
+"""Moves of a whole search, as far as the batches of its epochs allow."""
 ESTIMATED_EVERY = 8
 """Moves after which what a bit of each dimension costs is estimated anew, which takes as long as the
 training. Doubled (4 to 8) with commit 5fd402b to save time."""
@@ -84,6 +88,14 @@ useless.
 """
 _WARM = 3
 """Moves before single weights get steps: their gradients are averaged first."""
+
+
+def moves_an_epoch(batches: float, epochs: int) -> int:
+    """Return how often the widths move in an epoch of so many batches: more often where there are few
+    epochs.
+    """
+    most = max(MOVES_AN_EPOCH, math.ceil(WANTED_MOVES / max(1, epochs)))
+    return int(min(most, max(1, batches // BATCHES_A_MOVE)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,14 +141,14 @@ class GradientWidths:
         self._kinds = [part for part in free_parts(self.evaluator.graph) if part.whole]
         self._lead = abs(self.evaluator.float_score - self.evaluator.scores.blind()) or 1.0
 
-    def first(self) -> list[Scored]:
+    def first(self, pace: Pace | None = None) -> list[Scored]:
         """Return the candidates of the part that looks for the least cost; empty where single weights don't
-        move.
+        move. With a pace, it has fewer epochs where these take too long.
         """
         start, moved, fall = self._start()
         if not self._per_weight:
             return []
-        return list(self._search(start, moved, fall, self._first_epochs))
+        return list(self._search(start, moved, fall, self._first_epochs, pace))
 
     @property
     def _first_epochs(self) -> int:
@@ -148,17 +160,27 @@ class GradientWidths:
             (self._weighted_cost(e.resources) for e, _ in first if self._lost(e) <= _LOST), default=None
         )
 
-    def rest(self, least: float | None = None) -> list[Scored]:
+    def rest(self, least: float | None = None, pace: Pace | None = None) -> list[Scored]:
         """Return the candidates of the other part, in which the cost falls to the `least` of the first; as
-        far as it can where None.
+        far as it can where None. With a pace, it has fewer epochs where these take too long.
         """
         start, moved, fall = self._start()
         if not moved:
             return []
         if not self._per_weight:
-            return list(self._search(start, moved, fall, self.epochs))
+            return list(self._search(start, moved, fall, self.epochs, pace))
         fall = fall if least is None else _Fall(fall.most, least)
-        return list(self._search(start, moved, fall, self.epochs - self._first_epochs))
+        return list(self._search(start, moved, fall, self.epochs - self._first_epochs, pace))
+
+    def again(self, number: int, epochs: int, least: float | None, pace: Pace | None = None) -> list[Scored]:
+        """Return the candidates of a further search of so many epochs, as `rest`, in another order of the
+        samples.
+        """
+        start, moved, fall = self._start()
+        if not moved:
+            return []
+        fall = fall if least is None or not self._per_weight else _Fall(fall.most, least)
+        return list(self._search(start, moved, fall, epochs, pace, number))
 
     def searched(self) -> list[Scored]:
         """Return the candidates of both parts, in their order, each evaluated with its weights.
@@ -209,18 +231,27 @@ class GradientWidths:
         return {name: keys for name, keys in of_dimensions.items() if keys}
 
     def _search(
-        self, start: Params, moved: Sequence[Dimension], fall: _Fall, epochs: int
+        self,
+        start: Params,
+        moved: Sequence[Dimension],
+        fall: _Fall,
+        epochs: int,
+        pace: Pace | None,
+        number: int = 1,
     ) -> Iterator[Scored]:
-        """Train for so many epochs while the widths move, and give the candidates on the way."""
+        """Train for so many epochs while the widths move, and give the candidates on the way.
+
+        Where a pace finds that these take longer than they may, there are fewer, and the cost falls faster.
+        """
         evaluator, trainer = self.evaluator, self.evaluator.training.trainer
         config = evaluator.problem.config
         samples = len(evaluator.problem.data.x_train[0])
-        moves = int(min(MOVES_AN_EPOCH, max(1, samples / config.training.batch_size // BATCHES_A_MOVE)))
+        moves = moves_an_epoch(samples / config.training.batch_size, self.epochs)
         steps = epochs * moves
         seldom = math.ceil(steps / SCORED)
         params, width = dict(start), {d.name: float(start[d.name]) for d in moved}
         rate = REACH * max((width[d.name] - d.low for d in moved), default=0.0) / max(1, steps)
-        rng = np.random.default_rng([config.seed, 2])
+        rng = np.random.default_rng([config.seed, 2, *([number] if number > 1 else [])])
         order: list[NDArray[np.integer]] = []
         base, missed, gone = 0.0, 0.0, 0
         costs: dict[str, float] = {}
@@ -229,7 +260,11 @@ class GradientWidths:
         attention_pruning = AttentionPruning(evaluator) if self._per_weight else None
         self._moments.clear()
         self._bit_costs.clear()
-        for step in range(steps):
+        for step in count():
+            if pace is not None and step % ESTIMATED_EVERY == 0:
+                steps = pace.steps(step, steps)
+            if step >= steps:
+                return
             order = order or np.array_split(rng.permutation(samples), moves)
             params |= {name: round(value) for name, value in width.items()}
             try:
@@ -237,7 +272,7 @@ class GradientWidths:
                 evaluator.bit_true.assign(types)
             except UserError:  # a kernel has shrunk until its products can't be computed exactly
                 return
-            loss, slopes = trainer.explore(order.pop(), config.training.learning_rate)
+            loss, slopes = trainer.explore(order.pop(), evaluator.plan.learning_rate)
             if not math.isfinite(loss):
                 return
             weights = trainer.weights() if self._per_weight else evaluator.bit_true.weights()

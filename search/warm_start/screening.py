@@ -48,8 +48,7 @@ have nearly all that the front of the roundings dominates."""
 
 def screens(evaluator: Evaluator) -> bool:
     """Whether a study screens: not where it says so, nor where its space has no `ptq`."""
-    config = evaluator.problem.config
-    return bool(config.screening) and "ptq" in config.space.method
+    return bool(evaluator.plan.screening) and "ptq" in evaluator.problem.config.space.method
 
 
 def greedy(context: SearchContext) -> list[Params]:
@@ -105,7 +104,7 @@ def screened(context: SearchContext) -> list[Params]:
             raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
     reduced = _greedy(context)
     before = [*greedy(context), *greedy_to_train(context)]
-    evaluations = further(evaluator, objectives, box, reduced, evaluator.problem.config.screening)
+    evaluations = further(evaluator, objectives, box, reduced, evaluator.plan.screening)
     pairs = zip_longest(evaluations, sparse(evaluator, evaluations))  # the sampler looks at the latest
     _write(context.folder / ROUNDED_FILE, [e for pair in pairs for e in pair if e is not None])
     dominant = best(evaluator, evaluations, objectives, box)
@@ -142,7 +141,7 @@ def _to_train(evaluator: Evaluator, evaluations: Sequence[Evaluation], first: in
 
 
 def _greedy(context: SearchContext) -> list[Evaluation]:
-    path, count = context.folder / GREEDY_FILE, context.evaluator.problem.config.screening
+    path, count = context.folder / GREEDY_FILE, context.evaluator.plan.screening
     if not path.exists():
         _log.info(f"Screening: {count} candidates are rounded without training")
         _write(path, greedy_from_uniform(context.evaluator, context.objectives, count // 2))

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bitfront.spaces import Params
 
 from ..evaluator.training import Start
 from ..samplers.optuna_samplers import baselines
 from ..storage.optuna_study import Stage
+from ..storage.warm_start_files import AGAIN_FILES
 from ..trials.evaluation import Evaluation, Kind
 from .context import SearchContext
-from .gradient_seeds import first_seeds, gradient_seeds
+from .gradient_seeds import first_seeds, further_seeds, gradient_seeds
 from .gradient_widths import Seed
 from .screening import greedy, greedy_to_train, openers, read_rounded, screened
 from .uniform_training import first_uniform, other_uniform
@@ -45,20 +47,22 @@ class WarmStart:
         rounded = openers(self.context.evaluator)
         uniform = [
             Stage(lambda: rounded, "uniform"),
+            Stage(self._planned),
             Stage(lambda: self._kept(first_uniform(self.context), "uniform"), "uniform"),
             Stage(self._other_uniform, "uniform"),
         ]
         if self.context.evaluator.problem.config.sampler == "grid-uniform":
             return uniform
         return [
-            uniform[0],
+            *uniform[:2],
             Stage(lambda: greedy(self.context)),
-            uniform[1],
+            uniform[2],
             Stage(lambda: greedy_to_train(self.context)),
             Stage(self._screened),
-            uniform[2],
+            uniform[3],
             Stage(lambda: self._kept(first_seeds(self.context), "search")),
             Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
+            *(Stage(partial(self._again, number)) for number in AGAIN_FILES),
         ]
 
     def start(self, params: Params, kind: Kind) -> Start | None:
@@ -80,6 +84,14 @@ class WarmStart:
         self._kept(other_uniform(self.context), "uniform")
         before = [*openers(self.context.evaluator), *(one.params for one in first_uniform(self.context))]
         return [params for params in baselines(self.context.evaluator.space) if params not in before]
+
+    def _planned(self) -> Sequence[Params]:
+        """Settle the search's numbers, once the first candidates are there to be looked at."""
+        self.context.plan()
+        return []
+
+    def _again(self, number: int) -> Sequence[Params]:
+        return self._kept(further_seeds(self.context, number), "search")
 
     def _screened(self) -> Sequence[Params]:
         params = screened(self.context)

@@ -30,6 +30,7 @@ from .context import SearchContext
 from .gradient_seeds import read_seeds, write_seeds
 from .gradient_widths import Seed
 from .greedy_widths import KEPT_LEAD
+from .pace import Pace
 from .screening import in_float32
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ _log = logging.getLogger(__name__)
 FIRST = 6
 """Trained uniform widths that enter before anything else is trained, at most: with the rounded ones and those
 of the greedy width reduction these are twenty trials or fewer."""
+UNIFORM = 0.3
+"""Share of the time left that this training may take: its epochs cost less than the gradient width search's,
+and there are as many."""
 _STREAM = 3
 """Of random numbers that order the training's samples."""
 
@@ -78,10 +82,11 @@ def _seeds(context: SearchContext) -> tuple[list[Seed], int]:
     if not path.exists():
         first = widest_that_counts(evaluator, uniform)
         # a study that had its gradient width search before there was this training continues without
-        epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.problem.config.gradient_epochs
+        epochs = 0 if (context.folder / GRADIENT_FILE).exists() else evaluator.plan.gradient_epochs
         if epochs:
             _log.info(f"Uniform widths: a training of {epochs} epochs narrows all of them together")
-        narrower = list(narrowed_together(evaluator, uniform[first:], epochs))
+        pace = context.pace(UNIFORM * context.seconds_left()) if epochs else None
+        narrower = list(narrowed_together(evaluator, uniform[first:], epochs, pace))
         seeds = [*(replace(narrower[0], params=params) for params in uniform[:first]), *narrower]
         write_seeds(path, [dict(params) for params in uniform], seeds, first=first)
     record, seeds = read_seeds(path)
@@ -102,7 +107,9 @@ def widest_that_counts(evaluator: Evaluator, uniform: Sequence[Params]) -> int:
     return max(0, kept - 1)
 
 
-def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: int) -> Iterator[Seed]:
+def narrowed_together(
+    evaluator: Evaluator, uniform: Sequence[Params], epochs: int, pace: Pace | None = None
+) -> Iterator[Seed]:
     """Train for so many epochs in all while the widths go through uniform candidates; give each with its
     weights.
 
@@ -112,6 +119,7 @@ def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: i
         evaluator: of the study; it holds other weights afterwards.
         uniform: the candidates, widest first.
         epochs: shared evenly; a narrower one has those of the wider ones behind it.
+        pace: takes fewer where these take too long.
     """
     config, trainer = evaluator.problem.config, evaluator.training.trainer
     samples = len(evaluator.problem.data.x_train[0])
@@ -122,7 +130,8 @@ def narrowed_together(evaluator: Evaluator, uniform: Sequence[Params], epochs: i
     for position, params in enumerate(uniform, 1):
         exact = sound and _assign(evaluator, params)
         while exact and sound and begun < round(epochs * position / len(uniform)):
-            loss = trainer.epoch(rng.permutation(samples), config.training.learning_rate)
+            epochs = epochs if pace is None else pace.steps(begun, epochs)
+            loss = trainer.epoch(rng.permutation(samples), evaluator.plan.learning_rate)
             begun, sound = begun + 1, math.isfinite(loss)
         trained = exact and sound and begun > 0
         yield Seed(params, evaluator.bit_true.weights() if trained else {}, float(begun) if trained else 0.0)

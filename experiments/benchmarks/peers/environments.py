@@ -26,7 +26,7 @@ PACKAGES = {
         "numpy<1.24",
         "setuptools<80",
     ),
-    "hgq2": ("HGQ2==0.2.0", "keras==3.15.1", "tensorflow==2.21.0"),
+    "hgq2": ("HGQ2==0.2.0", "keras==3.15.1", "tensorflow==2.21.0", "da4ml==0.5.2"),
 }
 """Pinned where a newer one is known not to work or changes what is measured. TensorFlow 2.12 is the last
 whose Keras writes models as JSON that QKeras 0.9 can edit; with 2.15 and tf-keras beside it, AutoQKeras reads

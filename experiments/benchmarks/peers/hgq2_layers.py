@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from element_widths import Array, attention, convolution, dense, einsum, gru, pooling, span, width
 
 
 def build(facts: dict[str, Any], arrays: dict[str, Any]) -> Any:
@@ -98,90 +99,109 @@ def _load(source: Any, built: Any) -> None:
             new.bias.assign(old.bias)
 
 
-def span(values: Any) -> np.ndarray[Any, Any]:
-    """Return the bits of each value between its first and last one (0 for 0); 24 behind the point are
-    enough.
-    """
-    import keras
-
-    given = np.asarray(keras.ops.convert_to_numpy(values), np.float64)
-    whole = np.abs(np.round(given * 2**24)).astype(np.int64)
-    lowest = np.where(whole > 0, whole & -whole, 1)
-    bits = np.floor(np.log2(np.maximum(whole // lowest, 1))) + 1
-    return np.asarray(np.where(whole > 0, bits, 0.0), np.float32)
-
-
 def judged_ebops(model: Any) -> float:
-    """Return the EBOPs by the judge's rule: widths of both factors, of a constant between its first and last
-    one.
+    """Return the EBOPs by the judge's rule (see `element_widths`): signs counted, without what no output
+    depends on.
     """
+    whole = getattr(model, "_functional", None) or model
+    used = {id(tensor): np.ones(tensor.shape[1:], bool) for tensor in whole.outputs}
+    total = 0.0
+    for depth in sorted(whole._nodes_by_depth):  # outputs first
+        for node in whole._nodes_by_depth[depth]:
+            tensors = node.arguments.keras_tensors
+            if not tensors:
+                continue
+            reads = used.get(id(node.outputs[0]), np.zeros(node.outputs[0].shape[1:], bool))
+            ebops, needs = _rule(node.operation, reads, [tuple(t.shape[1:]) for t in tensors])
+            total += ebops
+            for tensor, needed in zip(tensors, needs, strict=True):
+                used[id(tensor)] = used.get(id(tensor), False) | needed
+    return total
+
+
+def _rule(layer: Any, used: Array, shapes: list[tuple[int, ...]]) -> tuple[float, list[Array]]:
+    """Return a layer's EBOPs, and which entries of its inputs are needed, of `shapes`, without the batch."""
+    kind, shape = type(layer).__name__, shapes[0]
+    if kind == "QMultiHeadAttention":
+        ebops, needed = _attention(layer, used, shape)
+        return ebops, [needed] * len(shapes)
+    if kind in COUNTED:
+        ebops, needed = COUNTED[kind](layer, used, _widths(layer.iq, shape) if kind != "QGRU" else shape)
+        return ebops, [needed]
+    if kind in {"MaxPooling2D", "AveragePooling2D"}:
+        return 0.0, [pooling(shape, used, layer.pool_size, layer.strides, layer.padding)]
+    if used.size == np.prod(shape):  # activations, reshaping, and sums of equal shapes
+        return 0.0, [used.reshape(one) for one in shapes]
+    if kind.endswith("GlobalAveragePooling1D"):
+        return 0.0, [np.broadcast_to(used, shape)]
+    return 0.0, [np.ones(one, bool) for one in shapes]
+
+
+def _numbers(tensor: Any) -> Array:
     import keras
 
-    rules: dict[str, Any] = {
-        "QDense": _dense,
-        "QConv2D": _convolution,
-        "QEinsumDense": _einsum,
-        "QMultiHeadAttention": _attention,
-        "QGRU": _gru,
-        "QBatchNormalization": lambda layer: np.sum(_widths(layer.iq, _shape(layer)) * _scale(layer)),
-    }
-    counted = [layer for layer in model.layers if type(layer).__name__ in rules]
-    return float(
-        sum(float(keras.ops.convert_to_numpy(rules[type(layer).__name__](layer))) for layer in counted)
-    )
+    return np.asarray(keras.ops.convert_to_numpy(tensor), np.float64)
 
 
-def _shape(layer: Any) -> tuple[int, ...]:
-    return (1, *layer.input.shape[1:])
+def _widths(quantizer: Any, shape: tuple[int, ...]) -> Array:
+    """Return a quantizer's widths for values of this shape, without the batch; the sign counts."""
+    inner, batch = quantizer.quantizer, (1, *shape)
+    parts = [_numbers(inner.bw_mapper.bw_to_x(part, batch)) for part in inner.kif]
+    return np.broadcast_to(width(*parts), batch)[0]
 
 
-def _widths(quantizer: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    import keras
-
-    bits = np.asarray(keras.ops.convert_to_numpy(quantizer.bits_(shape)), np.float32)
-    return np.broadcast_to(np.maximum(bits, 0), shape)
+def _dense(layer: Any, used: Array, widths: Array) -> tuple[float, Array]:
+    return dense(widths, span(_numbers(layer.qkernel)), used)
 
 
-def _dense(layer: Any) -> Any:
-    bits = span(layer.qkernel)
-    return (_widths(layer.iq, _shape(layer)).reshape(-1, bits.shape[0]) @ bits).sum()
+def _convolution(layer: Any, used: Array, widths: Array) -> tuple[float, Array]:
+    return convolution(widths, span(_numbers(layer.qkernel)), used, layer.strides, layer.padding)
 
 
-def _convolution(layer: Any) -> Any:
-    import keras
-
-    width = _widths(layer.iq, _shape(layer))
-    return keras.ops.sum(
-        keras.ops.conv(width, span(layer.qkernel), strides=layer.strides, padding=layer.padding)
-    )
+def _einsum(layer: Any, used: Array, widths: Array) -> tuple[float, Array]:
+    ebops, needed = einsum(layer.equation, widths[None], span(_numbers(layer.qkernel)), used[None])
+    return ebops, needed[0]
 
 
-def _einsum(layer: Any, shape: tuple[int, ...] | None = None) -> Any:
-    return np.einsum(layer.ebops_equation, _widths(layer.iq, shape or _shape(layer)), span(layer.qkernel))
+def _scaled(layer: Any, used: Array, widths: Array) -> tuple[float, Array]:
+    bits = span(_numbers(layer.qscaler_and_qoffset[0]))
+    return float((widths * bits * used).sum()), used & (bits > 0) & (widths > 0)
 
 
-def _attention(layer: Any) -> Any:
+def _attention(layer: Any, used: Array, shape: tuple[int, ...]) -> tuple[float, Array]:
     """Projections, then scores and context, whose factors are both variables."""
-    import keras
-
-    source = (1, *layer._query_dense.full_output_shape[1:-2], layer._query_dense.kernel.shape[0])
-    heads = (1, *layer._value_dense.full_output_shape[1:])
-    projected = [_einsum(one, source) for one in (layer._query_dense, layer._key_dense, layer._value_dense)]
-    products = float(keras.ops.convert_to_numpy(layer._compute_ebops(source)))
-    return sum(projected) + _einsum(layer._output_dense, heads) + products
-
-
-def _gru(layer: Any) -> Any:
-    """One step's products with kernel and recurrent kernel, and the gates' three, times the steps."""
-    cell, (_, steps, features) = layer.cell, _shape(layer)
-    state, gates = (1, cell.units), (1, 2 * cell.units)
-    update, reset = np.split(_widths(cell.praq, gates), 2, axis=-1)
-    held, candidate = _widths(cell.sq, state), _widths(cell.paq, state)
-    total = (_widths(cell.iq, (1, features)) @ span(cell.qkernel)).sum()
-    total += (held @ span(cell.qrecurrent_kernel)).sum()
-    total += (reset * _widths(cell.rhq, state) + update * (candidate + held)).sum()
-    return steps * total
+    projections = (layer._query_dense, layer._key_dense, layer._value_dense)
+    query, key, value = (_widths(one.oq, tuple(one.full_output_shape[1:])) for one in projections)
+    end = layer._output_dense
+    ebops, context = _einsum(end, used, _widths(end.iq, value.shape))
+    positions, heads = query.shape[:2]
+    shares = _widths(layer._softmax.oq, (heads, positions, positions))
+    products, parts = attention(query, key, value, shares, context)
+    ebops += products
+    needed = np.zeros(shape, bool)
+    for one, read in zip(projections, parts, strict=True):
+        counted, needs = _einsum(one, read, _widths(one.iq, shape))
+        ebops, needed = ebops + counted, needed | needs
+    return ebops, needed
 
 
-def _scale(layer: Any) -> np.ndarray[Any, Any]:
-    return span(layer.qscaler_and_qoffset[0])
+def _gru(layer: Any, used: Array, shape: tuple[int, ...]) -> tuple[float, Array]:
+    cell, (steps, features) = layer.cell, shape
+    units = (cell.units,)
+    update, reset = np.split(_widths(cell.praq, (2 * cell.units,)), 2)
+    gates = {"update": update, "reset": reset}
+    gates |= {"candidate": _widths(cell.paq, units), "recurrent": _widths(cell.rhq, units)}
+    inputs = np.broadcast_to(_widths(cell.iq, (features,)), (steps, features))
+    bits = [span(_numbers(kernel)) for kernel in (cell.qkernel, cell.qrecurrent_kernel)]
+    reads = used.any(0) if used.ndim > 1 else used
+    return gru(inputs, bits[0], _widths(cell.sq, units), bits[1], gates, reads)
+
+
+COUNTED = {
+    "QDense": _dense,
+    "QConv2D": _convolution,
+    "QEinsumDense": _einsum,
+    "QBatchNormalization": _scaled,
+    "QGRU": _gru,
+}
+"""Layers that multiply with constants, by the rules of `element_widths`."""

@@ -1,18 +1,19 @@
-"""Hypervolume of what the peers found, against time and trainings: table and figure."""
+"""Hypervolume of what the peers found, against time and trainings, and their least costs at a score."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .judge import Found
+from .judge import LEVELS, Found, front, least
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of the time, at which the hypervolume is told."""
-COLORS = ("#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#8a8f98")
+COLORS = ("#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#8a8f98", "#000000", "#b0a000")
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,6 @@ class Box:
         return area / ((self.best - self.worst) * (self.most - self.least))
 
 
-def front(found: Sequence[Found]) -> list[Found]:
-    """Return what no other candidate beats in validation score and EBOPs: what a user would be shown."""
-    kept: list[Found] = []
-    for one in sorted(found, key=lambda f: (f.ebops, -f.val)):
-        if not kept or one.val > kept[-1].val:
-            kept.append(one)
-    return kept
-
-
 def hypervolumes(run_log: RunLog, box: Box, *, by: str = "seconds") -> list[tuple[float, float]]:
     """Return (seconds or trainings, hypervolume of the front until then) after each candidate.
 
@@ -100,14 +92,66 @@ def table(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float) -> 
     return "\n".join(lines)
 
 
+def least_costs(run_logs: Sequence[RunLog], levels: Mapping[tuple[str, int], Sequence[float]]) -> str:
+    """Return a Markdown table a task: least EBOPs and da4ml's LUTs of a front's members at test scores.
+
+    Args:
+        run_logs: what was found.
+        levels: (task, seed) -> the test scores that `LEVELS` stand for.
+
+    A cell holds the medians over the seeds; "never" counts as infinitely many. The last column is bitfront's
+    EBOPs over those of the best of the others that aren't bitfront's own ways.
+    """
+    lines = []
+    for task in dict.fromkeys(c.task for c in run_logs):
+        peers = list(dict.fromkeys(c.peer for c in run_logs if c.task == task))
+        lines += [f"**{task}**, EBOPs (LUTs by da4ml)", "", f"| score | {' | '.join(peers)} | share |"]
+        lines.append("|---|" + "---:|" * (len(peers) + 1))
+        for place, share in enumerate(LEVELS):
+            costs: dict[str, tuple[float, float]] = {}
+            for peer in peers:
+                chosen = [c for c in run_logs if (c.task, c.peer) == (task, peer)]
+                members = [least(c.found, levels[task, c.seed][place]) for c in chosen]
+                ebops = [one.ebops if one else math.inf for one in members]
+                luts = [math.inf if one is None else _known(one.da4ml) for one in members]
+                costs[peer] = float(np.median(ebops)), float(np.median(luts))
+            scores = [levels[task, c.seed][place] for c in run_logs if c.task == task]
+            cells = [_cost(*costs[peer]) for peer in peers]
+            rivals = [costs[peer][0] for peer in peers if peer in RIVALS]
+            own = costs[own_peer(peers)][0]
+            told = f"{own / min(rivals):.2f}" if rivals and math.isfinite(min(rivals)) else "-"
+            lines.append(f"| {np.median(scores):.3f} ({100 * share:g} %) | {' | '.join(cells)} | {told} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+RIVALS = ("nsga2, rebuilt", "autoqkeras", "hgq2")
+"""Peers that aren't bitfront with other settings."""
+
+
+def own_peer(peers: Sequence[str]) -> str:
+    """Return the way of bitfront's that is compared: by default where it ran, else the first."""
+    return next((one for one in ("bitfront, default", "bitfront") if one in peers), peers[0])
+
+
+def _known(luts: float | None) -> float:
+    return math.nan if luts is None else luts
+
+
+def _cost(ebops: float, luts: float) -> str:
+    if not math.isfinite(ebops):
+        return "never"
+    return f"{ebops:,.0f} ({luts:,.0f})" if math.isfinite(luts) else f"{ebops:,.0f}"
+
+
 def reached(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float) -> str:
     """Return in sentences how soon bitfront reached what each peer had at the end, medians over the seeds."""
     lines = []
     for task in dict.fromkeys(c.task for c in run_logs):
-        own = {
-            c.seed: hypervolumes(c, boxes[task]) for c in run_logs if (c.task, c.peer) == (task, "bitfront")
-        }
-        for peer in dict.fromkeys(c.peer for c in run_logs if c.task == task and c.peer != "bitfront"):
+        peers = list(dict.fromkeys(c.peer for c in run_logs if c.task == task))
+        ours = own_peer(peers)
+        own = {c.seed: hypervolumes(c, boxes[task]) for c in run_logs if (c.task, c.peer) == (task, ours)}
+        for peer in (one for one in peers if one != ours):
             times = []
             for c in run_logs:
                 if (c.task, c.peer) == (task, peer) and c.seed in own:
@@ -116,7 +160,7 @@ def reached(run_logs: Sequence[RunLog], boxes: dict[str, Box], seconds: float) -
             if times:
                 median = float(np.median(times))
                 told = f"after {median:.1f} s" if np.isfinite(median) else "not within the time"
-                lines.append(f"- {task}: bitfront has what {peer} has after {seconds:.0f} s {told}.")
+                lines.append(f"- {task}: {ours} has what {peer} has after {seconds:.0f} s {told}.")
     return "\n".join(lines)
 
 

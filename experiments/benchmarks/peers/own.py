@@ -1,6 +1,4 @@
-"""bitfront's own searches: as the study comes, without its gradient width search, and at random over the same
-space.
-"""
+"""bitfront's own searches: by default, as the ready study is tuned, without parts of these, and at random."""
 
 from __future__ import annotations
 
@@ -12,20 +10,16 @@ from types import TracebackType
 
 import numpy as np
 
-from bitfront.search import run_study
+from bitfront.search import StudyConfig, run_study
+from bitfront.search.evaluator import Plan
 from bitfront.search.storage import StudyFolder
 from bitfront.spaces import FixedPoint
 
 from ..training_count import trainings_spent
-from .judge import Found
+from .judge import Found, Judge
 from .tasks import WORST_SHARE, Task
+from .ways import WAYS
 
-WAYS = {
-    "bitfront": (),
-    "bitfront, no path": ("gradient_epochs=0",),
-    "random": ("sampler=random", "screening=0", "gradient_epochs=0", "fidelity.least_gain=0"),
-}
-"""Settings beyond the study's."""
 TICK = 0.05
 """Seconds between two readings of the clock."""
 
@@ -69,17 +63,24 @@ class Clock(threading.Thread):
         self.join()
 
 
+def configuration(task: Task, way: str, seconds: float) -> StudyConfig:
+    """Return what a way of searching runs on a task for so many seconds."""
+    named = f"name={way.replace(', ', '-').replace(' ', '-')}"
+    if "default" in way:
+        return task.default(named, f"budget={{wall: {seconds:g}s}}", *WAYS[way])
+    # the study's own limits are another question than the benchmark's
+    blind = task.evaluator.scores.blind()
+    drop = (1 - WORST_SHARE) * abs(task.evaluator.float_score - blind)
+    return task.config(named, f"constraints={{metric_drop: {drop:.4f}}}", *WAYS[way])
+
+
 def search(task: Task, way: str, seconds: float) -> list[Found]:
     """Search for so many CPU seconds, and return all candidates that were scored in that time.
 
     The float model is trained beforehand for every peer; building the bit-true model, screening and all
     overhead of the search count.
     """
-    evaluator = task.evaluator
-    # the study's own limits are another question than the benchmark's
-    drop = (1 - WORST_SHARE) * abs(evaluator.float_score - evaluator.scores.blind())
-    limit = f"constraints={{metric_drop: {drop:.4f}}}"
-    config = task.config(f"name={way.replace(', ', '-').replace(' ', '-')}", limit, *WAYS[way])
+    config = configuration(task, way, seconds)
     study_folder = StudyFolder(task.folder / config.name)
     study_folder.set_aside()
     study_folder.folder.mkdir()
@@ -90,14 +91,22 @@ def search(task: Task, way: str, seconds: float) -> list[Found]:
     with Clock(seconds) as clock:
         clock.begin()
         began = time.process_time()
-        result = run_study(config, task.study_folder, trials=1_000_000, wall=100 * seconds)
+        result = run_study(config, task.study_folder, trials=1_000_000, wall=seconds, clock=time.process_time)
+    plan = Plan.read(result.folder) or Plan.of(config)
     evaluations = sorted(result.evaluations, key=lambda e: e.number)
-    found = []
-    for e, spent in zip(evaluations, trainings_spent(evaluations, config), strict=True):
+    found, designs = [], []
+    for e, spent in zip(evaluations, trainings_spent(evaluations, plan), strict=True):
         written = (result.folder / "trials" / f"{e.number:05d}" / "precision.json").stat().st_mtime
         at = clock.at(written) - began
         if e.status == "complete" and at <= seconds:
             types = {key: FixedPoint.parse(text) for key, text in e.precision.items()}
             test = task.evaluator.scores.of(types, study_folder.weights(e), "test")
             found.append(Found(at, spent, e.score, test, e.resources["ebops"], e.resources["lut"]))
-    return found
+            designs.append((types, e))
+    judge = Judge(task)
+
+    def luts(place: int) -> float | None:
+        types, evaluation = designs[place]
+        return judge.luts(types, study_folder.weights(evaluation) or task.evaluator.graph.weights)
+
+    return judge.priced(found, luts)

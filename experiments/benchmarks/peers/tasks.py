@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
 if TYPE_CHECKING:
     from bitfront.search import Evaluator, Problem
@@ -26,18 +27,29 @@ RECURRENT = ("top_tagging_gru", "top_tagging_lstm", "japanese_vowels_lstm")
 """Tasks with one recurrent layer before dense ones."""
 ATTENTION = ("top_tagging_transformer", "batchnorm_transformer")
 """Tasks with attention, which QKeras has no layer for."""
-VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "batchnorm_transformer": (
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A task that is a ready study with other settings."""
+
+    study: str
+    model: str
+    """Another function of its model's file."""
+    tuned: tuple[str, ...] = ()
+    """Settings that the ready study would have for that model; the default has none."""
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "batchnorm_transformer": Variant(
         "top_tagging_transformer",
-        (
-            "model=model.py:build_batch_normalized",
-            "space.layers={attention: {tables: 6..12, softmax_inputs: 5..10}}",
-        ),
+        "model.py:build_batch_normalized",
+        ("space.layers={attention: {tables: 6..12, softmax_inputs: 5..10}}",),
     )
 }
-"""Tasks that are a ready study with other settings: a transformer whose layers HGQ2 has too, which layer
-normalization is not.
-"""
+"""A transformer whose layers HGQ2 has too, which layer normalization is not."""
+GIVEN = ("model", "data", "validation_split", "stratify", "task", "metric", "device")
+"""What a default study takes over from a ready one; everything else is bitfront's own choice."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Task:
         tracked.
         """
         fixed = [f"seed={self.seed}", f"output={self.folder}", "tracking.enabled=false", "cache=0"]
-        return [*fixed, "objectives=[metric,ebops]", *self._study[1], *more]
+        return [*fixed, "objectives=[metric,ebops]", *self._changes, *more]
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -75,17 +87,56 @@ class Task:
 
         return load_study(self.study_folder / "study.yaml", self.settings(*more))
 
+    def default(self, *more: str) -> Any:
+        """Return the configuration of a study file with model, data, task, metric, device, objectives and
+        budget alone, and these overrides.
+
+        It lies in the task's folder, for the reader; its paths are those of the ready study's folder.
+        """
+        from bitfront.search import load_study
+
+        ready = yaml.safe_load((self.study_folder / "study.yaml").read_text())
+        file = self.folder / "default" / "study.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump({key: ready[key] for key in GIVEN if key in ready}, sort_keys=False))
+        changed = [one for one in self.settings(*more) if one not in self._tuned]
+        return load_study(file, changed)
+
     @property
     def study_folder(self) -> Path:
         """Where the ready study's files are."""
         from bitfront.experiments.gallery import ready_study
 
-        return ready_study(self._study[0]).folder
+        variant = VARIANTS.get(self.name)
+        return ready_study(variant.study if variant else self.name).folder
 
     @property
-    def _study(self) -> tuple[str, tuple[str, ...]]:
-        """The ready study's name, and settings that make it this task."""
-        return VARIANTS.get(self.name, (self.name, ()))
+    def _tuned(self) -> tuple[str, ...]:
+        """Settings of a variant that a default study doesn't have."""
+        variant = VARIANTS.get(self.name)
+        return variant.tuned if variant else ()
+
+    @property
+    def _changes(self) -> tuple[str, ...]:
+        """Settings that make the ready study this task."""
+        variant = VARIANTS.get(self.name)
+        return (f"model={variant.model}", *variant.tuned) if variant else ()
+
+    @property
+    def layers(self) -> set[str]:
+        """Kinds of the float model's layers."""
+        return {type(layer).__name__ for layer in self.problem.model.layers} - {"InputLayer"}
+
+    @property
+    def chain(self) -> bool:
+        """Whether each layer has one input and is read by one."""
+        graph = self.evaluator.graph
+        return len(graph.inputs) == len(graph.outputs) == 1 and all(len(n.inputs) < 2 for n in graph)
+
+    def level(self, share: float) -> float:
+        """Return the score at this share of the float model's lead over a blind guess, on test data."""
+        scores = self.evaluator.scores
+        return float(scores.blind() + share * (scores.of_float("test") - scores.blind()))
 
     @property
     def problem(self) -> Problem:
@@ -110,7 +161,9 @@ class Task:
 
         The test labels stay here: a peer predicts, the judge scores.
         """
-        data, training = self.problem.data, self.problem.config.training
+        from bitfront.search.evaluator import Plan
+
+        data, plan = self.problem.data, Plan.of(self.problem.config)
         layers = [
             {"kind": type(layer).__name__, **_wanted(layer.get_config())}
             for layer in self.problem.model.layers
@@ -122,9 +175,9 @@ class Task:
             "model": self.problem.model.to_json(),
             "task": output.task,
             "shape": list(data.x_train[0].shape[1:]),
-            "epochs": training.epochs,
-            "batch_size": training.batch_size,
-            "learning_rate": training.learning_rate,
+            "epochs": plan.epochs,
+            "batch_size": self.problem.config.training.batch_size,
+            "learning_rate": plan.learning_rate,
             "seed": self.seed,
         }
         arrays: dict[str, Any] = {
