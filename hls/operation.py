@@ -159,6 +159,13 @@ class Operation(Protocol):
         """
         ...
 
+    @property
+    def narrows_elements(self) -> bool:
+        """Whether each value of its result may have fewer integer bits than the tensor: it rounds values, and
+        hls4ml can leave that to a node behind it.
+        """
+        ...
+
     # -- what it computes ------------------------------------------------------------------------------------
 
     def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:

@@ -39,6 +39,7 @@ class BaseOperation(ABC):
     distributable: bool = False
     summed_by_adders: bool = False
     gives_bias: bool = False
+    narrows_elements: bool = False
     rtl_refusal: str | None = "it has no form of additions, comparisons and tables yet"
     stream_refusal: str | None = None
     resource_refusal: str | None = None

@@ -43,7 +43,10 @@ class _Linear(BaseOperation):
         bias = resolver.types.get(f"{node.name}/bias")
         fraction = x[0].fraction + resolver.types[f"{node.name}/weight"].fraction
         bound = exact.sum_bound(
-            quantized["weight"], quantized.get("bias"), exact.largest(x[0]), depthwise=self.depthwise
+            quantized["weight"],
+            quantized.get("bias"),
+            exact.largest_by_channel(x[0], resolver.graph[node.inputs[0]].shape),
+            depthwise=self.depthwise,
         )
         lossless = exact.holding(bound, max(fraction, bias.fraction) if bias else fraction)
         accum = resolver.accumulator(node, lossless)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 
 from ..operation import operation
+from ..precision.elements import has_elements, without_empty
 from ..precision.resolve import Types
 from .liveness import Masks, needed, nonzero, reach
 from .steps import without_unread_steps
@@ -37,12 +38,13 @@ class Shrunk:
 
 def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
     """Return a design without what has no effect, given these weights rounded to their types; inputs and
-    outputs stay.
+    outputs stay. A weight that multiplies an element without bits has none.
 
     Every kept axis keeps one entry at least.
     """
-    kinds = dict(types)
-    before, graph = graph, without_unread_steps(graph, kinds)
+    weights, kinds, before = without_empty(graph, weights, types), dict(types), graph
+    if not has_elements(types):  # these say what is read at every step
+        graph = without_unread_steps(graph, kinds)
     if not _has_gaps(graph, weights, types):
         return Shrunk(graph, weights, types if graph is before else kinds)
     values: Arrays = {
@@ -99,7 +101,7 @@ def _without_empty_branches(
                 bias = np.broadcast_to(constant, node.shape).astype(np.float32)
                 kept[node.name] = {"bias": bias}
                 values[node.name] = {"bias": bias}
-                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"]
+                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"].container
             node = left
             break
         nodes.append(node)
@@ -117,7 +119,7 @@ def _constant(
         return None
     if reach(node, [live[i] for i in node.inputs], {"weight": values[name]["weight"]}).any():
         return None
-    bias = kinds[f"{name}/result"].quantize(values[name]["bias"])
+    bias = kinds[f"{name}/result"].container.quantize(values[name]["bias"])
     return np.broadcast_to(bias, node.shape)
 
 
@@ -167,6 +169,13 @@ def _taken(
             len(entries.get((node.name, axis), range(size))) for axis, size in enumerate(node.shape)
         )
         nodes.append(replace(node, shape=shape, attrs=operation(node.op).resized(node, shape)))
+        key = f"{node.name}/result"
+        if kinds[key].elements:
+            bits = kinds[key].spread(node.shape)
+            for axis in range(bits.ndim):
+                if (node.name, axis) in entries:
+                    bits = np.take(bits, entries[node.name, axis], axis)
+            kinds[key] = kinds[key].with_elements(bits)
     made = replace(graph, nodes=tuple(nodes), weights=kept)
     for node in made:  # fewer products need a narrower sum
         x = [kinds[f"{name}/result"] for name in node.inputs]
