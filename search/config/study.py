@@ -194,12 +194,10 @@ class StudyConfig(Section):
     screening: AutoScreening = Field(
         default="auto",
         description="candidates that are rounded without training before anything is trained, milliseconds "
-        "each, half of them narrowing one width after the other. After the uniform baselines that are "
-        "rounded, those of each half that dominate most enter as trials: at most 4 as they are, then at most "
-        "12 in all trained where method has qat. Before anything else is trained come the 6 trained uniform "
-        "baselines around the narrowest that keeps the metric rounded, and below it; the other trained ones "
-        "follow what was screened. auto takes 200, and fewer where these would take more than a tenth of the "
-        "time. 0 screens none. Older files call this key scout",
+        "each, half of them narrowing one width after the other. Those of each half that dominate most enter "
+        "as trials: at most 4 as they are, then at most 12 in all trained where method has qat. auto takes "
+        "200, and fewer where these would take more than a tenth of the time. 0 screens none. Older files "
+        "call this key scout",
         examples=[400],
     )
     gradient_epochs: AutoGradientEpochs = Field(
