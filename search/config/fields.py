@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator
 
-from ..quantities import Limit, limits
+from ..quantities import QUANTITIES, Limit, limits
 from . import values
 from .base import nearest
 from .values import Widths
@@ -20,6 +20,13 @@ SAMPLERS = ("auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform")
 """Samplers that bitfront brings."""
 
 
+Task = Literal["binary", "multiclass", "regression"]
+OBJECTIVES = ("metric", *(quantity.name for quantity in QUANTITIES.values() if quantity.objective))
+"""What a search may be after."""
+if TYPE_CHECKING:
+    Objective = str
+else:
+    Objective = Literal[OBJECTIVES]
 PYTHON_OBJECT = "(given through Python)"
 """What a study file shows in place of a model or data that exist only in a Python session."""
 

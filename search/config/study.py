@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from ..quantities import QUANTITIES, Limit
+from ..quantities import Limit
 from ..quantities.metrics import default_metric
 from .base import Section, at
 from .constraints import ConstraintsConfig
 from .device_limits import check_limits, device_limits
 from .fields import (
+    OBJECTIVES,
     PYTHON_OBJECT,
     AutoGradientEpochs,
     AutoScreening,
     Bytes,
     CountLimit,
     Integer,
+    Objective,
     Real,
     Sampler,
     Source,
+    Task,
     tuple_of,
 )
 from .metric import MetricConfig, check_metric
@@ -46,13 +49,6 @@ from .space import SpaceConfig, check_patterns
 
 if TYPE_CHECKING:
     from bitfront.hls import Target
-
-Task = Literal["binary", "multiclass", "regression"]
-_OBJECTIVES = ("metric", *(quantity.name for quantity in QUANTITIES.values() if quantity.objective))
-if TYPE_CHECKING:
-    Objective = str
-else:
-    Objective = Literal[_OBJECTIVES]
 
 
 class StudyConfig(Section):
@@ -144,7 +140,7 @@ class StudyConfig(Section):
     hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
     objectives: tuple[Objective, ...] = Field(
         default=("metric", "lut", "latency"),
-        description=f"two to four goals of the search, metric among them: {', '.join(_OBJECTIVES)}. Each "
+        description=f"two to four goals of the search, metric among them: {', '.join(OBJECTIVES)}. Each "
         "more makes the front larger and slower to cover",
         examples=["[metric, lut]"],
     )
