@@ -172,7 +172,7 @@ def test_what_float32_cannot_hold_is_left_for_after_screening(tmp_path):
     """So that nothing is traced in float64 before the first candidates are there; where all are so wide, none
     is left.
     """
-    settings = ["space={weights: 2..16, activations: 2..16, input: 16, method: [ptq, qat]}"]
+    settings = ["space={weights: 2..16, activations: 2..16, input: 16, method: [ptq, qat], sparsity: 0}"]
     file = small_study.write(tmp_path)
     wide = Evaluator(load_problem(load_study(file, settings), tmp_path))
     first = openers(wide)
@@ -182,7 +182,7 @@ def test_what_float32_cannot_hold_is_left_for_after_screening(tmp_path):
     assert "predict_float64" not in wide.bit_true.traces
     assert min(wide.space.candidate(p).widths["hidden/weight"] for p in left) > 0
     assert max(p["hidden.weights"] for p in first) < min(p["hidden.weights"] for p in left)
-    settings = ["space={weights: 15..16, activations: 15..16, input: 16, method: [ptq, qat]}"]
+    settings = ["space={weights: 15..16, activations: 15..16, input: 16, method: [ptq, qat], sparsity: 0}"]
     widest = Evaluator(load_problem(load_study(file, settings), tmp_path))
     assert len(openers(widest)) == len(baselines(widest.space)) / 2
 
@@ -218,7 +218,7 @@ def test_a_search_without_gain_ends_before_its_budget(tmp_path):
     )
     file.write_text(
         file.read_text().replace(
-            "space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat]}\n", ""
+            "space: {weights: 3..8, activations: 3..8, input: 4..6, method: [ptq, qat], sparsity: 0}\n", ""
         )
     )
     said = io.StringIO()

@@ -19,7 +19,7 @@ from bitfront.search.warm_start.context import SearchContext
 from bitfront.spaces import UserError
 
 EPOCHS = 11
-WIDE = "space={weights: 2..12, activations: 3..12, input: 4..8, method: [ptq, qat]}"
+WIDE = "space={weights: 2..12, activations: 3..12, input: 4..8, method: [ptq, qat], sparsity: 0}"
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_in_twenty_trials_uniform_widths_have_the_epochs_of_the_path_and_their_o
 def test_a_trained_candidate_says_what_it_costs_untrained(tmp_path):
     """Its score before training belongs to that cost; what is pruned costs less than that."""
     file = small_study.write(tmp_path)
-    config = load_study(file, [WIDE.replace("method", "sparsity: [0, 75], method")])
+    config = load_study(file, [WIDE.replace("sparsity: 0", "sparsity: [0, 75]")])
     evaluator = Evaluator(load_problem(config, tmp_path))
     params = evaluator.space.uniform(8, "qat")
     rounded, _ = evaluator.evaluate(0, {**params, "method": "ptq"})

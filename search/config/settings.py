@@ -135,7 +135,7 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
         if key in place.model_fields_set or now.get(path) == value:
             continue
         if section:
-            value_there = getattr(type(place)(**{key: value}), key)
+            value_there = getattr(type(place)(**{key: value}), key) if path in DEFAULTS_BEFORE else value
             config = config.model_copy(update={section: place.model_copy(update={key: value_there})})
         else:
             config = config.model_copy(update={key: value})
