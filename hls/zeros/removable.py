@@ -30,12 +30,10 @@ class Removable:
     arrays: tuple[tuple[str, str, int], ...]
     """Node, role and axis of each array that leads to or from them."""
     entries: tuple[int, ...]
-    whole: bool = False
+    whole: bool
     """Whether these are all entries."""
-    places: tuple[tuple[int, ...], ...] = ()
-    """The entries of each array's axis that belong to them, where these are others: a unit's columns of all
-    gates.
-    """
+    places: tuple[tuple[int, ...], ...]
+    """The entries of each array's axis that belong to them: of a unit, its columns of all gates."""
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -58,8 +56,7 @@ class Removable:
     @property
     def _parts(self) -> list[tuple[str, str, int, tuple[int, ...]]]:
         """Return node, role, axis of each array, and the entries of that axis."""
-        places = self.places or (self.entries,) * len(self.arrays)
-        return [(*array, place) for array, place in zip(self.arrays, places, strict=True)]
+        return [(*array, place) for array, place in zip(self.arrays, self.places, strict=True)]
 
     def size(self, weights: Weights) -> float:
         """Return the product of what its weights have of each kernel, as a logarithm: least where it matters
@@ -79,7 +76,8 @@ class Removable:
         return Removable(
             parts[0].arrays,
             tuple(entry for part in parts for entry in part.entries),
-            places=tuple(tuple(one for place in array for one in place) for array in places),
+            all(part.whole for part in parts),
+            tuple(tuple(one for place in array for one in place) for array in places),
         )
 
 
@@ -93,8 +91,10 @@ def removable(graph: Graph) -> tuple[Removable, ...]:
         if not any(name in multiplied for name, _ in axes):
             continue
         arrays, size = _arrays(graph, axes), _size(graph, axes)
-        found += [Removable(arrays, (entry,), size == 1) for entry in range(size)]
-        found += [Removable(arrays, tuple(range(size)), True)] if size > 1 else []
+        parts = [(entry,) for entry in range(size)] + ([tuple(range(size))] if size > 1 else [])
+        for part in parts:
+            places = tuple(_places(graph, *array, np.array(part, np.intp)) for array in arrays)
+            found.append(Removable(arrays, part, len(part) == size, places))
     return tuple(found)
 
 
