@@ -32,6 +32,11 @@ BEFORE: Mapping[str, Any] = {
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
+    "training.distillation": 0.0,
+    "training.temperature": 1.0,
+    "training.schedule": "epochs",
+    "training.warm_up": 0.0,
+    "training.averaging": 0.0,
 }
 """What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what
 it was.

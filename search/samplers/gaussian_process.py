@@ -5,6 +5,7 @@ every trial.
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,19 @@ class Process:
         mean, deviation = self._process.predict(x, return_std=True)
         upper: Array = (mean + deviation) * self._spread + self._middle
         return upper
+
+    def believing(self, x: Array) -> Process:
+        """Return the process as it would be if these rows turned out as expected: surer near them, no other
+        mean.
+
+        Ginsbourger, Le Riche and Carraro, "Kriging is well-suited to parallelize optimization", 2010.
+        """
+        from sklearn.gaussian_process import GaussianProcessRegressor
+
+        then, found = self._process, copy(self)
+        known, values = np.vstack([then.X_train_, x]), np.concatenate([then.y_train_, then.predict(x)])
+        found._process = GaussianProcessRegressor(then.kernel_, optimizer=None).fit(known, values)
+        return found
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Return the expected value of each row, and the standard deviation of it without the noise."""

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from bitfront.spaces import Params, Space
 
+from ..trials.dominance import is_nondominated
 from ..trials.evaluation import Evaluation
 from ..trials.front import Box, pareto
 from ..trials.objectives import Constraint, Objective
@@ -143,9 +144,6 @@ class Surrogate:
             drawn = self._new(self._encoding.random(ANYWHERE, rng), tried)
             return [self._encoding.params(one) for one in drawn[:count]]
         members = pareto(trials, self.objectives)
-        # with more workers than first candidates, none may have finished
-        others = [row.position for row in [*rows, *self._archive]]
-        parents = np.array([self._rows[e.number].position for e in members] or others)
         front = self._front([e for e in members if e.feasible])
         objectives = len(self._costs)
         models = self._cost_models(rows)
@@ -162,9 +160,20 @@ class Surrogate:
             mean, deviation = score.predict(x)
             return mean + self._basis(costs, rounded) @ trend, deviation, costs
 
+        parents = np.array([self._rows[e.number].position for e in members])
+        if not len(parents):
+            parents = self._rounded_front(rows)
         if waiting:
-            mean, _, costs = predicted(np.array(waiting))
-            front = np.vstack([front, np.column_stack([mean, costs[:, :objectives]])])
+            under_way = np.array(waiting)
+            mean, _, costs = predicted(under_way)
+            believed = np.column_stack([mean, costs[:, :objectives]])
+            front = np.vstack([front, believed])
+            promising = is_nondominated(front)[-len(believed) :]
+            parents = np.vstack([parents, under_way[promising]])
+            if learnt is not None:
+                # what is believed of them makes their surroundings less uncertain, whatever comes of it
+                x = self._encoding.columns(under_way)
+                learnt = learnt[0].believing(x), learnt[1]
 
         def gains(thought: tuple[Array, Array, Array]) -> Array:
             mean, deviation, costs = thought
@@ -186,6 +195,18 @@ class Surrogate:
             0, mean, deviation, costs[:, :objectives], self._chance(costs), count
         )
         return [self._encoding.params(near[shortlist[one]]) for one in chosen]
+
+    def _rounded_front(self, rows: Sequence[_Row]) -> Positions:
+        """Return where to look while no trial has finished: what no other is both better and cheaper than,
+        rounded; all that is known where nothing was.
+        """
+        every = [*rows, *self._archive]
+        known = [row for row in every if row.costs is not None and not np.isnan(row.rounded)]
+        if not known:
+            return np.array([row.position for row in every])
+        count = len(self._costs)
+        losses = np.array([[row.rounded, *row.costs[:count]] for row in known if row.costs is not None])
+        return np.array([row.position for row in known])[is_nondominated(losses)]
 
     # -- what is known ---------------------------------------------------------------------------------------
 
