@@ -125,6 +125,7 @@ def test_a_network_learns_what_the_float_model_says_where_labels_say_nothing():
 
 RUINOUS = (
     "training.float_epochs=20",
+    "training.float_learning_rate=0.02",
     "training.learning_rate=10",
     "training.epochs=2",
     "space.sparsity=[0,50]",

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bitfront.spaces import Params, Space
 
@@ -126,7 +127,7 @@ class Surrogate:
         if not self._encoding.dimensions:
             return [self._encoding.params(np.zeros(0, np.int64))]
         # threads that wait for each other take longer over matrices of some hundred rows
-        with threadpool_limits(1, "blas"):
+        with _pools().limit(limits=1, user_api="blas"):
             return self._propose(finished, pending, rng, count)
 
     def _propose(
@@ -357,6 +358,12 @@ class Surrogate:
         """Return the candidates that were not tried, each once; all of them where none is new."""
         different = list(dict.fromkeys(map(tuple, positions)))
         return np.array([one for one in different if one not in tried] or different)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """Return what limits the libraries' threads: looking for them takes as long as some proposals."""
+    return ThreadpoolController()
 
 
 def _ridge(basis: Array, values: Array) -> Array:
