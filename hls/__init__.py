@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from .target import Target
     from .witness import Difference, check_model, first_difference
-    from .zeros import Removable, Shrunk, removable, shrunk
+    from .zeros import Removable, Shrunk, removable, removable_units, shrunk
 
 __all__ = [
     "DISTRIBUTED",
@@ -88,6 +88,7 @@ __all__ = [
     "part",
     "pruned",
     "removable",
+    "removable_units",
     "resolve",
     "shrunk",
     "support_table",
@@ -135,6 +136,6 @@ __getattr__ = lazy_door(
         ),
         "target": ("Target",),
         "witness": ("Difference", "check_model", "first_difference"),
-        "zeros": ("Removable", "Shrunk", "removable", "shrunk"),
+        "zeros": ("Removable", "Shrunk", "removable", "removable_units", "shrunk"),
     },
 )

@@ -15,7 +15,8 @@ from bitfront.hls.design import DesignError, from_record
 from bitfront.hls.design.layers import DesignDescription, LayerDescription
 from bitfront.hls.design.record_functions import FUNCTIONS, REASONS
 from bitfront.hls.design.weights import WeightContent
-from bitfront.hls.estimate import estimate
+from bitfront.hls.estimate import estimate, structure_of
+from bitfront.hls.estimate.lookup import CLIP
 from bitfront.hls.operation import layer_kinds
 from bitfront.hls.parts import part_of_family
 from bitfront.spaces.errors import UserError
@@ -103,6 +104,29 @@ def test_a_sigmoid_costs_what_reports_say_of_its_width(width, low, high):
 def test_a_table_with_an_entry_for_every_value_is_never_clipped():
     exact = of(elementwise("table_activation", FixedPoint(10, 5), n=100, table_size=1024)).lut
     assert exact < of(elementwise("sigmoid", FixedPoint(10, 5), n=100, table_size=1024)).lut / 3
+
+
+@pytest.mark.parametrize("op", ["lstm", "gru", "simple_rnn"])
+def test_a_recurrent_cell_clips_the_look_ups_that_its_accumulator_can_leave_the_table_with(op):
+    """Of tanh beyond 4, of sigmoid beyond 8; an LSTM's state is looked up in the result's type."""
+    gates = {"lstm": (3, 1), "gru": (2, 1), "simple_rnn": (0, 1)}[op]
+
+    def lookups(integer, state=1):
+        type_ = FixedPoint(16, integer)
+        layer = LayerDescription(
+            name=op, op=op, inputs=(type_,), result=FixedPoint(16, state),
+            sizes={"n_in": 6, "n_state": 5, "sequence": 4, "table_size": 1024},
+            types={"weight": type_, "recurrent_weight": type_, "accum": type_, "table": FixedPoint(18, 1)},
+        )  # fmt: skip
+        design = DesignDescription(name="m", layers=(layer,), part="vu13p", clock_ns=5.0)
+        features = structure_of(design)[1][0].features
+        return features.get("lookup_inside", 0) / 5, features.get("lookup", 0) / (5 * (16 + CLIP))
+
+    own = int(op == "lstm")
+    assert lookups(3) == (sum(gates) + own, 0)
+    assert lookups(4) == (gates[0] + own, gates[1])
+    assert lookups(5) == (own, sum(gates))
+    assert lookups(5, state=4) == (0, sum(gates) + own)
 
 
 # ---- sums

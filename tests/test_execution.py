@@ -15,6 +15,7 @@ from small_study import results, run, write
 
 from bitfront.search import read_evaluations
 from bitfront.search.config import ClusterConfig
+from bitfront.search.execution.encryption import security_of
 from bitfront.search.execution.open import job_options, start_cluster
 from bitfront.search.trials.files import trial_folder
 from bitfront.spaces import ToolMissing, UserError
@@ -122,7 +123,28 @@ def test_a_candidate_that_hangs_or_kills_its_worker_fails_with_a_reason_and_the_
     assert sum(e.status == "complete" for e in found.values()) == 10
 
 
-def test_a_batch_job_starts_one_worker_of_one_candidate_with_the_section_s_options():
+def test_nobody_without_the_run_s_own_certificate_speaks_to_a_local_cluster():
+    """Not unencrypted, not with another certificate; its own client is served, and there are no pages."""
+    from distributed import Client, Security
+
+    config = ClusterConfig(workers=1)
+    security = security_of(config)
+    with start_cluster(config, 1, security, attempts=2) as cluster:
+        address = cluster.scheduler_address
+        assert address.startswith("tls://127.0.0.1:")
+        found = cluster.scheduler_info["workers"]
+        for place in (address, *found, *(one["nanny"] for one in found.values())):
+            assert place.startswith("tls://127.0.0.1:")
+            for stranger, where in ((None, place.replace("tls", "tcp")), (Security.temporary(), place)):
+                with pytest.raises((OSError, TimeoutError)):
+                    Client(where, security=stranger, timeout="2s")
+        with Client(cluster, security=security) as client:
+            assert client.submit(abs, -3).result(timeout=60) == 3
+            assert client.run(lambda dask_worker: dask_worker.services) == {one: {} for one in found}
+        assert cluster.scheduler.services == {}
+
+
+def test_a_batch_job_starts_one_worker_of_one_candidate_with_the_section_s_options(tmp_path):
     """dask_jobqueue's own script for SLURM holds what the section says, and the user's options win."""
     dask_jobqueue = pytest.importorskip("dask_jobqueue")
     config = ClusterConfig(
@@ -133,15 +155,23 @@ def test_a_batch_job_starts_one_worker_of_one_candidate_with_the_section_s_optio
         threads=2,
         options={"queue": "short", "account": "hep"},
     )
-    options = job_options(config, {"TF_NUM_INTRAOP_THREADS": "2"}, config.threads)
+    options = job_options(
+        config, {"TF_NUM_INTRAOP_THREADS": "2"}, config.threads, security_of(config), tmp_path
+    )
     assert options["scheduler_options"]["host"] == "10.0.0.5"
-    options["scheduler_options"] = {"host": "127.0.0.1", "dashboard_address": None}
+    assert options["scheduler_options"]["dashboard"] is False
+    options["scheduler_options"] = {"host": "127.0.0.1", "dashboard": False}
     with dask_jobqueue.SLURMCluster(**options) as cluster:
         script = cluster.job_script()
     for line in ("#SBATCH -p short", "#SBATCH -A hep", "#SBATCH --cpus-per-task=2", "#SBATCH --mem=3G"):
         assert line in script
     assert "export TF_NUM_INTRAOP_THREADS=2" in script
     assert "--nthreads 1" in script
+    assert "--protocol tls://" in script
+    assert "--no-dashboard" in script
+    keys = list(tmp_path.iterdir())
+    assert {key.stat().st_mode & 0o077 for key in keys} == {0}
+    assert "PRIVATE KEY" in "".join(key.read_text() for key in keys)
     assert "--nworkers" not in script or "--nworkers 1" in script
 
 

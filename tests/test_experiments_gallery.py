@@ -102,6 +102,10 @@ BROUGHT = {
         lambda: of_data("japanese_vowels_lstm", "default_path")() or Path("JapaneseVowels"),
         "JapaneseVowels: pip install --no-deps aeon, or set BITFRONT_JAPANESE_VOWELS",
     ),
+    "mnist": (of_data("mnist", "default_path"), "MNIST: set BITFRONT_MNIST"),
+    "dry": (of_data("dry_bean", "default_path"), "Dry Bean: set BITFRONT_DRY_BEAN"),
+    "jsc": (of_data("jsc_openml", "default_path"), "OpenML 42468: set BITFRONT_JSC_OPENML"),
+    "jet": (of_data("jet_constituents", "default_path"), "constituents: set BITFRONT_JET_CONSTITUENTS"),
     "fashion": (of_data("fashion_mnist_cnn", "default_path"), "Fashion-MNIST: set BITFRONT_FASHION_MNIST"),
 }
 
@@ -169,6 +173,11 @@ def test_the_data_fit_the_model_and_the_task(study):
         ("fashion_mnist_cnn", 6898),
         ("jets_mlp", 4257),
         ("digits_cnn", 2122),
+        ("mnist", 52650),
+        ("dry_bean", 311),
+        ("wine", 42),
+        ("jsc_openml", 4389),
+        ("jet_constituents", 1045),
     ],
 )
 def test_the_models_have_the_parameters_that_their_readmes_state(name, parameters):

@@ -25,6 +25,11 @@ WEIGHTED = {
     "japanese_vowels_lstm": ["lstm", "dense", "dense"],
     "fashion_mnist_cnn": ["conv2d"] * 3 + ["dense"],
     "jets_mlp": ["dense"] * 4,
+    "mnist": ["dense"] * 3,
+    "dry_bean": ["dense"] * 2,
+    "wine": ["dense"],
+    "jsc_openml": ["dense"] * 4,
+    "jet_constituents": ["conv1d", "conv1d", "dense", "dense"],
     "digits_cnn": ["conv2d", "conv2d", "dense", "dense"],
 }
 

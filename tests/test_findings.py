@@ -42,7 +42,7 @@ def test_intervals_are_those_of_the_binomial_law_for_an_accuracy():
     y = rng.integers(0, 2, 400)
     right = rng.random(400) < 0.85
     outputs = np.where(right, y, 1 - y)
-    [(score, interval, *_)] = resampled(lambda t, o: accuracy_score(t[0], o[0]), [y], [[outputs]])
+    [(score, interval, *_)] = resampled(lambda t, o, _: accuracy_score(t[0], o[0]), [y], [[outputs]])
     exact = binomtest(int(right.sum()), 400).proportion_ci(0.95)
 
     assert score == right.mean()
@@ -58,7 +58,7 @@ def test_models_are_scored_on_the_same_draws_so_that_differences_are_surer():
     good = y + rng.normal(0, 0.7, 300)
     near = good + rng.normal(0, 0.05, 300)
     rows = resampled(
-        lambda t, o: float(roc_auc_score(t[0], o[0])), [y], [[good], [good.copy()], [near]], best=2
+        lambda t, o, _: float(roc_auc_score(t[0], o[0])), [y], [[good], [good.copy()], [near]], best=2
     )
 
     assert rows[1][2] == (0.0, 0.0)
@@ -72,7 +72,7 @@ def test_a_metric_that_refuses_a_draw_has_no_interval():
     y = np.zeros(40, int)
     y[0] = 1
 
-    def strict(labels, outputs):
+    def strict(labels, outputs, _):
         if labels[0].max() == 0:
             raise UserError("one class alone")
         return float((labels[0] == outputs[0]).mean())

@@ -21,8 +21,8 @@ from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SearchContext
 from bitfront.search.warm_start.cost import WeightedCost
 from bitfront.search.warm_start.gradient_seeds import (
-    SEEDS,
     KEPT_FIRST,
+    SEEDS,
     _front,
     chosen,
     first_seeds,
@@ -410,7 +410,7 @@ def test_the_first_part_of_a_path_proposes_before_the_rest_is_walked(sparse, sai
     (tmp_path / "at_once").mkdir()
     at_once = gradient_seeds(replace(context, folder=tmp_path / "at_once"))
 
-    assert 0 < len(first) <= SEEDS_FIRST
+    assert 0 < len(first) <= KEPT_FIRST
     assert 0 < len(rest) <= SEEDS
     assert not [one.params for one in rest if one.params in [other.params for other in first]]
     assert [[one.params for one in found] for found in again] == [

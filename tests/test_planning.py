@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import small_study
 
 from bitfront.search import Evaluator, load_problem, load_study
-from bitfront.search.analysis.floor import NARROWEST, Floor, floor_of, narrowest
+from bitfront.search.analysis.floor import FEWER, NARROWEST, Floor, floor_of, narrowest
 from bitfront.search.config.settings import as_begun
 from bitfront.search.evaluator.plan import PLAN_FILE, Plan
+from bitfront.search.problem import train_float
 from bitfront.search.trials.objectives import parse_objectives
+from bitfront.search.warm_start.context import SEEDS, SearchContext
+from bitfront.search.warm_start.gradient_seeds import first_seeds, further_seeds, gradient_seeds
 from bitfront.search.warm_start.gradient_widths import BATCHES_A_MOVE, MOVES_AN_EPOCH, moves_an_epoch
 from bitfront.search.warm_start.pace import Pace
 from bitfront.search.warm_start.planning import planned
@@ -185,12 +189,25 @@ def test_the_cost_of_a_fixed_width_is_named_and_that_of_a_searched_one_is_not(tm
         return floor_of(evaluator, objectives, narrowest(evaluator))
 
     fixed = floor("space.layers={hidden: {weights: 12}}")
-    (weights,) = fixed.fixed
+    (weights,) = [one for one in fixed.fixed if not one.lossless]
     assert (weights.name, weights.bits) == ("hidden.weights", 12)
     assert 0.2 < weights.shares["ebops"] < 1
-    assert fixed.sentences()[0].startswith("hidden.weights is fixed at 12 bits")
+    assert any(one.startswith("hidden.weights is fixed at 12 bits") for one in fixed.sentences())
     assert weights.bits > NARROWEST
-    assert floor("space.layers={hidden: {weights: 2..12}}").fixed == ()
+    assert all(one.lossless for one in floor("space.layers={hidden: {weights: 2..12}}").fixed)
+
+
+def test_what_a_lossless_accumulator_costs_is_named_where_it_counts(tmp_path):
+    file = small_study.write(tmp_path)
+    evaluator = Evaluator(load_problem(load_study(file, ["space.weights=8", "space.input=8"]), file.parent))
+    objectives = parse_objectives(["metric", "lut"], evaluator.metric_record)
+    floor = floor_of(evaluator, objectives, evaluator.space.uniform(8, "ptq"))
+
+    named = [one for one in floor.fixed if one.lossless]
+    assert {one.name for one in named} <= {"hidden.accumulators", "out.accumulators"}
+    for one in named:
+        assert 0 < one.shares["lut"] < 0.9
+        assert f"{FEWER} bits fewer would save" in one.sentence
 
 
 def test_by_default_no_width_under_the_cheapest_candidate_is_fixed(tmp_path):
@@ -201,7 +218,8 @@ def test_by_default_no_width_under_the_cheapest_candidate_is_fixed(tmp_path):
     evaluator = Evaluator(load_problem(load_study(file), file.parent))
     objectives = parse_objectives(["metric", "ebops", "lut"], evaluator.metric_record)
 
-    assert floor_of(evaluator, objectives, narrowest(evaluator)).fixed == ()
+    floor = floor_of(evaluator, objectives, narrowest(evaluator))
+    assert all(one.lossless for one in floor.fixed)
     assert evaluator.space.sparsities[-1] > 90
 
 
@@ -217,3 +235,59 @@ def test_a_floor_is_read_back_as_it_was_written(tmp_path):
 
 def _candidate(evaluator):
     return evaluator.space.candidate(evaluator.space.uniform(6, "ptq"))
+
+
+@pytest.fixture(scope="module")
+def walked_context(tmp_path_factory):
+    """What the warm start of a planned study with sparsity works with, after its first two parts; trained."""
+    folder = tmp_path_factory.mktemp("walked")
+    file = small_study.write(folder)
+    settings = [*LEFT_TO_TIME, "space.sparsity=[0, 50, 90]", "training.float_epochs=8"]
+    problem = load_problem(load_study(file, settings), file.parent)
+    train_float(problem)
+    evaluator = Evaluator(problem)
+    seconds = {"explore": 0.01, "cost": 0.001, "epoch": 0.01, "rounding": 0.001}
+    evaluator.plan = replace(Plan.of(problem.config), gradient_epochs=24, seconds=seconds, wall=60.0)
+    objectives = parse_objectives(["metric", "ebops"], evaluator.metric_record)
+    left = [60.0]
+    context = SearchContext(
+        evaluator, objectives, evaluator.box(objectives), folder, lambda: left[0], lambda: 0.0
+    )
+    first_seeds(context)
+    gradient_seeds(context)
+    return context, left
+
+
+def test_time_that_is_left_goes_into_another_search_of_no_more_epochs(walked_context):
+    context, _ = walked_context
+
+    seeds = further_seeds(context, 2)
+
+    assert 0 < len(seeds) <= SEEDS // 2
+    assert all(0 < one.epochs <= 24 for one in seeds)
+    first = {json.dumps(dict(one.params), sort_keys=True) for one in gradient_seeds(context)}
+    assert {json.dumps(dict(one.params), sort_keys=True) for one in seeds} - first
+
+
+def test_a_search_for_which_there_was_no_time_is_not_begun_when_the_study_goes_on(walked_context):
+    """Else trials that have begun since would change their numbers."""
+    context, left = walked_context
+    left[0] = 0.01
+    assert further_seeds(context, 3) == []
+    left[0] = 60.0
+
+    assert further_seeds(context, 3) == []
+    assert [one.params for one in further_seeds(context, 2)] == [
+        one.params for one in further_seeds(context, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "most"),
+    [("Latency", 98), ("Resource", 0), ("{hidden: Resource}", 98), ('{"*": Resource}', 0)],
+)
+def test_zeros_are_searched_by_default_where_they_spare_something(tmp_path, strategy, most):
+    file = small_study.write(tmp_path)
+    config = load_study(file, ["space={method: [ptq, qat]}", f"hls.strategy={strategy}"])
+
+    assert Evaluator(load_problem(config, file.parent)).space.sparsities[-1] == most

@@ -14,13 +14,8 @@ import pytest
 from bitfront.search.config import StudyConfig
 from bitfront.search.problem.data import Shape, check, read_npz
 from bitfront.search.problem.labels import Output
-from bitfront.search.problem.metrics import (
-    accuracy,
-    background_rejection,
-    build_ranking,
-    probabilities,
-    roc_auc,
-)
+from bitfront.search.problem.metric_functions import accuracy, background_rejection, probabilities, roc_auc
+from bitfront.search.problem.metrics import build_ranking
 from bitfront.search.problem.user_code import UserFunction
 from bitfront.spaces import UserError
 
@@ -299,14 +294,14 @@ class TestMetrics:
 
         assert ranking("accuracy")(truth, scores) == 0.75
         assert ranking({"name": "accuracy", "output": "a"})(truth, scores) == 1.0
-        assert ranking({"name": "background_rejection", "output": "a"}).outputs[1] is None
+        assert ranking({"name": "roc_auc", "output": "a"}).outputs[1] is None
         with pytest.raises(UserError, match=r"'aa' isn't an output that task names: did you mean 'a'\?"):
             ranking({"name": "accuracy", "output": "aa"})
         alike = StudyConfig(**study | {"task": "binary"}, metric={"name": "accuracy", "output": "aa"})
         with pytest.raises(UserError, match=r"'aa' is no output of the model: did you mean 'a'\?"):
             build_ranking(alike, Path())({"a": "binary", "b": "binary"})
-        with pytest.raises(UserError, match=r"doesn't fit task multiclass: set metric\.output"):
-            ranking("background_rejection")
+        with pytest.raises(UserError, match=r"doesn't fit task binary: set metric\.output"):
+            ranking("mse")
 
     def test_ties_count_for_the_second_class_only_above_a_half(self):
         assert accuracy(np.array([0, 1]), np.array([0.5, 0.5])) == 0.5

@@ -21,8 +21,10 @@ from bitfront.search.bundle.reload import candidate_artifacts
 from bitfront.search.bundle.score import score_lines, write_score
 from bitfront.search.cli import main
 from bitfront.search.evaluator.evaluator import Evaluator
+from bitfront.search.problem.beside import Beside
 from bitfront.search.problem.load import load_problem
-from bitfront.search.problem.metrics import accuracy, balanced_accuracy, build_ranking, log_odds, roc_auc
+from bitfront.search.problem.metric_functions import accuracy, balanced_accuracy, log_odds, roc_auc
+from bitfront.search.problem.metrics import build_ranking
 from bitfront.search.problem.score_warnings import float_warnings, trial_warnings
 from bitfront.search.quantities import METRICS
 from bitfront.search.tracking.content import run_metrics
@@ -117,11 +119,13 @@ def test_logits_that_a_softmax_would_round_to_the_same_probability_stay_apart():
 @pytest.mark.parametrize("name", sorted(METRICS))
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint8, bool])
 def test_every_metric_takes_labels_of_every_integer_kind(name, dtype):
-    task = "regression" if name == "mse" else "binary"
+    task = "binary" if "binary" in METRICS[name].tasks else "regression"
     labels = np.array([0, 1, 1, 0]).astype(dtype)
     of = ranking(name, {"y": task}).on_logits([True])
     found = of.outcome(
-        [labels[:, None] if task == "regression" else labels], [np.array([[0.0], [1.0], [0.5], [-1.0]])]
+        [labels[:, None] if task == "regression" else labels],
+        [np.array([[0.0], [1.0], [0.5], [-1.0]])],
+        Beside((), {"labels": labels}),
     )
 
     assert np.isfinite(found.score)
@@ -130,9 +134,12 @@ def test_every_metric_takes_labels_of_every_integer_kind(name, dtype):
         == {
             "accuracy": {"share", "expected", "lowest", "worst", "best"},
             "balanced_accuracy": {"share", "expected", "lowest", "worst", "best"},
+            "f1": {"share", "expected", "lowest", "worst", "best"},
             "roc_auc": {"pairs"},
+            "efficiency_at_fpr": {"pairs"},
             "background_rejection": {"pairs"},
             "mse": set(),
+            "reconstruction_auc": set(),
         }[name]
     )
     assert found.recall == ({} if task == "regression" else {"y": (0.75, 1.0)})

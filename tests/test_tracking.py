@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from dataclasses import replace
 from urllib.parse import unquote
@@ -342,9 +343,22 @@ def test_the_pages_are_served_on_loopback_and_end_with_ctrl_c(output, study):
     stop.start()
     try:
         address = server.stdout.readline().split()[1]
+        assert "can read and change" in server.stdout.readline()
         assert address.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(f"{address}health", timeout=30) as answer:
-            assert answer.status == 200
+        place, token = address.split("?token=")
+        for stranger in (
+            place,
+            f"{place}?token=",
+            f"{place}?token={token[:-1]}",
+            f"{place}ajax-api/2.0/mlflow/x",
+        ):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(stranger, timeout=30)
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        for page in (address, f"{place}health"):
+            with browser.open(page, timeout=30) as answer:
+                assert answer.status == 200
+                assert "token" not in answer.url
         os.killpg(server.pid, signal.SIGINT)
         assert server.wait(60) == 0
     finally:

@@ -18,7 +18,7 @@ from keras import ops
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, operations, resolve, to_keras
 from bitfront.hls.ops.lookup import KerasFunction
-from bitfront.spaces import FixedPoint, Graph, LayerHardware, lower
+from bitfront.spaces import FixedPoint, Graph, LayerHardware, Rounding, lower
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
 
@@ -194,6 +194,13 @@ def curve_branches(_: int) -> dict[str, Branch]:
         return made
 
     return {f"curves_{i}": chain(names[i::3]) for i in range(3)} | {
+        "quantized": lambda x: L.Dense(3)(
+            qkeras.QActivation(qkeras.binary(alpha=1))(
+                L.Dense(5, activation=qkeras.quantized_hswish(8, 3, alpha=1))(
+                    qkeras.QActivation(qkeras.quantized_relu_po2(4, max_value=2))(L.Dense(6)(x))
+                )
+            )
+        ),
         "clipped": lambda x: L.ReLU(max_value=1.5)(
             L.Dense(4)(L.ReLU(negative_slope=0.25, threshold=0.5, max_value=2.0)(L.Dense(6)(x)))
         ),
@@ -251,6 +258,7 @@ def unrolled_branches(_: int) -> dict[str, Branch]:
         "reset_after": lambda x: L.GRU(2, recurrent_activation="hard_sigmoid", go_backwards=True)(x),
         "rectified": lambda x: L.SimpleRNN(3, activation="relu")(x, initial_state=L.Dense(3)(x[:, 0])),
         "decoder": decoder,
+        "both_ways": lambda x: L.Bidirectional(L.GRU(2, reset_after=False), merge_mode="sum")(x),
     }
 
 
@@ -413,14 +421,15 @@ def prepared(
     low: int = 2,
     high: int = 16,
     head: str = "keep",
+    rounding: Rounding = "RND_CONV",
     **options: Any,
 ) -> tuple[Graph, BitTrue, dict[str, FixedPoint]]:
     """Return the graph, its bit-true model with random precisions assigned, and the types."""
     graph = lower(model, head=head)
-    bit_true = BitTrue(graph, **options)
+    bit_true = BitTrue(graph, rounding=rounding, **options)
     # calibrated on part of the data: the rest must saturate as the firmware does
     calibration = bit_true.calibrate([x[: len(x) // 2]], rule="mse")
-    types = resolve(graph, random_widths(graph, seed, low, high), calibration)
+    types = resolve(graph, random_widths(graph, seed, low, high), calibration, rounding=rounding)
     bit_true.assign(types)
     return graph, bit_true, types
 

@@ -11,10 +11,9 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint
 
+from ..precision.tables import TABLE_SPANS
 from .quantizer import Mode
 
-RANGES = {"sigmoid": 8.0, "tanh": 4.0}
-"""Half the input range that a table spans: [-8, 8) and [-4, 4)."""
 _STEEPNESS = {"sigmoid": 1.0, "tanh": 2.0}
 """k in f(x) = k sigmoid(k x) - (k - 1)."""
 
@@ -31,7 +30,7 @@ def entries(function: str, size: int) -> np.ndarray:
     """Return the `size` float values that hls4ml's emulation computes before it rounds them to the table
     type.
     """
-    half = RANGES[function]
+    half = TABLE_SPANS[function]
     x = np.float32(2 * half) * (np.arange(size, dtype=np.float32) - np.float32(size / 2)) / np.float32(size)
     values = [_EXACT[function](float(v)) for v in x]
     return np.array(values, np.float32 if function == "sigmoid" else np.float64).astype(np.float64)
@@ -58,7 +57,7 @@ class Table:
         self._entries = np.concatenate([entries(kind, size) for kind in kinds])
         self.values = tf.Variable(self._entries, trainable=False, dtype=tf.float64)
         self._half = float(size // 2)
-        self.per_unit = self._columns([size / (2.0 * RANGES[g]) for g in groups], columns)
+        self.per_unit = self._columns([size / (2.0 * TABLE_SPANS[g]) for g in groups], columns)
         """Entries in an input of 1: a number, or one a column."""
         self._start = self._columns([kinds.index(g) * size + size // 2 for g in groups], columns)
         self._steepness = self._columns([_STEEPNESS[g] for g in groups], columns)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from bitfront.hls.design.layers import LayerDescription
+from bitfront.hls.precision import inside_table
+from bitfront.spaces import FixedPoint
 
 __all__ = ["TABLE_DEFAULT_WIDTH", "table_features", "table_memory"]
 
@@ -23,8 +25,10 @@ def table_memory(entries: int, width: int, lookups: float, *, ports: int = 2) ->
     return float(math.ceil(lookups / ports) * math.ceil(entries * width / 18432))
 
 
-def table_features(lookups: int, data: int, layer: LayerDescription) -> dict[str, float]:
-    """Features of `lookups` parallel reads of the layer's activation table by data of `data` bits.
+def table_features(
+    lookups: int, data: FixedPoint, layer: LayerDescription, function: str
+) -> dict[str, float]:
+    """Features of `lookups` parallel reads of the layer's table of `function` by data of type `data`.
 
     Data that can be outside of the table are rounded, compared with its ends and clipped, 127 to 155 LUTs at
     16 to 18 bits and 200 at 32 in reports; others are its address as they are (11 LUTs at 8 bits).
@@ -32,21 +36,11 @@ def table_features(lookups: int, data: int, layer: LayerDescription) -> dict[str
     width = layer.types["table"].width if "table" in layer.types else TABLE_DEFAULT_WIDTH
     entries = layer.size("table_size", 1024)
     width = min(width, layer.result.width + 2)
-    kept = {"lookup_inside": float(lookups)} if _inside(layer) else {"lookup": lookups * (data + CLIP)}
+    inside = inside_table(function, data)
+    kept = {"lookup_inside": float(lookups)} if inside else {"lookup": float(lookups * (data.width + CLIP))}
     memory = table_memory(entries, width, lookups)
     return {
         **kept,
         "table_bram": memory,
         "rom_lut": 0.0 if memory else float(lookups * entries * width),
     }
-
-
-def _inside(layer: LayerDescription) -> bool:
-    """Whether no value of the layer's input lies outside of its table.
-
-    hls4ml's tables span [-8, 8) for sigmoid and [-4, 4) for tanh; every other look-up has an entry for each
-    value.
-    """
-    half = {"sigmoid": 8, "tanh": 4}.get(layer.op)
-    data = layer.inputs[0]
-    return half is None or 2.0 ** (data.integer - data.signed) <= half

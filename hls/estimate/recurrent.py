@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bitfront.hls.design.layers import LayerDescription
+from bitfront.spaces import FixedPoint
 
 from .context import Context, LayerStructure, merge
 from .lookup import table_features
@@ -22,14 +23,16 @@ class Cell:
     Attributes:
         gates: products of its kernels' columns with an input.
         products: of two variables: c i, s f, o tanh(s) of an LSTM; z h, (1 - z) h~, r (U h) of a GRU.
-        lookups: in tables.
+        gate_lookups: reads of the tables of `recurrent_activation` and of `activation` by gates.
+        state_lookups: reads of the table of `activation` by a state.
         states: values that are kept.
         summed: whether the new state is a sum of two products, which a third follows.
     """
 
     gates: int
     products: int
-    lookups: int
+    gate_lookups: tuple[int, int]
+    state_lookups: int = 0
     states: int = 1
     summed: bool = False
 
@@ -44,7 +47,8 @@ def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) ->
     size, directions = layer.sizes, layer.size("directions")
     state, gates = size["n_state"], cell.gates
     n_in, n_out = layer.matrix
-    accum, data, result = layer.type("accum").width, layer.inputs[0].width, layer.result.width
+    gate = layer.type("accum")
+    accum, data, result = gate.width, layer.inputs[0].width, layer.result.width
     reuse = layer.reuse_factor
     kernel = matrix_core(
         n_in,
@@ -79,7 +83,8 @@ def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) ->
     dsp = kernel.dsp + recurrent.dsp + products * each + wide
 
     features = merge(merge({}, kernel.features), recurrent.features)
-    merge(features, table_features(cell.lookups * state, accum, layer))
+    for lookups, argument, function in _lookups(layer, cell):
+        merge(features, table_features(lookups * state, argument, layer, function))
     merge(
         features,
         {
@@ -111,6 +116,19 @@ def recurrent_layer(layer: LayerDescription, context: Context, *, cell: Cell) ->
         first=latency + 1 if not layer.options.get("return_sequences") else step,
         last=step,
     )
+
+
+def _lookups(layer: LayerDescription, cell: Cell) -> list[tuple[int, FixedPoint, str]]:
+    """Return the look-ups per unit and step: how many, the type of what is looked up, the function.
+
+    A gate is looked up in the accumulator's type, a state in the result's.
+    """
+    squashing = str(layer.options.get("recurrent_activation", "sigmoid"))
+    shaping = str(layer.options.get("activation", "tanh"))
+    by_gates = zip(cell.gate_lookups, (squashing, shaping), strict=True)
+    found = [(count, layer.type("accum"), function) for count, function in by_gates]
+    found.append((cell.state_lookups, layer.result, shaping))
+    return [one for one in found if one[0]]
 
 
 def _step_selection(layer: LayerDescription) -> dict[str, float]:

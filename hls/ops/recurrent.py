@@ -17,8 +17,8 @@ from ..estimate.energy import Array
 from ..estimate.recurrent import Cell, recurrent_layer
 from ..operation import Settings, Types, Values
 from ..precision import exact
-from .base import BaseOperation
 from .kinds import Matrix
+from .recurrent_units import RecurrentUnits
 
 if TYPE_CHECKING:
     import keras
@@ -29,17 +29,16 @@ if TYPE_CHECKING:
     from ..precision.resolve import Resolver
 
 CELLS = {
-    "lstm": Cell(gates=4, products=3, lookups=5, states=2, summed=True),
-    "gru": Cell(gates=3, products=3, lookups=3),
-    "simple_rnn": Cell(gates=1, products=0, lookups=1),
+    "lstm": Cell(gates=4, products=3, gate_lookups=(3, 1), state_lookups=1, states=2, summed=True),
+    "gru": Cell(gates=3, products=3, gate_lookups=(2, 1)),
+    "simple_rnn": Cell(gates=1, products=0, gate_lookups=(0, 1)),
 }
 _LAYERS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
 
 
-class Recurrent(BaseOperation):
+class Recurrent(RecurrentUnits):
     """One direction, whose operation is its cell."""
 
-    prefixes: tuple[str, ...] = ("",)
     distributed_refusal = "hls4ml has no distributed arithmetic for recurrent layers"
     rtl_refusal = "it has a state, and the RTL flow unrolls what has none"
 

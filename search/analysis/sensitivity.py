@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
 FILE = "sensitivity.csv"
-RESOURCES = tuple(quantity.key for quantity in QUANTITIES.values() if quantity.objective)
+RESOURCES = tuple(
+    quantity.key for quantity in QUANTITIES.values() if quantity.objective and quantity.kind != "scored"
+)
 """Estimated resources whose change is given."""
 
 
@@ -85,7 +87,7 @@ def screen(evaluator: Evaluator, rows: Sequence[Sensitivity], drop: float | None
     Raises:
         UserError: when there is neither a constraint on the metric nor a `drop`.
     """
-    if drop is None and not any(c.after_scoring for c in evaluator.constraints):
+    if drop is None and not any(c.on_metric for c in evaluator.constraints):
         raise UserError(
             "There is no constraint on the metric to screen by: add one to the study, or give --drop, such "
             "as 0.01."

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,18 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, UserError
 
+from ..problem.beside import Beside
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.objectives import SIGNS
+from ..trials.stored import DamagedFile, read_json
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
     from ..storage.study_folder import StudyFolder
 
 FILE = "test_scores.json"
+_WAY_OUT = "delete it, and run the study again to have it made anew"
 CONFIDENCE = 0.95
 """Share of the bootstrap's draws that an interval holds."""
 RESAMPLES = 500
@@ -40,6 +43,7 @@ RESAMPLES = 500
 Bounds = tuple[float, float] | None
 """Low and high; None where the metric can't be computed on every draw."""
 Outputs = Sequence[NDArray[Any]]
+Metric = Callable[[Outputs, Outputs, Beside], float]
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,11 @@ class TestScores:
 
 
 def resampled(
-    metric: Callable[[Outputs, Outputs], float],
+    metric: Metric,
     y: Outputs,
     models: Sequence[Outputs],
     *,
+    beside: Beside | None = None,
     best: int = 0,
     seed: int = 0,
 ) -> list[tuple[float, Bounds, Bounds, Bounds]]:
@@ -87,19 +92,22 @@ def resampled(
     model.
 
     Args:
-        metric: takes the labels and the outputs of a model, one array per output, samples first.
+        metric: takes the labels and the outputs of a model, one array per output, samples first, and what
+            stands beside them.
         y: the labels.
         models: each model's outputs for the same samples.
+        beside: inputs and other arrays of these samples, for a metric that sees them.
         best: which model the last difference is to.
         seed: of the draws.
     """
     from scipy.stats import bootstrap
 
     count = len(y[0])
+    beside = beside or Beside()
 
     def scores(drawn: NDArray[np.integer], axis: int = -1) -> NDArray[np.float64]:
         rows = drawn.reshape(-1, count)
-        table = np.array([[_score(metric, y, one, row) for row in rows] for one in models])
+        table = np.array([[_score(metric, y, one, beside, row) for row in rows] for one in models])
         every = np.concatenate([table, table - table[0], table - table[best]])
         return every.reshape(-1, *drawn.shape[:-1])
 
@@ -119,15 +127,13 @@ def resampled(
         ).confidence_interval
     ends = [_bounds(low, high) for low, high in zip(found.low, found.high, strict=True)]
     n = len(models)
-    known = [_score(metric, y, one, everyone) for one in models]
+    known = [_score(metric, y, one, beside, everyone) for one in models]
     return list(zip(known, ends[:n], ends[n : 2 * n], ends[2 * n :], strict=True))
 
 
-def _score(
-    metric: Callable[[Outputs, Outputs], float], y: Outputs, outputs: Outputs, rows: NDArray[np.integer]
-) -> float:
+def _score(metric: Metric, y: Outputs, outputs: Outputs, beside: Beside, rows: NDArray[np.integer]) -> float:
     try:
-        return metric([part[rows] for part in y], [part[rows] for part in outputs])
+        return metric([part[rows] for part in y], [part[rows] for part in outputs], beside.rows(rows))
     except UserError:  # a user's metric that refuses a draw, of one class alone say
         return math.nan
 
@@ -168,8 +174,16 @@ def rescore(
     for evaluation in chosen:
         types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
         models.append(evaluator.scores.outputs(types, study_folder.weights(evaluation), "test"))
-    y = evaluator.problem.data.y_test
-    rows = resampled(evaluator.scores.ranking, y, models, best=best + 1, seed=evaluator.problem.config.seed)
+    data = evaluator.problem.data
+    y = data.y_test
+    rows = resampled(
+        evaluator.scores.ranking,
+        y,
+        models,
+        beside=data.beside("test"),
+        best=best + 1,
+        seed=evaluator.problem.config.seed,
+    )
     trials = [None, *(e.number for e in chosen)]
     found = TestScores(
         len(y[0]),
@@ -189,7 +203,7 @@ def read_test_scores(study_dir: Path) -> TestScores | None:
     """
     path = Path(study_dir) / FILE
     try:
-        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, _WAY_OUT)
         ends = ("interval", "to_float", "to_best")
         rows = [
             Rescored(row["trial"], float(row["score"]), *(_pair(row[key]) for key in ends))
@@ -200,10 +214,8 @@ def read_test_scores(study_dir: Path) -> TestScores | None:
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} can't be read ({error!r}): delete it, and run the study again to have it made anew."
-        ) from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise DamagedFile(path, repr(error), _WAY_OUT) from error
 
 
 def _pair(value: Any) -> Bounds:

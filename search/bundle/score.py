@@ -32,21 +32,24 @@ def golden_score(
     names: Sequence[str],
     from_logits: Sequence[bool],
 ) -> dict[str, Any]:
-    """Return the metric of golden outputs and how it is computed; empty without labels, or for a user's own
-    metric.
+    """Return the metric of golden outputs and how it is computed; empty without labels, for a user's own
+    metric, and for one that sees more than outputs and targets.
 
     Args:
         config: the study, whose metric it is.
         outputs: of the bit-true model for the golden samples, one array per output.
-        labels: class numbers or targets, one array per output; None where the study kept none.
+        labels: class numbers or targets of the first of them, one array per output; None where the study
+            kept none.
         names: of the outputs in the model, in its order.
         from_logits: whether each gives logits.
     """
-    if labels is None or config.metric.name not in METRICS:
+    built_in = METRICS.get(config.metric.name)
+    if labels is None or built_in is None or built_in.sees_labels:
         return {}
     tasks = {name: config.task_of(name) for name in names}
     ranking = build_ranking(config, Path())(tasks).on_logits(from_logits)
-    found = ranking.outcome(labels, outputs)
+    # perturbed inputs, which follow the study's samples where these are few, have no labels
+    found = ranking.outcome(labels, [one[: len(labels[0])] for one in outputs])
     rows = [
         {"name": name, "task": task, "logits": logits, "counts": counts is not None}
         for (name, task), logits, counts in zip(tasks.items(), from_logits, ranking.outputs, strict=True)
@@ -57,7 +60,7 @@ def golden_score(
         "score": found.score,
         "samples": len(labels[0]),
     }
-    known |= {key: getattr(config.metric, key) for key in METRICS[config.metric.name].options}
+    known |= {key: getattr(config.metric, key) for key in built_in.options}
     return known | {"outputs": rows, "by_ties": dict(found.ties)}
 
 
@@ -82,11 +85,13 @@ def score_lines(source: BundleSource) -> list[str]:
     """
     lines: list[str] = []
     score = source.golden_score
+    mixed = score and score["samples"] < len(source.golden_inputs[0])
+    whose = f" of the study's own {score['samples']} samples" if mixed else ""
     if score:
         lines += [
             "## Score",
             "",
-            f"The golden outputs score {score['score']:.6g} ({source.metric}) with the labels in "
+            f"The golden outputs{whose} score {score['score']:.6g} ({source.metric}) with the labels in "
             "`golden/labels*.npy`; `golden/score.json` says how that is computed.",
             "",
         ]

@@ -182,5 +182,6 @@ def figures(source: BundleSource) -> list[str]:
         if q.key in resources:
             low, high = intervals.get(q.key, (None, None))
             interval = "" if low is None else f"{q.number(low)} to {q.number(high)}"
-            rows.append(f"| {q.label} | {q.text(resources[q.key])} | {interval} | {origin} |")
+            made = "bit-true model, validation data with noise" if q.kind == "scored" else origin
+            rows.append(f"| {q.label} | {q.text(resources[q.key])} | {interval} | {made} |")
     return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
@@ -11,8 +10,11 @@ from .studies import Preset, load
 
 EXAMPLES = """\
 Examples: `bitfront run study.yaml`; `bitfront run study.yaml --preset quick`; `bitfront run study.yaml --set budget.trials=20 --set space.weights=4..8`;
-`bitfront run study.yaml --budget 10m`; `bitfront run study.yaml --workers 4`. Ctrl-C keeps what is finished; the same command goes on.
+`bitfront run study.yaml --quick`; `bitfront run study.yaml --budget 10m`; `bitfront run study.yaml --workers 4`. Ctrl-C keeps what is finished; the same command goes on.
 """
+
+QUICK, THOROUGH = "1m", "1h"
+"""Budgets by name: they change how long everything is trained, and no setting."""
 
 
 def command(
@@ -30,6 +32,10 @@ def command(
     budget: Annotated[
         str | None, typer.Option(help="Wall-clock time (90s, 10m, 2h), instead of the study's.")
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A first look: a budget of one minute.")] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="A result to build: a budget of one hour.")
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew; the old folder is kept, numbered.")
     ] = False,
@@ -54,12 +60,13 @@ def command(
     if scheduler is not None:
         overrides.append(f"cluster.scheduler={scheduler}")
     config, base = load(study, overrides, preset)
+    if sum((budget is not None, quick, thorough)) > 1:
+        raise UserError("--budget, --quick and --thorough are one thing in three ways: give one of them.")
+    budget = QUICK if quick else THOROUGH if thorough else budget
     try:
         wall = duration(budget) if budget else None
     except ValueError as error:
         raise UserError(f"--budget {budget!r} {error}.") from None
-    # a batch system that takes its machine back sends this first: end like Ctrl-C, workers too
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from bitfront.search.run.launcher import run_study  # after the checks: TensorFlow takes seconds to import
 
     console = Console(highlight=False, quiet=quiet, soft_wrap=True)

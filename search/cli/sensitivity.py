@@ -81,7 +81,7 @@ def command(
         table.add_row(tensor, *(f"{1000 * changes[b]:+.0f}" if b in changes else "" for b in widths))
     console.print(table)
     console.print(f"Estimated LUT, FF, DSP, BRAM, latency and EBOPs of each: {path}", markup=False)
-    if drop is None and not any(c.after_scoring for c in evaluator.constraints):
+    if drop is None and not any(c.on_metric for c in evaluator.constraints):
         console.print("Give --drop, or the study a constraint on the metric, to have ranges suggested.")
         return
     screening = screen(evaluator, rows, drop)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 EXAMPLES = """\
-Examples: `bitfront ui`; `bitfront ui --output studies --port 0`. Listens on 127.0.0.1 only.
+Examples: `bitfront ui`; `bitfront ui --output studies --port 0`. Listens on 127.0.0.1 only, and answers those who have the printed link.
 """
 
 

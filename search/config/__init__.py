@@ -2,6 +2,7 @@
 
 from ..quantities import Limit
 from .constraints import ConstraintsConfig
+from .fields import PYTHON_OBJECT
 from .load import load_study, override, study_path
 from .metric import MetricConfig
 from .ready import ReadyStudy
@@ -15,7 +16,7 @@ from .sections import (
     TrainingConfig,
 )
 from .space import LayerSpace, SpaceConfig, check_patterns
-from .study import PYTHON_OBJECT, StudyConfig
+from .study import StudyConfig
 from .values import Widths
 
 __all__ = [

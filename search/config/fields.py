@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator
@@ -17,6 +18,17 @@ RecurrentMode = Literal["static", "non_static"]
 Method = Literal["ptq", "qat"]
 SAMPLERS = ("auto", "surrogate", "tpe", "nsga2", "gp", "random", "grid-uniform")
 """Samplers that bitfront brings."""
+
+
+PYTHON_OBJECT = "(given through Python)"
+"""What a study file shows in place of a model or data that exist only in a Python session."""
+
+
+def _source_text(value: Any) -> str:
+    return str(value) if isinstance(value, str | Path) else PYTHON_OBJECT
+
+
+Source = Annotated[Any, PlainSerializer(_source_text, return_type=str)]
 
 
 def _not_bool(value: Any) -> Any:

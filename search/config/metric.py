@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ..quantities import METRICS
 from .base import Section, at, nearest
 from .constraints import ConstraintsConfig
-from .fields import Real
+from .fields import Integer, Real
 
 _NAMES = ", ".join(f"{one.name} ({one.about})" if one.about else one.name for one in METRICS.values())
 
@@ -21,8 +21,8 @@ class MetricConfig(Section):
     shorthand: ClassVar[str | None] = "name"
 
     name: str = Field(
-        description=f"{_NAMES}, or your own as file.py:function, called with (y_true, y_score) and returning "
-        f"a number",
+        description=f"{_NAMES}, or your own as file.py:function, called with (y_true, y_score), and with "
+        f"`inputs` and the data's extra arrays where it has parameters so named, and returning a number",
         examples=["background_rejection"],
     )
     signal_efficiency: Real = Field(
@@ -31,6 +31,21 @@ class MetricConfig(Section):
         lt=1,
         description="share of the signal that background_rejection keeps; a higher one keeps more background",
         examples=[0.3],
+    )
+    false_positive_rate: Real = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="share of the background that efficiency_at_fpr lets pass; the validation split should "
+        "hold a hundred times as many background samples as its inverse",
+        examples=[0.001],
+    )
+    over_classes: Literal["mean", "worst"] | Annotated[Integer, Field(ge=0)] = Field(
+        default="mean",
+        description="how the figures of the classes become the metric: mean (macro average), worst (the "
+        "least of them), or the number of the one class that counts; for balanced_accuracy (then recall), "
+        "f1, roc_auc, background_rejection and efficiency_at_fpr",
+        examples=["worst"],
     )
     output: str | None = Field(
         default=None,
@@ -46,11 +61,11 @@ class MetricConfig(Section):
 
     ties: Literal["expected", "lowest", "worst"] = Field(
         default="expected",
-        description="how accuracy and balanced_accuracy count a sample whose largest output several classes "
-        "share, as outputs of few bits often do: expected, as if these classes drew lots, so that no class "
-        "gains by its number; lowest, as an argmax in hardware decides, the class with the lowest number (of "
-        "one output: class 0 at the threshold); worst, as wrong, which keeps the search from such outputs. "
-        "What the score is by each is recorded with every candidate",
+        description="how accuracy, balanced_accuracy and f1 count a sample whose largest output several "
+        "classes share, as outputs of few bits often do: expected, as if these classes drew lots, so that "
+        "no class gains by its number; lowest, as an argmax in hardware decides, the class with the lowest "
+        "number (of one output: class 0 at the threshold); worst, as wrong, which keeps the search from such "
+        "outputs. What the score is by each is recorded with every candidate",
         examples=["lowest"],
     )
 
@@ -61,6 +76,11 @@ class MetricConfig(Section):
                 "metric", f"= {self.name!r} isn't known: {nearest(self.name, METRICS)} (or file.py:function)"
             )
         known = METRICS.get(self.name)
+        for option in ("over_classes", "false_positive_rate"):
+            if known and option in self.model_fields_set and option not in known.options:
+                fitting = ", ".join(one.name for one in METRICS.values() if option in one.options)
+                if getattr(self, option) != type(self).model_fields[option].default:
+                    raise at(f"metric.{option}", f"has no effect on {self.name}: it is for {fitting}")
         natural = known.direction if known else self.direction or "maximize"
         if self.direction not in (None, natural):
             raise at("metric.direction", f"contradicts {self.name}, which {natural}s: leave it out")

@@ -73,7 +73,8 @@ class ClusterConfig(Section):
     )
     tls: TlsConfig | None = Field(
         default=None,
-        description="certificates {ca, cert, key}; nothing unencrypted is accepted then",
+        description="certificates {ca, cert, key}, in place of those that a run makes for the workers it "
+        "starts; nothing unencrypted is accepted",
         examples=["{ca: ca.pem, cert: cert.pem, key: key.pem}"],
     )
     options: dict[str, Any] = Field(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WITHOUT_EFFECT = (
     "name",
+    "data_set",
     "knee_drop",
     "budget",
     "output",
@@ -29,6 +30,9 @@ WITHOUT_EFFECT = (
 """Top-level keys that shape no result: a study goes on under other ones."""
 BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
+    "metric.false_positive_rate": 0.01,
+    "metric.over_classes": "mean",
+    "model_weights": None,
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
@@ -37,11 +41,14 @@ BEFORE: Mapping[str, Any] = {
     "training.schedule": "epochs",
     "training.warm_up": 0.0,
     "training.averaging": 0.0,
+    "space.rounding": "RND_CONV",
+    "space.element_widths": True,
 }
 """What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what
 it was.
 
-That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled.
+That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled;
+and for `space.element_widths`, which costs a candidate nothing: further trials have them.
 """
 
 DEFAULTS_BEFORE: Mapping[str, Any] = {
@@ -96,7 +103,7 @@ def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections:
             place = place.get(section, {})
         if place.get(key) == value:
-            del place[key]
+            place.pop(key, None)
     return found
 
 
@@ -130,7 +137,7 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
     for path, value in before.items():
         section, _, key = path.rpartition(".")
         place: Any = getattr(config, section) if section else config
-        if key in place.model_fields_set or now.get(path, ()) == value:
+        if key in place.model_fields_set or now.get(path) == value:
             continue
         if section:
             value_there = getattr(type(place)(**{key: value}), key)

@@ -14,6 +14,9 @@ from .base import Section, nearest
 from .fields import AccumulatorWidths, AddressBits, Integer, Methods, TiedWidths, WidthRange
 from .values import Widths
 
+SPARSITIES = (0, 50, 75, 90, 95, 98)
+"""Percent of zeros that are searched by default."""
+
 
 class LayerSpace(Section):
     """What differs for the layers that a pattern matches; what isn't given is as in `space`."""
@@ -139,12 +142,27 @@ class SpaceConfig(Section):
         "starts from that and adds a dimension per tensor",
         examples=["calibrate"],
     )
-    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] = Field(
-        default=(0, 50, 75, 90, 95, 98),
+    rounding: Literal["RND", "RND_CONV"] = Field(
+        default="RND_CONV",
+        description="how results are rounded: RND_CONV takes exact halves to the even neighbour, RND takes "
+        "them up, which saves an addition a value in da4ml's logic; scores are bit-true either way",
+        examples=["RND"],
+    )
+    element_widths: bool = Field(
+        default=True,
+        description="gives each element of a result (each channel, where a convolution or a stream reads it) "
+        "the width that training data need, where that costs less and scores no worse; false keeps one width "
+        "a tensor",
+        examples=["false"],
+    )
+    sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] | Literal["auto"] = Field(
+        default="auto",
         description="choices of how many weights a qat training makes zero: percent of all kernels together, "
         "those that matter least first, more and more over its first two thirds. Weights that are zero cost "
-        "nothing where the strategy is Latency. From 0 up; 0 alone searches none",
-        examples=[0],
+        "nothing where the strategy is Latency. From 0 up; 0 alone searches none; auto is "
+        f"{list(SPARSITIES)}, or 0 where the strategy of every layer is Resource, whose multipliers zeros "
+        "don't spare",
+        examples=["[0, 50, 75, 90, 95]"],
     )
     layers: dict[str, LayerSpace] = Field(
         default_factory=dict,
@@ -179,7 +197,9 @@ class SpaceConfig(Section):
 
     @field_validator("sparsity")
     @classmethod
-    def _from_zero(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _from_zero(cls, value: tuple[int, ...] | Literal["auto"]) -> tuple[int, ...] | Literal["auto"]:
+        if value == "auto":
+            return value
         if list(value) != sorted(set(value)) or value[0] != 0 or value[-1] > 99:
             raise ValueError("must begin with 0 and grow, up to 99: write [0, 50, 75, 90, 95], say")
         return value
@@ -198,11 +218,12 @@ class SpaceConfig(Section):
         ]
         for pattern in [*matches, *([layer] if layer in self.layers else [])]:
             given = self.layers[pattern]
+            said = {name for name in given.model_fields_set if getattr(given, name) is not None}
             if given.keep is not None:
                 merged = {"keep": given.keep}
             else:
                 merged = {name: getattr(self, name) for name in fields} if "keep" in merged else merged
-                merged |= {name: getattr(given, name) for name in given.model_fields_set - {"keep"}}
+                merged |= {name: getattr(given, name) for name in said - {"keep"}}
         return LayerSpace.model_construct(**merged)
 
 

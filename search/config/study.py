@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import yaml
-from pydantic import Field, PlainSerializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..quantities import QUANTITIES, Limit
 from ..quantities.metrics import default_metric
@@ -17,6 +16,7 @@ from .base import Section, at
 from .constraints import ConstraintsConfig
 from .device_limits import check_limits, device_limits
 from .fields import (
+    PYTHON_OBJECT,
     AutoGradientEpochs,
     AutoScreening,
     Bytes,
@@ -24,9 +24,11 @@ from .fields import (
     Integer,
     Real,
     Sampler,
+    Source,
     tuple_of,
 )
 from .metric import MetricConfig, check_metric
+from .noise import NoiseConfig, check_noise
 from .running import ClusterConfig, TrialConfig
 from .secrets import redact, restored
 from .sections import (
@@ -51,15 +53,6 @@ if TYPE_CHECKING:
     Objective = str
 else:
     Objective = Literal[_OBJECTIVES]
-PYTHON_OBJECT = "(given through Python)"
-"""What a study file shows in place of a model or data that exist only in a Python session."""
-
-
-def _source_text(value: Any) -> str:
-    return str(value) if isinstance(value, str | Path) else PYTHON_OBJECT
-
-
-Source = Annotated[Any, PlainSerializer(_source_text, return_type=str)]
 
 
 class StudyConfig(Section):
@@ -81,14 +74,21 @@ class StudyConfig(Section):
         examples=["top-tagging-lstm"],
     )
     model: Source = Field(
-        description="the Keras model: file.py:function that returns it, a .keras file, or a ready study's "
-        "name (`bitfront ls`)",
+        description="the Keras model: file.py:function that returns it, a file (.keras or .h5 of Keras 3 or "
+        "2, Keras 2's .json with its weights beside it, a SavedModel folder), or a ready study's name "
+        "(`bitfront ls`)",
         examples=["model.py:build"],
+    )
+    model_weights: str | None = Field(
+        default=None,
+        description="a file of weights for the model: .weights.h5, or an .h5 of Keras 3 or 2; the model then "
+        "comes trained. Of a .json, the .h5 beside it unless given",
+        examples=["net.weights.h5"],
     )
     model_trained: Literal["auto"] | bool = Field(
         default="auto",
-        description="whether the model comes trained: auto says yes for a .keras file and a Keras object, no "
-        "for a function's result, which is then trained first",
+        description="whether the model comes trained: auto says yes for a file, weights from a file and a "
+        "Keras object, no for a function's result, which is then trained first",
         examples=[True],
     )
     trust_model: bool = Field(
@@ -101,6 +101,13 @@ class StudyConfig(Section):
         "(as a dict or as three (x, y) pairs; x may be a list or dict of arrays for several inputs), or an "
         ".npz with those names",
         examples=["data.py:load"],
+    )
+    data_set: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+$",
+        description="which public data set this is, for `bitfront report --against`; without it, that of the "
+        "ready study that `data` names. It shapes no result",
+        examples=["mnist"],
     )
     validation_split: Real | None = Field(
         default=None,
@@ -126,6 +133,12 @@ class StudyConfig(Section):
         description="what ranks the candidates; a name or a mapping. Without it: accuracy, or mse for "
         "regression",
         examples=["{name: background_rejection, signal_efficiency: 0.3}"],
+    )
+    noise: NoiseConfig | None = Field(
+        default=None,
+        description="noise on the inputs under which candidates are scored again, for the objective and "
+        "limit noise_drop; a number, its size, or a mapping",
+        examples=["{size: 0.1, draws: 4}"],
     )
     device: DeviceConfig = Field(default_factory=DeviceConfig, description="the FPGA and its clock")
     hls: HlsConfig = Field(default_factory=HlsConfig, description="how hls4ml builds the network")
@@ -181,12 +194,10 @@ class StudyConfig(Section):
     screening: AutoScreening = Field(
         default="auto",
         description="candidates that are rounded without training before anything is trained, milliseconds "
-        "each, half of them narrowing one width after the other. After the uniform baselines that are "
-        "rounded, those of each half that dominate most enter as trials: at most 4 as they are, then at most "
-        "12 in all trained where method has qat. Before anything else is trained come the 6 trained uniform "
-        "baselines around the narrowest that keeps the metric rounded, and below it; the other trained ones "
-        "follow what was screened. auto takes 200, and fewer where these would take more than a tenth of the "
-        "time. 0 screens none. Older files call this key scout",
+        "each, half of them narrowing one width after the other. Those of each half that dominate most enter "
+        "as trials: at most 4 as they are, then at most 12 in all trained where method has qat. auto takes "
+        "200, and fewer where these would take more than a tenth of the time. 0 screens none. Older files "
+        "call this key scout",
         examples=[400],
     )
     gradient_epochs: AutoGradientEpochs = Field(
@@ -198,11 +209,12 @@ class StudyConfig(Section):
         "has sparsity, single weights are rounded to steps of their own meanwhile, ever more of them to "
         "zero, keys, values and heads of an attention are removed where they aren't worth what they cost, a "
         "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that "
-        "quarter's candidates enter before the rest is trained. The uniform baselines that are trained get "
-        "as many epochs, in one training that hands its weights on to ever narrower ones, so that they "
-        "compare. auto takes as many as fit into two thirds of `budget.wall`, by what an epoch takes here, "
-        "measured when the first candidates have been rounded; the study's folder keeps them (plan.json). 0 "
-        "does none. Older files call this key gradient",
+        "quarter's candidates enter before the rest is trained. Units of recurrent layers and channels of "
+        "depthwise convolutions go likewise, unless `space.sparsity` fixes the zeros. The uniform baselines "
+        "that are trained get as many epochs, in one training that hands its weights on to ever narrower "
+        "ones, so that they compare. auto takes as many as fit into two thirds of `budget.wall`, by what an "
+        "epoch takes here, measured when the first candidates have been rounded; the study's folder keeps "
+        "them (plan.json). 0 does none. Older files call this key gradient",
         examples=[20],
     )
     seed: Integer = Field(
@@ -246,8 +258,8 @@ class StudyConfig(Section):
         if not isinstance(values, Mapping):
             return values
         values = renamed(values)
-        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig)):
-            if isinstance(values.get(key), str) and kind.shorthand:
+        for key, kind in (("metric", MetricConfig), ("device", DeviceConfig), ("noise", NoiseConfig)):
+            if isinstance(values.get(key), str | int | float) and kind.shorthand:
                 values[key] = {kind.shorthand: values[key]}
         if values.get("metric") is None:
             task = values.get("task")
@@ -302,6 +314,7 @@ class StudyConfig(Section):
     def _consistent(self) -> StudyConfig:
         check_metric(self.metric, self.constraints, self.task, self._ranked_tasks())
         check_limits(self.device, self.constraints, self.objectives)
+        check_noise(self.noise, self.objectives, self.constraints.given())
         if "crossentropy" in self.training.loss and self._tasks() != {"regression"}:
             # Keras's losses by name take probabilities; training with rounding in the loop gives logits.
             raise at(

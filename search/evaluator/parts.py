@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +48,8 @@ class Judged:
     """None where it is the rounded one."""
     trained_score: float | None = None
     """Of the trained weights, kept or not; None where nothing was trained."""
+    scored: Mapping[str, float] = field(default_factory=dict)
+    """What else is scored, as `Evaluation.resources` names it: `noise_drop`."""
     rounded_resources: Mapping[str, float] | None = None
     """What a trained one costs with the float weights; None of a rounded one."""
 
@@ -105,7 +107,7 @@ def evaluation_of(
         metrics={name: value for name, value in scores.items() if math.isfinite(value)},
         ties=judged.outcome.ties if judged else {},
         recall=judged.outcome.recall if judged else {},
-        resources=cost.resources,
+        resources={**cost.resources, **(judged.scored if judged else {})},
         ptq_resources=(judged.rounded_resources if judged else None) or {},
         intervals=cost.intervals,
         upper=cost.upper,

@@ -132,11 +132,21 @@ class Promotion:
             if any(v > 0 for v in metric_violations(self.constraints, likely, self.float_score).values()):
                 added.append(0.0)
                 continue
-            row = [o.scaled(likely if o.is_metric else resources[o.key]) for o in self.objectives]
+            row = [o.scaled(self._value(o, likely, resources)) for o in self.objectives]
             point = self.box.normalise(np.array([row]))
             beaten = len(self.front) and bool((self.front <= point).all(axis=1).any())
             added.append(0.0 if beaten else dominated(np.vstack([self.front, point])) - now)
         return float(np.mean(added))
+
+    def _value(self, objective: Objective, likely: float, resources: Mapping[str, float]) -> float:
+        """Return an objective of a candidate with a likely score; what noise takes from it is not known
+        before, so none.
+        """
+        if objective.is_metric:
+            return likely
+        if objective.is_scored:
+            return max(0.0, _sign(self.objectives) * (self.float_score - likely))
+        return resources[objective.key]
 
 
 def rung_scores(evaluation: Evaluation, sign: int, short_epochs: int) -> dict[Rung, float]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bitfront.hls.precision import SOFTMAX_ADDRESS_BITS
 from bitfront.spaces import Graph, LayerRule, Space, build_space
 
+from ..config.space import SPARSITIES
 from .hardware import nearest_built
 
 if TYPE_CHECKING:
@@ -60,8 +62,17 @@ def space_of(config: StudyConfig, graph: Graph) -> Space:
         search_integers=section.integer_bits == "search",
         hardware=config.hls.choices,
         legal=partial(nearest_built, config, graph),
-        sparsity=section.sparsity,
+        sparsity=_sparsities(config, layers),
     )
+
+
+def _sparsities(config: StudyConfig, layers: Iterable[str]) -> tuple[int, ...]:
+    """Return the percentages of zeros that are searched: none by default where zeros spare no multiplier."""
+    chosen = config.space.sparsity
+    if chosen != "auto":
+        return chosen
+    spared = any(set(config.hls.choices("strategy", layer)[0]) - {"Resource"} for layer in layers)
+    return SPARSITIES if spared else (0,)
 
 
 def _bounds(widths: Widths | str | None) -> tuple[int, int]:

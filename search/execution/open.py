@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitfront.spaces import ToolMissing, UserError
 
+from .encryption import security_of
 from .job import Executor, InProcess
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ def open_executor(evaluator: Evaluator, study_dir: Path) -> Executor:
     if threads is None and cluster.scheduler is None and cluster.kind == "local":
         threads = max(1, (os.cpu_count() or 1) // cluster.workers)
     key = f"{config.name}-{uuid.uuid4().hex[:8]}"
-    security = _security(cluster)
+    security = security_of(cluster)
     started: Any = None
     if cluster.scheduler is None:
-        started = start_cluster(cluster, threads, security, attempts=config.trial.attempts)
+        started = start_cluster(cluster, threads, security, attempts=config.trial.attempts, shared=study_dir)
     try:
         client = Client(
             started if started is not None else cluster.scheduler, security=security, timeout="20s"
@@ -85,8 +86,13 @@ def open_executor(evaluator: Evaluator, study_dir: Path) -> Executor:
     return executor
 
 
-def start_cluster(config: ClusterConfig, threads: int | None, security: Any, *, attempts: int) -> Any:
+def start_cluster(
+    config: ClusterConfig, threads: int | None, security: Any, *, attempts: int, shared: Path = Path()
+) -> Any:
     """Start the scheduler and the workers that a `cluster` section asks for; return Dask's cluster.
+
+    `shared` is a folder that jobs of a batch system reach; certificates that are made for this run are handed
+    to them in it, in files that their owner alone reads.
 
     Raises:
         UserError: when Dask refuses the arguments.
@@ -109,7 +115,7 @@ def start_cluster(config: ClusterConfig, threads: int | None, security: Any, *, 
             return _local(config, security)
         if config.kind == "kubernetes":
             return _kubernetes(config, environment)
-        return _job_queue(config, environment, threads, security)
+        return _job_queue(config, environment, threads, security, shared)
     except ImportError as error:
         extra = "kubernetes" if config.kind == "kubernetes" else "jobqueue"
         raise ToolMissing(
@@ -120,20 +126,30 @@ def start_cluster(config: ClusterConfig, threads: int | None, security: Any, *, 
 
 
 def _local(config: ClusterConfig, security: Any) -> Any:
-    from distributed import LocalCluster
+    from distributed import Nanny, SpecCluster
 
+    from .no_pages import SchedulerWithoutPages, WorkerWithoutPages
+
+    # what distributed.LocalCluster makes, but for the pages
+    both = {"host": config.host, "protocol": "tls://", "security": security}
+    worker = {
+        "cls": Nanny,
+        "options": both
+        | {
+            "nthreads": 1,
+            "memory_limit": config.memory or _memory_share(config.workers),
+            "silence_logs": logging.CRITICAL,
+            "worker_class": WorkerWithoutPages,
+        },
+    }
     start = functools.partial(
-        LocalCluster,
-        n_workers=config.workers,
-        threads_per_worker=1,
-        processes=True,
-        host=config.host,
-        protocol="tls://" if security is not None else "tcp://",
+        SpecCluster,
+        scheduler={"cls": SchedulerWithoutPages, "options": both | {"port": 0, "dashboard": False}},
+        workers=dict.fromkeys(range(config.workers), worker),
+        worker=worker,
         security=security,
-        dashboard_address=None,
-        worker_dashboard_address=None,
-        memory_limit=config.memory or _memory_share(config.workers),
         silence_logs=logging.CRITICAL,
+        name="bitfront",
     )
     for _ in range(STARTS - 1):
         # a worker that is killed, by a machine short of memory say, while it starts makes Dask give up all of
@@ -143,7 +159,9 @@ def _local(config: ClusterConfig, security: Any) -> Any:
     return start()
 
 
-def _job_queue(config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any) -> Any:
+def _job_queue(
+    config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any, shared: Path
+) -> Any:
     import dask_jobqueue
 
     name, program = _QUEUES[config.kind]
@@ -152,23 +170,34 @@ def _job_queue(config: ClusterConfig, environment: dict[str, str], threads: int 
             f"cluster.kind {config.kind} submits jobs with {program}, which isn't on PATH: run this where it "
             f"is."
         )
-    cluster = getattr(dask_jobqueue, name)(**job_options(config, environment, threads, security))
+    cluster = getattr(dask_jobqueue, name)(**job_options(config, environment, threads, security, shared))
     cluster.scale(jobs=config.workers)
     return cluster
 
 
 def job_options(
-    config: ClusterConfig, environment: dict[str, str], threads: int | None, security: Any = None
+    config: ClusterConfig,
+    environment: dict[str, str],
+    threads: int | None,
+    security: Any = None,
+    shared: Path = Path(),
 ) -> dict[str, Any]:
     """Return the arguments of dask_jobqueue's class for a `cluster` section; the user's own come last."""
+    from .no_pages import SchedulerWithoutPages
+
+    tls = {"security": security, "protocol": "tls://", "shared_temp_directory": str(shared.resolve())}
+    # `dask worker` has no switch that keeps it from listening: its port answers nothing then
+    environment = environment | {"DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]"}
     options = {
         # Dask's threads: a worker holds one candidate at a time, TensorFlow has threads of its own
         "cores": 1,
         "processes": 1,
         "memory": config.memory or _LEAST_MEMORY * 2,
         "job_script_prologue": [f"export {key}={value}" for key, value in environment.items()],
-        "scheduler_options": {"host": config.host, "dashboard_address": None},
-        **({"security": security, "protocol": "tls://"} if security is not None else {}),
+        "scheduler_options": {"host": config.host, "dashboard": False},
+        "scheduler_cls": SchedulerWithoutPages,
+        "worker_extra_args": ["--no-dashboard"],
+        **(tls if security is not None else {}),
         **({"job_cpu": threads} if threads and config.kind == "slurm" else {}),
         **({"ncpus": threads} if threads and config.kind == "lsf" else {}),
     }
@@ -181,24 +210,6 @@ def _kubernetes(config: ClusterConfig, environment: dict[str, str]) -> Any:
     command = ["dask", "worker", "--nthreads", "1", "--no-dashboard"]
     options = {"name": "bitfront", "n_workers": config.workers, "env": environment, "worker_command": command}
     return KubeCluster(**(options | config.options))
-
-
-def _security(config: ClusterConfig) -> Any:
-    """Return Dask's TLS settings of the section; None leaves them to Dask's own configuration."""
-    if config.tls is None:
-        return None
-    from distributed import Security
-
-    for key in ("ca", "cert", "key"):
-        if not Path(getattr(config.tls, key)).is_file():
-            raise UserError(
-                f"cluster.tls.{key}: there's no file {getattr(config.tls, key)}: correct the path."
-            )
-    sides = {f"tls_{side}_{kind}": getattr(config.tls, kind) for side in _SIDES for kind in ("cert", "key")}
-    return Security(tls_ca_file=config.tls.ca, require_encryption=True, **sides)
-
-
-_SIDES = ("client", "worker", "scheduler")
 
 
 def _memory_share(workers: int) -> int:

@@ -8,7 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.search.config.base import nearest
+from bitfront.search.config.regular import require_regular
 from bitfront.search.problem.arrays import numbers, parts
+from bitfront.search.problem.beside import Beside, Extra, autoencodes, checked_extra, with_own_targets
 from bitfront.search.problem.labels import Output, Targets, check_classes, targets
 from bitfront.search.problem.split import shuffled, stratified
 from bitfront.spaces import UserError
@@ -24,6 +26,8 @@ from bitfront.spaces import UserError
 Inputs = tuple[NDArray[np.float32], ...]
 SPLITS = ("train", "val", "test")
 KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in ("x", "y"))
+EXTRA = tuple(f"extra_{split}" for split in SPLITS)
+"""Arrays that the metric sees beside inputs and targets, by name."""
 _OVERLAP_ROWS = 100_000
 MIN_SAMPLES = 200
 """Fewest golden samples of a bundle: one draw of 200 meets nearly every table entry and saturation of a small
@@ -46,8 +50,14 @@ class Dataset:
     y_val: Targets
     x_test: Inputs
     y_test: Targets
+    extra: Mapping[str, Extra] = field(default_factory=dict)
+    """What the metric sees beside them, by split (`val`, `test`) and name."""
     notices: tuple[str, ...] = ()
     """What was converted or looks odd, a sentence each."""
+
+    def beside(self, split: str) -> Beside:
+        """Return what a metric of a split may see beside labels and outputs."""
+        return Beside(getattr(self, f"x_{split}"), self.extra.get(split, {}))
 
     @property
     def digest(self) -> str:
@@ -56,6 +66,10 @@ class Dataset:
         for array in (*self.x_train, *self.y_train, *self.x_val, *self.y_val, *self.x_test, *self.y_test):
             state.update(f"{array.dtype.str}{array.shape}".encode())
             state.update(np.ascontiguousarray(array).data)
+        for split, arrays in sorted(self.extra.items()):
+            for name, array in sorted(arrays.items()):
+                state.update(f"{split} {name} {array.dtype.str}{array.shape}".encode())
+                state.update(np.ascontiguousarray(array).data)
         return state.hexdigest()[:16]
 
 
@@ -76,17 +90,18 @@ def read_npz(path: Path) -> dict[str, Any]:
     """Read the arrays of an `.npz`, without unpickling and without trusting the sizes that it claims.
 
     `x_train` or, for several inputs, `x_train.<input name>`, `y_train` or, for several outputs,
-    `y_train.<output name>`; likewise the other splits.
+    `y_train.<output name>`; likewise the other splits, and `extra_val.<name>` for what the metric sees.
 
     Raises:
         UserError: when it is missing, damaged, holds Python objects, or claims more than half of the memory.
     """
+    require_regular(path, "data: ")
     most = half_of_memory()
     found: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
-            wanted = {name: one for name, one in members.items() if name.partition(".")[0] in KEYS}
+            wanted = {name: one for name, one in members.items() if name.partition(".")[0] in KEYS + EXTRA}
             total = sum(one.file_size for one in wanted.values())
             if total > most:
                 raise UserError(
@@ -100,6 +115,10 @@ def read_npz(path: Path) -> dict[str, Any]:
                 with archive.open(member) as stream:
                     array = _read_array(stream, member.file_size, f"{path}: {name}")
                 split, _, input_name = name.partition(".")
+                if split in found and (not input_name or not isinstance(found[split], dict)):
+                    raise UserError(
+                        f"{path}: it holds {split} beside {split}.NAME: name each input of a split, or none."
+                    )
                 if input_name:
                     found.setdefault(split, {})[input_name] = array
                 else:
@@ -154,13 +173,10 @@ def gather(raw: Any, source: str) -> dict[str, Any]:
         UserError: when it is neither a mapping nor two or three (x, y) pairs, or lacks a split.
     """
     if isinstance(raw, Mapping):
-        unknown = [str(key) for key in raw if key not in KEYS]
+        unknown = [str(key) for key in raw if key not in KEYS + EXTRA]
         if unknown:
-            raise UserError(
-                f"{source}: there's no place for {unknown[0]!r}: {nearest(unknown[0], KEYS)}.".replace(
-                    "?.", "?"
-                )
-            )
+            hint = nearest(unknown[0], KEYS + EXTRA)
+            raise UserError(f"{source}: there's no place for {unknown[0]!r}: {hint}.".replace("?.", "?"))
         found = dict(raw)
     elif (
         isinstance(raw, Sequence)
@@ -170,9 +186,9 @@ def gather(raw: Any, source: str) -> dict[str, Any]:
     ):
         splits = SPLITS if len(raw) == 3 else ("train", "test")
         found = {
-            f"{axis}_{split}": pair[i]
+            f"{axis}_{split}": one
             for split, pair in zip(splits, raw, strict=True)
-            for i, axis in enumerate("xy")
+            for axis, one in zip(("x", "y", "extra"), pair, strict=False)
         }
     else:
         raise UserError(
@@ -188,25 +204,39 @@ def gather(raw: Any, source: str) -> dict[str, Any]:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    """Whether it is (x, y), or (x, y, what stands beside them by name)."""
+    pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) in (2, 3)
+    return pair and (len(value) == 2 or isinstance(value[2], Mapping))
 
 
 def check(
-    raw: Any, shape: Shape, source: str, validation_split: float | None, seed: int, *, stratify: bool = True
+    raw: Any,
+    shape: Shape,
+    source: str,
+    validation_split: float | None,
+    seed: int,
+    *,
+    stratify: bool = True,
+    labelled: bool = False,
 ) -> Dataset:
     """Check arrays against the model and the task, and bring them into their types.
 
     `validation_split` of the training samples become the validation split where there is none, of every class
-    the same share with `stratify`.
+    the same share with `stratify`. A model whose outputs have its inputs' shapes, for regression, has the
+    inputs as targets where the data name none; one number a sample in their place are the metric's labels
+    with `labelled`.
 
     Raises:
         UserError: naming the array, what is wrong with it and what to do.
     """
+    notices: list[str] = []
+    if autoencodes(shape.inputs, shape.outputs) and isinstance(raw, Mapping):
+        raw = with_own_targets(raw, shape.inputs, SPLITS, source, labelled=labelled, notices=notices)
     found = gather(raw, source)
     splits = [split for split in SPLITS if f"x_{split}" in found and found[f"x_{split}"] is not None]
     x: dict[str, Inputs] = {}
     y: dict[str, Targets] = {}
-    notices: list[str] = []
+    extra: dict[str, Extra] = {}
     for split in splits:
         x[split] = checked_inputs(found[f"x_{split}"], shape.inputs, f"{source}: x_{split}")
         y[split] = targets(found[f"y_{split}"], shape.outputs, f"{source}: y_{split}", notices)
@@ -215,6 +245,9 @@ def check(
                 f"{source}: x_{split} has {len(x[split][0])} samples and y_{split} {len(y[split][0])}: they "
                 f"must be equal."
             )
+        extra[split] = checked_extra(
+            found.get(f"extra_{split}"), len(x[split][0]), f"{source}: extra_{split}"
+        )
     if "val" not in splits:
         if validation_split is None:
             raise UserError(
@@ -222,14 +255,14 @@ def check(
                 "validation_split: 0.2 to take them from the training samples."
             )
         tasks = [output.task for output in shape.outputs.values()] if stratify else []
-        _split_off(x, y, validation_split, seed, source, tasks)
+        _split_off(x, y, extra, validation_split, seed, source, tasks)
     check_classes(y, list(shape.outputs.values()), source, notices)
     notices += _overlaps(x)
     count = sum(len(one[0]) for one in x.values())
     if count < MIN_SAMPLES:
         notices.append(
-            f"{source} holds {count} samples in all splits: bitfront export needs {MIN_SAMPLES} to verify "
-            f"the firmware with."
+            f"{source} holds {count} samples in all splits: bundles verify the firmware on further inputs "
+            f"that are mixed from them."
         )
     return Dataset(
         x_train=x["train"],
@@ -238,6 +271,7 @@ def check(
         y_val=y["val"],
         x_test=x["test"],
         y_test=y["test"],
+        extra={split: extra[split] for split in ("val", "test") if extra[split]},
         notices=tuple(notices),
     )
 
@@ -245,6 +279,7 @@ def check(
 def _split_off(
     x: dict[str, Inputs],
     y: dict[str, Targets],
+    extra: dict[str, Extra],
     share: float,
     seed: int,
     source: str,
@@ -261,6 +296,9 @@ def _split_off(
     for arrays in (x, y):
         arrays["val"] = tuple(one[val] for one in arrays["train"])
         arrays["train"] = tuple(one[train] for one in arrays["train"])
+    given = extra["train"]
+    extra["val"] = {name: one[val] for name, one in given.items()}
+    extra["train"] = {name: one[train] for name, one in given.items()}
 
 
 def checked_inputs(value: Any, inputs: Mapping[str, tuple[int | None, ...]], where: str) -> Inputs:

@@ -70,10 +70,49 @@ def decisions(labels: NDArray[Any], outputs: NDArray[Any], *, from_logits: bool)
     """
     labels = np.asarray(labels).astype(np.int64)
     if outputs.ndim == 1:
-        threshold = 0.0 if from_logits else 0.5
+        threshold = _threshold(from_logits)
         undecided = outputs == threshold
         first = labels == (outputs > threshold)
         return Decisions(labels, np.where(undecided, 2, 1), first | undecided, first)
     largest = outputs == outputs.max(axis=-1, keepdims=True)
     among = largest[np.arange(len(labels)), labels]
     return Decisions(labels, largest.sum(axis=-1), among, labels == largest.argmax(axis=-1))
+
+
+def confusion(
+    labels: NDArray[Any], outputs: NDArray[Any], fall: Fall, *, from_logits: bool
+) -> NDArray[np.float64]:
+    """Return how many samples of each class (rows) are taken for each (columns).
+
+    A sample of undecided class counts in equal parts for the classes that share the largest output, or for
+    the lowest of them alone; `best` gives it to the right class where that is one of them, `worst` in equal
+    parts to the others.
+
+    Args:
+        labels: class numbers of shape (samples,).
+        outputs: (samples,) of one output, else (samples, classes).
+        fall: how undecided classes fall.
+        from_logits: as in `decisions`.
+    """
+    labels = np.asarray(labels).astype(np.int64)
+    if outputs.ndim == 1:
+        above = outputs - _threshold(from_logits)
+        largest = np.column_stack([above <= 0, above >= 0])
+    else:
+        largest = outputs == outputs.max(axis=-1, keepdims=True)
+    samples, classes = np.arange(len(labels)), largest.shape[1]
+    taken = largest / largest.sum(axis=-1, keepdims=True)
+    if fall == "lowest":
+        taken = np.eye(classes)[largest.argmax(axis=-1)]
+    elif fall in ("best", "worst"):
+        right = np.zeros_like(largest)
+        right[samples, labels] = largest[samples, labels]
+        shared = right.any(axis=-1) & (largest.sum(axis=-1) > 1)
+        instead = right if fall == "best" else largest & ~right
+        taken[shared] = (instead / np.maximum(1, instead.sum(axis=-1, keepdims=True)))[shared]
+    return np.stack([taken[labels == one].sum(axis=0) for one in range(classes)])
+
+
+def _threshold(from_logits: bool) -> float:
+    """Return where one output goes from class 0 to class 1."""
+    return 0.0 if from_logits else 0.5

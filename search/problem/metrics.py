@@ -1,30 +1,30 @@
-"""What ranks candidates: accuracy, balanced or not, ROC AUC, background rejection, mean squared error, or a
-user's function.
-"""
+"""What ranks candidates: a built-in metric or a user's function, over the outputs of a model that count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bitfront.search.config import MetricConfig, StudyConfig
+from bitfront.search.config import StudyConfig
 from bitfront.search.config.base import nearest
+from bitfront.search.problem.beside import LABELS, Beside
 from bitfront.search.problem.decisions import FALLS, Decisions, Fall, Ties, decisions
+from bitfront.search.problem.metric_functions import (
+    Function,
+    Labels,
+    Scores,
+    functions_of,
+    one_versus_rest,
+    probabilities,
+    ranks,
+)
 from bitfront.search.problem.user_code import UserFunction
 from bitfront.search.quantities import METRICS
 from bitfront.spaces import UserError
-
-Scores = NDArray[np.floating[Any]]
-Labels = NDArray[Any]
-Function = Callable[[Labels, Scores, bool, Fall], float]
-"""A metric of labels, scores, whether these are logits, and how ties fall, which counts where classes are
-decided.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,29 +68,41 @@ class Ranking:
         outputs = tuple(one and replace(one, from_logits=logits) for one, logits in pairs)
         return replace(self, outputs=outputs, from_logits=tuple(from_logits))
 
-    def __call__(self, y_true: Sequence[Labels], y_score: Sequence[Scores]) -> float:
+    def __call__(
+        self, y_true: Sequence[Labels], y_score: Sequence[Scores], beside: Beside | None = None
+    ) -> float:
         """Compute the mean over the outputs that count, from the labels and the scores of all outputs.
+
+        Args:
+            y_true: one array an output.
+            y_score: likewise.
+            beside: the inputs and the arrays beside them, for a metric that sees them.
 
         Raises:
             UserError: when a user's function fails or returns no finite number.
         """
-        return self._mean(y_true, y_score, None)
+        return self._mean(y_true, y_score, beside or Beside(), None)
 
-    def _mean(self, y_true: Sequence[Labels], y_score: Sequence[Scores], fall: Fall | None) -> float:
+    def _mean(
+        self, y_true: Sequence[Labels], y_score: Sequence[Scores], beside: Beside, fall: Fall | None
+    ) -> float:
         found = [
-            one(y, score, fall)
+            one(y, score, fall, beside)
             for one, y, score in zip(self.outputs, y_true, y_score, strict=True)
             if one is not None
         ]
         return sum(found) / len(found)
 
-    def outcome(self, y_true: Sequence[Labels], y_score: Sequence[Scores]) -> Outcome:
-        """Compute the metric, what ties do to it, and what is found of each class.
+    def outcome(
+        self, y_true: Sequence[Labels], y_score: Sequence[Scores], beside: Beside | None = None
+    ) -> Outcome:
+        """Compute the metric, what ties do to it, and what is found of each class; arguments as of a call.
 
         Raises:
             UserError: when a user's function fails or returns no finite number.
         """
-        score = self(y_true, y_score)
+        beside = beside or Beside()
+        score = self(y_true, y_score, beside)
         if not all(np.isfinite(one).all() for one in y_score):
             return Outcome(score=score, ties={}, recall={})
         decided = self._decisions(y_true, y_score)
@@ -100,10 +112,14 @@ class Ranking:
             for name, task, found, scores in zip(self.names, self.tasks, decided, y_score, strict=True)
             if found is not None
         }
-        return Outcome(score=score, ties=self._ties(y_true, y_score, decided), recall=recall)
+        return Outcome(score=score, ties=self._ties(y_true, y_score, beside, decided), recall=recall)
 
     def _ties(
-        self, y_true: Sequence[Labels], y_score: Sequence[Scores], decided: Sequence[Decisions | None]
+        self,
+        y_true: Sequence[Labels],
+        y_score: Sequence[Scores],
+        beside: Beside,
+        decided: Sequence[Decisions | None],
     ) -> dict[str, float]:
         built_in = METRICS.get(self.name)
         ranks = built_in is not None and built_in.ranks
@@ -114,7 +130,7 @@ class Ranking:
         ]
         ties = {"share": max(counted)} if counted else {}
         if any(counted) and built_in is not None and built_in.decides:
-            ties |= {one: self._mean(y_true, y_score, one) for one in FALLS}
+            ties |= {one: self._mean(y_true, y_score, beside, one) for one in FALLS}
         if ranks:
             counts = zip(self.outputs, y_true, y_score, strict=True)
             ties["pairs"] = max(one.tied_pairs(y, scores) for one, y, scores in counts if one is not None)
@@ -151,7 +167,9 @@ class Metric:
     from_logits: bool = False
     ties: Ties = "expected"
 
-    def __call__(self, y_true: Labels, y_score: Scores, fall: Fall | None = None) -> float:
+    def __call__(
+        self, y_true: Labels, y_score: Scores, fall: Fall | None = None, beside: Beside | None = None
+    ) -> float:
         """Compute the metric.
 
         Args:
@@ -159,6 +177,7 @@ class Metric:
             y_score: outputs, (samples,) or (samples, 1) where binary, else (samples, classes) or like
                 `y_true`.
             fall: how ties fall, as `ties` says where None.
+            beside: the inputs and the arrays beside them.
 
         Returns:
             The metric; NaN where a score isn't finite, which no metric can rank.
@@ -172,138 +191,17 @@ class Metric:
         if self.task == "binary":
             scores = scores.reshape(len(scores))
         from_logits = self.from_logits and self.task != "regression"
-        return float(self.function(y_true, scores, from_logits, fall or self.ties))
+        return float(self.function(y_true, scores, from_logits, fall or self.ties, beside or Beside()))
 
     def tied_pairs(self, y_true: Labels, y_score: Scores) -> float:
         """Return the share of pairs, one of a class and one not, with equal scores; the mean over the
         classes.
         """
         found = [
-            _ranks(signal, score)
-            for signal, score in _one_versus_rest(y_true, np.asarray(y_score, np.float64), self.from_logits)
+            ranks(signal, score)
+            for _, signal, score in one_versus_rest(y_true, np.asarray(y_score, np.float64), self.from_logits)
         ]
         return float(np.mean([(upper - lower) / pairs for lower, upper, pairs in found]))
-
-
-def probabilities(logits: Scores) -> NDArray[np.float64]:
-    """Return the sigmoid of (samples,) or the softmax of (samples, classes), in float64."""
-    logits = np.asarray(logits, dtype=np.float64)
-    if logits.ndim == 1:
-        # Both branches of the sigmoid are evaluated where their exponential can't overflow.
-        small = np.exp(-np.abs(logits))
-        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-
-
-def accuracy(y_true: Labels, y_score: Scores, from_logits: bool = False, fall: Fall = "expected") -> float:
-    """Share of samples whose class is right: above the threshold where binary, else the largest score."""
-    return float(np.mean(decisions(y_true, y_score, from_logits=from_logits).credit(fall)))
-
-
-def balanced_accuracy(
-    y_true: Labels, y_score: Scores, from_logits: bool = False, fall: Fall = "expected"
-) -> float:
-    """Mean of the shares of each class's samples that are right, over the classes that occur.
-
-    So every class weighs alike, however few its samples are; it is scikit-learn's `balanced_accuracy_score`.
-    """
-    found = decisions(y_true, y_score, from_logits=from_logits)
-    known = [one for one in found.recall(fall, int(found.labels.max()) + 1) if one is not None]
-    return float(np.mean(known))
-
-
-def roc_auc(y_true: Labels, y_score: Scores, from_logits: bool = False) -> float:
-    """Area under the ROC curve; several classes: mean of one-versus-rest over the classes that occur.
-
-    Equal to scikit-learn's `roc_auc_score`, whose checks take longer than a small network's prediction.
-    """
-    found = [
-        _ranks(signal, score) for signal, score in _one_versus_rest(y_true, np.asarray(y_score), from_logits)
-    ]
-    return float(np.mean([(lower + upper) / (2.0 * pairs) for lower, upper, pairs in found]))
-
-
-def _one_versus_rest(
-    y_true: Labels, y_score: Scores, from_logits: bool
-) -> Iterator[tuple[NDArray[np.bool_], Scores]]:
-    """Give which samples are of a class, and what ranks them, for each class that occurs; of one output
-    once.
-    """
-    if y_score.ndim == 1 or y_score.shape[1] == 1:
-        # a sigmoid changes no order, but in floating point large logits would become equal
-        yield y_true == 1, y_score.reshape(len(y_score))
-        return
-    ranked = log_odds(y_score) if from_logits else y_score
-    for one in range(ranked.shape[1]):
-        signal = y_true == one
-        if 0 < np.count_nonzero(signal) < len(signal):
-            yield signal, ranked[:, one]
-
-
-def log_odds(logits: Scores) -> NDArray[np.float64]:
-    """Return log(p / (1 - p)) of the softmax p of (samples, classes): the same order, and equal where p is
-    equal.
-
-    Floating point would make probabilities near 1 equal that are not. The terms of a sum are added in
-    ascending order, so that the same logits in another order of the classes give the same bits: scores of few
-    bits are full of those.
-    """
-    z = np.asarray(logits, np.float64)
-    z = z - z.max(axis=-1, keepdims=True)
-    ascending = np.sort(z, axis=-1)
-    powers = np.exp(ascending)
-    total = powers.sum(axis=-1, keepdims=True)
-    second = ascending[:, -2:-1]
-    rest = np.exp(ascending[:, :-1] - second).sum(axis=-1, keepdims=True)
-    others = (
-        total - np.exp(z) + (z == 0.0)
-    )  # at least 1; of the largest, `rest` tells it without cancellation
-    return np.asarray(np.where(z == 0.0, -second - np.log(rest), z - np.log(others)))
-
-
-def _ranks(signal: NDArray[np.bool_], score: Scores) -> tuple[int, int, int]:
-    """Return how many pairs, one signal and one background, have the signal above, or at least as high, and
-    all of them.
-
-    Mann and Whitney (1947): the first share, and half of what the second adds, is the area under the ROC
-    curve.
-    """
-    background, kept = np.sort(score[~signal]), np.sort(score[signal])
-    lower = int(np.searchsorted(background, kept, "left").sum())
-    upper = int(np.searchsorted(background, kept, "right").sum())
-    return lower, upper, kept.size * background.size
-
-
-def background_rejection(y_true: Labels, y_score: Scores, signal_efficiency: float = 0.5) -> float:
-    """Return 1 / (share of background kept) where the given share of signal is kept.
-
-    The ROC curve is interpolated linearly. A sample of n background events can't tell shares below 1/n, so
-    the result is at most n, also where no background event is left.
-    """
-    order = np.argsort(-y_score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(y_score[order])), len(order) - 1)  # of each run of equal scores
-    signal = np.cumsum(y_true[order] == 1)[last]
-    background = last + 1 - signal
-    true_positive, false_positive = (np.append(0.0, kept / kept[-1]) for kept in (signal, background))
-    share = float(np.interp(signal_efficiency, true_positive, false_positive))
-    return 1.0 / max(share, 1.0 / background[-1])
-
-
-def mse(y_true: Labels, y_score: Scores) -> float:
-    """Mean squared error over all elements."""
-    return float(np.mean((np.asarray(y_true, dtype=np.float64).reshape(y_score.shape) - y_score) ** 2))
-
-
-def functions_of(wanted: MetricConfig) -> Mapping[str, Function]:
-    """Return what computes each metric of `METRICS`, with the options that a study gives."""
-    return {
-        "accuracy": accuracy,
-        "balanced_accuracy": balanced_accuracy,
-        "roc_auc": lambda y, score, logits, _: roc_auc(y, score, logits),
-        "background_rejection": lambda y, score, *_: background_rejection(y, score, wanted.signal_efficiency),
-        "mse": lambda y, score, *_: mse(y, score),
-    }
 
 
 def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str, str]], Ranking]:
@@ -341,8 +239,13 @@ def build_ranking(config: StudyConfig, base_dir: Path) -> Callable[[Mapping[str,
 
 
 def _checked(function: UserFunction) -> Function:
-    def call(y_true: Labels, y_score: Scores, from_logits: bool, _: Fall) -> float:
-        value = function(y_true, probabilities(y_score) if from_logits else y_score)
+    names = function.parameters[2:]
+
+    def call(y_true: Labels, y_score: Scores, from_logits: bool, _: Fall, beside: Beside) -> float:
+        inputs = beside.inputs[0] if len(beside.inputs) == 1 else tuple(beside.inputs)
+        known = {**beside.extra, "inputs": inputs}
+        seen = {name: known[name] for name in names if name in known}
+        value = function(y_true, probabilities(y_score) if from_logits else y_score, **seen)
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -355,3 +258,36 @@ def _checked(function: UserFunction) -> Function:
         return number
 
     return call
+
+
+def sees_labels(name: str) -> bool:
+    """Whether a metric sees labels that the data bring beside the targets."""
+    built_in = METRICS.get(name)
+    return built_in is not None and built_in.sees_labels
+
+
+def check_beside(name: str, splits: Mapping[str, Beside], source: str) -> None:
+    """Check that the data bring what a built-in metric sees beside labels and outputs.
+
+    Args:
+        name: the metric's.
+        splits: what stands beside the samples that are scored, by split (`val`, `test`).
+        source: the data's, for messages.
+
+    Raises:
+        UserError: when the anomalies' labels are missing, other than 0 and 1, or of one kind alone.
+    """
+    if not sees_labels(name):
+        return
+    for split, beside in splits.items():
+        where = f"{source}: extra_{split}[{LABELS!r}]"
+        if LABELS not in beside.extra:
+            raise UserError(
+                f"{where} is missing, which {name} compares the errors with: give 1 for each anomaly and 0 "
+                "for every other sample."
+            )
+        kinds = np.unique(beside.extra[LABELS])
+        if beside.extra[LABELS].size != len(beside.extra[LABELS]) or not np.isin(kinds, (0, 1)).all():
+            raise UserError(f"{where} isn't one 0 or 1 a sample: give 1 for each anomaly.")
+        if len(kinds) < 2:
+            raise UserError(f"{where} holds only {kinds[0]:g}: mix anomalies and others in y_{split}.")

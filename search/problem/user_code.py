@@ -67,16 +67,26 @@ class UserFunction:
             )
         return function
 
-    def __call__(self, *arguments: Any) -> Any:
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that take one value each, in their order; none of what has no signature."""
+        try:
+            found = inspect.signature(self._function).parameters.values()
+        except ValueError:
+            return ()
+        return tuple(one.name for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD))
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function.
 
         Raises:
             UserError: naming the file and line where it failed.
         """
         try:
-            inspect.signature(self._function).bind(*arguments)
+            inspect.signature(self._function).bind(*arguments, **named)
         except TypeError as error:
             wants = f"{len(arguments)} arguments" if arguments else "no arguments"
+            wants += f" and {', '.join(named)}" if named else ""
             raise UserError(
                 f"{self.key}: {self.file.name}:{self.name} is called with {wants}, but {error}: give the "
                 f"others defaults."
@@ -84,7 +94,7 @@ class UserFunction:
         except ValueError:  # a callable without a signature: let the call speak
             pass
         with self._running(f"{self.name}()"):
-            return self._function(*arguments)
+            return self._function(*arguments, **named)
 
     @contextlib.contextmanager
     def _running(self, doing: str) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """The metrics that bitfront computes itself: one row for each, with what it is called, fits and can reach.
 
-How each is computed is `problem.metrics.functions_of`; a test holds the two to the same names.
+How each is computed is `problem.metric_functions.functions_of`; a test holds the two to the same names.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class BuiltInMetric:
     """Whether it compares decided classes with the right ones, so that ties between classes matter."""
     ranks: bool = False
     """Whether it ranks samples, of which those with equal scores count as half above each other."""
+    sees_labels: bool = False
+    """Whether it sees the labels that the data bring beside the targets."""
     options: tuple[str, ...] = ()
     """Keys of the study file's section `metric` that shape it."""
     about: str = ""
@@ -52,7 +54,18 @@ _ALL = (
         least=0.0,
         most=1.0,
         decides=True,
+        options=("over_classes",),
         about="mean of the classes' recalls, so that a rare class weighs as much as a common one",
+    ),
+    BuiltInMetric(
+        name="f1",
+        label="F1",
+        tasks=_CLASSES,
+        least=0.0,
+        most=1.0,
+        decides=True,
+        options=("over_classes",),
+        about="mean of the classes' 2 TP / (2 TP + FP + FN)",
     ),
     BuiltInMetric(
         name="roc_auc",
@@ -61,17 +74,40 @@ _ALL = (
         least=0.0,
         most=1.0,
         ranks=True,
+        options=("over_classes",),
         about="several classes: mean of one-versus-rest; a pair of equal scores counts a half",
     ),
     BuiltInMetric(
         name="background_rejection",
         label="Background rejection",
-        tasks=("binary",),
+        tasks=_CLASSES,
         ranks=True,
-        options=("signal_efficiency",),
-        about="binary: 1 / false-positive rate at a fixed signal efficiency",
+        options=("signal_efficiency", "over_classes"),
+        about="1 / false-positive rate at a fixed signal efficiency; several classes: mean of "
+        "one-versus-rest",
+    ),
+    BuiltInMetric(
+        name="efficiency_at_fpr",
+        label="Efficiency at a fixed false-positive rate",
+        tasks=_CLASSES,
+        least=0.0,
+        most=1.0,
+        ranks=True,
+        options=("false_positive_rate", "over_classes"),
+        about="share of the signal that is kept at a fixed false-positive rate; several classes: mean of "
+        "one-versus-rest",
     ),
     BuiltInMetric(name="mse", label="MSE", tasks=("regression",), direction="minimize", least=0.0),
+    BuiltInMetric(
+        name="reconstruction_auc",
+        label="Reconstruction AUC",
+        tasks=("regression",),
+        least=0.0,
+        most=1.0,
+        sees_labels=True,
+        about="anomaly detection: ROC AUC of each sample's squared error against the labels that the data "
+        "bring beside the targets",
+    ),
 )
 
 METRICS: Mapping[str, BuiltInMetric] = {metric.name: metric for metric in _ALL}

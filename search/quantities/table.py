@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from bitfront.hls import Estimate
 
-Kind = Literal["csynth", "implemented"]
+Kind = Literal["csynth", "implemented", "scored"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Quantity:
     """The attribute of an `Estimate` that holds it, and its name in reports of tools; its key where empty."""
     kind: Kind = "csynth"
     """Which estimate holds it: of what C-synthesis would report, or of what logic synthesis and routing
-    leave.
+    leave; or none: it is `scored`, known once a candidate's outputs are.
     """
     cycles: str = ""
     """Key of the quantity in clock cycles that it is a multiple of, if it is one: their intervals scale
@@ -52,7 +52,7 @@ class Quantity:
     """Whether a search may make it small."""
     limit: str = ""
     """What the study file's reference says of a limit on it; without one, none can be set."""
-    example: int | str = 0
+    example: float | str = 0
     """A limit, as an example."""
     in_reports: bool = False
     """Whether reports of synthesis measure it: tables of estimates and of syntheses show it."""
@@ -140,6 +140,11 @@ _ALL = (
         name="energy", key="energy_pj", label="Energy", unit="pJ", decimals=1, objective=True,
         limit="most energy per inference: pJ (default), nJ or uJ", example="5nJ",
     ),
+    Quantity(
+        name="noise_drop", label="Drop under noise", decimals=4, kind="scored", objective=True,
+        limit="how much worse than the float model without noise the metric may be where the inputs carry "
+        "the noise of `noise`, in the metric's own unit", example=0.02,
+    ),
     Quantity(name="energy_moons", key="energy_moons_pj", label="Energy (Moons)", unit="pJ", decimals=1),
 )  # fmt: skip
 
@@ -215,6 +220,11 @@ def measured_name(key: str, stage: str) -> str:
     return known.estimate if (known.kind == "implemented") == (stage in IMPLEMENTED_STAGES) else ""
 
 
+def scored() -> dict[str, Quantity]:
+    """Return the quantities that are known once a candidate has been scored, by name."""
+    return {name: q for name, q in QUANTITIES.items() if q.kind == "scored"}
+
+
 def told_apart(quantity: Quantity) -> bool:
     """Whether it is counted in two ways, by C-synthesis and of what is implemented."""
     return any(q.kind == "implemented" and q.estimate == quantity.estimate for q in QUANTITIES.values())
@@ -230,5 +240,7 @@ def energy_range(resources: Mapping[str, float]) -> tuple[float, float] | None:
 
 
 def _source(quantity: Quantity, found: Estimate) -> Estimate | None:
-    """Return the estimate that holds a quantity; None where `found` has none of that kind."""
-    return found if quantity.kind == "csynth" else found.implemented
+    """Return the estimate that holds a quantity; None where `found` has none of that kind, and of what is
+    scored.
+    """
+    return {"csynth": found, "implemented": found.implemented}.get(quantity.kind)

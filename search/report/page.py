@@ -11,6 +11,7 @@ from ..analysis.against_float import knee_note, knee_warning
 from ..analysis.findings import Findings
 from ..analysis.floor import Floor
 from ..analysis.headline import headline
+from ..analysis.published import Against
 from ..analysis.view import Standing, StudyView, si
 from ..problem.score_warnings import percent, tied, ties_range
 from ..quantities import QUANTITIES, energy_range, measured_name
@@ -21,6 +22,7 @@ from .charts import metric_range
 from .evidence import pairs, processors, synthesis
 from .figure import Figure
 from .findings_tables import gains, progress_note, test_table
+from .published_charts import published_table
 from .rendering import rendered
 from .trials_table import all_trials, failures
 
@@ -38,8 +40,11 @@ def render(
     figures: Mapping[str, Figure],
     front_csv: str,
     floor: Floor | None = None,
+    published: Against | None = None,
 ) -> str:
-    """Return the page of a study and what it teaches; `front_csv` is offered as a download."""
+    """Return the page of a study and what it teaches, beside published points where there are some;
+    `front_csv` is offered as a download.
+    """
     return rendered(
         "report.html.j2",
         figures,
@@ -48,7 +53,9 @@ def render(
         headline=headline(view),
         calibrated=_calibrated(view),
         sure=_sure(view),
-        links=_links(view),
+        links=_links(view, published),
+        published=published,
+        published_table=published_table(view, published) if published else None,
         cards=[_card(view, how, e) for how, e in view.picks.items()],
         outside=metric_range(view)[1] if view.scored else 0,
         tested=test_table(view, found),
@@ -93,10 +100,11 @@ def _floor(floor: Floor | None) -> str:
     return f"Of trial {floor.trial}, the cheapest: " + " ".join(floor.sentences())
 
 
-def _links(view: StudyView) -> list[tuple[str, str]]:
+def _links(view: StudyView, published: Against | None) -> list[tuple[str, str]]:
     """Return the sections that the page has: (id, name)."""
     links = [(f"cost-{cost.name}", cost.label, bool(view.scored)) for cost in view.costs]
     links += [
+        ("published-section", "Published points", published is not None),
         ("precision-section", "Precision", bool(view.front)),
         ("test-section", "Test data", bool(view.test_scores) and view.any_feasible),
         ("gains-section", "Gains", any(e.kind == "uniform" for e in view.scored)),

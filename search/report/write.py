@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..analysis.findings import find
 from ..analysis.floor import Floor
+from ..analysis.published import PublishedPoints, against
 from ..analysis.sensitivity import Sensitivity
 from ..analysis.view import StudyView
 from ..trials.files import write_atomic
@@ -22,9 +23,10 @@ from .comparison_charts import comparison_figures
 from .evidence_charts import sensitivity
 from .figure import Figure
 from .page import render
+from .published_charts import published_figures
 
 
-def write_report(study_dir: Path, *, figures: bool = True) -> Path:
+def write_report(study_dir: Path, *, figures: bool = True, published: PublishedPoints | None = None) -> Path:
     """Write `report.html`, `front.csv`, `front.png` and `figures/*` of a study and return the page's path.
 
     Only the study's own files are read (`study.yaml`, `reference.json`, `trials/*/evaluation.json`), so it
@@ -33,14 +35,19 @@ def write_report(study_dir: Path, *, figures: bool = True) -> Path:
     Args:
         study_dir: the study folder.
         figures: whether to write the PNG, SVG and PDF files too.
+        published: points of others that the study is drawn beside.
 
     Raises:
-        UserError: the folder is no study, a file in it is damaged, or no trial has finished.
+        UserError: the folder is no study, a file in it is damaged, no trial has finished, or the points
+            are of other data.
     """
     study_dir = Path(study_dir)
     view = StudyView.read(study_dir)
     found = find(view)
+    beside = against(view, published) if published else None
     drawn = study_figures(view, found)
+    if beside:
+        drawn |= published_figures(view, beside)
     csv_path = study_dir / "front.csv"
     write_front_csv(csv_path, view.front, view.objectives)
     if figures:
@@ -48,7 +55,7 @@ def write_report(study_dir: Path, *, figures: bool = True) -> Path:
         if view.scored:
             shutil.copy(study_dir / "figures" / f"front_{view.costs[0].name}.png", study_dir / "front.png")
     page = study_dir / "report.html"
-    text = render(view, found, drawn, csv_path.read_text(encoding="utf-8"), Floor.read(study_dir))
+    text = render(view, found, drawn, csv_path.read_text(encoding="utf-8"), Floor.read(study_dir), beside)
     write_atomic(page, text)
     return page
 

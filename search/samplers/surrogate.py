@@ -69,7 +69,8 @@ class _Row:
 
     position: Positions
     costs: Array | None
-    """Costs on the box's scale, then log2 of the limited resources; None where it has none."""
+    """Costs on the box's scale, NaN of what wasn't scored, then log2 of the limited resources; None where it
+    has none."""
     rounded: float
     """Loss of metric without training on the box's scale, NaN where unknown."""
     loss: float
@@ -104,7 +105,7 @@ class Surrogate:
         self._metric = next(i for i, o in enumerate(self.objectives) if o.is_metric)
         self._costs = [(i, o) for i, o in enumerate(self.objectives) if not o.is_metric]
         self._limits = [c for c in self.constraints if not c.after_scoring]
-        bounds = [c.threshold(self.float_score) for c in self.constraints if c.after_scoring]
+        bounds = [c.threshold(self.float_score) for c in self.constraints if c.on_metric]
         self._most_loss = min((self._loss(bound) for bound in bounds), default=np.inf)
         self.learn(self.rounded)
 
@@ -206,7 +207,9 @@ class Surrogate:
         if not known:
             return np.array([row.position for row in every])
         count = len(self._costs)
-        losses = np.array([[row.rounded, *row.costs[:count]] for row in known if row.costs is not None])
+        losses = np.array(
+            [[row.rounded, *np.nan_to_num(row.costs[:count])] for row in known if row.costs is not None]
+        )
         return np.array([row.position for row in known])[is_nondominated(losses)]
 
     # -- what is known ---------------------------------------------------------------------------------------
@@ -217,7 +220,7 @@ class Surrogate:
         One that training made worse stands in the study as rounded, but says as much of what a proposal gets.
         """
         e = evaluation
-        has_costs = e.status != "failed" and all(o.key in e.resources for _, o in self._costs)
+        has_costs = e.status != "failed" and all(o.is_scored or o.key in e.resources for _, o in self._costs)
         has_costs = has_costs and all(limit.name in e.constraints for limit in self._limits)
         trained = "qat" in e.metrics or e.params.get("method") in {None, self._encoding.method}
         return _Row(
@@ -237,7 +240,12 @@ class Surrogate:
         return (self.objectives[i].scaled(value) - ideal) / (reference - ideal)
 
     def _cost_row(self, evaluation: Evaluation) -> Array:
-        costs = [self._scaled(i, objective.value(evaluation)) for i, objective in self._costs]
+        costs = [
+            np.nan
+            if o.is_scored and o.key not in evaluation.resources
+            else self._scaled(i, o.value(evaluation))
+            for i, o in self._costs
+        ]
         for limit in self._limits:
             # as it is checked: corrected by syntheses
             value = limit.limit + evaluation.constraints[limit.name] * limit.scale
@@ -262,11 +270,12 @@ class Surrogate:
         first = sum(row.costs is not None for row in every[:fitted])
         x = self._encoding.columns(np.array([row.position for row in costed]))
         table = np.array([row.costs for row in costed])
-        models = {
-            f"cost {j}": self._process((f"cost {j}", fitted), first, x, y)
-            for j, y in enumerate(table.T)
-            if self._matters(j, float(y.max()))
-        }
+        models = {}
+        for j, y in enumerate(table.T):
+            known = ~np.isnan(y)  # what was never scored has no drop under noise
+            if known.sum() >= LEAST and self._matters(j, float(y[known].max())):
+                key = (f"cost {j}", fitted)
+                models[f"cost {j}"] = self._process(key, int(known[:first].sum()), x[known], y[known])
         rounded = [row for row in every if not np.isnan(row.rounded)]
         first = sum(not np.isnan(row.rounded) for row in every[:fitted])
         if first >= LEAST:
@@ -337,12 +346,12 @@ class Surrogate:
         """
         processes = [models.get(f"cost {j}") for j in range(len(self._costs) + len(self._limits))]
 
-        def of(process: Process | None) -> Array:
-            if process is None:
-                return np.full(len(x), -np.inf)
+        def of(j: int, process: Process | None) -> Array:
+            if process is None:  # an objective is always known, but for what too few were scored for
+                return np.full(len(x), 0.0 if j < len(self._costs) else -np.inf)
             return process.upper(x) if process.different < FEW else process.mean(x)
 
-        return np.column_stack([of(one) for one in processes])
+        return np.column_stack([of(j, one) for j, one in enumerate(processes)])
 
     def _chance(self, costs: Array) -> Array:
         """Return how likely each candidate meets the limits on resources, never quite 0, so that some are

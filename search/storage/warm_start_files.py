@@ -2,6 +2,8 @@
 space.
 """
 
+MADE_AGAIN = "delete it, and it is made again"
+"""What to do where one is damaged."""
 SCREENED_FILE = "scouted.json"
 """Candidates that screening chose."""
 GREEDY_FILE = "descended.json"
@@ -14,5 +16,17 @@ GRADIENT_FILE = "gradient.npz"
 """Candidates of the whole gradient width search, with their weights."""
 UNIFORM_FILE = "uniform.npz"
 """Trained uniform candidates, with their weights."""
-FILES = (SCREENED_FILE, GREEDY_FILE, ROUNDED_FILE, FIRST_FILE, GRADIENT_FILE, UNIFORM_FILE)
+WALKS = 8
+"""Gradient width searches of a study, at most: further ones use the time that is left."""
+AGAIN_FILES = {number: f"gradient_{number}.npz" for number in range(2, WALKS + 1)}
+"""Candidates of a further gradient width search, by its number, with their weights."""
+FILES = (
+    SCREENED_FILE,
+    GREEDY_FILE,
+    ROUNDED_FILE,
+    FIRST_FILE,
+    GRADIENT_FILE,
+    *AGAIN_FILES.values(),
+    UNIFORM_FILE,
+)
 """All of them."""

@@ -101,9 +101,13 @@ class Box:
         """
         ideal, reference = [], []
         for objective in objectives:
-            ends = (
-                (float_score, blind_score) if objective.is_metric else [one[objective.key] for one in costs]
-            )
+            if objective.is_metric:
+                ends: Sequence[float] = (float_score, blind_score)
+            elif objective.is_scored:  # no loss, or all that there is to lose
+                lost = abs(float_score - blind_score)
+                ends = (0.0, lost if math.isfinite(lost) else 1.0)
+            else:
+                ends = [one[objective.key] for one in costs]
             scaled = [objective.scaled(end) for end in ends]
             best = scaled[0] if objective.is_metric else min(scaled)
             ideal.append(best)
@@ -221,7 +225,7 @@ def pick(
         NothingFeasible: no candidate meets the constraints, or the limits.
     """
     how = how.strip()
-    if how.isdigit():
+    if how.isdecimal() and len(how) < 19:
         return _numbered(evaluations, int(how))
     conditions = None if how in PICKS else _conditions(how, metric or _metric_of(objectives))
     feasible = _one_a_design([e for e in evaluations if e.feasible])

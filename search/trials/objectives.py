@@ -18,6 +18,7 @@ from bitfront.spaces import UserError
 from ..quantities import QUANTITIES, Limit, Quantity, named
 from ..quantities.limits import in_unit, share_text
 from ..quantities.metrics import Direction, label_of
+from ..quantities.table import scored
 from .evaluation import Evaluation
 
 SIGNS: Mapping[Direction, int] = {"maximize": 1, "minimize": -1}
@@ -65,6 +66,11 @@ class Objective:
     def is_metric(self) -> bool:
         """Whether it is the metric and not a resource."""
         return self.name == "metric"
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether it is known once a candidate has been scored: the metric, and what it loses under noise."""
+        return self.is_metric or self.name in scored()
 
     @property
     def title(self) -> str:
@@ -150,9 +156,14 @@ class Constraint:
         return f"{self.text} with {share_text(self.confidence)} confidence" if self.confidence else self.text
 
     @property
-    def after_scoring(self) -> bool:
-        """Whether it needs the metric, which is known only once a candidate has been scored."""
+    def on_metric(self) -> bool:
+        """Whether it limits the metric itself."""
         return self.name in {"metric", "metric_drop"}
+
+    @property
+    def after_scoring(self) -> bool:
+        """Whether what it limits is known only once a candidate has been scored."""
+        return self.on_metric or self.name in scored()
 
     def threshold(self, float_score: float | None = None) -> float:
         """Return the bare number that a value is compared with: a drop becomes the metric that is just
@@ -170,7 +181,7 @@ class Constraint:
     def violation(self, value: float, float_score: float | None = None) -> float:
         """How far `value` is beyond the limit, relative to `scale`; 0 or less where the limit is met."""
         excess = value - self.threshold(float_score)
-        if self.bound == "at_least" or (self.after_scoring and self.direction == "maximize"):
+        if self.bound == "at_least" or (self.on_metric and self.direction == "maximize"):
             excess = -excess
         scale = abs(float_score or 0.0) or 1.0 if self.name == "metric_drop" else self.scale
         return excess / scale
@@ -280,7 +291,13 @@ def metric_violations(
     constraints: Sequence[Constraint], score: float, float_score: float | None = None
 ) -> dict[str, float]:
     """Violations that need the candidate's score, by constraint name."""
-    return {c.name: c.violation(score, float_score) for c in constraints if c.after_scoring}
+    return {c.name: c.violation(score, float_score) for c in constraints if c.on_metric}
+
+
+def scored_violations(constraints: Sequence[Constraint], figures: Mapping[str, float]) -> dict[str, float]:
+    """Violations of limits on what else is scored, `noise_drop` say; `figures` by their keys."""
+    limited = (c for c in constraints if c.name in scored())
+    return {c.name: c.violation(c.checked(figures, {})) for c in limited}
 
 
 def broken(

@@ -15,13 +15,15 @@ from ..trials.front import Box
 from ..trials.objectives import Objective
 from .gradient_widths import GradientWidths
 from .pace import Pace
-from .planning import planned
+from .planning import SLOWER, planned
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
 WALKED = 0.9
 """Share of the time left that the gradient width search may take with its candidates' own trainings."""
+LEAST_WALKED = 0.5
+"""Share of the time left that it may take in any case."""
 SEEDS = 32
 """Candidates of the gradient width search that enter the search, at most."""
 
@@ -69,10 +71,11 @@ class SearchContext:
         """Return what keeps a training within so many seconds; None where the study file says how long it
         is.
         """
-        return Pace(seconds, self.clock) if self._by_time else None
+        return Pace(seconds, self.clock) if self.by_time else None
 
     @property
-    def _by_time(self) -> bool:
+    def by_time(self) -> bool:
+        """Whether the gradient width search's length follows from the time."""
         return self.evaluator.problem.config.gradient_epochs == "auto"
 
     def seconds_for_rest(self) -> float:
@@ -80,4 +83,10 @@ class SearchContext:
         plan, left = self.evaluator.plan, self.seconds_left()
         after = plan.screening * plan.seconds.get("rounding", 0.0)
         after += SEEDS * plan.epochs * plan.seconds.get("epoch", 0.0)
-        return max(WALKED * left - after, 0.5 * left)
+        return max(WALKED * left - after, LEAST_WALKED * left)
+
+    def epochs_left(self) -> int:
+        """Return the epochs of a gradient width search that fit into the time left, by those measured."""
+        plan = self.evaluator.plan
+        an_epoch = SLOWER * (plan.seconds.get("explore", 0.0) + 2 * plan.seconds.get("cost", 0.0))
+        return int(self.seconds_for_rest() / an_epoch) if an_epoch else 0

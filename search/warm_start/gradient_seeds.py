@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitfront.spaces import UserError
-
-from ..storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
+from ..storage.warm_start_files import AGAIN_FILES, FIRST_FILE, GRADIENT_FILE, MADE_AGAIN
 from ..trials.evaluation import Evaluation
 from ..trials.files import save_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective
+from ..trials.stored import DamagedFile, read_arrays
 from ..trials.weight_arrays import as_arrays, from_arrays
 from .context import SEEDS, WALKED, SearchContext
 from .gradient_widths import FIRST, Scored, Seed
@@ -38,11 +36,13 @@ _log = logging.getLogger(__name__)
 
 KEPT_FIRST = 6
 """Of these, candidates of the first part that enter before the rest is trained, at most."""
+LEAST_AGAIN = 0.25
+"""Share of the first search's epochs below which another isn't begun."""
 REDUCED = 8
 """Candidates of the gradient width search from which greedy width reduction continues."""
 _REDUCTION_LOST = 0.02
 """Share of the lead that this reduction may cost: what a short training can regain."""
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
 def first_seeds(context: SearchContext) -> list[Seed]:
@@ -88,6 +88,38 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: SEEDS - len(before)]
         write_seeds(path, [dict(one.params) for one in later], later)
+    record, seeds = read_seeds(path)
+    return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
+
+
+def further_seeds(context: SearchContext, number: int) -> list[Seed]:
+    """Return the candidates of a further gradient width search, if there is time for one; searched once, then
+    read from a file.
+
+    None of them was trained for more epochs than those of the first, with which the uniform widths compare.
+    There are none where the study file itself says how long the search is.
+
+    Args:
+        context: of the study.
+        number: of the search, from 2.
+
+    Raises:
+        UserError: when a file can't be read.
+    """
+    evaluator, path = context.evaluator, context.folder / AGAIN_FILES[number]
+    if not _wanted(evaluator) or not context.by_time:
+        return []
+    if not path.exists():
+        epochs = min(context.epochs_left(), evaluator.plan.gradient_epochs)
+        seeds: list[Seed] = []
+        if epochs >= LEAST_AGAIN * evaluator.plan.gradient_epochs:
+            _, least = _first(context)
+            _log.info(f"Gradient: the widths move again, along {epochs} epochs")
+            pool = context.gradient_search.again(
+                number, epochs, least, context.pace(context.seconds_for_rest())
+            )
+            seeds = chosen(pool, context.objectives, context.box, SEEDS // 2)
+        write_seeds(path, [dict(one.params) for one in seeds], seeds)
     record, seeds = read_seeds(path)
     return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
 
@@ -170,15 +202,15 @@ def read_seeds(path: Path) -> tuple[dict[str, Any], list[Seed]]:
     Raises:
         UserError: when the file can't be read.
     """
+    arrays = read_arrays(path, MADE_AGAIN)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            record = json.loads(str(arrays["told"]))
-            own: list[dict[str, Any]] = [{} for _ in record["candidates"]]
-            for key in arrays.files:
-                if key != "told":
-                    number, name = key.split("/", 1)
-                    own[int(number)][name] = arrays[key]
+        record = json.loads(str(arrays["told"]))
+        own: list[dict[str, Any]] = [{} for _ in record["candidates"]]
+        for key in arrays:
+            if key != "told":
+                number, name = key.split("/", 1)
+                own[int(number)][name] = arrays[key]
         epochs = record.get("epochs", [0.0] * len(own))
         return record, [Seed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
     except _UNREADABLE as error:
-        raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+        raise DamagedFile(path, error, MADE_AGAIN) from error

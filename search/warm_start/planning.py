@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-WALK = 0.62
+WALK = 0.66
 """Share of the time left for the gradient width search and the training of the uniform widths together."""
-TRAINED = 0.2, 50
+TRAINED = 0.15, 50
 """Share for candidates that are trained each on its own, and how many that shall be."""
 MOST_EPOCHS = 20
 """Of one candidate."""
@@ -37,10 +37,12 @@ ROUNDINGS = 2.5
 """Roundings a screened candidate, those of the greedy width reductions included."""
 _LEAST_MOVES = 16
 """Moves of the widths below which the gradient width search finds nothing, and isn't begun."""
-SLOWER = 1.2
+SLOWER = 1.05
 """Times that a long training's epoch takes of a measured one, its candidates' own evaluation included."""
-_BATCHES = 8
+_BATCHES = 16
 """Batches of an epoch that are measured."""
+_TIMES, _ENOUGH = (2, 6), 0.5
+"""Times that each is measured, at least and at most, until they took so many seconds together."""
 
 
 def planned(evaluator: Evaluator, seconds: float, clock: Callable[[], float]) -> Plan:
@@ -120,9 +122,9 @@ def measured(evaluator: Evaluator, clock: Callable[[], float], *, trains: bool) 
 
 
 def _timed(action: Callable[[], object], clock: Callable[[], float]) -> float:
-    """Return the shorter of two times, which disturbs other work on the machine least."""
-    taken = []
-    for _ in range(2):
+    """Return the shortest of some times, which is what other work on the machine disturbed least."""
+    taken: list[float] = []
+    while len(taken) < _TIMES[0] or (len(taken) < _TIMES[1] and sum(taken) < _ENOUGH):
         began = clock()
         action()
         taken.append(clock() - began)

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bitfront.spaces import Params
 
-from ..evaluator.training import Start
+from ..evaluator.training import Start, is_sparse
 from ..samplers.optuna_samplers import baselines
 from ..storage.optuna_study import Stage
+from ..storage.warm_start_files import AGAIN_FILES
 from ..trials.evaluation import Evaluation, Kind
 from .context import SearchContext
-from .gradient_seeds import first_seeds, gradient_seeds
+from .gradient_seeds import first_seeds, further_seeds, gradient_seeds
 from .gradient_widths import Seed
+from .incoming import incoming
 from .screening import greedy, greedy_to_train, openers, read_rounded, screened
 from .uniform_training import first_uniform, other_uniform
 
@@ -52,7 +55,9 @@ class WarmStart:
         if self.context.evaluator.problem.config.sampler == "grid-uniform":
             return uniform
         return [
-            *uniform[:2],
+            uniform[0],
+            Stage(self._incoming),
+            uniform[1],
             Stage(lambda: greedy(self.context)),
             uniform[2],
             Stage(lambda: greedy_to_train(self.context)),
@@ -60,6 +65,7 @@ class WarmStart:
             uniform[3],
             Stage(lambda: self._kept(first_seeds(self.context), "search")),
             Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
+            *(Stage(partial(self._again, number)) for number in AGAIN_FILES),
         ]
 
     def start(self, params: Params, kind: Kind) -> Start | None:
@@ -71,8 +77,14 @@ class WarmStart:
             return None
         if kind == "uniform":
             return Start("uniform", seed.weights, epochs=seed.epochs)
-        sparse = bool(params.get("sparsity", 0))
+        sparse = is_sparse(self.context.evaluator.graph, params, seed.weights)
         return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
+
+    def _incoming(self) -> Sequence[Params]:
+        """Return the candidate that the model is, where it came quantized."""
+        evaluator = self.context.evaluator
+        found = incoming(evaluator.graph, evaluator.space, evaluator.costs.calibration.peaks)
+        return [] if found is None else [found]
 
     def _other_uniform(self) -> Sequence[Params]:
         """Return the uniform candidates that are left: trained ones, and rounded ones that need more than
@@ -86,6 +98,9 @@ class WarmStart:
         """Settle the search's numbers, once the first candidates are there to be looked at."""
         self.context.plan()
         return []
+
+    def _again(self, number: int) -> Sequence[Params]:
+        return self._kept(further_seeds(self.context, number), "search")
 
     def _screened(self) -> Sequence[Params]:
         params = screened(self.context)

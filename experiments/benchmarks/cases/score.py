@@ -94,6 +94,17 @@ def score(metric: str, task: str, y: Any, found: Any, probabilities: bool) -> fl
     return float(measure(y.reshape(flat.shape), flat))
 
 
+def anomalies(data: dict[str, Any], split: str, found: Any) -> float:
+    """Return the area of each sample's squared error against labels: in `extra`, or in the targets' place."""
+    from sklearn.metrics import roc_auc_score
+
+    x, y = np.asarray(data[f"x_{split}"]), data.get(f"y_{split}")
+    labels = (data.get(f"extra_{split}") or {}).get("labels", y)
+    target = x if y is None or np.shape(y) != np.shape(found) else np.asarray(y)
+    error = (np.asarray(found, np.float64) - target) ** 2
+    return float(roc_auc_score(np.asarray(labels).ravel(), error.reshape(len(error), -1).mean(axis=1)))
+
+
 def main(case: str, trained: str | None = None) -> None:
     """Print the scores."""
     sys.path.insert(0, case)
@@ -112,8 +123,11 @@ def main(case: str, trained: str | None = None) -> None:
         parts = []
         for name in ranked:
             own = task[name] if isinstance(task, dict) else task
-            y = data[f"y_{split}"]
+            y = data.get(f"y_{split}")
             wanted = metric.get("name") or ("mse" if own == "regression" else "accuracy")
+            if wanted == "reconstruction_auc":
+                parts.append(anomalies(data, split, found[name]))
+                continue
             last = model.outputs[names.index(name)]._keras_history.operation
             kind = getattr(getattr(last, "activation", None), "__name__", type(last).__name__).lower()
             parts.append(
