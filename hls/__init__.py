@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from bitfront.spaces import lazy_door
 
 if TYPE_CHECKING:
-    from .bit_true import BitTrue, BitTrueLayer, Trainer, VariableFixedPoint, pruned, zero_share
+    from .bit_true import (
+        BitTrue,
+        BitTrueLayer,
+        Distillation,
+        Trainer,
+        VariableFixedPoint,
+        logits,
+        pruned,
+        zero_share,
+    )
     from .design import (
         DISTRIBUTED,
         DesignDescription,
@@ -45,6 +54,7 @@ __all__ = [
     "Calibration",
     "DesignDescription",
     "Difference",
+    "Distillation",
     "Estimate",
     "HlsProject",
     "LayerDescription",
@@ -71,6 +81,7 @@ __all__ = [
     "hls_config",
     "legal_reuse_factor",
     "legal_reuse_factors",
+    "logits",
     "node_reuse_factors",
     "operation",
     "operations",
@@ -89,7 +100,16 @@ __all__ = [
 __getattr__ = lazy_door(
     __name__,
     {
-        "bit_true": ("BitTrue", "BitTrueLayer", "Trainer", "VariableFixedPoint", "pruned", "zero_share"),
+        "bit_true": (
+            "BitTrue",
+            "BitTrueLayer",
+            "Distillation",
+            "Trainer",
+            "VariableFixedPoint",
+            "logits",
+            "pruned",
+            "zero_share",
+        ),
         "design": (
             "DISTRIBUTED",
             "DesignDescription",

@@ -253,6 +253,7 @@ def test_the_least_cost_is_told_as_a_share_of_the_best_rivals():
     rows = least_costs([own, rival], levels).splitlines()
     assert rows[4].endswith("| never | never | - |")
     assert all(row.endswith("| 500 | 2,000 | 0.25 |") for row in rows[5:9])
+    assert least_costs([rival], levels).splitlines()[6].endswith("| 2,000 | - |")
 
 
 def test_a_default_study_holds_nothing_but_the_task(task):

@@ -59,6 +59,7 @@ old files below are still read.
 """
 
 _FIGURES = ("lut_implemented", "ff_implemented", "energy_moons_pj")
+_TRAINING = ("distillation", "temperature", "schedule", "warm_up", "averaging")
 ADDED: frozenset[str] = frozenset(
     [
         "evaluation.json: layers.energy_moons_pj",
@@ -71,6 +72,7 @@ ADDED: frozenset[str] = frozenset(
         *(f"front.csv: {one}{end}" for one in _FIGURES for end in ("", "_low", "_high")),
         *(f"front.csv: untrained_{one}" for one in _FIGURES),
         *(f"test_scores.json: resources.{one}" for one in _FIGURES),
+        *(f"study.yaml: training.{one}" for one in _TRAINING),
     ]
 )
 """Keys that later versions write beside those listed, as in `RENAMED`."""

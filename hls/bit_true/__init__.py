@@ -2,6 +2,7 @@
 
 from .base import BitTrueLayer
 from .compiled import COMPILE_AFTER
+from .distillation import Distillation, logits
 from .model import FLOAT32_MANTISSA, BitTrue
 from .pruning import pruned, zero_share
 from .quantizer import VariableFixedPoint
@@ -12,8 +13,10 @@ __all__ = [
     "FLOAT32_MANTISSA",
     "BitTrue",
     "BitTrueLayer",
+    "Distillation",
     "Trainer",
     "VariableFixedPoint",
+    "logits",
     "pruned",
     "zero_share",
 ]

@@ -204,6 +204,43 @@ class TrainingConfig(Section):
         "whatever they are",
         examples=[False],
     )
+    distillation: Real = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the loss of qat that asks for the float model's own outputs; the labels have "
+        "the rest. 0 asks for the labels alone",
+        examples=[0.5],
+    )
+    temperature: Real = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="of distillation in classifiers: divides the logits, so that what the float model holds "
+        "possible counts for more",
+        examples=[2],
+    )
+    schedule: Literal["epochs", "cosine", "constant"] = Field(
+        default="epochs",
+        description="learning rate over a qat training: cosine falls to a tenth with each step, epochs "
+        "likewise with each epoch, constant keeps it",
+        examples=["cosine"],
+    )
+    warm_up: Real = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of a qat training's steps over which the learning rate rises from nothing",
+        examples=[0.1],
+    )
+    averaging: Real = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of a qat training's steps that a moving average of the weights looks back; at the "
+        "end it is scored too, and kept where it is better. 0 averages nothing",
+        examples=[0.2],
+    )
 
 
 class FidelityConfig(Section):

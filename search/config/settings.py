@@ -36,6 +36,11 @@ BEFORE: Mapping[str, Any] = {
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
+    "training.distillation": 0.0,
+    "training.temperature": 1.0,
+    "training.schedule": "epochs",
+    "training.warm_up": 0.0,
+    "training.averaging": 0.0,
     "space.rounding": "RND_CONV",
     "space.element_widths": True,
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bitfront.hls import BitTrue, Trainer, Types, zero_share
+from bitfront.hls import BitTrue, Distillation, Trainer, Types, logits, zero_share
 from bitfront.spaces import Candidate, Graph, Params, Weights
 
 from ..problem.class_weights import sample_weights
@@ -20,17 +20,12 @@ from .cache import History, TrainingCache, content_digest, entry_key
 from .costs import Cost
 from .plan import Plan
 from .promotion import Promotion
+from .schedule import averages_decay, learning_rates, ramp
 from .scores import Scores
 
 if TYPE_CHECKING:
     from ..problem.load import Problem
 
-FINAL_RATE = 0.1
-"""The learning rate of the last epoch, as a share of the first's; a cosine between (Loshchilov and Hutter,
-2017).
-"""
-FULL_FROM = 2 / 3
-"""Share of a sparse training's epochs in which its zeros become as many as they shall be."""
 SPARSE_START = 0.5
 """Share of a candidate's lead over a blind guess that sparse weights, to begin with, may lack."""
 
@@ -180,7 +175,27 @@ class Training:
             loss=config.loss,
             weights=sample_weights(self._problem.class_weights, data.y_train),
             keep_zeros=self._problem.keeps_zeros,
+            distillation=self._distillation(),
+            averages=config.averaging > 0,
         )
+
+    def _distillation(self) -> Distillation | None:
+        """Return the float model's outputs on the training data, where the study asks for them; the model
+        keeps its weights.
+        """
+        config = self._problem.config.training
+        if not config.distillation:
+            return None
+        held = self._bit_true.weights()
+        self._bit_true.restore(self._graph.weights)
+        found = self._bit_true.predict_float(self._problem.data.x_train)
+        self._bit_true.restore(held)
+        outputs = zip(self._graph.outputs, self._problem.outputs.values(), found, strict=True)
+        teacher = [
+            logits(values, output.task, probabilities=bool(self._graph[name].traits.probabilities))
+            for name, output, values in outputs
+        ]
+        return Distillation(teacher, config.distillation, config.temperature)
 
     def train(
         self,
@@ -194,10 +209,10 @@ class Training:
     ) -> Trained:
         """Train a candidate, whose types and float weights the model holds, as far as that is worth it.
 
-        The weights are those of the best epoch. Where training makes weights zero, they are the last epoch's:
-        earlier ones score better, since they are less sparse than the candidate says; not so where the
-        training begins as sparse as that. A whole training comes from the cache where the same was trained
-        before.
+        The weights are those of the best epoch, or the averages of the end where these are better. Where
+        training makes weights zero, they are the last epoch's: earlier ones score better, since they are less
+        sparse than the candidate says; not so where the training begins as sparse as that. A whole training
+        comes from the cache where the same was trained before.
 
         Args:
             candidate: what is trained.
@@ -279,6 +294,8 @@ class Training:
         rung.
         """
         plan, samples = self.plan, len(self._problem.data.x_train[0])
+        config, steps = self._problem.config.training, self.trainer.steps(samples)
+        decay = averages_decay(config.averaging, plan.epochs, steps)
         # the candidate, not its number, seeds the order: the same candidate trains the same way anywhere
         rng = np.random.default_rng([self._problem.config.seed, int(candidate.digest, 16)])
         self.trainer.reset()
@@ -300,10 +317,17 @@ class Training:
         for epoch in range(plan.epochs):
             if rung is not None and epoch == rung.promotion.short_epochs and rung.ends(history):
                 return Trained(best, begun.types, "short", history=tuple(history))
-            rate = learning_rate(plan.learning_rate, epoch, plan.epochs)
+            rates = learning_rates(
+                plan.learning_rate,
+                epoch,
+                plan.epochs,
+                steps,
+                schedule=config.schedule,
+                warm_up=config.warm_up,
+            )
             if zeros:
                 self.trainer.prune(zeros * (ramp(epoch, plan.epochs) if becomes_sparse else 1.0))
-            loss = self.trainer.epoch(rng.permutation(samples), rate)
+            loss = self.trainer.epoch(rng.permutation(samples), rates, decay=decay)
             if not math.isfinite(loss):
                 return failed(
                     f"nan_loss: the training diverged in epoch {epoch + 1}, lower training.learning_rate"
@@ -314,6 +338,13 @@ class Training:
                 return failed(f"nan_metric: outputs are not finite after epoch {epoch + 1}")
             if best is None or becomes_sparse or self._better(value, best_value):
                 best, best_value = self.trainer.weights(), value
+        if config.averaging:
+            averaged = self.trainer.averaged()
+            self._bit_true.restore(averaged)
+            value = self._scores.of_model()
+            history[-1] = {**history[-1], "averaged": value}
+            if self._better(value, best_value):
+                best = averaged
         return Trained(best, begun.types, "full", history=tuple(history))
 
     def _score_of_multiples(self) -> float:
@@ -325,19 +356,3 @@ class Training:
         value = self._scores.of_model()
         self._bit_true.restore(weights)
         return value
-
-
-def ramp(epoch: int, epochs: int) -> float:
-    """Return the share of its zeros that a sparse training has from an epoch (counted from 0) on: all for its
-    last third.
-
-    Zhu and Gupta, "To prune, or not to prune", 2017: a cubic curve, fast while many weights don't matter.
-    """
-    reached = min(1.0, (epoch + 1) / max(1, round(epochs * FULL_FROM)))
-    return 1.0 - (1.0 - reached) ** 3
-
-
-def learning_rate(first: float, epoch: int, epochs: int) -> float:
-    """Return the rate of an epoch (counted from 0): a cosine from `first` to `FINAL_RATE` of it."""
-    cosine = (1 + math.cos(math.pi * epoch / (epochs - 1))) / 2 if epochs > 1 else 1.0
-    return first * (FINAL_RATE + (1 - FINAL_RATE) * cosine)

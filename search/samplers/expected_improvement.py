@@ -15,6 +15,8 @@ FEW, MANY = 9, 12
 """Logarithms (base 2) of the numbers of points by which a gain is integrated over the costs: at first, and of
 the best.
 """
+LINE = 10
+"""The same of points along a single cost, which lie evenly."""
 BEST = 24
 """Candidates whose gain is integrated anew with many points."""
 
@@ -43,7 +45,7 @@ class ExpectedImprovement:
         """Return the gain of each candidate with a loss of metric so distributed (normally) and these costs
         (a row each).
         """
-        gains = self._expected(mean, deviation, costs, FEW if costs.shape[1] > 1 else MANY - 1)
+        gains = self._expected(mean, deviation, costs, FEW if costs.shape[1] > 1 else LINE)
         if costs.shape[1] > 1 and len(gains) > 1:
             best = np.argsort(-gains)[:BEST]
             finer = self._expected(mean[best], deviation[best], costs[best], MANY)
@@ -62,7 +64,7 @@ class ExpectedImprovement:
         Those are thought to have got the loss that is expected of them. `weight` multiplies gains.
         """
         chosen = [first]
-        points, volume = self._points(costs, MANY)
+        points, volume = self._points(costs, MANY if costs.shape[1] > 1 else LINE)
         heights = self._heights(points)
         reached = np.asarray((costs[:, None, :] <= points[None]).all(axis=2), np.bool_)
         while len(chosen) < min(count, len(mean)):

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bitfront.spaces import Params, Space
 
+from ..trials.dominance import is_nondominated
 from ..trials.evaluation import Evaluation
 from ..trials.front import Box, pareto
 from ..trials.objectives import Constraint, Objective
@@ -126,7 +128,7 @@ class Surrogate:
         if not self._encoding.dimensions:
             return [self._encoding.params(np.zeros(0, np.int64))]
         # threads that wait for each other take longer over matrices of some hundred rows
-        with threadpool_limits(1, "blas"):
+        with _pools().limit(limits=1, user_api="blas"):
             return self._propose(finished, pending, rng, count)
 
     def _propose(
@@ -144,9 +146,6 @@ class Surrogate:
             drawn = self._new(self._encoding.random(ANYWHERE, rng), tried)
             return [self._encoding.params(one) for one in drawn[:count]]
         members = pareto(trials, self.objectives)
-        # with more workers than first candidates, none may have finished
-        others = [row.position for row in [*rows, *self._archive]]
-        parents = np.array([self._rows[e.number].position for e in members] or others)
         front = self._front([e for e in members if e.feasible])
         objectives = len(self._costs)
         models = self._cost_models(rows)
@@ -163,9 +162,20 @@ class Surrogate:
             mean, deviation = score.predict(x)
             return mean + self._basis(costs, rounded) @ trend, deviation, costs
 
+        parents = np.array([self._rows[e.number].position for e in members])
+        if not len(parents):
+            parents = self._rounded_front(rows)
         if waiting:
-            mean, _, costs = predicted(np.array(waiting))
-            front = np.vstack([front, np.column_stack([mean, costs[:, :objectives]])])
+            under_way = np.array(waiting)
+            mean, _, costs = predicted(under_way)
+            believed = np.column_stack([mean, costs[:, :objectives]])
+            front = np.vstack([front, believed])
+            promising = is_nondominated(front)[-len(believed) :]
+            parents = np.vstack([parents, under_way[promising]])
+            if learnt is not None:
+                # what is believed of them makes their surroundings less uncertain, whatever comes of it
+                x = self._encoding.columns(under_way)
+                learnt = learnt[0].believing(x), learnt[1]
 
         def gains(thought: tuple[Array, Array, Array]) -> Array:
             mean, deviation, costs = thought
@@ -187,6 +197,20 @@ class Surrogate:
             0, mean, deviation, costs[:, :objectives], self._chance(costs), count
         )
         return [self._encoding.params(near[shortlist[one]]) for one in chosen]
+
+    def _rounded_front(self, rows: Sequence[_Row]) -> Positions:
+        """Return where to look while no trial has finished: what no other is both better and cheaper than,
+        rounded; all that is known where nothing was.
+        """
+        every = [*rows, *self._archive]
+        known = [row for row in every if row.costs is not None and not np.isnan(row.rounded)]
+        if not known:
+            return np.array([row.position for row in every])
+        count = len(self._costs)
+        losses = np.array(
+            [[row.rounded, *np.nan_to_num(row.costs[:count])] for row in known if row.costs is not None]
+        )
+        return np.array([row.position for row in known])[is_nondominated(losses)]
 
     # -- what is known ---------------------------------------------------------------------------------------
 
@@ -343,6 +367,12 @@ class Surrogate:
         """Return the candidates that were not tried, each once; all of them where none is new."""
         different = list(dict.fromkeys(map(tuple, positions)))
         return np.array([one for one in different if one not in tried] or different)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """Return what limits the libraries' threads: looking for them takes as long as some proposals."""
+    return ThreadpoolController()
 
 
 def _ridge(basis: Array, values: Array) -> Array:

@@ -125,8 +125,13 @@ class Judge:
 
     def luts(self, types: Types, weights: Weights) -> float | None:
         """Return da4ml's LUTs of a design; None where it holds a layer that this path doesn't build."""
+        graph = self.task.evaluator.graph
+        # a last sigmoid or softmax, which HGQ2 leaves to the loss, is no part of it
+        heads = {name for name in graph.outputs if graph[name].traits.probabilities}
+        ends = tuple(graph[name].inputs[0] if name in heads else name for name in graph.outputs)
+        bare = replace(graph, nodes=tuple(n for n in graph if n.name not in heads), outputs=ends)
         try:
-            return float(trace_logic(self.task.evaluator.graph, types, weights).cost)
+            return float(trace_logic(bare, types, weights).cost)
         except UserError:
             return None
 

@@ -118,8 +118,9 @@ def least_costs(run_logs: Sequence[RunLog], levels: Mapping[tuple[str, int], Seq
             scores = [levels[task, c.seed][place] for c in run_logs if c.task == task]
             cells = [_cost(*costs[peer]) for peer in peers]
             rivals = [costs[peer][0] for peer in peers if peer in RIVALS]
-            own = costs[own_peer(peers)][0]
-            told = f"{own / min(rivals):.2f}" if rivals and math.isfinite(min(rivals)) else "-"
+            own = costs[own_peer(peers)][0] if own_peer(peers) not in RIVALS else math.nan
+            compares = rivals and math.isfinite(min(rivals)) and not math.isnan(own)
+            told = f"{own / min(rivals):.2f}" if compares else "-"
             lines.append(f"| {np.median(scores):.3f} ({100 * share:g} %) | {' | '.join(cells)} | {told} |")
         lines.append("")
     return "\n".join(lines)

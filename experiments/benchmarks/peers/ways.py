@@ -8,6 +8,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "bitfront, default": (),
     "default, no gradient search": ("gradient_epochs=0",),
     "default, no sparsity": ("space.sparsity=0",),
+    "default, no element widths": ("space.element_widths=false",),
     "bitfront": (),
     "bitfront, no path": ("gradient_epochs=0",),
     "random": ("sampler=random", "screening=0", "gradient_epochs=0", "fidelity.least_gain=0"),
