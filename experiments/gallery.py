@@ -46,8 +46,8 @@ _STUDIES = (
     ("fashion_mnist_cnn", "Images of clothes with a convolutional network", "cnn"),
     ("digits_cnn", "Handwritten digits with a small convolutional network", "cnn"),
     ("mnist", "MNIST with an MLP, beside published networks", "mlp"),
-    ("dry_bean", "Seven varieties of dry beans with an MLP, beside published networks", "mlp"),
-    ("wine", "Three cultivars of wine with an MLP, beside published networks", "mlp"),
+    ("dry_bean", "Seven varieties of dry beans with a small network, beside published networks", "mlp"),
+    ("wine", "Three cultivars of wine with a linear model, beside published networks", "mlp"),
     ("jsc_openml", "Five classes of jets with an MLP, beside published networks", "mlp"),
     ("jet_constituents", "Five classes of jets from their constituents, beside published networks", "mlp"),
 )

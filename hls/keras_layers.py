@@ -11,6 +11,7 @@ import qkeras  # noqa: F401 - registers its layers and quantizers
 
 from .bit_true import VariableFixedPoint
 from .export.firmware_layer import FirmwareLayer
+from .export.fixed_point import FixedPointQuantizer
 from .export.layers import AddConstant, Einsum, Lookup
 
-__all__ = ["AddConstant", "Einsum", "FirmwareLayer", "Lookup", "VariableFixedPoint"]
+__all__ = ["AddConstant", "Einsum", "FirmwareLayer", "FixedPointQuantizer", "Lookup", "VariableFixedPoint"]

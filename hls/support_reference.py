@@ -81,6 +81,11 @@ def _cases() -> list[Case]:
             lambda L, x: L.Bidirectional(L.LSTM(3), name="it")(x),
         ),
         ("Bidirectional(GRU)", _SEQUENCE, lambda L, x: L.Bidirectional(L.GRU(3), name="it")(x)),
+        (
+            "Bidirectional(LSTM), merge_mode='sum'",
+            _SEQUENCE,
+            lambda L, x: L.Bidirectional(L.LSTM(3), merge_mode="sum", name="it")(x),
+        ),
         ("MultiHeadAttention", _SEQUENCE, lambda L, x: L.MultiHeadAttention(2, 3, name="it")(x, x)),
         ("LayerNormalization", _SEQUENCE, of("LayerNormalization")),
         ("BatchNormalization", _VECTOR, lambda L, x: L.BatchNormalization(name="it")(L.Dense(4)(x))),
@@ -129,8 +134,34 @@ def _cases() -> list[Case]:
             (f"Activation({name!r})", _VECTOR, of("Activation", activation=name))
             for name in sorted(supported_activations())
         ),
+        *_quantized(),
         ("Dropout", _VECTOR, of("Dropout", rate=0.1)),
         ("Embedding", _VECTOR, of("Embedding", input_dim=5, output_dim=3)),
+    ]
+
+
+def _quantized() -> list[Case]:
+    """Return what QKeras has beside the layers that it quantizes."""
+    import qkeras
+
+    bits = qkeras.quantized_bits(4, 1, alpha=1)
+
+    def active(quantizer: Any) -> Callable[[Any, Any], Any]:
+        return lambda L, x: qkeras.QActivation(quantizer, name="it")(x)
+
+    return [
+        ("QConv2DBatchnorm", _IMAGE, lambda L, x: qkeras.QConv2DBatchnorm(3, 2, name="it")(x)),
+        (
+            "QAveragePooling2D, average_quantizer",
+            _IMAGE,
+            lambda L, x: qkeras.QAveragePooling2D(average_quantizer=bits, name="it")(x),
+        ),
+        ("QScaleShift", _VECTOR, lambda L, x: qkeras.QScaleShift(bits, bits, name="it")(x)),
+        ("QGRU, state_quantizer", _SEQUENCE, lambda L, x: qkeras.QGRU(3, state_quantizer=bits, name="it")(x)),
+        ("QActivation(quantized_bits)", _VECTOR, active(bits)),
+        ("QActivation(binary)", _VECTOR, active(qkeras.binary(alpha=1))),
+        ("QActivation(quantized_relu_po2)", _VECTOR, active(qkeras.quantized_relu_po2(4))),
+        ("QActivation(bernoulli)", _VECTOR, active(qkeras.bernoulli())),
     ]
 
 

@@ -22,6 +22,9 @@ MAX_WIDTH = 64
 bits.
 """
 
+MAX_INTEGER = 256
+"""Most bits between a type's point and its first bit, on either side: doubles hold every value of it then."""
+
 _TEXT = re.compile(
     r"^\s*(?:ap_)?(?P<u>u?)(?P<kind>fixed|int)\s*<\s*(?P<args>[^<>]*)\s*>\s*"
     r"(?:\[(?P<elements>[\d x]*)\]\s*)?$",
@@ -37,7 +40,8 @@ class FixedPoint:
     The elements of a tensor may be narrower than that, each by high bits of its own: all have one step.
 
     Raises:
-        UserError: when `width` is not within 1..64, a mode is unknown, or an element is wider than the type.
+        UserError: when `width` is not within 1..64, `integer` not within -256..256, a mode is unknown, or an
+            element is wider than the type.
     """
 
     width: int
@@ -55,7 +59,13 @@ class FixedPoint:
     def __post_init__(self) -> None:
         if not 1 <= self.width <= MAX_WIDTH:
             raise UserError(
-                f"A precision of {self.width} bits can't be built: choose a width within 1..{MAX_WIDTH}."
+                f"A precision of {str(self.width)[:20]} bits can't be built: choose a width within "
+                f"1..{MAX_WIDTH}."
+            )
+        if abs(self.integer) > MAX_INTEGER:
+            raise UserError(
+                f"A precision with {str(self.integer)[:20]} integer bits can't be built: choose some within "
+                f"-{MAX_INTEGER}..{MAX_INTEGER}."
             )
         if self.rounding not in get_args(Rounding) or self.overflow not in get_args(Overflow):
             raise UserError(

@@ -176,6 +176,7 @@ def test_a_study_of_an_earlier_version_goes_on_as_it_began(tmp_path):
     plain = yaml.safe_load((folder / "study.yaml").read_text())
     del plain["metric"]["ties"], plain["stratify"], plain["training"]["class_weights"]
     (folder / "study.yaml").write_text(yaml.safe_dump(plain))
+    (folder / "manifest.sha256").unlink()  # it had none
     identity = json.loads((folder / "identity.json").read_text())
     (folder / "identity.json").write_text(
         json.dumps({key: identity[key] for key in ("config", "problem", "run")})

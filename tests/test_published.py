@@ -25,6 +25,8 @@ from bitfront.search.analysis.published import (
 from bitfront.search.analysis.view import StudyView
 from bitfront.search.cli.main import app
 from bitfront.search.config import load_study
+from bitfront.search.report import write_report
+from bitfront.search.report.published_charts import published_figures
 from bitfront.spaces import UserError
 
 POINT = {"name": "net", "value": 0.8, "evidence": "routed", "lut": 9000, "source": "a paper"}
@@ -98,7 +100,7 @@ def test_a_ready_study_that_names_a_data_set_has_points_and_their_metric():
         ([POINT | {"lut": None}], {}, "is missing, which routed evidence is about"),
         ([POINT | {"evidence": "guessed"}], {}, "evidence = 'guessed' isn't known"),
         ([POINT | {"value": 79.0}], {}, "net with 79, which no accuracy can be"),
-        ([POINT, POINT], {}, "names net twice"),
+        ([POINT, dict(POINT)], {}, "names net twice"),
         ([POINT | {"luts": 3}], {}, "there's no key 'luts'"),
         ([POINT], {"metric": "acuracy"}, "did you mean 'accuracy'"),
         ([POINT], {"format": 2}, "format"),
@@ -142,12 +144,12 @@ def run(*words: str):
 def test_the_page_has_a_figure_for_each_kind_of_cost_and_a_row_for_each_point(tmp_path):
     study(tmp_path)
     file = write_points(tmp_path, [POINT, POINT | {"name": "<b>slow</b>", "evidence": "csynth"}])
-    told = run(str(tmp_path), "--against", file)
-    page = (tmp_path / "report.html").read_text()
+    view = StudyView.read(tmp_path)
+    figures = published_figures(view, against(view, find_published(file)))
+    assert set(figures) == {"published_lut_implemented", "published_lut"}
+    drawing = figures["published_lut"].write(tmp_path, "published_lut")[1].read_text()
+    page = write_report(tmp_path, figures=False, published=find_published(file)).read_text()
 
-    assert told.exit_code == 0, told.output
-    assert (tmp_path / "figures" / "published_lut_implemented.png").is_file()
-    drawing = (tmp_path / "figures" / "published_lut.svg").read_text()
     assert "published, reported by C-synthesis" in drawing
     assert "published, after routing" not in drawing
     section = re.search(r'id="published-section".*?</section>', page, re.DOTALL)[0]

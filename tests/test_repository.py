@@ -256,3 +256,17 @@ def test_the_command_line_starts_without_the_slow_libraries():
     code = f"import sys, bitfront.search.cli; print(sorted(set({slow}) & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_over_some_days_the_slow_tier_draws_each_test_that_it_draws_every_day_once(monkeypatch):
+    """Which share of a test's file is its day depends on its name alone."""
+    import conftest
+
+    names = [f"tests/test_conformance.py::test_{number}" for number in range(300)]
+    drawn: list[str] = []
+    for day in range(20_000, 20_000 + conftest.SHARE):
+        monkeypatch.setattr(conftest, "DAY", str(day))
+        today = [name for name in names if conftest._drawn(name) % conftest.SHARE == 0]
+        assert 50 < len(today) < 150
+        drawn += today
+    assert sorted(drawn) == sorted(names)

@@ -13,7 +13,7 @@ import zoo
 
 import bitfront.hls.witness.compare as witness_module
 from bitfront.hls import BitTrue, check_model, first_difference, hls_config, to_keras
-from bitfront.search.problem.keras2 import from_keras2
+from bitfront.search.model_files import from_keras2
 from bitfront.spaces import UserError, lower
 from bitfront.spaces.lowering.layers import LAYERS
 from bitfront.spaces.lowering.work import Lowering
@@ -148,21 +148,14 @@ REFUSED = {
     "dropout that goes on": lambda: keras.Model(
         (x := keras.Input((4,))), L.Dense(2)(L.Dropout(0.5, name="odd")(x, training=True))
     ),
-    "binary as an activation": lambda: on((4,), L.Dense(4), qkeras.QActivation(qkeras.binary(), name="odd")),
-    "ternary as an activation": lambda: on(
-        (4,), L.Dense(4), qkeras.QActivation(qkeras.ternary(), name="odd")
+    "a ternary that scales by the values": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.ternary(alpha="auto"), name="odd")
     ),
-    "po2 as an activation": lambda: on(
-        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_relu_po2(4), name="odd")
+    "quantized_bits that scales by the values": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_bits(4, 0, alpha="auto"), name="odd")
     ),
-    "quantized_bits that scales": lambda: on(
-        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_bits(4, 0, alpha=0.5), name="odd")
-    ),
-    "a relu with a bound between powers of two": lambda: on(
-        (4,), L.Dense(4), qkeras.QActivation(_bounded(8, 4, 6.0), name="odd")
-    ),
-    "an approximate tanh": lambda: on(
-        (4,), L.Dense(4), qkeras.QActivation(qkeras.quantized_tanh(8), name="odd")
+    "an activation drawn at random": lambda: on(
+        (4,), L.Dense(4), qkeras.QActivation(qkeras.bernoulli(alpha=1), name="odd")
     ),
     "weights drawn at random": lambda: on(
         (4,),
@@ -215,11 +208,108 @@ def test_an_lstm_that_is_given_a_state_is_computed_step_by_step():
         lambda: qkeras.QActivation(qkeras.quantized_tanh(6, use_real_tanh=True)),
         lambda: qkeras.QActivation(qkeras.quantized_sigmoid(6, use_real_sigmoid=True)),
         lambda: qkeras.QBatchNormalization(),
+        lambda: qkeras.QActivation(qkeras.binary(alpha=1)),
+        lambda: qkeras.QActivation(qkeras.binary(use_01=True, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.ternary(alpha=1, threshold=0.5)),
+        lambda: qkeras.QActivation(qkeras.quantized_bits(1, 1, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.quantized_bits(4, 0, alpha=0.5)),
+        lambda: qkeras.QActivation(qkeras.quantized_linear(5, 1, alpha=0.5)),
+        lambda: qkeras.QActivation(qkeras.quantized_po2(4)),
+        lambda: qkeras.QActivation(qkeras.quantized_relu_po2(4, max_value=2)),
+        lambda: qkeras.QActivation(qkeras.quantized_relu(6, 2, use_sigmoid=1)),
+        lambda: qkeras.QActivation(_bounded(8, 4, 6.0)),
+        lambda: qkeras.QActivation(qkeras.quantized_tanh(6)),
+        lambda: qkeras.QActivation(qkeras.quantized_sigmoid(6)),
+        lambda: qkeras.QActivation(qkeras.quantized_hswish(8, 3, alpha=1)),
+        lambda: qkeras.QActivation(qkeras.quantized_ulaw(6, 1)),
+        lambda: qkeras.QDenseBatchnorm(4, kernel_quantizer=qkeras.quantized_bits(4, 1, alpha=1)),
+        lambda: qkeras.QDense(4, activation=qkeras.binary(alpha=1)),
     ],
 )
 def test_a_qkeras_model_is_searched_with_the_values_that_its_quantizers_give(layer):
     """Weights are what the quantizers make of them; roundings and saturations are part of the function."""
     model = on((6,), L.Dense(6), layer(), L.Dense(2))
+    zoo.randomize(model, 3)
+
+    assert first_difference(model) is None
+
+
+BITS = qkeras.quantized_bits(5, 1, alpha=1)
+
+
+def _adapted():
+    """A layer that has seen values up to three, of which it rounds to steps of an eighth."""
+    layer = qkeras.QAdaptiveActivation("quantized_bits", 6, name="adaptive")
+    model = on((6,), L.Dense(6), layer, L.Dense(2))
+    zoo.randomize(model, 3)
+    layer.ema_min.assign([-3.0])
+    layer.ema_max.assign([3.0])
+    return model
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [
+            (6, 5, 2),
+            qkeras.QConv2DBatchnorm(3, 2, kernel_quantizer=BITS, bias_quantizer=BITS, activation=BITS),
+        ],
+        lambda: [(6, 5, 2), qkeras.QDepthwiseConv2DBatchnorm(2, depthwise_quantizer=BITS)],
+        lambda: [(6, 5, 2), qkeras.QAveragePooling2D(2, average_quantizer=BITS, activation=BITS)],
+        lambda: [(6, 5, 2), qkeras.QGlobalAveragePooling2D(average_quantizer=BITS)],
+        lambda: [
+            (6, 5, 2),
+            qkeras.QSeparableConv2D(3, 2, depthwise_quantizer=BITS, pointwise_quantizer=BITS),
+        ],
+        lambda: [(6, 5, 2), qkeras.QScaleShift(weight_quantizer=BITS, bias_quantizer=BITS, activation=BITS)],
+        lambda: [(4, 3), qkeras.QSimpleRNN(2, kernel_quantizer=BITS, state_quantizer=BITS)],
+        lambda: [
+            (4, 3),
+            qkeras.QLSTM(
+                2,
+                kernel_quantizer=BITS,
+                recurrent_quantizer=BITS,
+                state_quantizer=BITS,
+                activation=qkeras.quantized_tanh(6, use_real_tanh=True),
+                recurrent_activation=qkeras.quantized_sigmoid(6),
+            ),
+        ],
+        lambda: [(4, 3), qkeras.QGRU(2, state_quantizer=BITS, recurrent_activation="hard_sigmoid")],
+        lambda: [(4, 3), qkeras.QBidirectional(qkeras.QLSTM(2, kernel_quantizer=BITS, state_quantizer=BITS))],
+    ],
+)
+def test_every_layer_of_qkeras_is_searched_as_it_computes(layers):
+    """Folded normalizations, rounded averages, rounded states and gates."""
+    shape, layer = layers()
+    model = on(shape, layer, L.Flatten(), L.Dense(2))
+    zoo.randomize(model, 3)
+
+    assert first_difference(model) is None
+
+
+def test_what_an_adaptive_activation_learnt_is_kept():
+    assert first_difference(_adapted()) is None
+
+
+def test_a_state_quantizer_that_moves_zero_is_refused():
+    """The firmware's first state is zero as it is."""
+    layer = qkeras.QSimpleRNN(2, state_quantizer=qkeras.binary(alpha=1), name="odd")
+    with pytest.raises(UserError, match="another value of a state of zero"):
+        check_model(on((4, 3), layer, L.Dense(2)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "inner"),
+    [
+        ("concat", lambda: L.GRU(2, reset_after=False, return_sequences=True)),
+        ("sum", lambda: L.LSTM(2, return_sequences=True)),
+        ("mul", lambda: L.SimpleRNN(2)),
+        ("ave", lambda: L.LSTM(2)),
+    ],
+)
+def test_both_directions_are_joined_as_keras_joins_them(mode, inner):
+    """hls4ml has concatenations of equal LSTMs or GRUs alone; others are two layers."""
+    model = on((4, 3), L.Bidirectional(inner(), merge_mode=mode), L.Flatten())
     zoo.randomize(model, 3)
 
     assert first_difference(model) is None

@@ -194,6 +194,13 @@ def curve_branches(_: int) -> dict[str, Branch]:
         return made
 
     return {f"curves_{i}": chain(names[i::3]) for i in range(3)} | {
+        "quantized": lambda x: L.Dense(3)(
+            qkeras.QActivation(qkeras.binary(alpha=1))(
+                L.Dense(5, activation=qkeras.quantized_hswish(8, 3, alpha=1))(
+                    qkeras.QActivation(qkeras.quantized_relu_po2(4, max_value=2))(L.Dense(6)(x))
+                )
+            )
+        ),
         "clipped": lambda x: L.ReLU(max_value=1.5)(
             L.Dense(4)(L.ReLU(negative_slope=0.25, threshold=0.5, max_value=2.0)(L.Dense(6)(x)))
         ),
@@ -251,6 +258,7 @@ def unrolled_branches(_: int) -> dict[str, Branch]:
         "reset_after": lambda x: L.GRU(2, recurrent_activation="hard_sigmoid", go_backwards=True)(x),
         "rectified": lambda x: L.SimpleRNN(3, activation="relu")(x, initial_state=L.Dense(3)(x[:, 0])),
         "decoder": decoder,
+        "both_ways": lambda x: L.Bidirectional(L.GRU(2, reset_after=False), merge_mode="sum")(x),
     }
 
 

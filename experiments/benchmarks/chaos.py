@@ -6,8 +6,11 @@
 tmpfs of a few MiB, which is emptied when the launcher has given up (needs root). `read-only`: the folder is
 remounted read-only while the study runs (needs root). `mlflow`: the tracking server is killed and started
 again. `postgres`: the database server crashes and comes back under two launchers. Each must end with the
-trials of an undisturbed run: none lost, none doubled, one run in MLflow each, no process left. Exit code 1
-where one doesn't.
+trials of an undisturbed run: none lost, none doubled, one run in MLflow each, no process left. `signals`: the
+launcher and its workers are ended by each kind of signal. `damaged`: a bit of each file flips between two
+runs. `tmpdir-full`: there is no room for temporary files (needs root). Exit code 1 where one of them doesn't,
+or was skipped, or fewer processes were killed than was asked for; `--may-skip` allows scenarios that this
+machine has no means for.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .chaos_endings import damaged_files, signals, temporary_full
 from .chaos_faults import disk_full, mlflow_restart, postgres_restart, read_only
 from .disturbed_run import DisturbedRun
 from .run_log import RunLog
@@ -67,11 +71,9 @@ def kills(disturbed_run: DisturbedRun, rng: random.Random, count: int, seconds: 
             raise RuntimeError(f"a launcher ended by itself: {disturbed_run.said.strip().splitlines()[-1]}")
     progress = disturbed_run.finished
     disturbed_run.finish(*_PATIENT)
-    short = "" if launchers + workers >= count else f" (fewer than {count}: the study or the time ended)"
-    return (
-        f"{launchers} kills of the launcher, {workers} of workers{short}, {progress} trials finished "
-        f"meanwhile"
-    )
+    if launchers + workers < count:
+        raise RuntimeError(f"{launchers + workers} kills, fewer than {count}: the study or the time ended")
+    return f"{launchers} kills of the launcher, {workers} of workers, {progress} trials finished meanwhile"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=1800, help="most seconds that the kills may take")
     parser.add_argument("--trials", type=int, default=60, help="trials of the other scenarios' studies")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--may-skip", action="store_true", help="a skipped scenario is no fault")
     parser.add_argument("--only", default="", help="scenarios, separated by commas; all without it")
     options = parser.parse_args(arguments)
     rng = random.Random(options.seed)  # noqa: S311 - moments, not secrets
@@ -94,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "read-only": (options.trials, read_only),
         "mlflow": (options.trials, mlflow_restart),
         "postgres": (options.trials, postgres_restart),
+        "signals": (options.trials, lambda disturbed_run: signals(disturbed_run, rng)),
+        "damaged": (options.trials, lambda disturbed_run: damaged_files(disturbed_run, rng)),
+        "tmpdir-full": (options.trials, temporary_full),
     }
     place = Path(tempfile.mkdtemp(prefix="bitfront-chaos-"))
     chosen = [name for name in options.only.split(",") if name] or list(scenarios)
@@ -104,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"undisturbed: {len(expected.trials)} trials in {time.monotonic() - began:.0f} s", flush=True)
     faults = list(expected.faults)
     for name in chosen:
-        faults += _scenario(name, place, expected, *scenarios[name])
+        faults += _scenario(name, place, expected, *scenarios[name], may_skip=options.may_skip)
     if faults:
         print(f"what happened is in {place}")
     else:
@@ -116,7 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _scenario(
-    name: str, place: Path, expected: RunLog, trials: int, run: Callable[[DisturbedRun], str]
+    name: str,
+    place: Path,
+    expected: RunLog,
+    trials: int,
+    run: Callable[[DisturbedRun], str],
+    *,
+    may_skip: bool,
 ) -> list[str]:
     began = time.monotonic()
     disturbed_run = DisturbedRun(place / name, trials)
@@ -127,7 +139,7 @@ def _scenario(
         return [f"{name}: {error}"]
     if done.startswith("skipped"):
         print(f"{name}: {done}", flush=True)
-        return []
+        return [] if may_skip else [f"{name}: {done}"]
     faults = [*disturbed_run.run_log().differences(expected.first(trials)), *disturbed_run.left_behind()]
     outcome = "as undisturbed" if not faults else f"{len(faults)} faults"
     print(f"{name}: {done}; {trials} trials {outcome}, {time.monotonic() - began:.0f} s", flush=True)

@@ -19,7 +19,7 @@ _MIB = 1 << 20
 
 
 @contextlib.contextmanager
-def _tmpfs(place: Path, mib: int) -> Iterator[None]:
+def tmpfs(place: Path, mib: int) -> Iterator[Path]:
     """Have a file system of so many MiB at `place`.
 
     Raises:
@@ -29,7 +29,7 @@ def _tmpfs(place: Path, mib: int) -> Iterator[None]:
     if not _mount("-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(place)):
         raise PermissionError
     try:
-        yield
+        yield place
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)  # noqa: S607 - wherever it is
 
@@ -44,12 +44,12 @@ def disk_full(disturbed_run: DisturbedRun) -> str:
     disturbed_run.output = disturbed_run.folder / "disk" / "studies"
     times = 0
     try:
-        with _tmpfs(disturbed_run.folder / "disk", 64):
+        with tmpfs(disturbed_run.folder / "disk", 64):
             for share in (0.2, 0.5, 0.8):
                 launcher = disturbed_run.launch()
                 disturbed_run.wait_for(int(share * disturbed_run.trials), launcher)
                 ballast = disturbed_run.folder / "disk" / "ballast"
-                _fill(ballast)
+                fill(ballast)
                 code = launcher.wait(300)
                 if code != 2 or "can't be written" not in disturbed_run.said:
                     raise RuntimeError(f"the launcher ended with {code} on a full disk")
@@ -62,7 +62,8 @@ def disk_full(disturbed_run: DisturbedRun) -> str:
     return f"a full disk {times} times"
 
 
-def _fill(ballast: Path) -> None:
+def fill(ballast: Path) -> None:
+    """Write a file until its disk has no byte left."""
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         for size in (_MIB, 4096, 1):
             with contextlib.suppress(OSError):

@@ -26,6 +26,8 @@ class DisturbedRun:
         self.output = folder / "studies"
         self.storage = "journal"
         self.uri: str | None = None
+        self.environment: dict[str, str] = {}
+        """Variables that its launchers get beside their own."""
         self.file = write_study(folder)
         self._marks: set[str] = set()
         self._run_log: RunLog | None = None
@@ -50,7 +52,7 @@ class DisturbedRun:
         words = ["--trials", str(self.trials), "--set", f"storage={self.storage}", *arguments]
         if self.uri:
             words += ["--set", f"tracking.uri={self.uri}"]
-        launcher = Launcher(self.file, *words, output=self.output)
+        launcher = Launcher(self.file, *words, output=self.output, environment=self.environment)
         self._marks.add(launcher.mark)
         return launcher
 

@@ -4,11 +4,12 @@ search.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -63,9 +64,16 @@ class Launcher:
         file: the study file; the studies' folder is `studies` beside it, unless `output` names another.
         arguments: further ones of `bitfront run`.
         output: folder of studies.
+        environment: variables that it gets beside this process's own.
     """
 
-    def __init__(self, file: Path, *arguments: str, output: Path | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *arguments: str,
+        output: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.mark = uuid.uuid4().hex
         self.output = output or file.parent / "studies"
         self.log = file.parent / "launcher.log"
@@ -77,7 +85,7 @@ class Launcher:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", MARK: self.mark},
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", MARK: self.mark, **(environment or {})},
             )
 
     @property
@@ -97,6 +105,14 @@ class Launcher:
         """End it at once, as a power loss would, and nothing but it."""
         self._process.kill()
         self._process.wait()
+
+    def send(self, signal: int, *, group: bool = False) -> None:
+        """Send it a signal, or all of its process group, as a terminal does; nothing where it has ended."""
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if group:
+                os.killpg(self._process.pid, signal)
+            else:
+                self._process.send_signal(signal)
 
     def wait(self, seconds: float) -> int:
         """Return its exit code.

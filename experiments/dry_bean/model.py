@@ -4,16 +4,14 @@ from typing import Any
 
 
 def build() -> Any:
-    """Return a small MLP for 16 features of a bean, uncompiled, with random weights."""
+    """Return a network for 16 features of a bean, uncompiled, with random weights: the last layer sees them
+    beside eight units, so that a search may leave a linear model with as many units as are worth their cost.
+    """
     import keras
     from keras import layers
 
-    return keras.Sequential(
-        [
-            keras.Input((16,), name="bean"),
-            layers.Dense(12, activation="relu", name="dense_1"),
-            layers.Dense(8, activation="relu", name="dense_2"),
-            layers.Dense(7, activation="softmax", name="variety"),
-        ],
-        name="dry_bean",
-    )
+    bean = keras.Input((16,), name="bean")
+    hidden = layers.Dense(8, activation="relu", name="hidden")(bean)
+    together = layers.Concatenate(name="together")([bean, hidden])
+    variety = layers.Dense(7, activation="softmax", name="variety")(together)
+    return keras.Model(bean, variety, name="dry_bean")

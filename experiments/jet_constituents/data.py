@@ -95,7 +95,7 @@ def _hdf5(file: Path) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     with h5py.File(file) as stored:
         columns = [one.decode() for one in stored["particleFeatureNames"][()]]
         jets = [one.decode() for one in stored["jetFeatureNames"][()]]
-        x = stored["jetConstituentList"][:, :, [columns.index(one) for one in FEATURES]]
+        x = stored["jetConstituentList"][()][..., [columns.index(one) for one in FEATURES]]
         flags = stored["jets"][()][:, [jets.index(one) for one in CLASSES]]
     order = np.argsort(-x[..., 0], axis=1, kind="stable")[:, :CONSTITUENTS]
     kept = np.take_along_axis(x, order[..., None], axis=1)

@@ -72,8 +72,17 @@ class Layer:
         """Return `x` rounded and saturated as the model that came does after this operation."""
         if "grid" not in self.node.attrs:
             return x
-        step, low, high = self.node.attrs["grid"]
-        rounded = tf.clip_by_value(tf.round(x / step) * step, low, high)
+        attributes = self.node.attrs
+        step, low, high = (tf.constant(one, x.dtype) for one in attributes["grid"])
+        rounding = attributes.get("rounding", "RND_CONV")
+        scaled = x / step
+        nearest = tf.round(scaled) if rounding == "RND_CONV" else tf.floor(scaled + 0.5 * (rounding == "RND"))
+        rounded = nearest * step
+        if attributes.get("wraps"):
+            span = high - low + step
+            rounded -= tf.math.floordiv(rounded - low, span) * span
+        else:
+            rounded = tf.clip_by_value(rounded, low, high)
         return x + tf.stop_gradient(rounded - x)
 
     def weight(self, role: str) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Graph, Node, Traits
+from bitfront.spaces import FixedPoint, Graph, Node, Traits, quantizer_of
 
 from ..estimate.elementwise import table_layer
 from ..operation import Settings, Types, Values
@@ -119,6 +119,17 @@ class KerasFunction(LookupActivation):
         return keras.activations.get(node.op)(x, **attributes)
 
 
+class Quantizer(LookupActivation):
+    """A quantizer of QKeras's that no fixed-point type expresses: signs, powers of two, lines for a curve."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return what QKeras computes, in float32, which holds every value of an input's type."""
+        import tensorflow as tf
+
+        return tf.cast(quantizer_of(node.attrs["quantizer"])(tf.cast(x, tf.float32)), x.dtype)
+
+
 class ClippedReLU(LookupActivation):
     """Keras's ReLU with an upper bound, a threshold, or both, and a slope below that."""
 
@@ -151,6 +162,7 @@ OPERATIONS: Sequence[LookupActivation] = (
     ),
     Silu(Traits(op="silu", family="activation", activations={"silu": {}})),
     ClippedReLU(Traits(op="clipped_relu", family="activation")),
+    Quantizer(Traits(op="quantizer", family="activation")),
     *(
         KerasFunction(Traits(op=name, family="activation", activations={name: {}}, sign="nonnegative"))
         for name in (

@@ -239,6 +239,12 @@ def _rounded(x: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
     return (x * (1 + 2e-7 * signs) + 1e-7 * signs * zeros).astype(np.float32)
 
 
+def _jump(node: Node) -> float:
+    """Return how far a value at a tie of its own rounding may fall on the other side."""
+    step, low, high = (np.asarray(one) for one in node.attrs["grid"])
+    return float((high - low + step if node.attrs.get("wraps") else step).max())
+
+
 def _difference(
     node: Node, wanted: NDArray[Any], got: NDArray[Any], change: NDArray[Any], places: NDArray[Any]
 ) -> Difference | None:
@@ -258,7 +264,7 @@ def _difference(
         allowed = _CLOSE * float(known.max(initial=0.0)) + noise + 1e-6
         wrong = here > allowed
         if "grid" in node.attrs and wrong.mean() <= _TIES:
-            wrong &= here > 1.01 * node.attrs["grid"][0]
+            wrong &= here > 1.01 * _jump(node)
         if wrong.any():
             spot = np.unravel_index(int(np.argmax(here)), here.shape)
             return Difference(

@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from bitfront.spaces import UserError
-
 from ..trials.files import write_atomic
+from ..trials.stored import DamagedFile, read_json
 
 FILE = "latency.json"
 CALLS = 400
@@ -84,11 +83,11 @@ def read_latency(study_dir: Path) -> tuple[Timing, ...]:
     """
     path = Path(study_dir) / FILE
     try:
-        return tuple(Timing(**row) for row in json.loads(path.read_text(encoding="utf-8")))
+        return tuple(Timing(**row) for row in read_json(path, "delete it"))
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} can't be read ({error}): delete it.") from error
+    except TypeError as error:
+        raise DamagedFile(path, error, "delete it") from error
 
 
 def measure(model: Any, samples: Sequence[Any]) -> list[Timing]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,14 @@ from ..problem.beside import Beside
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.objectives import SIGNS
+from ..trials.stored import DamagedFile, read_json
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
     from ..storage.study_folder import StudyFolder
 
 FILE = "test_scores.json"
+_WAY_OUT = "delete it, and run the study again to have it made anew"
 CONFIDENCE = 0.95
 """Share of the bootstrap's draws that an interval holds."""
 RESAMPLES = 500
@@ -201,7 +203,7 @@ def read_test_scores(study_dir: Path) -> TestScores | None:
     """
     path = Path(study_dir) / FILE
     try:
-        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, _WAY_OUT)
         ends = ("interval", "to_float", "to_best")
         rows = [
             Rescored(row["trial"], float(row["score"]), *(_pair(row[key]) for key in ends))
@@ -212,10 +214,8 @@ def read_test_scores(study_dir: Path) -> TestScores | None:
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} can't be read ({error!r}): delete it, and run the study again to have it made anew."
-        ) from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise DamagedFile(path, repr(error), _WAY_OUT) from error
 
 
 def _pair(value: Any) -> Bounds:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import platform
-import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from bitfront.hls import BitTrue, hls_config, shrunk, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
@@ -23,12 +20,14 @@ from ..storage.study_folder import StudyFolder
 from ..trials.evaluation import FILE, Evaluation
 from ..trials.files import trial_folder
 from ..trials.reference import Reference
+from ..trials.stored import DamagedFile, read_arrays, require_sound_keras
 from .score import golden_score
 from .source import BundleSource
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
 
+_RUN_AGAIN = "run the study again, which makes it again"
 _PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "optuna", "numpy")
 
 
@@ -84,6 +83,9 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
     graph, weights, types = left.graph, left.weights, left.types
     golden, labels = golden_inputs(study_dir), golden_labels(study_dir)
     outputs = trial.bit_true.predict(golden)
+    drawn, origin = len(labels[0]) if labels else len(golden[0]), "the study's"
+    if drawn < len(golden[0]):
+        origin = f"({drawn} of the study's, {len(golden[0]) - drawn} mixed from these)"
     plain = to_keras(graph, weights, types)
     return BundleSource(
         name=f"{reference.study}-{number:05d}",
@@ -109,6 +111,7 @@ def candidate_artifacts(study_dir: Path, number: int) -> BundleSource:
         golden_inputs=golden,
         golden_outputs=outputs,
         golden_labels=labels,
+        golden_origin=origin,
         golden_score=golden_score(
             config, outputs, labels, output_names(trial.float_model), from_logits(trial.graph)
         ),
@@ -142,8 +145,10 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
     import keras
 
     path = Path(study_dir) / "float.keras"
-    if not path.exists():
-        raise UserError(f"{study_dir} has no float.keras: run the study first.")
+    try:
+        require_sound_keras(path, _RUN_AGAIN)
+    except FileNotFoundError:
+        raise UserError(f"{study_dir} has no float.keras: run the study first.") from None
     source = recorded_study(study_dir).model
     try:
         return with_own_layers(
@@ -151,7 +156,9 @@ def load_float_model(study_dir: Path, *, trust: bool) -> Any:
             source,
             StudyFolder(Path(study_dir)).source_folders,
         )
-    except (ValueError, OSError, TypeError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # Keras raises whatever a layer's constructor does
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         hint = "run the study again"
         if "register_keras_serializable" in str(error):
@@ -191,9 +198,7 @@ def golden_labels(study_dir: Path) -> list[Any] | None:
 def _golden(study_dir: Path, letter: str) -> list[Any]:
     path = Path(study_dir) / "golden.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return [
-                arrays[f"{letter}{i}"] for i in range(sum(name.startswith(letter) for name in arrays.files))
-            ]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} can't be read ({error}): run the study again.") from error
+        arrays = read_arrays(path, _RUN_AGAIN)
+        return [arrays[f"{letter}{i}"] for i in range(sum(name.startswith(letter) for name in arrays))]
+    except (FileNotFoundError, KeyError) as error:
+        raise DamagedFile(path, getattr(error, "strerror", None) or error, _RUN_AGAIN) from error

@@ -38,7 +38,8 @@ def golden_score(
     Args:
         config: the study, whose metric it is.
         outputs: of the bit-true model for the golden samples, one array per output.
-        labels: class numbers or targets, one array per output; None where the study kept none.
+        labels: class numbers or targets of the first of them, one array per output; None where the study
+            kept none.
         names: of the outputs in the model, in its order.
         from_logits: whether each gives logits.
     """
@@ -47,7 +48,8 @@ def golden_score(
         return {}
     tasks = {name: config.task_of(name) for name in names}
     ranking = build_ranking(config, Path())(tasks).on_logits(from_logits)
-    found = ranking.outcome(labels, outputs)
+    # perturbed inputs, which follow the study's samples where these are few, have no labels
+    found = ranking.outcome(labels, [one[: len(labels[0])] for one in outputs])
     rows = [
         {"name": name, "task": task, "logits": logits, "counts": counts is not None}
         for (name, task), logits, counts in zip(tasks.items(), from_logits, ranking.outputs, strict=True)
@@ -83,11 +85,13 @@ def score_lines(source: BundleSource) -> list[str]:
     """
     lines: list[str] = []
     score = source.golden_score
+    mixed = score and score["samples"] < len(source.golden_inputs[0])
+    whose = f" of the study's own {score['samples']} samples" if mixed else ""
     if score:
         lines += [
             "## Score",
             "",
-            f"The golden outputs score {score['score']:.6g} ({source.metric}) with the labels in "
+            f"The golden outputs{whose} score {score['score']:.6g} ({source.metric}) with the labels in "
             "`golden/labels*.npy`; `golden/score.json` says how that is computed.",
             "",
         ]

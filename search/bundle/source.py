@@ -52,10 +52,10 @@ class BundleSource:
     metric: str = "metric"
     """Name of the validation metric."""
     golden_origin: str = "the study's"
-    """Which data the golden samples are from, as an adjective."""
+    """Which data the golden samples are from, as an adjective of these."""
     golden_labels: Sequence[NDArray[Any]] | None = None
-    """Class numbers or targets of the golden samples, one array per model output; None where the study kept
-    none.
+    """Class numbers or targets of the first golden samples, one array per model output: perturbed ones, which
+    follow where the study has too few, have none. None where the study kept none.
     """
     golden_score: Mapping[str, Any] = field(default_factory=dict)
     """What they score and how that is computed (see `bundle.score`); empty where it isn't known."""

@@ -1,4 +1,4 @@
-"""`bitfront doctor`: what is installed, and whether a model can be built."""
+"""`bitfront doctor`: what is installed, whether a model can be built, whether a study's files are sound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from bitfront.spaces import UserError
 
 EXAMPLES = """\
-Examples: `bitfront doctor`; `bitfront doctor --model model.py:build --data data.py:load`;
+Examples: `bitfront doctor`; `bitfront doctor studies/top-tagging`; `bitfront doctor --model model.py:build --data data.py:load`;
 `bitfront doctor --model net.keras --json`.
 """
 _PACKAGES = ("tensorflow", "keras", "qkeras-v3", "hls4ml", "da4ml", "optuna", "mlflow", "numpy")
@@ -28,9 +28,16 @@ _TOOLS = {
 
 
 def command(
+    study: Annotated[
+        str | None,
+        typer.Argument(help="A study that ran: each of its files is checked against its digest."),
+    ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="A model: file.py:function or a .keras file. Prints each layer's support."),
+        typer.Option(help="A model: file.py:function or a model file. Prints each layer's support."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="With --model: a file with its weights (the study's model_weights).")
     ] = None,
     data: Annotated[
         str | None,
@@ -44,9 +51,16 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print versions and tools and what each gap disables; with --model, what can be built of a model."""
+    """Print versions and tools and what each gap disables; with STUDY, which of its files are damaged and what
+    makes them again; with --model, what can be built of a model.
+    """
+    if study:
+        if model or data:
+            raise UserError("doctor takes a study or --model: leave one of them out.")
+        _study(study, as_json)
+        return
     if model:
-        _model(model, data, trust_model, as_json)
+        _model(model, weights, data, trust_model, as_json)
         return
     if data:
         raise UserError("doctor --data needs --model: name the model that takes these inputs.")
@@ -66,13 +80,39 @@ def command(
         typer.echo(f"{row['name']:12s} {row['found']:12s} {row['note']}".rstrip())
 
 
-def _model(source: str, data: str | None, trust: bool, as_json: bool) -> None:
+def _study(study: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from bitfront.search.storage import examine
+
+    from .places import study_folder
+
+    folder = Path(study) if (Path(study) / "identity.json").exists() else study_folder(study)
+    found = examine(folder)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+    else:
+        for one in found:
+            if one.state != "sound":
+                typer.echo(
+                    f"{one.path}: {one.state}, {one.reason}. {one.way_out[:1].upper()}{one.way_out[1:]}."
+                )
+        unlisted = sum(not one.listed for one in found if one.state == "sound")
+        told = f" ({unlisted} without a digest, by their format alone)" if unlisted else ""
+        typer.echo(f"{sum(one.state == 'sound' for one in found)} of {len(found)} files are sound{told}.")
+    bad = [one.path for one in found if one.state in ("damaged", "missing")]
+    if bad:
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        raise UserError(f"{folder}: {', '.join(bad[:3])}{more} can't be used as they are: see above.")
+
+
+def _model(source: str, weights: str | None, data: str | None, trust: bool, as_json: bool) -> None:
     from bitfront.hls import BitTrue, buildable_with, check_model, support_table
     from bitfront.search.evaluator.preflight import samples_for
     from bitfront.search.problem.load import load_model
     from bitfront.spaces import lower
 
-    model = load_model(source, Path(), trust=trust)
+    model = load_model(source, Path(), weights=weights, trust=trust)
     rows = support_table(model)
     if as_json:
         typer.echo(

@@ -78,12 +78,15 @@ def command(
         _file(designs, out, kind or "csynth")
         return
     assert source is not None
-    found = _study_or_bundle(source)
+    from bitfront.search.model_files import format_of
+
+    given = Path(source)
+    found = None if format_of(given) else _study_or_bundle(source)
     if found is None:
         target = Target(part=part, clock_ns=clock_ns, io_type=io_type)
         hardware = LayerHardware(strategy=strategy, reuse_factor=reuse_factor)
         found = [_model(source, precision, target, hardware, trust=trust_model)]
-        if not source.endswith((".keras", ".h5", ".hdf5")) and not as_json:
+        if format_of(given) is None and not as_json:
             typer.echo("Note: the weights are untrained; their values shape LUT and DSP.")
         if not as_json:
             _tell_moved(found[0], reuse_factor)

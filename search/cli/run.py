@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
@@ -68,8 +67,6 @@ def command(
         wall = duration(budget) if budget else None
     except ValueError as error:
         raise UserError(f"--budget {budget!r} {error}.") from None
-    # a batch system that takes its machine back sends this first: end like Ctrl-C, workers too
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from bitfront.search.run.launcher import run_study  # after the checks: TensorFlow takes seconds to import
 
     console = Console(highlight=False, quiet=quiet, soft_wrap=True)

@@ -14,6 +14,9 @@ from bitfront.spaces import UserError
 
 from .secrets import redact
 
+_TOLD = 8
+"""Faults of a study file that are told at once."""
+
 
 class Section(BaseModel):
     """A frozen part of a study file: unknown keys are refused, defaults are checked like given values.
@@ -110,8 +113,10 @@ def explain(error: ValidationError, source: str, root: type[BaseModel]) -> UserE
     faults = _one_a_value(error.errors(include_url=False), root)
     # A misspelt key is the cause of a missing one: name it first.
     faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
-    more = f" ({len(faults) - 1} more to fix after that.)" if len(faults) > 1 else ""
-    return UserError(f"{source}: {_sentence(faults[0], root)}.{more}".replace("?.", "?").replace("..)", ".)"))
+    told = [_sentence(fault, root).rstrip(".") for fault in faults[:_TOLD]]
+    if len(faults) > _TOLD:
+        told.append(f"{len(faults) - _TOLD} more")
+    return UserError(f"{source}: {'; '.join(dict.fromkeys(told))}.".replace("?.", "?"))
 
 
 def _one_a_value(faults: Iterable[ErrorDetails], root: type[BaseModel]) -> list[ErrorDetails]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from bitfront.spaces import UserError
 
 from .base import Section, explain, nearest, no_such_key, section_at
+from .regular import require_regular
 from .settings import RENAMED, renamed
 from .study import StudyConfig
 
@@ -119,6 +120,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     Raises:
         UserError: when it is too large, not UTF-8, not YAML or not a mapping.
     """
+    require_regular(file)
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:

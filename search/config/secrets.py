@@ -15,6 +15,11 @@ def redact(text: str) -> str:
     return re.sub(r"\?[^\s?=]+=[^\s)]*", f"?{HIDDEN}", text)
 
 
+def shown(uri: str) -> str:
+    """Return a URI as one line of a message: redacted, without what breaks a line or moves a cursor."""
+    return "".join(one if one.isprintable() else "?" for one in redact(uri))
+
+
 def restored(text: str) -> str:
     """Return a redacted URI without its marks: the driver then takes user and password from where it keeps
     them.

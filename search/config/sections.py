@@ -165,7 +165,7 @@ class TrainingConfig(Section):
     epochs: AutoEpochs = Field(
         default="auto",
         description="epochs of one qat candidate; its cost is proportional to them. auto takes as many as "
-        "let some fifty candidates be trained in a fifth of the search's time, 20 at most",
+        "let some fifty candidates be trained in a seventh of the search's time, 20 at most",
         examples=[3],
     )
     batch_size: Integer = Field(

@@ -32,6 +32,7 @@ BEFORE: Mapping[str, Any] = {
     "metric.ties": "lowest",
     "metric.false_positive_rate": 0.01,
     "metric.over_classes": "mean",
+    "model_weights": None,
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
@@ -97,7 +98,7 @@ def shaping(values: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections:
             place = place.get(section, {})
         if place.get(key) == value:
-            del place[key]
+            place.pop(key, None)
     return found
 
 
@@ -131,7 +132,7 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
     for path, value in before.items():
         section, _, key = path.rpartition(".")
         place: Any = getattr(config, section) if section else config
-        if key in place.model_fields_set or now.get(path, ()) == value:
+        if key in place.model_fields_set or now.get(path) == value:
             continue
         if section:
             value_there = getattr(type(place)(**{key: value}), key)

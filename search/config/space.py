@@ -218,11 +218,12 @@ class SpaceConfig(Section):
         ]
         for pattern in [*matches, *([layer] if layer in self.layers else [])]:
             given = self.layers[pattern]
+            said = {name for name in given.model_fields_set if getattr(given, name) is not None}
             if given.keep is not None:
                 merged = {"keep": given.keep}
             else:
                 merged = {name: getattr(self, name) for name in fields} if "keep" in merged else merged
-                merged |= {name: getattr(given, name) for name in given.model_fields_set - {"keep"}}
+                merged |= {name: getattr(given, name) for name in said - {"keep"}}
         return LayerSpace.model_construct(**merged)
 
 

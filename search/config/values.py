@@ -19,6 +19,8 @@ MAX_ACCUMULATOR = 48
 """Widest accumulator: the adder of a DSP48 (AMD UG579)."""
 
 _RANGE = re.compile(r"^\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*$")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+"""What `int` reads; `str.isdigit` holds for superscripts too."""
 _BYTES = {"B": 1, "kiB": 2**10, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _BYTES |= {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -52,7 +54,7 @@ def widths(value: object, most: int = MAX_WIDTH) -> Widths:
         low = high = value
     elif isinstance(value, str) and (match := _RANGE.match(value)):
         low, high = int(match[1]), int(match[2])
-    elif isinstance(value, str) and value.strip().lstrip("-").isdigit():
+    elif isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         low = high = int(value)
     else:
         raise ValueError("isn't a width: write an int, or a range such as 2..12")
@@ -110,7 +112,7 @@ def _class(key: object) -> int | None:
         return int(key)
     if isinstance(key, float) and key.is_integer():
         return int(key)
-    if isinstance(key, str) and key.strip().lstrip("-").isdigit():
+    if isinstance(key, str) and _WHOLE.fullmatch(key.strip()):
         return int(key)
     return None
 

@@ -168,7 +168,8 @@ class Evaluator:
             seconds.spent_on("qat")
         if trained.fault:
             return evaluation(rounded=rounded, trained=trained, status="failed", reason=trained.fault), None
-        judged = self._judge(candidate, cost, rounded, trained)
+        spared = start is not None and start.sparse and trained.start == start.name
+        judged = self._judge(candidate, cost, rounded, trained, sparse=spared or candidate.sparsity > 0)
         if narrow_elements and kind != "uniform" and math.isfinite(judged.outcome.score):
             judged = self._narrowed(judged)
         evaluation = partial(evaluation, rounded=rounded, trained=trained, judged=judged)
@@ -190,7 +191,9 @@ class Evaluator:
         outputs = self.scores.outputs(types, None)
         return Rounded(types, outputs, self.scores.of_outputs(outputs))
 
-    def _judge(self, candidate: Candidate, cost: Cost, rounded: Rounded, trained: Trained) -> Judged:
+    def _judge(
+        self, candidate: Candidate, cost: Cost, rounded: Rounded, trained: Trained, *, sparse: bool
+    ) -> Judged:
         """Keep the trained candidate or the rounded one, whichever scores better; a sparse one is kept
         trained.
         """
@@ -199,7 +202,7 @@ class Evaluator:
             types = self.costs.types(candidate, trained.weights, trained.types)
             outputs = self.scores.outputs(types, trained.weights)
             score = self.scores.of_outputs(outputs)
-            if candidate.sparsity or not self.scores.ranking.better(rounded.score, score):
+            if sparse or not self.scores.ranking.better(rounded.score, score):
                 outcome = self.scores.outcome(outputs)
                 scored = self._scored(outcome, types, trained.weights)
                 return Judged(

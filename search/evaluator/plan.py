@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bitfront.spaces import UserError
-
 from ..trials.files import write_atomic
+from ..trials.stored import DamagedFile, read_json
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
 
 PLAN_FILE = "plan.json"
+_WAY_OUT = "delete it, and it is made again"
 LEARNING_RATE = 0.003
 """Of trainings with rounding where the study gives none: 0.003 found more than 0.001 in the same time, with a
 dense network and with a GRU (`experiments/benchmarks/peers.md`, "Defaults")."""
@@ -64,12 +64,12 @@ class Plan:
         """
         path = folder / PLAN_FILE
         try:
-            plain = json.loads(path.read_text(encoding="utf-8"))
+            plain = read_json(path, _WAY_OUT)
             return cls(**{one.name: plain[one.name] for one in fields(cls) if one.name in plain})
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+        except TypeError as error:
+            raise DamagedFile(path, error, _WAY_OUT) from error
 
     def write(self, folder: Path) -> None:
         """Write `plan.json` whole or not at all."""

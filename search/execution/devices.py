@@ -17,7 +17,7 @@ def bound_tensorflow(threads: int | None = None, worker: str = "") -> None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)
         if gpus:
-            mine = gpus[int(worker) % len(gpus) if worker.isdigit() else 0]
+            mine = gpus[int(worker) % len(gpus) if worker.isdecimal() else 0]
             tf.config.set_visible_devices(mine, "GPU")
             tf.config.experimental.set_memory_growth(mine, True)
     except RuntimeError:  # a worker that served another study before keeps its settings

@@ -19,6 +19,7 @@ from distributed import WorkerPlugin, get_worker
 from bitfront.spaces import UserError, trained_variables
 
 from ..evaluator.cache import TrainingCache
+from ..trials.stored import read_bytes
 from .devices import bound_tensorflow
 from .job import Job, Outcome, evaluate
 
@@ -69,7 +70,7 @@ class Parcel:
         return cls(
             key=key,
             version=version("bitfront"),
-            model=(study_dir / "float.keras").read_bytes(),
+            model=read_bytes(study_dir / "float.keras", "run the study again, which makes it again"),
             trained=tuple(id(variable) in trained for variable in problem.model.weights),
             problem=rest | {"config": config},
             log_folder=str(study_dir.resolve() / "workers"),

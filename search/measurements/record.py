@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitfront.hls.synthesis import SynthesisOutcome
-from bitfront.spaces import UserError
 
 from ..trials.files import trial_folder, write_atomic
+from ..trials.stored import DamagedFile, read_json
 
 __all__ = ["SynthesisRecord", "measured_of", "read_records", "write_record"]
 
 FILE = "record.json"
+_WAY_OUT = "restore it or delete its folder"
 SCHEMA = 1
 _LARGEST = 64 << 20
 """Bytes of the largest report or log that is kept."""
@@ -75,7 +76,7 @@ def read_records(study_dir: Path) -> list[SynthesisRecord]:
     found = []
     for path in sorted((Path(study_dir) / "trials").glob(f"*/synthesis/*/{FILE}")):
         try:
-            plain = json.loads(path.read_text(encoding="utf-8"))
+            plain = read_json(path, _WAY_OUT)
             if plain["schema"] != SCHEMA:
                 raise ValueError(f"schema {plain['schema']}")
             outcome = SynthesisOutcome.from_json(plain["outcome"])
@@ -88,7 +89,7 @@ def read_records(study_dir: Path) -> list[SynthesisRecord]:
                 )
             )
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"{path} can't be read ({error!r}): restore it or delete its folder.") from error
+            raise DamagedFile(path, repr(error), _WAY_OUT) from error
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.search.config.base import nearest
+from bitfront.search.config.regular import require_regular
 from bitfront.search.problem.arrays import numbers, parts
 from bitfront.search.problem.beside import Beside, Extra, autoencodes, checked_extra, with_own_targets
 from bitfront.search.problem.labels import Output, Targets, check_classes, targets
@@ -94,6 +95,7 @@ def read_npz(path: Path) -> dict[str, Any]:
     Raises:
         UserError: when it is missing, damaged, holds Python objects, or claims more than half of the memory.
     """
+    require_regular(path, "data: ")
     most = half_of_memory()
     found: dict[str, Any] = {}
     try:
@@ -113,6 +115,10 @@ def read_npz(path: Path) -> dict[str, Any]:
                 with archive.open(member) as stream:
                     array = _read_array(stream, member.file_size, f"{path}: {name}")
                 split, _, input_name = name.partition(".")
+                if split in found and (not input_name or not isinstance(found[split], dict)):
+                    raise UserError(
+                        f"{path}: it holds {split} beside {split}.NAME: name each input of a split, or none."
+                    )
                 if input_name:
                     found.setdefault(split, {})[input_name] = array
                 else:
@@ -255,8 +261,8 @@ def check(
     count = sum(len(one[0]) for one in x.values())
     if count < MIN_SAMPLES:
         notices.append(
-            f"{source} holds {count} samples in all splits: bitfront export needs {MIN_SAMPLES} to verify "
-            f"the firmware with."
+            f"{source} holds {count} samples in all splits: bundles verify the firmware on further inputs "
+            f"that are mixed from them."
         )
     return Dataset(
         x_train=x["train"],

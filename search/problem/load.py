@@ -5,7 +5,6 @@ candidates.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,18 @@ from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
 from bitfront.search.config.ready import ready_studies
+from bitfront.search.model_files import (
+    Reading,
+    format_of,
+    from_keras2,
+    from_torch,
+    is_keras2,
+    is_torch,
+    load_weights,
+    read_model,
+)
 from bitfront.search.problem.class_weights import ClassWeights, class_weights
 from bitfront.search.problem.data import Dataset, Shape, check, half_of_memory, read_npz
-from bitfront.search.problem.keras2 import from_keras2, is_keras2
 from bitfront.search.problem.labels import Output
 from bitfront.search.problem.metrics import Ranking, build_ranking, check_beside, sees_labels
 from bitfront.search.problem.user_code import UserFunction
@@ -28,9 +36,6 @@ from bitfront.spaces import UserError
 
 if TYPE_CHECKING:
     import keras
-
-_MOST_CONFIG_BYTES = 64 << 20
-"""Largest description of a `.keras` file that is read; a network for an FPGA has some 100 kB."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +122,18 @@ def problem_digest(problem: Problem, config_digest: str) -> str:
     return _digest(config_digest, problem.config, problem.model, problem.data, not problem.needs_training)
 
 
-def load_model(source: Any, base_dir: Path, *, trust: bool = False, seed: int = 1) -> keras.Model:
-    """Return the Keras model that a source means: `file.py:function`, a `.keras` file, a ready study, or a
+def load_model(
+    source: Any, base_dir: Path, *, weights: str | None = None, trust: bool = False, seed: int = 1
+) -> keras.Model:
+    """Return the Keras model that a source means: `file.py:function`, a model file, a ready study, or a
     model.
+
+    `weights`: a file of weights for it, relative to `base_dir`.
 
     Raises:
         UserError: when it is missing, fails to load, or holds a Lambda without `trust`.
     """
-    model, _ = _loaded(source, Path(base_dir), trust, seed)
-    return model
+    return _loaded(source, Path(base_dir), weights, trust, seed)[0]
 
 
 def output_names(model: keras.Model) -> list[str]:
@@ -150,24 +158,38 @@ def ends_in_probabilities(model: keras.Model, output: int = 0) -> bool:
 
 
 def _model(config: StudyConfig, base_dir: Path) -> tuple[keras.Model, bool]:
-    return _loaded(config.model, base_dir, config.trust_model, config.seed)
+    return _loaded(config.model, base_dir, config.model_weights, config.trust_model, config.seed)
 
 
-def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.Model, bool]:
+def _loaded(
+    source: Any, base_dir: Path, weights: str | None, trust: bool, seed: int
+) -> tuple[keras.Model, bool]:
     """Return the model and whether it comes trained, as its kind of source suggests."""
+    if weights is None:
+        return _of_source(source, base_dir, Reading(trust, half_of_memory()), seed)
+    reading = Reading(trust, half_of_memory(), base_dir / weights)
+    model, _ = _of_source(source, base_dir, reading, seed)
+    if not str(source).lower().endswith(".json"):  # which needs them to be read at all
+        load_weights(model, base_dir / weights, reading)
+    return model, True
+
+
+def _of_source(source: Any, base_dir: Path, reading: Reading, seed: int) -> tuple[keras.Model, bool]:
     import keras
 
     if is_keras2(source):
         source = from_keras2(source, "the model given")
+    elif is_torch(source):
+        source = from_torch(source, "the model given")
     if isinstance(source, keras.Model):
         return _built(source, "model"), True
     if not isinstance(source, str | Path):
         raise UserError(
-            f"model is a {type(source).__name__}: give a keras.Model, file.py:function or a .keras file."
+            f"model is a {type(source).__name__}: give a keras.Model, file.py:function or a model file."
         )
     text = str(source)
-    if text.endswith((".keras", ".h5", ".hdf5")):
-        return _built(_read_keras(base_dir / text, trust), text), True
+    if ".py:" not in text and format_of(base_dir / text) is not None:
+        return _built(read_model(base_dir / text, reading), text), True
     if ":" in text:
         function = UserFunction(text, base_dir, "model")
         # Layers without a name are counted by the process: start anew, or a study could not go on after
@@ -175,13 +197,15 @@ def _loaded(source: Any, base_dir: Path, trust: bool, seed: int) -> tuple[keras.
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(seed)
         model = function()
+        if is_torch(model):
+            return _built(from_torch(model, text), text), True
         if is_keras2(model):
             model = from_keras2(model, text)
         if not isinstance(model, keras.Model):
             raise UserError(f"model: {text} returned a {type(model).__name__}: return a keras.Model.")
         return _built(model, text), False
     inner, folder = _ready(text, "model")
-    return _loaded(inner, folder, trust, seed)
+    return _of_source(inner, folder, reading, seed)
 
 
 def _ready(name: str, key: str) -> tuple[str, Path]:
@@ -190,7 +214,7 @@ def _ready(name: str, key: str) -> tuple[str, Path]:
     study = ready.find(name)
     if study is None:
         hint = nearest(name, ready.names)
-        kinds = "a .keras file" if key == "model" else "an .npz"
+        kinds = "a model file" if key == "model" else "an .npz"
         raise UserError(
             f"{key} = {name!r} is neither file.py:function nor {kinds} nor a ready study: {hint}.".replace(
                 "?.", "?"
@@ -201,54 +225,6 @@ def _ready(name: str, key: str) -> tuple[str, Path]:
     if not isinstance(inner, str) or (":" not in inner and not inner.endswith((".keras", ".npz"))):
         raise UserError(f"{study.file}: {key} = {inner!r} names no file: install bitfront again.")
     return inner, study.folder
-
-
-def _read_keras(path: Path, trust: bool) -> keras.Model:
-    import keras
-
-    if path.suffix != ".keras":
-        raise UserError(
-            f"model: {path} is an older format: load it with Keras and save it as {path.stem}.keras."
-        )
-    if not path.is_file():
-        near = sorted(one.name for one in path.parent.glob("*.keras")) if path.parent.is_dir() else []
-        hint = nearest(path.name, near) if near else "correct the path, or save the model there"
-        raise UserError(f"model: there's no file {path}: {hint}.".replace("?.", "?"))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            info = archive.getinfo("config.json")
-            if info.file_size > _MOST_CONFIG_BYTES:
-                raise UserError(
-                    f"model: {path} claims a description of {info.file_size:,} bytes: save it again."
-                )
-            total = sum(member.file_size for member in archive.infolist())
-            if total > half_of_memory():
-                raise UserError(
-                    f"model: {path} claims {total:,} bytes, more than half of this machine's memory."
-                )
-            text = archive.read(info).decode("utf-8")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"model: {path} isn't a sound .keras file ({error}): save it again with Keras."
-        ) from None
-    if '"class_name": "Lambda"' in text and not trust:
-        raise UserError(
-            f"model: {path} holds a Lambda layer, which runs code of whoever made the file: replace it by a "
-            "Keras layer, or set trust_model: true if you trust its maker."
-        )
-    custom: dict[str, Any] = {}
-    if "qkeras" in text or '"class_name": "Q' in text:
-        from qkeras.utils import _add_supported_quantized_objects
-
-        _add_supported_quantized_objects(custom)
-    try:
-        return keras.models.load_model(path, custom_objects=custom, compile=False, safe_mode=not trust)
-    except Exception as error:  # Keras raises whatever a layer's constructor does
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UserError(
-            f"model: Keras can't load {path} ({reason[:300]}): for layers of your own, name a function that "
-            f"builds the model."
-        ) from None
 
 
 def _built(model: keras.Model, source: str) -> keras.Model:

@@ -177,6 +177,7 @@ def _run(search: Search) -> StudyResult:
     try:
         search.run()
         search.background.finish(search.evaluations)
+        _score_on_test(search)
     except KeyboardInterrupt:
         interrupted = True
         _log.info("Interrupted: what is finished is kept, the same command continues from here.")
@@ -189,8 +190,6 @@ def _run(search: Search) -> StudyResult:
         search.background.stop()
         search.progress.stop()
         search.optuna_study.close()
-    if not interrupted:
-        _score_on_test(search)
     front = search.front()
     artifacts = _write_report(search, interrupted=interrupted) if search.evaluations else []
     search.tracker.finish([e.number for e in front if e.feasible], artifacts)

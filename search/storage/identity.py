@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -15,8 +16,10 @@ from ..config.load import STUDY_FILE, read_yaml
 from ..config.settings import as_begun, differences, told
 from ..problem.load import Problem, problem_digest
 from ..trials.files import write_atomic
+from ..trials.stored import DamagedFile, read_bytes, read_json
 
 FILE = "identity.json"
+_WAY_OUT = "restore it, or add --fresh to begin anew"
 _OF_THE_SPACE = tuple(
     f"space.{key}"
     for key in (
@@ -64,14 +67,16 @@ class Identity:
         """
         path = folder / FILE
         try:
-            plain: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{key: plain[key] for key in {one.name for one in fields(cls)} & set(plain)})
+            plain = read_json(path, _WAY_OUT)
+            known = cls(**{key: plain[key] for key in {one.name for one in fields(cls)} & set(plain)})
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(
-                f"{path} can't be read ({error}): restore it, or add --fresh to begin anew."
-            ) from None
+        except (TypeError, AttributeError, KeyError) as error:
+            raise DamagedFile(path, error, _WAY_OUT) from None
+        for one in fields(cls):
+            if not isinstance(getattr(known, one.name), int if one.name == "carried" else str):
+                raise DamagedFile(path, f"{one.name} has the wrong kind", _WAY_OUT)
+        return known
 
     def write(self, folder: Path) -> None:
         """Write `identity.json` whole or not at all."""
@@ -92,8 +97,11 @@ def recorded_study(folder: Path) -> StudyConfig:
     """Return the study that a folder holds, with what was done before keys existed that its study file lacks.
 
     Raises:
-        UserError: when the file is missing or can't be read.
+        UserError: when the file is missing, can't be read, or was changed since the study was run.
     """
+    path = folder / STUDY_FILE
+    with contextlib.suppress(FileNotFoundError):  # which is told below
+        read_bytes(path, "put it back as it was run, or run the study again with what it is to have")
     config, _ = as_begun(load_study(folder / STUDY_FILE), read_yaml(folder / STUDY_FILE))
     return config
 

@@ -32,11 +32,7 @@ def repair_journal(path: Path) -> str | None:
     if not path.exists():
         return None
     data = path.read_bytes()
-    sound = 0
-    for line in data.splitlines(keepends=True):
-        if not _is_record(line):
-            break
-        sound += len(line)
+    sound = sound_bytes(data)
     if sound == len(data):
         return None
     rest = data[sound:]
@@ -51,6 +47,16 @@ def repair_journal(path: Path) -> str | None:
         file.truncate(sound)
         os.fsync(file.fileno())
     return f"{path} ended in a torn record ({len(rest)} bytes), which was cut off: no finished trial is lost."
+
+
+def sound_bytes(data: bytes) -> int:
+    """Return how many bytes of a journal, from its beginning, are whole records."""
+    sound = 0
+    for line in data.splitlines(keepends=True):
+        if not _is_record(line):
+            break
+        sound += len(line)
+    return sound
 
 
 def _is_record(line: bytes) -> bool:

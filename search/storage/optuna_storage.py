@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bitfront.spaces import ToolMissing, UserError
 
-from ..config.secrets import redact
+from ..config.secrets import redact, shown
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -60,7 +60,7 @@ def open_storage(url: str, folder: Path) -> BaseStorage:
                 time.sleep(1)
                 continue
             raise UserError(
-                f"The storage {redact(url)} can't be opened ({_reason(error)}): see that the server runs, "
+                f"The storage {shown(url)} can't be opened ({_reason(error)}): see that the server runs, "
                 "and its address, user and password."
             ) from None
 
@@ -83,11 +83,11 @@ def patiently(action: Callable[[], _T], url: str) -> _T:
         except (StorageInternalError, OperationalError, InterfaceError) as error:
             if time.monotonic() > end:
                 raise UserError(
-                    f"The storage {redact(url)} has been out of reach for {PATIENCE:.0f} s "
+                    f"The storage {shown(url)} has been out of reach for {PATIENCE:.0f} s "
                     f"({_reason(error)}): start it, and run the same command again; what is finished is kept."
                 ) from None
             if pause == 0.5:
-                _log.info(f"The storage {redact(url)} is out of reach ({_reason(error)}): trying again.")
+                _log.info(f"The storage {shown(url)} is out of reach ({_reason(error)}): trying again.")
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
 

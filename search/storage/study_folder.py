@@ -1,7 +1,8 @@
 """The study folder: what stands where, written so that a cut at any moment loses nothing that was finished.
 
 `study.yaml` the study as run; `float.keras` the float model; `float_weights.npz`; `reference.json`;
-`journal.log` Optuna's; `golden.npz` some samples for bundles; `trials/00012/` one folder a finished trial.
+`journal.log` Optuna's; `golden.npz` some samples for bundles; `trials/00012/` one folder a finished trial;
+`manifest.sha256` the digests of them all.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import json
 import logging
 import os
 import uuid
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 
 from bitfront.hls import part
@@ -30,9 +29,11 @@ from ..problem.labels import class_counts
 from ..trials import layer_table
 from ..trials.evaluation import Evaluation
 from ..trials.files import save_atomic, trial_folder, write_atomic
+from ..trials.manifest import begin
 from ..trials.objectives import parse_objectives
 from ..trials.reference import FILE, Reference
-from ..trials.weight_arrays import packed, unpacked
+from ..trials.stored import arrays_of
+from ..trials.weight_arrays import from_arrays, packed
 from .identity import (
     Identity,
     changed_settings,
@@ -42,6 +43,7 @@ from .identity import (
     require_same_problem,
 )
 from .locks import locked
+from .model_files import keep_float_model, keep_golden
 
 if TYPE_CHECKING:
     from ..config import StudyConfig
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 WEIGHTS = "weights.npz"
 """In a trial's folder: the weights that training gave it."""
-GOLDEN_SAMPLES = 256
-"""Validation samples kept for bundles, with their labels."""
 
 
 @dataclass
@@ -106,9 +106,10 @@ class StudyFolder:
             from .widening import widen
 
             widen(self.folder, known, problem, changed)
-        self._float_model(problem)
+        begin(self.folder)
+        keep_float_model(self.folder, problem)
         write_atomic(self.folder / "study.yaml", _yaml(config))
-        self._keep_golden(problem)
+        keep_golden(self.folder, problem)
         if not known:
             Identity(
                 config=config.digest,
@@ -150,35 +151,6 @@ class StudyFolder:
         """
         known = Identity.read(self.folder)
         return (*([self.folder / known.folder] if known and known.folder else []), Path())
-
-    def _float_model(self, problem: Problem) -> None:
-        from ..problem.float_model import float_epochs, train_float
-
-        saved = self.folder / "float_weights.npz"
-        if saved.exists():
-            with np.load(saved, allow_pickle=False) as arrays:
-                problem.model.set_weights([arrays[f"w{i}"] for i in range(len(arrays.files))])
-            return
-        if problem.needs_training:
-            _log.info(f"Training the float model (at most {float_epochs(problem.config)} epochs)")
-            train_float(problem)
-        save_atomic(self.folder / "float.keras", problem.model.save)
-        weights: dict[str, Any] = {f"w{i}": w for i, w in enumerate(problem.model.get_weights())}
-        save_atomic(saved, lambda path: np.savez(path, **weights))
-
-    def _keep_golden(self, problem: Problem) -> None:
-        path, data = self.folder / "golden.npz", problem.data
-        if not path.exists():
-            # They compare firmware with model and score nothing, so other splits may fill up a small
-            # validation one.
-            splits = zip(data.x_val, data.x_test, data.x_train, strict=True)
-            labels = zip(data.y_val, data.y_test, data.y_train, strict=True)
-            arrays: dict[str, Any] = {
-                f"{letter}{i}": np.concatenate([one[:GOLDEN_SAMPLES] for one in parts])[:GOLDEN_SAMPLES]
-                for letter, found in (("x", splits), ("y", labels))
-                for i, parts in enumerate(found)
-            }
-            save_atomic(path, lambda target: np.savez_compressed(target, **arrays))
 
     # -- what is measured against ----------------------------------------------------------------------------
 
@@ -284,10 +256,7 @@ class StudyFolder:
                 f"{path} isn't the file that trial {evaluation.number} was scored with, by its SHA-256: "
                 f"{way_out}."
             )
-        try:
-            return unpacked(stored)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path} is damaged ({error}): {way_out}.") from error
+        return from_arrays(arrays_of(stored, path, way_out))
 
     def require_weights(self, evaluations: Iterable[Evaluation]) -> None:
         """Refuse trials whose weights are gone; what is in the files is looked at when they are read.

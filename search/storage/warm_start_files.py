@@ -2,6 +2,8 @@
 space.
 """
 
+MADE_AGAIN = "delete it, and it is made again"
+"""What to do where one is damaged."""
 SCREENED_FILE = "scouted.json"
 """Candidates that screening chose."""
 GREEDY_FILE = "descended.json"

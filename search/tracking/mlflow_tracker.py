@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config.secrets import redact
+from ..config.secrets import redact, shown
 from ..measurements.record import SynthesisRecord
 from ..trials.evaluation import Evaluation
 from . import content
@@ -139,7 +139,7 @@ class MlflowTracker:
             self._broken = True
             _log.debug("MLflow failed with %s", type(error).__name__)
             self._warn(
-                f"MLflow at {redact(self.uri)} failed ({first_line(error)}): the search goes on without it "
+                f"MLflow at {shown(self.uri)} failed ({first_line(error)}): the search goes on without it "
                 "and `bitfront sync` will send what is missing."
             )
 

@@ -16,11 +16,12 @@ from typing import Any
 
 from bitfront.spaces import UserError
 
-from ..config.secrets import redact
+from ..config.secrets import shown
 from ..quantities import QUANTITIES
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.reference import Reference
+from ..trials.stored import DamagedFile, read_json
 from . import content, firmware
 from .mlflow_tracker import client_class, first_line, quiet
 from .sync import sync, tracking_uri
@@ -51,11 +52,18 @@ def choose(study_dir: Path, number: int) -> None:
 
 
 def chosen(study_dir: Path) -> int | None:
-    """Return the trial that was exported last, None where none was."""
+    """Return the trial that was exported last, None where none was.
+
+    Raises:
+        UserError: when the file is damaged.
+    """
+    path = Path(study_dir) / CHOSEN
     try:
-        return int(json.loads((Path(study_dir) / CHOSEN).read_text(encoding="utf-8"))["trial"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(read_json(path, "delete it")["trial"])
+    except FileNotFoundError:
         return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(path, repr(error), "delete it") from error
 
 
 def register(study_dir: Path, number: int, uri: str | None = None) -> Registered:
@@ -84,7 +92,7 @@ def register(study_dir: Path, number: int, uri: str | None = None) -> Registered
         raise
     except Exception as error:  # whatever a store, a driver or a server throws
         raise UserError(
-            f"MLflow at {redact(uri)} failed ({first_line(error)}): trial {number} isn't registered; "
+            f"MLflow at {shown(uri)} failed ({first_line(error)}): trial {number} isn't registered; "
             f"run `bitfront sync {study_dir}` when it answers."
         ) from error
 

@@ -78,12 +78,16 @@ class SubprocessTracker:
 
     def finish(self, front: Sequence[int], artifacts: Sequence[Path]) -> None:
         """Bring the front up to date, end the study's run, and wait until all is logged and the process is
-        gone.
+        gone; interrupted meanwhile, end it, and leave what is missing to `sync`.
         """
         self._calls.put(("finish", (list(front), list(artifacts))))
         self._calls.put(None)
-        if self._listener is not None:
-            self._listener.join()
+        if self._listener is not None and self._process is not None:
+            try:
+                self._listener.join()
+            except KeyboardInterrupt:
+                self._process.kill()
+                raise
         self._process = self._listener = None
 
     def _send(self, process: subprocess.Popen[bytes]) -> None:

@@ -113,8 +113,10 @@ def ui(output: Path, port: int = 5000, *, show: Callable[[str], None] = print, u
     token = secrets.token_urlsafe(24)
     words, environment = command(output, port, uri, token=token)
     if threading.current_thread() is threading.main_thread():
-        # a plain kill must end the server too, not leave it behind
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # a plain kill, or a terminal that is closed, must end the server too, not leave it behind
+        for one in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(one) == signal.SIG_DFL:
+                signal.signal(one, signal.default_int_handler)
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:

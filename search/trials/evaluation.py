@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 from bitfront.spaces import UserError
 
 from .files import trial_folder, write_atomic
+from .stored import DamagedFile, read_json
 
 Status = Literal["complete", "infeasible", "failed"]
 Kind = Literal["search", "uniform"]
@@ -314,14 +315,11 @@ class Evaluation:
         Raises:
             UserError: when the file is missing, isn't JSON or isn't an evaluation.
         """
+        way_out = "restore it or delete the trial's folder"
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"{path} can't be read: {error.strerror}.") from error
-        except (ValueError, RecursionError) as error:
-            raise UserError(
-                f"{path} is not valid JSON ({error}): restore it or delete the trial's folder."
-            ) from error
+            data = read_json(path, way_out)
+        except FileNotFoundError as error:
+            raise DamagedFile(path, error.strerror, way_out) from error
         try:
             return cls.from_json(data)
         except UserError as error:

@@ -1,11 +1,14 @@
-"""Where a trial's files lie, and how files are written in one step."""
+"""Where a trial's files lie, and how files are written in one step, their digests listed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from .manifest import record
 
 
 def trial_folder(study_dir: Path, number: int) -> Path:
@@ -23,6 +26,7 @@ def write_atomic(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a study from the group that shares it
+        record(path, hashlib.sha256(text.encode("utf-8")).hexdigest())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -41,6 +45,12 @@ def save_atomic(path: Path, save: Callable[[str], object]) -> None:
         temporary.chmod(0o644)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())  # before a record that relies on it can survive a power loss
+        record(path, _digest(temporary))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -225,7 +225,7 @@ def pick(
         NothingFeasible: no candidate meets the constraints, or the limits.
     """
     how = how.strip()
-    if how.isdigit():
+    if how.isdecimal() and len(how) < 19:
         return _numbered(evaluations, int(how))
     conditions = None if how in PICKS else _conditions(how, metric or _metric_of(objectives))
     feasible = _one_a_design([e for e in evaluations if e.feasible])

@@ -18,6 +18,7 @@ from bitfront.spaces import UserError
 from .files import write_atomic
 from .front import Box
 from .objectives import SIGNS, Constraint, Metric, Objective
+from .stored import read_json
 
 FILE = "reference.json"
 KNEE_DROP = 0.01
@@ -153,9 +154,7 @@ class Reference:
         """
         path = Path(study_dir) / FILE
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path, "restore it, or delete it and run the study again")
         except FileNotFoundError as error:
             raise UserError(f"{study_dir} is not a study that has run: it has no {FILE}.") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{path} can't be read ({error}): restore it, or run the study again.") from error
         return cls.from_json(data)

@@ -31,13 +31,3 @@ def packed(weights: Weights) -> bytes:
     stored = io.BytesIO()
     np.savez_compressed(stored, **as_arrays(weights))
     return stored.getvalue()
-
-
-def unpacked(stored: bytes) -> Weights:
-    """Return what `packed` wrote.
-
-    Raises:
-        OSError, ValueError, EOFError, zipfile.BadZipFile: when it isn't that.
-    """
-    with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-        return from_arrays(arrays)

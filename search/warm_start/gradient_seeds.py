@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitfront.spaces import UserError
-
-from ..storage.warm_start_files import AGAIN_FILES, FIRST_FILE, GRADIENT_FILE
+from ..storage.warm_start_files import AGAIN_FILES, FIRST_FILE, GRADIENT_FILE, MADE_AGAIN
 from ..trials.evaluation import Evaluation
 from ..trials.files import save_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective
+from ..trials.stored import DamagedFile, read_arrays
 from ..trials.weight_arrays import as_arrays, from_arrays
 from .context import SEEDS, WALKED, SearchContext
 from .gradient_widths import FIRST, Scored, Seed
@@ -44,7 +42,7 @@ REDUCED = 8
 """Candidates of the gradient width search from which greedy width reduction continues."""
 _REDUCTION_LOST = 0.02
 """Share of the lead that this reduction may cost: what a short training can regain."""
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
 def first_seeds(context: SearchContext) -> list[Seed]:
@@ -204,15 +202,15 @@ def read_seeds(path: Path) -> tuple[dict[str, Any], list[Seed]]:
     Raises:
         UserError: when the file can't be read.
     """
+    arrays = read_arrays(path, MADE_AGAIN)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            record = json.loads(str(arrays["told"]))
-            own: list[dict[str, Any]] = [{} for _ in record["candidates"]]
-            for key in arrays.files:
-                if key != "told":
-                    number, name = key.split("/", 1)
-                    own[int(number)][name] = arrays[key]
+        record = json.loads(str(arrays["told"]))
+        own: list[dict[str, Any]] = [{} for _ in record["candidates"]]
+        for key in arrays:
+            if key != "told":
+                number, name = key.split("/", 1)
+                own[int(number)][name] = arrays[key]
         epochs = record.get("epochs", [0.0] * len(own))
         return record, [Seed({}, from_arrays(one), float(n)) for one, n in zip(own, epochs, strict=True)]
     except _UNREADABLE as error:
-        raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+        raise DamagedFile(path, error, MADE_AGAIN) from error

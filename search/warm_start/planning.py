@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-WALK = 0.62
+WALK = 0.66
 """Share of the time left for the gradient width search and the training of the uniform widths together."""
-TRAINED = 0.2, 50
+TRAINED = 0.15, 50
 """Share for candidates that are trained each on its own, and how many that shall be."""
 MOST_EPOCHS = 20
 """Of one candidate."""
@@ -37,7 +37,7 @@ ROUNDINGS = 2.5
 """Roundings a screened candidate, those of the greedy width reductions included."""
 _LEAST_MOVES = 16
 """Moves of the widths below which the gradient width search finds nothing, and isn't begun."""
-SLOWER = 1.2
+SLOWER = 1.05
 """Times that a long training's epoch takes of a measured one, its candidates' own evaluation included."""
 _BATCHES = 16
 """Batches of an epoch that are measured."""

@@ -22,11 +22,12 @@ from bitfront.hls.precision import mantissa_bits
 from bitfront.spaces import Params, UserError
 
 from ..samplers.optuna_samplers import POPULATION, as_optuna, baselines, mixed_seed, optuna_sampler, suggest
-from ..storage.warm_start_files import GREEDY_FILE, ROUNDED_FILE, SCREENED_FILE
+from ..storage.warm_start_files import GREEDY_FILE, MADE_AGAIN, ROUNDED_FILE, SCREENED_FILE
 from ..trials.evaluation import Evaluation
 from ..trials.files import write_atomic
 from ..trials.front import Box, dominating, pareto
 from ..trials.objectives import Objective
+from ..trials.stored import DamagedFile, read_json
 from .context import SearchContext
 from .greedy_widths import GreedyWidths
 
@@ -99,9 +100,9 @@ def screened(context: SearchContext) -> list[Params]:
         return []
     if path.exists():
         try:
-            return [dict(params) for params in json.loads(path.read_text())]
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{path} can't be read ({error}): delete it, and it is made again.") from error
+            return [dict(params) for params in read_json(path, MADE_AGAIN)]
+        except (ValueError, TypeError) as error:
+            raise DamagedFile(path, error, MADE_AGAIN) from error
     reduced = _greedy(context)
     before = [*greedy(context), *greedy_to_train(context)]
     evaluations = further(evaluator, objectives, box, reduced, evaluator.plan.screening)
@@ -154,12 +155,13 @@ def _write(path: Path, evaluations: Sequence[Evaluation]) -> None:
 
 
 def _read(path: Path) -> list[Evaluation]:
+    way_out = f"delete it and {SCREENED_FILE}, and both are made again"
     try:
-        return [Evaluation.from_json(row) for row in json.loads(path.read_text())]
-    except (OSError, ValueError, TypeError, UserError) as error:
-        raise UserError(
-            f"{path} can't be read ({error}): delete it and {SCREENED_FILE}, and both are made again."
-        ) from error
+        return [Evaluation.from_json(row) for row in read_json(path, way_out)]
+    except DamagedFile:
+        raise
+    except (TypeError, UserError) as error:
+        raise DamagedFile(path, error, way_out) from error
 
 
 def sparse(evaluator: Evaluator, evaluations: Sequence[Evaluation]) -> list[Evaluation]:

@@ -3,6 +3,7 @@
 from .activations import supported_activations
 from .arguments import is_own
 from .frozen import trained_variables, untrained_layers
+from .quantizer_tables import quantizer_of
 from .survey import Row, lower, lower_with_tensors, survey
 from .unsupported import Unsupported
 from .views import LAYERS as VIEWS
@@ -17,6 +18,7 @@ __all__ = [
     "lower",
     "lower_with_tensors",
     "moved",
+    "quantizer_of",
     "supported_activations",
     "survey",
     "trained_variables",

@@ -25,7 +25,7 @@ def activation_kind(function: Any) -> tuple[str, dict[str, Any]]:
     """
     if function is None:
         return "linear", {}
-    if type(function).__module__.startswith("qkeras"):
+    if str(getattr(function, "__module__", "")).startswith("qkeras"):
         return quantized_activation(function)
     name = getattr(function, "__name__", None) or type(function).__name__
     if type(function).__module__.startswith("keras.") and name in {"ReLU", "LeakyReLU"}:

@@ -11,8 +11,10 @@ from .activations import activation_kind, rectifier
 from .attention import einsum_dense, exported, layer_normalization, multi_head_attention
 from .kernels import dilated, full, ungrouped
 from .merges import concatenate, merge, scaled
+from .pooling import global_pool, pool
 from .products import constant_product, dot
-from .quantizers import weight_values
+from .quantized_layers import adaptive_activation, fixed_point, scale_shift
+from .quantizers import folded_weights, weight_values
 from .recurrent import bidirectional, recurrent
 from .reordered import softmax
 from .unsupported import Unsupported
@@ -25,6 +27,8 @@ Names = tuple[str, ...]
 
 def _weights(layer: Any, kernel: str = "kernel") -> Arrays:
     role = kernel.removesuffix("_kernel")
+    if hasattr(layer, "get_folded_weights"):
+        return folded_weights(layer, role)
     arrays = {"weight": weight_values(layer, role, getattr(layer, kernel))}
     if layer.use_bias:
         arrays["bias"] = weight_values(layer, "bias", layer.bias)
@@ -163,45 +167,6 @@ def _softmax(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return softmax(work, layer, inputs, shape, layer.axis)
 
 
-def _check_pool(layer: Any) -> None:
-    if (
-        getattr(layer, "average_quantizer", None) is not None
-        or getattr(layer, "activation", None) is not None
-    ):
-        raise Unsupported(
-            "QKeras' average_quantizer and activation of a pooling aren't available; leave them out, or use "
-            "a QActivation after it"
-        )
-
-
-def _pool(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    _check_pool(layer)
-    op = "max_pool" if type(layer).__name__.startswith("Max") else "avg_pool"
-    rank = len(shape) - 1
-
-    def pair(value: Any) -> tuple[int, ...]:
-        return (value,) * rank if isinstance(value, int) else tuple(value)
-
-    return work.add(
-        layer,
-        op,
-        inputs,
-        shape,
-        pool_size=pair(layer.pool_size),
-        strides=pair(layer.strides),
-        padding=layer.padding,
-    )
-
-
-def _global_pool(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    _check_pool(layer)
-    op = "global_max_pool" if "Max" in type(layer).__name__ else "global_avg_pool"
-    name = work.add(layer, op, inputs, (shape[-1],))
-    if not layer.keepdims:
-        return name
-    return work.add(layer, "reshape", (name,), shape, name=f"{layer.name}_keepdims")
-
-
 def _reshape(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     source = work.shape(inputs[0])
     if source == shape:
@@ -271,10 +236,13 @@ def _nothing(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
 LAYERS: dict[str, Handler] = {
     "Dense": _dense,
     "TimeDistributed": _time_distributed,
+    "DenseBatchnorm": _dense,
     "Conv1D": _conv,
     "Conv2D": _conv,
+    "Conv2DBatchnorm": _conv,
     "DepthwiseConv1D": _depthwise,
     "DepthwiseConv2D": _depthwise,
+    "DepthwiseConv2DBatchnorm": _depthwise,
     "SeparableConv1D": _separable,
     "SeparableConv2D": _separable,
     "LSTM": recurrent,
@@ -287,17 +255,20 @@ LAYERS: dict[str, Handler] = {
     "MultiHeadAttention": multi_head_attention,
     **dict.fromkeys(("AddConstant", "Einsum", "Lookup"), exported),
     "Activation": _activation,
+    "AdaptiveActivation": adaptive_activation,
+    "ScaleShift": scale_shift,
+    "FixedPointQuantizer": fixed_point,
     "ReLU": _relu,
     "LeakyReLU": _relu,
     "Softmax": _softmax,
-    "MaxPooling1D": _pool,
-    "MaxPooling2D": _pool,
-    "AveragePooling1D": _pool,
-    "AveragePooling2D": _pool,
-    "GlobalMaxPooling1D": _global_pool,
-    "GlobalMaxPooling2D": _global_pool,
-    "GlobalAveragePooling1D": _global_pool,
-    "GlobalAveragePooling2D": _global_pool,
+    "MaxPooling1D": pool,
+    "MaxPooling2D": pool,
+    "AveragePooling1D": pool,
+    "AveragePooling2D": pool,
+    "GlobalMaxPooling1D": global_pool,
+    "GlobalMaxPooling2D": global_pool,
+    "GlobalAveragePooling1D": global_pool,
+    "GlobalAveragePooling2D": global_pool,
     "Flatten": _reshape,
     "Reshape": _reshape,
     "ZeroPadding1D": _padding,

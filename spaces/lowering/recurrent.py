@@ -51,23 +51,20 @@ def _kind(layer: Any) -> str:
         raise Unsupported(f"{type(layer).__name__} is not a recurrent layer that hls4ml knows")
     if layer.stateful:
         raise Unsupported("stateful is not available in the firmware, which begins each sample anew")
-    if getattr(layer.cell, "state_quantizer_internal", None) is not None:
-        raise Unsupported(
-            "its state_quantizer rounds the state where it is read, which the firmware doesn't; leave it "
-            "out: the search chooses the state's precision"
-        )
     return kind
 
 
-def _lacking(layer: Any, kind: str) -> str | None:
-    """Return which option of a cell hls4ml lacks, None where it builds the cell."""
-    if kind == "gru" and not layer.reset_after:
-        return "GRU(reset_after=False) is silently wrong in hls4ml; build it with reset_after=True"
-    if activation_kind(layer.cell.activation) != ("tanh", {}):
-        return "its activation must be tanh (a rounded one isn't available)"
-    if kind != "simple_rnn" and activation_kind(layer.cell.recurrent_activation) != ("sigmoid", {}):
-        return "its recurrent activation must be sigmoid (a rounded one isn't available)"
-    return None
+def _native(layer: Any, kind: str) -> bool:
+    """Whether hls4ml builds the cell: tanh, sigmoid, a reset gate after the product, no rounded states.
+
+    A GRU with `reset_after=False` it builds, and silently computes another.
+    """
+    cell = layer.cell
+    if getattr(cell, "state_quantizer_internal", None) is not None:
+        return False
+    if (kind == "gru" and not layer.reset_after) or activation_kind(cell.activation) != ("tanh", {}):
+        return False
+    return kind == "simple_rnn" or activation_kind(cell.recurrent_activation) == ("sigmoid", {})
 
 
 def recurrent(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
@@ -85,7 +82,7 @@ def _built(
     """
     kind, weights, source = _kind(layer), _cell_weights(layer), work.shape(inputs[0])
     states = _given_states(work, layer, inputs)
-    if states or cell_state or _lacking(layer, kind):
+    if states or cell_state or not _native(layer, kind):
         return unrolled(work, layer, kind, inputs[0], states, weights, source[0])
     if layer.go_backwards:
         reverse = view(numbered(source)[::-1])
@@ -134,25 +131,18 @@ def with_states(work: Lowering, layer: Any, inputs: Names, shapes: Sequence[Shap
 
 
 def bidirectional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
-    """Lower `Bidirectional` of two LSTMs or two GRUs."""
+    """Lower `Bidirectional`: hls4ml's own of two LSTMs or two GRUs, else two layers and what joins them."""
     forward, backward = layer.forward_layer, layer.backward_layer
     if layer.return_state:
         raise Unsupported("return_state of both directions is not available; use two layers")
-    kinds = {_kind(forward), _kind(backward)}
-    for one in (forward, backward):
-        reason = _lacking(one, _kind(one))
-        if reason:
-            raise Unsupported(reason)
-    if layer.merge_mode != "concat":
-        raise Unsupported(
-            f"merge_mode={layer.merge_mode!r} is silently turned into 'concat' by hls4ml; use concat"
-        )
-    if len(kinds) != 1 or kinds == {"simple_rnn"}:
-        raise Unsupported("both directions must be LSTM or both GRU")
-    if forward.units != backward.units:
-        raise Unsupported("both directions must have the same number of units")
+    kinds = [_kind(forward), _kind(backward)]
     if forward.go_backwards or not backward.go_backwards:
         raise Unsupported("the first layer must run forward and the second backward")
+    if layer.merge_mode not in _MERGES:
+        raise Unsupported(f"merge_mode={layer.merge_mode!r} is not available; use {', '.join(_MERGES)}")
+    same = kinds[0] == kinds[1] != "simple_rnn" and forward.units == backward.units
+    if not same or layer.merge_mode != "concat" or not all(map(_native, (forward, backward), kinds)):
+        return _two_directions(work, layer, inputs, shape)
     weights = {f"forward_{k}": v for k, v in _cell_weights(forward).items()}
     weights |= {f"backward_{k}": v for k, v in _cell_weights(backward).items()}
     return work.add(
@@ -161,7 +151,26 @@ def bidirectional(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> st
         inputs,
         shape,
         weights=weights,
-        cell=kinds.pop(),
+        cell=kinds[0],
         units=forward.units,
         return_sequences=layer.return_sequences,
     )
+
+
+_MERGES = {"concat": "concatenate", "sum": "add", "mul": "multiply", "ave": "average"}
+"""How the directions are joined -> the operation that does it."""
+
+
+def _two_directions(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    """Append both directions as layers of their own, the second's sequence turned round again."""
+    found = []
+    for one in (layer.forward_layer, layer.backward_layer):
+        own = (*shape[:-1], one.units)
+        output, _ = _built(work, one, inputs, own, cell_state=False)
+        if one.go_backwards and layer.return_sequences:
+            reverse = view(numbered(own)[::-1])
+            assert reverse is not None
+            output = add_view(work, one, output, own, reverse, name=f"{one.name}_forward")
+        found.append(output)
+    options: dict[str, Any] = {"axis": -1} if layer.merge_mode == "concat" else {}
+    return work.add(layer, _MERGES[layer.merge_mode], tuple(found), shape, **options)

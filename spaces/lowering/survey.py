@@ -222,13 +222,13 @@ def _merge_roundings(work: Lowering) -> None:
         source = by_name[node.inputs[0]]
         alone = readers[source.name] == 1 and "grid" not in source.attrs and node.name not in normalized
         if alone and source.name not in renamed and source.traits.takes_rounding:
-            grids[source.name] = node.attrs["grid"]
+            grids[source.name] = dict(node.attrs)
             renamed[node.name] = source.name
     kept = [
         replace(
             n,
             inputs=tuple(renamed.get(i, i) for i in n.inputs),
-            attrs={**n.attrs, "grid": grids[n.name]} if n.name in grids else n.attrs,
+            attrs={**n.attrs, **grids.get(n.name, {})},
         )
         for n in work.nodes
         if n.name not in renamed

@@ -184,10 +184,24 @@ def unrolled(
         row = view(numbered((steps, size))[place])
         assert row is not None
         at = f"step{place}"
+        found = _read(cell, found, at)
         x = add_view(work, layer, projected, (size,), row, name=f"{layer.name}_{at}")
         found = step(cell, x, found, at)
         seen.append(str(found[0]))
     return (_stacked(cell, seen) if layer.return_sequences else seen[-1]), found
+
+
+def _read(cell: _Cell, states: States, at: str) -> States:
+    """Return the states as a step reads them: rounded by QKeras's `state_quantizer`, where there is one."""
+    quantizer = getattr(cell.layer.cell, "state_quantizer_internal", None)
+    if quantizer is None:
+        return states
+    if np.asarray(quantizer(np.zeros((1, 1), np.float32))).any():
+        raise Unsupported("its state_quantizer makes another value of a state of zero; use one that keeps it")
+    return tuple(
+        None if state is None else cell.activated(quantizer, state, f"{at}_read{place}")
+        for place, state in enumerate(states)
+    )
 
 
 def _stacked(cell: _Cell, seen: Sequence[str]) -> str:
