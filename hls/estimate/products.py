@@ -108,7 +108,7 @@ def matrix_core(
     distributed = strategy.startswith("distributed") or strategy == "da"
     dsp = 0.0 if distributed else products.dsp
     mean = sum(width * one.nonzero for width, one in groups.items()) / max(1, content.nonzero)
-    sums = _sums(n_in, n_out, content, round(mean) or 1, accum, exact and not distributed, context)
+    sums = _sums(n_in, n_out, content, round(mean) or data, accum, exact and not distributed, context)
     multiply = 0.0
     if content.csd_digits > content.nonzero:
         # Two signed digits take one addition.

@@ -10,7 +10,7 @@ from bitfront.hls.precision import elements_of, narrowable
 from bitfront.spaces import Graph
 
 from ..trials.objectives import Objective
-from .costs import Costs
+from .costs import Cost, Costs
 from .parts import Judged
 from .scores import Scores
 
@@ -41,6 +41,7 @@ class ElementWidths:
     ) -> None:
         self._graph, self._costs, self._scores = graph, costs, scores
         self._io_type = config.hls.io_type
+        self._inputs = {f"{name}/result" for name in graph.inputs}
         self._wanted = config.space.element_widths and bool(narrowable(graph))
         self._objectives = {o.key: o for o in objectives if not o.is_scored}
         self._keys = tuple(dict.fromkeys([*self._objectives, "lut"]))
@@ -55,17 +56,21 @@ class ElementWidths:
         types, weights = judged.cost.types, judged.weights
         ranges = self._scores.ranges(types, weights, SAMPLES)
         elements = elements_of(self._graph, types, ranges, self._io_type)
-        if not elements:
+        # an input is rounded outside, so that its elements ask for a rounding more: perhaps without it
+        inner = {key: bits for key, bits in elements.items() if key not in self._inputs}
+        best: Cost | None = None
+        for chosen in [inner, elements] if inner != elements else [elements]:
+            narrow = self._costs.types(judged.candidate, weights, types, chosen)
+            cost = self._costs.cost(narrow, self._costs.estimate(judged.candidate, narrow, weights))
+            if chosen and self._cheaper(cost.resources, (best or judged.cost).resources):
+                best = cost
+        if best is None:
             return judged
-        narrow = self._costs.types(judged.candidate, weights, types, elements)
-        cost = self._costs.cost(narrow, self._costs.estimate(judged.candidate, narrow, weights))
-        if not self._cheaper(cost.resources, judged.cost.resources):
-            return judged
-        outcome = self._scores.outcome(self._scores.outputs(narrow, weights))
+        outcome = self._scores.outcome(self._scores.outputs(best.types, weights))
         if self._scores.ranking.better(judged.outcome.score, outcome.score):
             return judged
         trained = judged.trained_score if weights is None else outcome.score
-        return replace(judged, cost=cost, outcome=outcome, trained_score=trained)
+        return replace(judged, cost=best, outcome=outcome, trained_score=trained)
 
     def _cheaper(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
         pairs = [(self._loss(key, new[key]), self._loss(key, old[key])) for key in self._keys]
