@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from .target import Target
     from .witness import Difference, check_model, first_difference
-    from .zeros import Removable, Shrunk, removable, shrunk
+    from .zeros import Removable, Shrunk, removable, removable_units, shrunk
 
 __all__ = [
     "DISTRIBUTED",
@@ -77,6 +77,7 @@ __all__ = [
     "part",
     "pruned",
     "removable",
+    "removable_units",
     "resolve",
     "shrunk",
     "support_table",
@@ -115,6 +116,6 @@ __getattr__ = lazy_door(
         ),
         "target": ("Target",),
         "witness": ("Difference", "check_model", "first_difference"),
-        "zeros": ("Removable", "Shrunk", "removable", "shrunk"),
+        "zeros": ("Removable", "Shrunk", "removable", "removable_units", "shrunk"),
     },
 )

@@ -159,6 +159,13 @@ class Operation(Protocol):
         """
         ...
 
+    @property
+    def narrows_elements(self) -> bool:
+        """Whether each value of its result may have fewer integer bits than the tensor: it rounds values, and
+        hls4ml can leave that to a node behind it.
+        """
+        ...
+
     # -- what it computes ------------------------------------------------------------------------------------
 
     def layer(self, graph: Graph, node: Node, mode: Mode, settings: Settings) -> BitTrueLayer:
@@ -177,6 +184,12 @@ class Operation(Protocol):
         """
         ...
 
+    def computes(self, node: Node, y: Mask, own: Mapping[str, Mask]) -> Mask:
+        """Return which values of the result have to be there for its values `y`: these, and others that a
+        state of a later step comes from.
+        """
+        ...
+
     def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
         """Return, for each input, which values the values `y` of the result depend on."""
         ...
@@ -189,6 +202,18 @@ class Operation(Protocol):
         """Return the axis of a node's output that each axis of a weight array belongs to; None for those of a
         window.
         """
+        ...
+
+    def weight_entries(
+        self, graph: Graph, node: Node, role: str, axis: int, entries: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Return the entries of an axis of a weight array that belong to these entries of the axis that
+        `weight_axes` gives for it.
+        """
+        ...
+
+    def evened(self, node: Node, stays: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which entries of its result's last axis can be left where `stays` have to."""
         ...
 
     def resized(self, node: Node, shape: tuple[int, ...]) -> Mapping[str, Any]:

@@ -102,10 +102,10 @@ def test_only_what_the_loss_is_better_without_goes_for_nothing_and_everything_at
         return evaluator.costs.estimate(candidate, evaluator.costs.types(candidate, weights), weights).ebops
 
     attention_pruning, order = AttentionPruning(evaluator), np.arange(1000)
-    before = trainer.loss(attention_pruning._order)
+    before = trainer.loss(attention_pruning._absence.order)
     left = attention_pruning.take(trainer.weights(), cost, 0.0)
     assert any(part.left(left) for part in removable(evaluator.graph))
-    assert trainer.loss(attention_pruning._order) <= before
+    assert trainer.loss(attention_pruning._absence.order) <= before
     left = AttentionPruning(evaluator).take(left, cost, 1e9)
     assert not any(part.left(left) for part in removable(evaluator.graph))
     trainer.epoch(order, 0.01)

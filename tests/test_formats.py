@@ -64,6 +64,8 @@ ADDED: frozenset[str] = frozenset(
         "evaluation.json: layers.energy_moons_pj",
         "layers.csv: energy_moons_pj",
         *(f"study.yaml: metric.{one}" for one in ("false_positive_rate", "over_classes")),
+        "study.yaml: space.element_widths",
+        "study.yaml: space.rounding",
         *(f"evaluation.json: {of}.{one}" for of in ("resources", "ptq_resources") for one in _FIGURES),
         *(f"evaluation.json: intervals.{one}" for one in _FIGURES),
         *(f"front.csv: {one}{end}" for one in _FIGURES for end in ("", "_low", "_high")),

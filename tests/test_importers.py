@@ -102,7 +102,7 @@ def onnx_cnn(h):
         h.make_node("Flatten", ["e"], ["f"]),
         h.make_node("Gemm", ["f", "w3"], ["y"]),
     ]
-    arrays = {"w1": drawn(4, 2, 3, 3), "b1": drawn(4), "w2": drawn(8, 1, 2, 2), "w3": drawn(24, 3)}
+    arrays = {"w1": drawn(4, 2, 3, 3), "b1": drawn(4), "w2": drawn(8, 1, 2, 2), "w3": drawn(48, 3)}
     arrays |= {"g": drawn(4), "o": drawn(4), "m": drawn(4), "v": np.abs(drawn(4)) + 0.5}
     return nodes, arrays, (2, 10, 8), "y"
 

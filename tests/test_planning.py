@@ -11,7 +11,7 @@ import pytest
 import small_study
 
 from bitfront.search import Evaluator, load_problem, load_study
-from bitfront.search.analysis.floor import NARROWEST, Floor, floor_of, narrowest
+from bitfront.search.analysis.floor import FEWER, NARROWEST, Floor, floor_of, narrowest
 from bitfront.search.config.settings import as_begun
 from bitfront.search.evaluator.plan import PLAN_FILE, Plan
 from bitfront.search.problem import train_float
@@ -189,12 +189,25 @@ def test_the_cost_of_a_fixed_width_is_named_and_that_of_a_searched_one_is_not(tm
         return floor_of(evaluator, objectives, narrowest(evaluator))
 
     fixed = floor("space.layers={hidden: {weights: 12}}")
-    (weights,) = fixed.fixed
+    (weights,) = [one for one in fixed.fixed if not one.lossless]
     assert (weights.name, weights.bits) == ("hidden.weights", 12)
     assert 0.2 < weights.shares["ebops"] < 1
-    assert fixed.sentences()[0].startswith("hidden.weights is fixed at 12 bits")
+    assert any(one.startswith("hidden.weights is fixed at 12 bits") for one in fixed.sentences())
     assert weights.bits > NARROWEST
-    assert floor("space.layers={hidden: {weights: 2..12}}").fixed == ()
+    assert all(one.lossless for one in floor("space.layers={hidden: {weights: 2..12}}").fixed)
+
+
+def test_what_a_lossless_accumulator_costs_is_named_where_it_counts(tmp_path):
+    file = small_study.write(tmp_path)
+    evaluator = Evaluator(load_problem(load_study(file, ["space.weights=8", "space.input=8"]), file.parent))
+    objectives = parse_objectives(["metric", "lut"], evaluator.metric_record)
+    floor = floor_of(evaluator, objectives, evaluator.space.uniform(8, "ptq"))
+
+    named = [one for one in floor.fixed if one.lossless]
+    assert {one.name for one in named} <= {"hidden.accumulators", "out.accumulators"}
+    for one in named:
+        assert 0 < one.shares["lut"] < 0.9
+        assert f"{FEWER} bits fewer would save" in one.sentence
 
 
 def test_by_default_no_width_under_the_cheapest_candidate_is_fixed(tmp_path):
@@ -205,7 +218,8 @@ def test_by_default_no_width_under_the_cheapest_candidate_is_fixed(tmp_path):
     evaluator = Evaluator(load_problem(load_study(file), file.parent))
     objectives = parse_objectives(["metric", "ebops", "lut"], evaluator.metric_record)
 
-    assert floor_of(evaluator, objectives, narrowest(evaluator)).fixed == ()
+    floor = floor_of(evaluator, objectives, narrowest(evaluator))
+    assert all(one.lossless for one in floor.fixed)
     assert evaluator.space.sparsities[-1] > 90
 
 

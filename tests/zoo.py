@@ -18,7 +18,7 @@ from keras import ops
 
 from bitfront.hls import BitTrue, convert, hls_config, legal_reuse_factor, operations, resolve, to_keras
 from bitfront.hls.ops.lookup import KerasFunction
-from bitfront.spaces import FixedPoint, Graph, LayerHardware, lower
+from bitfront.spaces import FixedPoint, Graph, LayerHardware, Rounding, lower
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation is compiled with g++")
 
@@ -421,14 +421,15 @@ def prepared(
     low: int = 2,
     high: int = 16,
     head: str = "keep",
+    rounding: Rounding = "RND_CONV",
     **options: Any,
 ) -> tuple[Graph, BitTrue, dict[str, FixedPoint]]:
     """Return the graph, its bit-true model with random precisions assigned, and the types."""
     graph = lower(model, head=head)
-    bit_true = BitTrue(graph, **options)
+    bit_true = BitTrue(graph, rounding=rounding, **options)
     # calibrated on part of the data: the rest must saturate as the firmware does
     calibration = bit_true.calibrate([x[: len(x) // 2]], rule="mse")
-    types = resolve(graph, random_widths(graph, seed, low, high), calibration)
+    types = resolve(graph, random_widths(graph, seed, low, high), calibration, rounding=rounding)
     bit_true.assign(types)
     return graph, bit_true, types
 

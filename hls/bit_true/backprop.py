@@ -31,9 +31,10 @@ class _Rounding:
     def __init__(self, quantizer: VariableFixedPoint, dtype: Any) -> None:
         packed = tf.cast(quantizer.packed, dtype)
         self.scale, self.low, self.high = packed[2], packed[3], packed[4]
+        self.nearest = quantizer.nearest
 
     def __call__(self, x: Any) -> Any:
-        return tf.round(tf.raw_ops.ClipByValue(t=x, clip_value_min=self.low, clip_value_max=self.high))
+        return self.nearest(tf.raw_ops.ClipByValue(t=x, clip_value_min=self.low, clip_value_max=self.high))
 
     def inside(self, x: Any) -> Any:
         """Return 1 where `x` doesn't saturate, else 0."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from bitfront.spaces import FixedPoint, Graph, Node
 
+from ..precision.resolve import result_rounding
 from .quantizer import Mode, VariableFixedPoint
 
 
@@ -49,7 +50,10 @@ class Layer:
         for tensor in graph.tensors(node):
             if tensor.role == "result":
                 self.quantizers["result"] = VariableFixedPoint(
-                    signed=tensor.signed, clip_gradient=True, mode=mode
+                    signed=tensor.signed,
+                    clip_gradient=True,
+                    rounding=result_rounding(node, mode.rounding),
+                    mode=mode,
                 )
             elif tensor.role in graph.weights.get(node.name, {}):
                 self.quantizers[tensor.role] = VariableFixedPoint(mode=mode)

@@ -41,9 +41,10 @@ class Lookup(Layer):
         (x,) = inputs
         if not self.mode.exact:
             return self.curve(x)
-        _, _, scale, low, high = tf.unstack(self.quantizers["result"].packed)
+        quantizer = self.quantizers["result"]
+        _, _, scale, low, high = tf.unstack(quantizer.packed)
         value = self.curve(tf.cast(tf.stop_gradient(x), tf.float64))
-        entry = tf.cast(tf.clip_by_value(tf.round(value * scale), low, high) / scale, x.dtype)
+        entry = tf.cast(tf.clip_by_value(quantizer.nearest(value * scale), low, high) / scale, x.dtype)
         if not self.mode.training:
             return entry
         smooth = self.curve(x)

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bitfront.spaces import FixedPoint, Graph, Node, UserError, Weights
+from bitfront.spaces import FixedPoint, Graph, Node, Rounding, UserError, Weights
 
 from ..operation import Settings, operation
+from ..precision.elements import Ranges, has_elements, narrowable
 from ..precision.resolve import FLOAT64_MANTISSA, Calibration, mantissa_bits
 from .base import BitTrueLayer
 from .compiled import Compiled
@@ -40,13 +41,15 @@ class BitTrue:
         table_size: int = 1024,
         narrow_accumulators: frozenset[str] = frozenset(),
         batch_size: int = 2048,
+        rounding: Rounding = "RND_CONV",
     ) -> None:
         """Build the layers of `graph`.
 
         `table_size`: entries of sigmoid and tanh tables. `narrow_accumulators`: names of the nodes whose
         accumulator may be narrower than lossless (slower). `batch_size`: samples a step of `predict`.
+        `rounding`: that of results, as in the types that will be assigned.
         """
-        self.graph, self.mode, self.batch_size = graph, Mode(), batch_size
+        self.graph, self.mode, self.batch_size = graph, Mode(rounding=rounding), batch_size
         self.table_size, self.narrow_accumulators = table_size, narrow_accumulators
         self.layers: dict[str, BitTrueLayer] = {
             node.name: build_layer(graph, node, self.mode, table_size, node.name in narrow_accumulators)
@@ -60,7 +63,7 @@ class BitTrue:
         self.traces: dict[str, int] = {}
         self._traced: dict[str, Callable[..., Any]] = {}
         self._compiled: dict[str, Compiled] = {}
-        self._float64 = False
+        self._float64 = self._elements = False
         self.types: dict[str, FixedPoint] = {}
 
     # -- variables -------------------------------------------------------------------------------------------
@@ -124,6 +127,11 @@ class BitTrue:
         self.types = dict(types)
         rows = np.stack([q.remember(types[key]) for key, q in self._quantizers])
         self._run("assign", _assign_rows([q.packed for _, q in self._quantizers]), tf.constant(rows))
+        self._elements = has_elements(types)
+        if self._elements:
+            for name in narrowable(self.graph):
+                kind, shape = types[f"{name}/result"], self.graph[name].shape
+                self.layers[name].quantizers["result"].bound(kind, shape)
         for name, layer in self.layers.items():
             layer.assign({role: types[f"{name}/{role}"] for role in _OWN_ROLES if f"{name}/{role}" in types})
 
@@ -153,9 +161,8 @@ class BitTrue:
 
     def predict(self, x: Arrays) -> list[NDArray[np.float64]]:
         """Return what the firmware outputs for the inputs `x` (one array per input, batch first), exactly."""
-        dtype = tf.float64 if self._float64 else tf.float32
-        self.mode.exact, self.mode.training, self.mode.dtype = True, False, dtype
-        name = f"predict_{dtype.name}"
+        dtype = self._exact(elements=self._elements)
+        name = f"predict_{dtype.name}{'_elements' if self._elements else ''}"
         if name not in self._compiled:
             signature = [[tf.TensorSpec((None, *part.shape[1:]), dtype) for part in x]]
             self._compiled[name] = Compiled(
@@ -170,6 +177,31 @@ class BitTrue:
             batch = [_filled(part[start : start + size], size) for part in x]
             parts.append(self._compiled[name]([tf.constant(part, dtype) for part in batch]))
         return [np.concatenate(p)[:samples].astype(np.float64) for p in zip(*parts, strict=True)]
+
+    def _exact(self, *, elements: bool) -> Any:
+        """Compute as the firmware does from now on, and return the float type that is exact for that."""
+        self.mode.exact, self.mode.training, self.mode.elements = True, False, elements
+        self.mode.dtype = tf.float64 if self._float64 else tf.float32
+        return self.mode.dtype
+
+    def ranges(self, x: Arrays) -> Ranges:
+        """Return what each element of a result takes over the samples `x` as the types are, without elements.
+
+        Of the results that may have elements (`narrowable`).
+        """
+        dtype = self._exact(elements=False)
+        names = narrowable(self.graph)
+
+        def observe(inputs: Sequence[Any]) -> dict[str, Any]:
+            values = self._values(inputs)
+            ends = (tf.reduce_min, tf.reduce_max)
+            return {f"{name}/result": [end(values[name], 0) for end in ends] for name in names}
+
+        parts = self._batches(x, f"ranges_{dtype.name}", observe, dtype)
+        return {
+            key: (np.min([part[key][0] for part in parts], 0), np.max([part[key][1] for part in parts], 0))
+            for key in (f"{name}/result" for name in names)
+        }
 
     def predict_float(self, x: Arrays) -> list[NDArray[np.float64]]:
         """Return what the model computes without any rounding."""

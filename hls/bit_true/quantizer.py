@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from qkeras.base_quantizer import BaseQuantizer
 
-from bitfront.spaces import FixedPoint
+from bitfront.spaces import FixedPoint, Rounding, UserError
 
 # Sums of products are exact in float32 as far as its 24 bits go; NVIDIA's TF32, TensorFlow's default, keeps
 # 11 of a factor.
@@ -25,12 +25,16 @@ class Mode:
 
     `dtype` is what values are computed in, `exact` is false for the float pass that calibrates,
     `training` turns straight-through gradients and dropout on, `moving` gradients of the widths too.
+    `rounding` is that of results, which inputs and weights don't share. `elements` says that elements of
+    results saturate each at bounds of their own.
     """
 
     dtype: Any = tf.float32
     exact: bool = True
     training: bool = False
     moving: bool = False
+    rounding: Rounding = "RND_CONV"
+    elements: bool = False
 
 
 def _packed(precision: FixedPoint) -> np.ndarray:
@@ -53,7 +57,8 @@ def _packed(precision: FixedPoint) -> np.ndarray:
 class VariableFixedPoint(BaseQuantizer):
     """`fixed<width, integer, RND_CONV, SAT>`, or unsigned, with both numbers held in a variable.
 
-    Equal to QKeras' `quantized_bits(width, integer - 1, keep_negative=1, alpha=1)` where signed and to
+    With `rounding="RND"` exact halves go up. Otherwise it is equal to QKeras'
+    `quantized_bits(width, integer - 1, keep_negative=1, alpha=1)` where signed and to
     `quantized_relu(width, integer)` where not; those take no variable width.
 
     The gradient is passed straight through; with `clip_gradient` it is zero where the value saturates.
@@ -69,17 +74,24 @@ class VariableFixedPoint(BaseQuantizer):
         *,
         signed: bool = True,
         clip_gradient: bool = False,
+        rounding: Rounding = "RND_CONV",
+        elements: Sequence[int] = (),
         mode: Mode | None = None,
     ) -> None:
         super().__init__()
-        self.signed, self.clip_gradient = signed, clip_gradient
-        self.mode = mode or Mode()
-        self._precision = FixedPoint(width, integer, signed, "RND_CONV", "SAT")
+        self.signed, self.clip_gradient, self.rounding = signed, clip_gradient, rounding
+        self.mode = mode or Mode(elements=bool(elements))
+        self._precision = FixedPoint(width, integer, signed, rounding, "SAT", tuple(elements))
         self.packed = tf.Variable(_packed(self._precision), trainable=False, dtype=tf.float64)
         self.width = tf.Variable(0.0, trainable=False)
         """Stands for the width where its gradient is asked for; its value means nothing."""
         self.weight_step: Any = None
         """Steps that single values are rounded to before, in training (see `PerWeightSteps`); 0 is none."""
+
+        self.bounds: Any = None
+        """Lowest and highest value of each element in steps, of shape (2, elements) (see `bound`)."""
+        if elements:
+            self.bound(self._precision)
 
     @property
     def precision(self) -> FixedPoint:
@@ -102,13 +114,43 @@ class VariableFixedPoint(BaseQuantizer):
         return -1.0 if self.signed else 0.0
 
     def remember(self, precision: FixedPoint) -> np.ndarray:
-        """Take `precision` over and return what `packed` must be assigned."""
+        """Take `precision` over and return what `packed` must be assigned.
+
+        Raises:
+            UserError: when one of them takes halves up and the other doesn't.
+        """
+        if (precision.rounding == "RND") != (self.rounding == "RND"):
+            raise UserError(
+                f"{precision} rounds in another way than the model was built for, {self.rounding}: build the "
+                "model with the rounding of these types."
+            )
         self._precision = precision
         return _packed(precision)
 
     def assign(self, precision: FixedPoint) -> None:
         """Round to `precision` from now on; nothing is traced again."""
         self.packed.assign(self.remember(precision))
+        if precision.elements:
+            self.bound(precision)
+
+    def bound(self, precision: FixedPoint, shape: tuple[int, ...] = ()) -> None:
+        """Take over the bounds of the elements of a tensor of `shape` (without batch).
+
+        They count where the mode has elements.
+        """
+        shape = shape or (len(precision.elements),)
+        ends = np.stack([np.broadcast_to(end, shape).ravel() for end in precision.limits(shape)])
+        if self.bounds is None:
+            self.bounds = tf.Variable(ends, trainable=False, dtype=tf.float64)
+        else:
+            self.bounds.assign(ends)
+
+    def nearest(self, x: Any) -> Any:
+        """Return the whole numbers next to `x`: of halves the even one, or with `RND` the upper one."""
+        if self.rounding == "RND_CONV":
+            return tf.round(x)
+        below = tf.floor(x)  # x + 0.5 may need a bit more than the type of x has; this difference doesn't
+        return below + tf.cast(x - below >= 0.5, x.dtype)
 
     def __call__(self, x: Any) -> Any:
         """Return `x` rounded, in the type that the model computes in (any shape)."""
@@ -125,11 +167,20 @@ class VariableFixedPoint(BaseQuantizer):
         if self.mode.training and self.weight_step is not None:
             weight_step = tf.cast(tf.convert_to_tensor(self.weight_step), self.mode.dtype)
 
+        bounds = None
+        if self.mode.elements and not self.mode.training and self.bounds is not None:
+            bounds = tf.cast(self.bounds, self.mode.dtype)
+
         def rounded(x: Any) -> Any:
             if weight_step is not None:
                 safe = tf.where(weight_step > 0, weight_step, tf.ones_like(weight_step))
                 x = tf.where(weight_step > 0, tf.round(x / safe) * safe, x)
-            steps = tf.raw_ops.ClipByValue(t=tf.round(x * scale), clip_value_min=low, clip_value_max=high)
+            steps = tf.raw_ops.ClipByValue(t=self.nearest(x * scale), clip_value_min=low, clip_value_max=high)
+            if bounds is not None:
+                shape = x.shape[1:]
+                whole = bounds.shape[1] == shape.num_elements()
+                lowest, highest = tf.unstack(tf.reshape(bounds, (2, *shape)) if whole else bounds)
+                steps = tf.maximum(tf.minimum(steps, highest), lowest)
             return steps / scale
 
         if not self.mode.training:
@@ -169,6 +220,8 @@ class VariableFixedPoint(BaseQuantizer):
             "integer": self._precision.integer,
             "signed": self.signed,
             "clip_gradient": self.clip_gradient,
+            "rounding": self.rounding,
+            "elements": list(self._precision.elements),
         }
 
     @classmethod

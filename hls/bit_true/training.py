@@ -154,10 +154,14 @@ class Trainer:
             self.model.traced("loss", self._mean_loss, self._SIGNATURE[:1])(tf.constant(order, tf.int32))
         )
 
-    def hold(self, types: Mapping[str, FixedPoint]) -> None:
-        """Keep zeros zero and every other weight a multiple of the last one of its bits under these types."""
+    def keep_zeros(self) -> None:
+        """Keep the weights of kernels that are zero now so in training."""
         self._dense = False
         self._mask(every=False)
+
+    def hold(self, types: Mapping[str, FixedPoint]) -> None:
+        """Keep zeros zero and every other weight a multiple of the last one of its bits under these types."""
+        self.keep_zeros()
         self.per_weight_steps.hold(types)
 
     def weights(self) -> Weights:

@@ -66,7 +66,7 @@ def adder_graph(
 
     Args:
         kernel: values of shape (inputs, outputs), already rounded to their type.
-        data: type of the inputs.
+        data: type of the inputs; its elements, where it has any, are those of the kernel's rows.
         bias: values of shape (outputs,), rounded.
     """
     matrix = np.ascontiguousarray(kernel, np.float32)
@@ -80,7 +80,11 @@ def _solved(shape: tuple[int, int], kernel: bytes, data: FixedPoint, bias: bytes
 
     matrix = np.frombuffer(kernel, np.float32).reshape(shape)
     whole = data.integer - data.signed
-    kif = (np.full(shape[0], one) for one in (int(data.signed), whole, data.fraction))
+    kif = [np.full(shape[0], one) for one in (int(data.signed), whole, data.fraction)]
+    if data.elements:
+        bits = np.array(data.elements)
+        kif[0] = np.where(bits > 0, kif[0], 0)
+        kif[1] = bits - kif[0] - data.fraction
     options = {"hard_dc": HARD_DC, "search_all_decompose_dc": True}
     x = FixedVariableArray.from_kif(*kif, HWConfig(1, -1, -1), solver_options=options)
     y = x @ matrix

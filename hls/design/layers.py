@@ -49,6 +49,8 @@ class LayerDescription:
             convolution with a kernel of 1.
         weights: content of each weight array, by the same names as the types (`backward_weight`, ... for the
             second direction).
+        rows: content of the rows of `weight` by the width of what they multiply, where that differs between
+            elements of the input; empty where all have its type's.
         reuse_factor, recurrent_reuse_factor: after hls4ml's own rounding; the second defaults to the first.
         strategy: `latency`, `resource`, `resource_unrolled` or `distributed_arithmetic`.
         options: what else matters: `static` (recurrent, default true), `return_sequences`, `implementation`
@@ -76,6 +78,7 @@ class LayerDescription:
     options: Mapping[str, str | bool | int] = field(default_factory=dict)
     after: tuple[str, ...] | None = None
     adders: AdderGraph | None = None
+    rows: Mapping[int, WeightContent] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = layer_kinds()
@@ -142,6 +145,14 @@ class LayerDescription:
         type_ = self.type(name, self.type("weight"))
         return typical_content(n_in * n_out, type_.width, type_.integer, type_.signed, n_in)
 
+    def factors(self, name: str, n_in: int, n_out: int, width: int) -> list[tuple[WeightContent, int]]:
+        """Return the content of a weight array with the width of what it multiplies, by rows where these
+        differ.
+        """
+        if name == "weight" and self.rows:
+            return [(content, bits) for bits, content in self.rows.items()]
+        return [(self.content(name, n_in, n_out), width)]
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
@@ -158,6 +169,7 @@ class LayerDescription:
             "options": dict(self.options),
             **({} if self.after is None else {"after": list(self.after)}),
             **({} if self.adders is None else {"adders": self.adders.to_json()}),
+            **({"rows": {str(bits): one.to_json() for bits, one in self.rows.items()}} if self.rows else {}),
         }
 
     @classmethod
@@ -176,6 +188,9 @@ class LayerDescription:
                 "weights": {name: WeightContent.from_json(part) for name, part in plain["weights"].items()},
                 **({"after": tuple(plain["after"])} if plain.get("after") is not None else {}),
                 **({"adders": AdderGraph.from_json(plain["adders"])} if plain.get("adders") else {}),
+                "rows": {
+                    int(bits): WeightContent.from_json(one) for bits, one in plain.get("rows", {}).items()
+                },
             }
             return cls(**typed)
         except (KeyError, TypeError, AttributeError) as error:

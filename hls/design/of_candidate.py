@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+
+import numpy as np
 
 from bitfront.spaces import FixedPoint, Graph, LayerHardware, Node, Weights, hardware_of
 
@@ -34,7 +38,9 @@ def describe(
         if node.traits.built
     ]
     stream = target.io_type == "io_stream"
-    built = as_built(graph, layers, {i: types[f"{i}/result"] for i in graph.inputs}, stream=stream)
+    inputs = {i: types[f"{i}/result"] for i in graph.inputs}
+    layers = [_narrowed(graph[i], kind) for i, kind in inputs.items() if kind.elements] + layers
+    built = as_built(graph, layers, {i: k for i, k in inputs.items() if not k.elements}, stream=stream)
     return DesignDescription(
         name="design",
         layers=tuple(built),
@@ -54,6 +60,12 @@ def _layer(
     target: Target,
 ) -> LayerDescription:
     own = {key.rpartition("/")[2]: kind for key, kind in types.items() if key.startswith(f"{node.name}/")}
+    x = types[f"{node.inputs[0]}/result"]
+    rows: dict[int, WeightContent] = {}
+    if x.elements and node.traits.family == "linear":
+        widths = x.channels(graph[node.inputs[0]].shape)
+        integers = own["weight"].integers(weights[node.name]["weight"])
+        rows = {int(bits): WeightContent.of(integers[..., widths == bits, :]) for bits in np.unique(widths)}
     content = {
         role: WeightContent.of(own[role].integers(values))
         for role, values in weights.get(node.name, {}).items()
@@ -85,7 +97,29 @@ def _layer(
         strategy=strategy,
         options=options,
         after=tuple(_built(graph, name) for name in node.inputs),
-        adders=_adders(node, own, types[f"{node.inputs[0]}/result"], weights, strategy),
+        adders=_adders(node, own, _of_rows(graph, node, x), weights, strategy),
+        rows=rows,
+    )
+
+
+def _of_rows(graph: Graph, node: Node, x: FixedPoint) -> FixedPoint:
+    """Return a layer's input type with elements for the rows of its kernel, where it has elements."""
+    if not x.elements or node.traits.family != "linear":
+        return x.container
+    channels = x.channels(graph[node.inputs[0]].shape)
+    windows = prod(np.shape(graph.weights[node.name]["weight"])[:-2])
+    return replace(x, elements=tuple(int(bits) for bits in np.tile(channels, windows)))
+
+
+def _narrowed(node: Node, kind: FixedPoint) -> LayerDescription:
+    """Return the rounding of an input's elements, each to a width of its own, behind the interface."""
+    return LayerDescription(
+        name=node.name,
+        op="linear",
+        inputs=(kind.container,),
+        result=kind,
+        sizes={"n_in": prod(node.shape)} | ({"n_filt": node.shape[-1]} if len(node.shape) > 1 else {}),
+        after=(),
     )
 
 

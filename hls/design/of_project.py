@@ -28,6 +28,8 @@ _CALL = re.compile(r"nnet::(\w+)<([^;]*?)>\(([^;]*?)\);(?:\s*//\s*(\S+))?")
 _INPLACE = re.compile(r"auto&\s+(\w+)\s*=\s*(\w+)\s*;")
 _COMMENT = re.compile(r"//[^\n]*")
 _NOT_LAYERS = {"load_weights_from_txt", "load_compressed_weights_from_txt", "load_exponent_weights_from_txt"}
+_ELEMENTS = "_elements"
+"""End of the names of functions that round elements to widths of their own (`export.plain.elements_name`)."""
 _CELLS = {1: "simple_rnn_stack", 3: "gru_stack", 4: "lstm_stack"}
 """The function of a recurrent layer by its products a step, `n_mult`."""
 _OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -163,6 +165,11 @@ def _calls(
             function, config = _one_direction(names[-1], config, configs)
             arrays = [one for one in arrays if "_f_" in one]
         sources, target = _ends(function, tensors)
+        if function.endswith(
+            _ELEMENTS
+        ):  # which rounds elements of what it reads, and costs no layer of its own
+            aliases |= dict.fromkeys(target, aliases.get(sources[0], sources[0]))
+            continue
         name = comment or f"{function}{len(layers)}"
         after = [made_by.get(aliases.get(one, one), one) for one in sources]
         for one in target:

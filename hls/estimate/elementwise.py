@@ -25,7 +25,7 @@ def _finish(
 ) -> LayerStructure:
     """Latency and interval of an element-wise layer: all at once, or one word of the stream a cycle."""
     if not context.stream:
-        bits = layer.size("n_in") * layer.size("outer") * layer.result.width
+        bits = layer.size("n_in") * layer.size("outer") * layer.result.mean_width
         share = registered_share(chain, context.delays.cycle)
         merge(features, {"pipeline": bits * chain / context.delays.cycle * share})
         return LayerStructure(dsp, cycles, 1, chain, features)
@@ -47,7 +47,7 @@ def linear_layer(layer: LayerDescription, context: Context) -> LayerStructure:
     """Take a rounding per value."""
     n = _at_once(layer, context)
     rounds = layer.result.rounding != "TRN" or layer.result.overflow != "WRAP"
-    features = {"cast": float(n * layer.result.width) if rounds else 0.0}
+    features = {"cast": n * layer.result.mean_width if rounds else 0.0}
     return _finish(layer, context, features, chain=context.delays.compare if rounds else 0.0)
 
 
@@ -55,9 +55,10 @@ def relu_layer(layer: LayerDescription, context: Context, *, scales: bool = Fals
     """Take a comparison per value, and a product with one constant where it `scales`."""
     n, data, result = _at_once(layer, context), layer.inputs[0].width, layer.result
     rounds = result.rounding != "TRN" or result.overflow != "WRAP"
+    built = sum(bits > 0 for bits in result.elements) / len(result.elements) if result.elements else 1.0
     features = {
-        "compare": float(n * (data + result.width)),
-        "cast": float(n * result.width) if rounds else 0.0,
+        "compare": n * (built * data + result.mean_width),
+        "cast": n * result.mean_width if rounds else 0.0,
     }
     dsp = 0.0
     if scales:
@@ -152,9 +153,10 @@ def normalize_layer(layer: LayerDescription, context: Context) -> LayerStructure
 
 def pooling_layer(layer: LayerDescription, context: Context, *, whole: bool = False) -> LayerStructure:
     """Take a comparison or sum per value of each window; of all positions where `whole`."""
-    size, data = layer.sizes, layer.inputs[0].width
+    size = layer.sizes
     pool = layer.size("pool_height") * layer.size("pool_width")
     channels = size["n_filt"]
+    data = layer.inputs[0].mean_width
     step = "compare" if str(layer.options.get("pool_op", "Max")).lower().startswith("max") else "adder"
     if whole:
         pool = size["n_in"]

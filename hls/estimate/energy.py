@@ -44,7 +44,9 @@ def matrix_ebops(layer: LayerDescription, arrays: Sequence[Array], gates: Sequen
     times = layer.positions * layer.size("directions")
     total = 0.0
     for name, rows, operand in arrays:
-        total += times * float(layer.content(name, rows, n_out).bits * operand)
+        total += times * float(
+            sum(one.bits * bits for one, bits in layer.factors(name, rows, n_out, operand))
+        )
     return total + float(times * layer.size("n_state", 0) * sum(a * b for a, b in gates))
 
 
@@ -59,8 +61,9 @@ def matrix_energy(
     total = 0.0
     for name, rows, operand in arrays:
         content = layer.content(name, rows, n_out)
-        bits = content.bits / max(1, content.nonzero)
-        total += times * content.nonzero * (_multiply(operand, bits) + ADD * accum)
+        for one, width in layer.factors(name, rows, n_out, operand):
+            bits = one.bits / max(1, one.nonzero)
+            total += times * one.nonzero * (_multiply(width, bits) + ADD * accum)
         if layer.reuse_factor > 1 and layer.strategy.startswith("resource"):
             total += times * content.n * layer.type(name).width * SRAM_WORD_PJ / 64
     cells = times * layer.size("n_state", 0)

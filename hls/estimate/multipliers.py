@@ -16,13 +16,14 @@ Rules seen in Vivado HLS 2018-2020 and Vitis HLS 2021-2024 reports of hls4ml des
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bitfront.hls.design.weights import SHORT, WeightContent
 from bitfront.hls.parts import Part
 from bitfront.spaces import FixedPoint
 
-__all__ = ["ConstantProducts", "checks", "constant_products", "tiles", "variable_product"]
+__all__ = ["ConstantProducts", "checks", "constant_products", "tiles", "together", "variable_product"]
 
 FABRIC_DATA = 10
 """Widest data whose products with constants stay in the fabric, but for Vitis HLS's narrow ones."""
@@ -57,6 +58,15 @@ class ConstantProducts:
     fabric_digits: float
     fabric_bits: float
     nonzero: int
+
+
+def together(parts: Iterable[ConstantProducts]) -> ConstantProducts:
+    """Return the products of several matrices as one."""
+    one, *others = parts
+    for other in others:
+        sums = (getattr(one, name) + getattr(other, name) for name in ConstantProducts.__match_args__)
+        one = ConstantProducts(*sums)
+    return one
 
 
 def tiles(a: int, b: int, part: Part) -> int:

@@ -7,6 +7,7 @@ Every rule is hls4ml's own C++ (`nnet_dense_latency.h`, `nnet_dense_resource.h`,
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bitfront.hls.design.adder_graph import AdderGraph
@@ -14,7 +15,7 @@ from bitfront.hls.design.layers import LayerDescription
 from bitfront.hls.design.weights import WeightContent
 
 from .context import Context, LayerStructure, merge
-from .multipliers import checks, constant_products, variable_product
+from .multipliers import checks, constant_products, together, variable_product
 from .timing import registered_share, tree_levels
 
 __all__ = ["Core", "matrix_core", "product_layer"]
@@ -78,6 +79,7 @@ def matrix_core(
     core: str = "",
     adders: AdderGraph | None = None,
     chained: bool = False,
+    rows: Mapping[int, WeightContent] | None = None,
 ) -> Core:
     """One product of an `n_in` vector with an `n_in` by `n_out` constant matrix.
 
@@ -87,7 +89,8 @@ def matrix_core(
     `data`, `weight`, `accum`: widths in bits; `checked`: the accumulator rounds or saturates at each
     addition;
     `exact`: it holds every bit of the products; `core`: what multipliers are bound to, if anything;
-    `chained`: what comes before and after it is counted with it, so that no part of a cycle is lost here. At
+    `chained`: what comes before and after it is counted with it, so that no part of a cycle is lost here;
+    `rows`: content by the width of the data, where that differs between elements. At
     a reuse factor of 1 the Resource strategy's weights are constants too, so both strategies come out alike,
     which the reports confirm.
     """
@@ -95,11 +98,17 @@ def matrix_core(
         return _resource(n_in, n_out, data, weight, accum, reuse, context, checked)
     if adders is not None:
         return _distributed(adders, accum, context)
-    products = constant_products(content, data, context.part, vitis=context.vitis, core=core)
+    groups = rows or {data: content}
+    parts = {
+        width: constant_products(one, width, context.part, vitis=context.vitis, core=core)
+        for width, one in groups.items()
+    }
+    products = together(parts.values())
     need = products.multipliers
     distributed = strategy.startswith("distributed") or strategy == "da"
     dsp = 0.0 if distributed else products.dsp
-    sums = _sums(n_in, n_out, content, data, accum, exact and not distributed, context)
+    mean = sum(width * one.nonzero for width, one in groups.items()) / max(1, content.nonzero)
+    sums = _sums(n_in, n_out, content, round(mean) or 1, accum, exact and not distributed, context)
     multiply = 0.0
     if content.csd_digits > content.nonzero:
         # Two signed digits take one addition.
@@ -111,13 +120,16 @@ def matrix_core(
     lost = 0.0 if chained or dsp <= need / 2 else context.delays.lost_to(multiply)
     chain = multiply + lost + sums.nanoseconds
     latency, interval = (context.delays.registers if chained else context.delays.cycles)(chain), 1
-    digits = products.fabric_digits if not distributed else max(0, content.csd_digits - content.nonzero)
+    digits = {
+        width: max(0, one.csd_digits - one.nonzero) if distributed else parts[width].fabric_digits
+        for width, one in groups.items()
+    }
     features = {
         # Sums of products keep the accumulator's width, those of +1 and -1 start at the data's.
         "adder": content.nonzero
         * (sums.width * UNIT_SHARE if sums.units else accum * (1 + SHIFTED_WIDTH * sums.shifted)),
-        "adds": content.nonzero * (UNIT_SHARE if sums.units else 1.0) + digits,
-        "shift_add": float(digits * data),
+        "adds": content.nonzero * (UNIT_SHARE if sums.units else 1.0) + sum(digits.values()),
+        "shift_add": float(sum(width * count for width, count in digits.items())),
         "checked_adder": content.nonzero * (accum + 7.0) if checked else 0.0,
         "result": float(sums.outputs * accum),
         "chain_registers" if sums.serial else "pipeline": sums.registers(multiply, context.delays.cycle)
@@ -296,6 +308,7 @@ def product_layer(layer: LayerDescription, context: Context, *, at_once: bool = 
         exact=layer.type("accum").fraction >= layer.inputs[0].fraction + layer.type("weight").fraction,
         core=str(layer.options.get("multiplier_core", "")),
         adders=layer.adders,
+        rows=layer.rows,
     )
     features = dict(core.features)
     features["cast"] = float(n_out * layer.result.width) * (layer.result.overflow != "WRAP")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bitfront.spaces import Graph, LayerHardware, hardware_of
+from bitfront.spaces import FixedPoint, Graph, LayerHardware, hardware_of
 
 from ..design.reuse import built_reuse_factors, built_strategy
 from ..hls4ml_project.extension import NORM_TYPES
 from ..operation import operation
 from ..target import Target
+from .plain import elements_name
 
 if TYPE_CHECKING:
     import keras
@@ -82,12 +83,17 @@ def hls_config(
                 continue
             role = _RENAMED.get(role, role)
             if role in _BY_TYPE_NAME:
-                layer[f"{role}_t"] = str(kind)
+                layer[f"{role}_t"] = str(kind.container)
                 precision.pop(role, None)
             else:
-                precision[role] = str(kind)
+                precision[role] = str(kind.container)
         operation(node.op).configure(graph, node, layer, types, table_size=target.table_size)
         for role, text in precision.items():
             if text == "auto":
-                precision[role] = str(types[f"{node.name}/result"])
+                precision[role] = str(types[f"{node.name}/result"].container)
+    for node in graph:
+        behind = config["LayerName"].get(elements_name(node.name))
+        if behind is not None:  # its code rounds; the array behind it holds what comes of that
+            kind = types[f"{node.name}/result"]
+            behind["Precision"] = {"result": str(FixedPoint(kind.width, kind.integer, kind.signed))}
     return config

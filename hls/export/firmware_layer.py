@@ -82,7 +82,9 @@ class FirmwareLayer(keras.layers.Layer):
         graph = Graph(nodes=(*given, node), outputs=(node.name,), weights={node.name: zeros} if zeros else {})
         types = {role: FixedPoint.parse(text) for role, text in settings["types"].items()}
         # QKeras's initializers, whose values are replaced, ask the quantizers for float32
-        mode = Mode(dtype=tf.float32)
+        up = "result" in types and types["result"].rounding == "RND"
+        elements = "result" in types and bool(types["result"].elements)
+        mode = Mode(dtype=tf.float32, rounding="RND" if up else "RND_CONV", elements=elements)
         with tf.init_scope():
             computes: Any = build_layer(graph, node, mode, settings["table_size"], settings["narrow"])
             mode.dtype = tf.as_dtype(self.compute_dtype)

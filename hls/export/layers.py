@@ -87,6 +87,30 @@ class Lookup(keras.layers.Layer):
 
 
 @_register
+class ElementWidths(keras.layers.Layer):
+    """The input as it is; in the firmware, each element is rounded to the width of its own that `kind` has.
+
+    `kind`: a type with elements, as `str(FixedPoint)` writes it.
+    """
+
+    def __init__(self, kind: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def call(self, inputs: Any) -> Any:
+        """Return the input."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the type and Keras's own settings."""
+        return {**super().get_config(), "kind": self.kind}
+
+
+@_register
 class View(keras.layers.Layer):
     """Values of the input in other places, as strides over it give them; the result has `shape`.
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ..precision.resolve import Types
 
 Rounded = Mapping[str, NDArray[np.float64]]
-Factory = Callable[[Node, Rounded], "keras.Layer"]
+Factory = Callable[[Node, Rounded], Any]
+"""A Keras layer, or what is called like one."""
 
 
 def rounded_weights(
@@ -39,6 +40,8 @@ def rounded_weights(
 def to_keras(graph: Graph, weights: Weights, types: Types) -> keras.Model:
     """Return the candidate as a functional Keras model: one layer a node, named after it, weights rounded.
 
+    Behind it stands one more where the elements of its result are rounded each to a width of its own.
+
     A reshape at the very end is left out: hls4ml's outputs are flat, and it can't build one there.
     """
     values: dict[str, Any] = rounded_weights(graph, weights, types)
@@ -47,10 +50,27 @@ def to_keras(graph: Graph, weights: Weights, types: Types) -> keras.Model:
         if own:
             values[node.name] = {**values.get(node.name, {}), **own}
 
-    def factory(node: Node, own: Rounded) -> keras.Layer:
-        return operation(node.op).keras_layer(node, own, types)
+    def factory(node: Node, own: Rounded) -> Any:
+        layer = operation(node.op).keras_layer(node, own, types)
+        if not operation(node.op).narrows_elements:
+            return layer
+        return lambda x: narrowed(node, layer(x))
 
-    return build(_without_last_reshape(graph), values, factory)
+    def narrowed(node: Node, x: Any) -> Any:
+        """Return a node's output, rounded behind it where its elements have widths of their own."""
+        kind = types[f"{node.name}/result"]
+        if not kind.elements:
+            return x
+        from .layers import ElementWidths
+
+        return ElementWidths(str(kind), name=elements_name(node.name))(x)
+
+    return build(_without_last_reshape(graph), values, factory, input_factory=narrowed)
+
+
+def elements_name(node: str) -> str:
+    """Return the name of the layer that rounds the elements of a node's result."""
+    return f"{node}_elements"
 
 
 def _without_last_reshape(graph: Graph) -> Graph:

@@ -9,14 +9,23 @@ from bitfront.spaces import FixedPoint
 
 
 def quantizer_of(kind: FixedPoint) -> Any:
-    """Return a QKeras quantizer that rounds to `kind` (round half to even, saturate), with alpha = 1.
+    """Return a QKeras quantizer that rounds to `kind` (round to nearest, saturate), with alpha = 1.
 
-    `quantized_bits` and `quantized_relu` where they can express the type, else our own, as a constant.
+    `quantized_bits` and `quantized_relu`, which round half to even, where they can express the type, else our
+    own, as a constant.
     """
     import qkeras
 
     from ..bit_true import VariableFixedPoint
 
+    if kind.rounding == "RND" or kind.elements:
+        return VariableFixedPoint(
+            kind.width,
+            kind.integer,
+            signed=kind.signed,
+            rounding=kind.rounding,
+            elements=kind.elements,
+        )
     if kind.signed and kind.width >= 2 and 1 <= kind.integer <= kind.width:
         return qkeras.quantized_bits(kind.width, kind.integer - 1, symmetric=0, keep_negative=True, alpha=1.0)
     if not kind.signed and 0 <= kind.integer <= kind.width:

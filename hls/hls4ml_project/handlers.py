@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backends.amd import passes
 from ..operation import operations
+from .element_widths import register_element_widths
 from .extension import register_layers
 from .recurrent_reuse import register_recurrent_reuse
 from .sandbox import BuildError
@@ -33,6 +34,7 @@ def register_handlers() -> None:
     _pad_the_right_branch()
     _repack_what_is_flattened()
     register_layers()
+    register_element_widths()
     for one in operations().values():
         one.convert_with()
 

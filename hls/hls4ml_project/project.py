@@ -227,6 +227,8 @@ def convert(
             clock_period=clock_ns,
             # an unsupported layer is an error here, not an occasion for distributed arithmetic
             allow_da_fallback=False,
+            # every type is explicit; a quantizer of elements alone would have hls4ml derive them all anew
+            bit_exact=False,
         )
         _require_implemented(graph)
     inputs = tuple(tuple(int(d) for d in tensor.shape[1:]) for tensor in model.inputs)

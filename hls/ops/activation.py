@@ -33,6 +33,7 @@ class _Rounding(Elementwise):
     """ReLU, or nothing but the rounding to the result's type."""
 
     keeps_zero = True
+    narrows_elements = True
     rtl_refusal = None
 
     def __init__(self, traits: Traits, *, clips: bool, kinds: Sequence[LayerKind]) -> None:
@@ -62,6 +63,17 @@ class _Rounding(Elementwise):
         from ..export.quantizer import quantizer_of
 
         return qkeras.QActivation(quantizer_of(own["result"]), name=node.name) if self.clips else None
+
+    def configure(
+        self, graph: Graph, node: Node, layer: dict[str, Any], types: Types, *, table_size: int
+    ) -> None:
+        """Let a result whose elements are rounded behind it keep every bit of its input."""
+        if types[f"{node.name}/result"].elements:
+            x = types[f"{node.inputs[0]}/result"]
+            sign = int(x.signed and self.clips)
+            layer["Precision"]["result"] = str(
+                FixedPoint(max(1, x.width - sign), x.integer - sign, x.signed and not self.clips)
+            )
 
     def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
         """Return the array, below zero 0 where it clips."""

@@ -39,6 +39,7 @@ class BaseOperation(ABC):
     distributable: bool = False
     summed_by_adders: bool = False
     gives_bias: bool = False
+    narrows_elements: bool = False
     rtl_refusal: str | None = "it has no form of additions, comparisons and tables yet"
     stream_refusal: str | None = None
     resource_refusal: str | None = None
@@ -78,6 +79,10 @@ class BaseOperation(ABC):
         """Return that every value may be other than zero."""
         return np.ones(node.shape, bool)
 
+    def computes(self, node: Node, y: Mask, own: Mapping[str, Mask]) -> Mask:
+        """Return these values: none is kept for a later step."""
+        return y
+
     def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
         """Return that any value of the result depends on all of the inputs'."""
         return [np.broadcast_to(np.asarray(y.any()), mask.shape) for mask in x]
@@ -93,6 +98,16 @@ class BaseOperation(ABC):
             return [None] * count
         own: list[Axis | None] = [(node.name, axis) for axis in range(len(node.shape))]
         return own[len(own) - count :]
+
+    def weight_entries(
+        self, graph: Graph, node: Node, role: str, axis: int, entries: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Return the same entries."""
+        return entries
+
+    def evened(self, node: Node, stays: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return these entries."""
+        return stays
 
     def resized(self, node: Node, shape: tuple[int, ...]) -> Mapping[str, Any]:
         """Return its attributes as they are."""

@@ -43,7 +43,10 @@ class _Linear(BaseOperation):
         bias = resolver.types.get(f"{node.name}/bias")
         fraction = x[0].fraction + resolver.types[f"{node.name}/weight"].fraction
         bound = exact.sum_bound(
-            quantized["weight"], quantized.get("bias"), exact.largest(x[0]), depthwise=self.depthwise
+            quantized["weight"],
+            quantized.get("bias"),
+            exact.largest_by_channel(x[0], resolver.graph[node.inputs[0]].shape),
+            depthwise=self.depthwise,
         )
         lossless = exact.holding(bound, max(fraction, bias.fraction) if bias else fraction)
         accum = resolver.accumulator(node, lossless)
@@ -54,9 +57,13 @@ class _Linear(BaseOperation):
         return lossless_sum(own["accum"], x[0].fraction + own["weight"].fraction)
 
     def weight_axes(self, graph: Graph, node: Node, role: str, count: int) -> list[Axis | None]:
-        """Return the input's channels and the output's for the kernel's last two axes."""
+        """Return the input's channels and the output's for the kernel's last two axes; those of a depthwise
+        one are the same, on the first of the two.
+        """
         if role != "weight":
             return super().weight_axes(graph, node, role, count)
+        if self.depthwise:
+            return [None] * (count - 2) + [(node.name, len(node.shape) - 1), None]
         source = node.inputs[0]
         read: Axis = (source, len(graph[source].shape) - 1)
         return [None] * (count - 2) + [read, (node.name, len(node.shape) - 1)]
@@ -168,25 +175,21 @@ class Convolution(_Linear):
         return prod(node.shape[:-1])
 
     def reaches(self, node: Node, x: Sequence[Mask], own: Mapping[str, Mask]) -> Mask:
-        """Return the channels that have a product at any position, or a bias; of a depthwise one, all."""
-        if self.depthwise:
-            return super().reaches(node, x, own)
+        """Return the channels that have a product at any position, or a bias."""
         kernel = own["weight"].reshape(-1, *own["weight"].shape[-2:])
-        return einsum_mask("i,kio->o", channels(x[0]), kernel) | own.get("bias", np.zeros(1, bool))
+        summed = "i,kij->i" if self.depthwise else "i,kio->o"
+        return einsum_mask(summed, channels(x[0]), kernel) | own.get("bias", np.zeros(1, bool))
 
     def needs(self, node: Node, y: Mask, x: Sequence[Mask], own: Mapping[str, Mask]) -> Sequence[Mask]:
-        """Return the channels that a weight leads from; of a depthwise one, all."""
-        if self.depthwise:
-            return super().needs(node, y, x, own)
+        """Return the channels that a weight leads from."""
         kernel = own["weight"].reshape(-1, *own["weight"].shape[-2:])
-        return [einsum_mask("o,kio->i", channels(y), kernel)]
+        return [einsum_mask("i,kij->i" if self.depthwise else "o,kio->i", channels(y), kernel)]
 
     def tie(self, ties: Ties, graph: Graph, node: Node) -> None:
-        """Let positions lose nothing; nor the channels of a depthwise one."""
+        """Let positions lose nothing; a depthwise one has its input's channels."""
+        keep_positions(ties, graph, node)
         if self.depthwise:
-            super().tie(ties, graph, node)
-        else:
-            keep_positions(ties, graph, node)
+            ties.tie((node.inputs[0], len(node.shape) - 1), (node.name, len(node.shape) - 1))
 
     def refused(self, node: Node, source: tuple[int, ...], io_type: str) -> str | None:
         """Refuse a stream whose rows hls4ml wouldn't skip: a kernel 1 pixel high, wider than 1, and a

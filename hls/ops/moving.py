@@ -31,6 +31,8 @@ class Input(BaseOperation):
     of them.
     """
 
+    narrows_elements = True
+
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the chosen type, or the narrowest unsigned whole numbers that count the entries."""
         entries = resolver.graph.entries(node)

@@ -17,8 +17,8 @@ from ..estimate.energy import Array
 from ..estimate.recurrent import Cell, recurrent_layer
 from ..operation import Settings, Types, Values
 from ..precision import exact
-from .base import BaseOperation
 from .kinds import Matrix
+from .recurrent_units import RecurrentUnits
 
 if TYPE_CHECKING:
     import keras
@@ -36,10 +36,9 @@ CELLS = {
 _LAYERS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
 
 
-class Recurrent(BaseOperation):
+class Recurrent(RecurrentUnits):
     """One direction, whose operation is its cell."""
 
-    prefixes: tuple[str, ...] = ("",)
     distributed_refusal = "hls4ml has no distributed arithmetic for recurrent layers"
     rtl_refusal = "it has a state, and the RTL flow unrolls what has none"
 

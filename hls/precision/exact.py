@@ -53,15 +53,32 @@ def largest(x: FixedPoint) -> float:
     return max(x.max, -x.min)
 
 
+def largest_by_channel(x: FixedPoint, shape: tuple[int, ...]) -> float | NDArray[np.float64]:
+    """Return the largest absolute value of a tensor of `shape`, of each channel where it has elements."""
+    if not x.elements:
+        return largest(x)
+    bits = x.channels(shape)
+    steps = 2.0 ** (bits - 1) if x.signed else 2.0**bits - 1
+    return np.where(bits > 0, steps, 0.0) * x.step
+
+
 def sum_bound(
-    weights: NDArray[np.floating], bias: NDArray[np.floating] | None, x_max: float, *, depthwise: bool
+    weights: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    x_max: float | NDArray[np.floating],
+    *,
+    depthwise: bool,
 ) -> float:
     """Return the largest |sum of products + bias| that inputs up to `x_max` can reach.
 
-    `weights` has the output channels last (depthwise: the last two axes, channels and multiplier).
+    `weights` has the output channels last (depthwise: the last two axes, channels and multiplier); `x_max` is
+    that of all inputs, or of each input channel.
     """
     kept = weights.shape[-2:] if depthwise else weights.shape[-1:]
-    column = np.abs(weights).reshape(-1, math.prod(kept)).sum(0, dtype=np.float64) * x_max
+    reach = np.abs(weights)
+    if isinstance(x_max, np.ndarray):
+        reach, x_max = reach * x_max[:, None], 1.0
+    column = reach.reshape(-1, math.prod(kept)).sum(0, dtype=np.float64) * x_max
     if bias is not None:
         column = column + np.abs(bias).ravel()
     return float(column.max(initial=0.0))

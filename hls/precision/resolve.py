@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from bitfront.spaces import (
     FixedPoint,
     Graph,
     Node,
+    Rounding,
     Tensor,
     UserError,
     Weights,
@@ -19,6 +20,7 @@ from bitfront.spaces import (
 )
 
 from ..operation import operation
+from .elements import Elements, carried
 
 FLOAT64_MANTISSA = 53
 """Bits up to which a float64 holds every integer."""
@@ -95,6 +97,14 @@ def weight_type(values: NDArray[np.floating], width: int, rule: str, shift: int 
     return FixedPoint(width, integer + shift, True, "RND_CONV", "SAT")
 
 
+def result_rounding(node: Node, rounding: Rounding) -> Rounding:
+    """Return how a node's result is rounded where the design's results have `rounding`.
+
+    What enters the firmware is rounded before it, where half to even costs nothing.
+    """
+    return rounding if node.inputs else "RND_CONV"
+
+
 def resolve(
     graph: Graph,
     widths: Mapping[str, int],
@@ -103,20 +113,31 @@ def resolve(
     shifts: Mapping[str, int] | None = None,
     weights: Weights | None = None,
     weight_types: Mapping[str, FixedPoint] | None = None,
+    rounding: Rounding = "RND_CONV",
+    elements: Elements | None = None,
 ) -> Types:
     """Return the type of every tensor of the firmware.
 
     `widths` gives the bits of the tensors of `graph.all_tensors()`; an accumulator without a width is
     lossless. `shifts` adds to calibrated integer bits. `weights` (default: the graph's float weights) decide
     how many integer bits weights and lossless accumulators need; `weight_types` keeps the weight types of an
-    earlier call, after training say.
+    earlier call, after training say. `rounding` is that of results (`result_rounding`). `elements`: bits of
+    the elements of results, which those that move them share.
 
     Raises:
         UserError: when a width is missing or a lossless accumulator would be wider than 64 bits.
     """
     types: Types = {}
     resolver = Resolver(
-        graph, widths, calibration, shifts or {}, weights or graph.weights, weight_types or {}, types
+        graph,
+        widths,
+        calibration,
+        shifts or {},
+        weights or graph.weights,
+        weight_types or {},
+        types,
+        rounding,
+        elements or {},
     )
     for node in graph:
         resolver.node(node)
@@ -134,6 +155,8 @@ class Resolver:
     weights: Weights
     weight_types: Mapping[str, FixedPoint]
     types: Types
+    rounding: Rounding = "RND_CONV"
+    elements: Elements = field(default_factory=dict)
 
     def node(self, node: Node) -> None:
         """Add the types of one node, whose inputs are known."""
@@ -146,6 +169,9 @@ class Resolver:
         x = [self.types[f"{i}/result"] for i in node.inputs]
         for role, kind in operation(node.op).types(self, node, x).items():
             self.types[f"{node.name}/{role}"] = kind
+        if x and x[0].elements:
+            key = f"{node.name}/result"
+            self.types[key] = carried(node, x[0], self.graph[node.inputs[0]].shape, self.types[key])
 
     def width(self, key: str) -> int:
         """Return the bits that the candidate chooses for a tensor.
@@ -173,7 +199,8 @@ class Resolver:
         width = self.width(tensor.key)
         integer = self.calibration.integer(tensor, width) + self.shifts.get(tensor.key, 0)
         integer = min([integer, *(width + source.integer for source in copied)])
-        return FixedPoint(width, integer, tensor.signed, "RND_CONV", "SAT")
+        kind = FixedPoint(width, integer, tensor.signed, result_rounding(node, self.rounding), "SAT")
+        return replace(kind, elements=tuple(self.elements.get(tensor.key, ())))
 
     def quantized_weights(self, node: Node, prefix: str = "") -> dict[str, NDArray[np.float64]]:
         """Return a node's weights as values of their types, by role; of those with a prefix, without it."""

@@ -1,10 +1,12 @@
 """What the zeros of the weights leave without effect, and the design without it."""
 
-from .shrink import Removable, Shrunk, removable, shrunk
+from .removable import Removable, removable, removable_units
+from .shrink import Shrunk, shrunk
 
 __all__ = [
     "Removable",
     "Shrunk",
     "removable",
+    "removable_units",
     "shrunk",
 ]

@@ -43,7 +43,10 @@ def needed(graph: Graph, weights: Rounded, live: Masks) -> Masks:
         used[name] = np.ones(graph[name].shape, bool)
     for node in reversed(graph.nodes):
         own = {role: np.asarray(a) != 0 for role, a in weights.get(node.name, {}).items()}
-        parts = operation(node.op).needs(node, used[node.name], [live[i] for i in node.inputs], own)
+        known = operation(node.op)
+        # what is always zero needs nothing to be so
+        mask = used[node.name] = known.computes(node, used[node.name] & live[node.name], own)
+        parts = known.needs(node, mask, [live[i] for i in node.inputs], own)
         for name, mask in zip(node.inputs, parts, strict=True):
             used[name] = used[name] | np.broadcast_to(mask, graph[name].shape)
     return used

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 
 from ..operation import operation
+from ..precision.elements import has_elements, without_empty
 from ..precision.resolve import Types
 from .liveness import Masks, needed, nonzero, reach
+from .steps import without_unread_steps
 from .ties import Axis, Ties
 
 Arrays = dict[str, dict[str, NDArray[np.floating]]]
@@ -36,18 +38,20 @@ class Shrunk:
 
 def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
     """Return a design without what has no effect, given these weights rounded to their types; inputs and
-    outputs stay.
+    outputs stay. A weight that multiplies an element without bits has none.
 
     Every kept axis keeps one entry at least.
     """
+    weights, kinds, before = without_empty(graph, weights, types), dict(types), graph
+    if not has_elements(types):  # these say what is read at every step
+        graph = without_unread_steps(graph, kinds)
     if not _has_gaps(graph, weights, types):
-        return Shrunk(graph, weights, types)
+        return Shrunk(graph, weights, types if graph is before else kinds)
     values: Arrays = {
         name: {role: types[f"{name}/{role}"].quantize(a) for role, a in roles.items()}
         for name, roles in weights.items()
     }
     kept: Arrays = {name: {r: np.asarray(a) for r, a in roles.items()} for name, roles in weights.items()}
-    kinds = dict(types)
     graph = _reached(_without_empty_branches(graph, values, kept, kinds))
     live = nonzero(graph, values)
     used = needed(graph, values, live)
@@ -58,76 +62,15 @@ def shrunk(graph: Graph, weights: Weights, types: Types) -> Shrunk:
 def _has_gaps(graph: Graph, weights: Weights, types: Types) -> bool:
     """Whether any row or column of a kernel is zero: without one, everything has an effect."""
     for name, roles in weights.items():
-        if "weight" not in roles or graph[name].traits.family == "recurrent":
-            continue
-        array = np.asarray(roles["weight"])
-        there = np.abs(array) > types[f"{name}/weight"].step / 2
-        if there.all():
-            continue
-        for axis in range(array.ndim):
-            if not there.any(tuple(a for a in range(array.ndim) if a != axis)).all():
-                return True
+        for role in (role for role in roles if role.endswith("weight")):
+            array = np.asarray(roles[role])
+            there = np.abs(array) > types[f"{name}/{role}"].step / 2
+            if there.all():
+                continue
+            for axis in range(array.ndim):
+                if not there.any(tuple(a for a in range(array.ndim) if a != axis)).all():
+                    return True
     return False
-
-
-_CONSTANT_PRODUCTS = frozenset({"linear", "einsum"})
-"""Families of operations that multiply one tensor with constants, where they have a kernel."""
-
-
-@dataclass(frozen=True)
-class Removable:
-    """Entries of axes of an attention that a design is built without once the weights that lead to them are
-    zero.
-    """
-
-    arrays: tuple[tuple[str, str, int], ...]
-    """Node, role and axis of each array that leads to them."""
-    entries: tuple[int, ...]
-    whole: bool = False
-    """Whether these are all entries."""
-
-    @property
-    def kernels(self) -> tuple[str, ...]:
-        """Tensor keys of the kernels among the arrays."""
-        return tuple(f"{name}/{role}" for name, role, _ in self.arrays if role == "weight")
-
-    def left(self, weights: Weights) -> bool:
-        """Whether any of these weights isn't zero."""
-        return any(np.take(weights[n][r], self.entries, axis).any() for n, r, axis in self.arrays)
-
-    def erased(self, weights: Weights) -> Weights:
-        """Return the weights with these zero."""
-        found = {name: dict(roles) for name, roles in weights.items()}
-        for name, role, axis in self.arrays:
-            array = np.moveaxis(np.array(found[name][role], np.float32), axis, 0)
-            array[list(self.entries)] = 0.0
-            found[name][role] = np.moveaxis(array, 0, axis)
-        return found
-
-
-def removable(graph: Graph) -> tuple[Removable, ...]:
-    """Return the keys, values and heads of all attentions, each by itself, and all of a kind together."""
-    multiplied = {
-        name for node in graph if node.traits.multiplies_tensors for name in (node.name, *node.inputs)
-    }
-    found = []
-    for axes in Ties(graph).groups(graph):
-        if not any(name in multiplied for name, _ in axes):
-            continue
-        arrays = tuple(
-            (name, role, position)
-            for name, axis in axes
-            if graph[name].traits.family in _CONSTANT_PRODUCTS and name in graph.weights
-            for role, array in graph.weights[name].items()
-            for position, of in enumerate(
-                operation(graph[name].op).weight_axes(graph, graph[name], role, np.ndim(array))
-            )
-            if of == (name, axis)
-        )
-        size = graph[axes[0][0]].shape[axes[0][1]]
-        found += [Removable(arrays, (entry,), size == 1) for entry in range(size)]
-        found += [Removable(arrays, tuple(range(size)), True)] if size > 1 else []
-    return tuple(found)
 
 
 # -- branches ------------------------------------------------------------------------------------------------
@@ -158,7 +101,7 @@ def _without_empty_branches(
                 bias = np.broadcast_to(constant, node.shape).astype(np.float32)
                 kept[node.name] = {"bias": bias}
                 values[node.name] = {"bias": bias}
-                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"]
+                kinds[f"{node.name}/bias"] = kinds[f"{this}/result"].container
             node = left
             break
         nodes.append(node)
@@ -176,7 +119,7 @@ def _constant(
         return None
     if reach(node, [live[i] for i in node.inputs], {"weight": values[name]["weight"]}).any():
         return None
-    bias = kinds[f"{name}/result"].quantize(values[name]["bias"])
+    bias = kinds[f"{name}/result"].container.quantize(values[name]["bias"])
     return np.broadcast_to(bias, node.shape)
 
 
@@ -201,6 +144,8 @@ def _entries(graph: Graph, alive: Masks) -> dict[Axis, NDArray[np.intp]]:
         stays = np.zeros(graph[axes[0][0]].shape[axes[0][1]], bool)
         for name, axis in axes:
             stays |= np.moveaxis(alive[name], axis, 0).reshape(len(stays), -1).any(1)
+        for name, _ in axes:
+            stays = operation(graph[name].op).evened(graph[name], stays)
         if not stays.all():
             left = np.flatnonzero(stays) if stays.any() else np.zeros(1, np.intp)
             found |= dict.fromkeys(axes, left)
@@ -224,6 +169,13 @@ def _taken(
             len(entries.get((node.name, axis), range(size))) for axis, size in enumerate(node.shape)
         )
         nodes.append(replace(node, shape=shape, attrs=operation(node.op).resized(node, shape)))
+        key = f"{node.name}/result"
+        if kinds[key].elements:
+            bits = kinds[key].spread(node.shape)
+            for axis in range(bits.ndim):
+                if (node.name, axis) in entries:
+                    bits = np.take(bits, entries[node.name, axis], axis)
+            kinds[key] = kinds[key].with_elements(bits)
     made = replace(graph, nodes=tuple(nodes), weights=kept)
     for node in made:  # fewer products need a narrower sum
         x = [kinds[f"{name}/result"] for name in node.inputs]
@@ -239,13 +191,13 @@ def _sliced(
     arrays: Mapping[str, NDArray[np.floating]],
     entries: Mapping[Axis, NDArray[np.intp]],
 ) -> dict[str, NDArray[np.float32]]:
-    found = {}
+    found, known = {}, operation(node.op)
     for role, array in arrays.items():
         value = np.asarray(array, np.float32)
-        for axis, of in enumerate(operation(node.op).weight_axes(graph, node, role, value.ndim)):
+        for axis, of in enumerate(known.weight_axes(graph, node, role, value.ndim)):
             if (
                 of is not None and of in entries and value.shape[axis] > 1
             ):  # a bias of one entry along an axis is added to all
-                value = np.take(value, entries[of], axis)
+                value = np.take(value, known.weight_entries(graph, node, role, axis, entries[of]), axis)
         found[role] = value
     return found

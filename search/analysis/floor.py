@@ -1,8 +1,8 @@
 """The floor under a search: what of a cheap candidate's cost lies in things that are not searched.
 
-Each fixed width is narrowed alone, down to `NARROWEST` bits, and the design estimated again: what that saves
-is a cost that no candidate of the study can avoid. Nothing is scored, so that it says what the space hides,
-not what the network would still compute.
+Each fixed width is narrowed alone, down to `NARROWEST` bits, or a lossless accumulator by `FEWER`, and the
+design estimated again: what that saves is a cost that no candidate of the study can avoid. Nothing is scored,
+so that it says what the space hides, not what the network would still compute.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitfront.spaces import Candidate, Dimension, Params, UserError, Weights
+from bitfront.spaces import Candidate, Params, UserError, Weights
 
 from ..quantities.table import resources_of
 from ..trials.files import write_atomic
@@ -29,6 +29,8 @@ NARROWEST = 3
 """Bits to which a fixed width is narrowed."""
 LEAST_SHARE = 0.02
 """Share of a cost below which a fixed width isn't named."""
+FEWER = 4
+"""Bits that a lossless accumulator is narrowed by."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,20 @@ class Fixed:
     """Of the dimension, `gru.tables` say."""
     bits: int
     shares: Mapping[str, float]
-    """Cost objective -> share of the candidate's that the width beyond `NARROWEST` bits takes."""
+    """Cost objective -> share of the candidate's that the width beyond `NARROWEST` bits takes; of a lossless
+    accumulator, its last `FEWER` bits."""
+    lossless: bool = False
+    """Whether it is an accumulator that the study keeps lossless."""
+
+    @property
+    def sentence(self) -> str:
+        """What is fixed, and what of the cost lies in it."""
+        shares = ", ".join(f"{share:.0%} of its {key}" for key, share in self.shares.items())
+        if self.lossless:
+            return (
+                f"{self.name} are lossless, up to {self.bits} bits: {FEWER} bits fewer would save {shares}."
+            )
+        return f"{self.name} is fixed at {self.bits} bits, which no candidate can lower: {shares}."
 
 
 @dataclass(frozen=True)
@@ -75,12 +90,7 @@ class Floor:
 
     def sentences(self) -> list[str]:
         """Return a sentence for each fixed width that counts."""
-        return [
-            f"{one.name} is fixed at {one.bits} bits, which no candidate can lower: "
-            + ", ".join(f"{share:.0%} of its {key}" for key, share in one.shares.items())
-            + "."
-            for one in self.fixed
-        ]
+        return [one.sentence for one in self.fixed]
 
 
 def narrowest(evaluator: Evaluator) -> Params:
@@ -120,12 +130,16 @@ def floor_of(
         return {o.key: found[o.key] for o in costs}
 
     whole = cost(candidate)
+    types = evaluator.costs.types(candidate, weights)
     fixed = []
     for d in evaluator.space.fixed:
-        if d.kind != "width" or d.low <= NARROWEST:
+        lossless = d.kind == "width" and d.low == 0
+        if d.kind != "width" or 0 < d.low <= NARROWEST:
             continue
+        now = {key: types[key].width if lossless else d.low for key in d.targets if key in types}
+        narrow = {key: max(bits - FEWER, NARROWEST) if lossless else NARROWEST for key, bits in now.items()}
         try:
-            narrower = cost(_narrowed(candidate, d))
+            narrower = cost(replace(candidate, widths={**candidate.widths, **narrow}))
         except UserError:  # a width that the rest of the design can't be built with
             continue
         shares = {
@@ -134,10 +148,6 @@ def floor_of(
             if value > 0 and value - narrower[key] >= LEAST_SHARE * value
         }
         if shares:
-            fixed.append(Fixed(d.name, d.low, shares))
+            fixed.append(Fixed(d.name, max(now.values()), shares, lossless))
     fixed.sort(key=lambda one: -max(one.shares.values()))
     return Floor(trial, whole, tuple(fixed))
-
-
-def _narrowed(candidate: Candidate, dimension: Dimension) -> Candidate:
-    return replace(candidate, widths={**candidate.widths, **dict.fromkeys(dimension.targets, NARROWEST)})

@@ -72,7 +72,7 @@ def _inputs(source: BundleSource) -> list[str]:
         for name, tensor in zip(names, tensors, strict=True):
             kind = source.precision.get(f"{name}/result")
             shape = " x ".join(str(size) for size in tensor.shape[1:])
-            rows.append(f"- {role} `{name}`: {shape} values" + (f" of `{kind}`." if kind else "."))
+            rows.append(f"- {role} `{name}`: {shape} values" + (f" of `{kind.container}`." if kind else "."))
     dropped = source.study.get("head_left_off")
     if dropped:
         rows.append(f"- The model's last {dropped} is left off: outputs are its inputs, in the same order.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bitfront.hls import BitTrue, hls_config, shrunk, to_keras, to_qkeras
 from bitfront.spaces import Candidate, FixedPoint, Graph, Space, UserError, Weights, lower
 
-from ..evaluator.prepare import from_logits, narrow_nodes
+from ..evaluator.prepare import bit_true_model, from_logits
 from ..evaluator.space import space_of
 from ..problem.load import output_names
 from ..problem.own_layers import with_own_layers
@@ -63,7 +63,7 @@ def reload_trial(study_dir: Path, number: int) -> ScoredTrial:
     types = {key: FixedPoint.parse(text) for key, text in evaluation.precision.items()}
     graph, space = rebuild(config, float_model, types)
     candidate = space.candidate(evaluation.params)
-    bit_true = BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
+    bit_true = bit_true_model(config, graph, space)
     weights: Weights = StudyFolder(study_dir).weights(evaluation) or graph.weights
     bit_true.restore(weights)
     bit_true.assign(types)

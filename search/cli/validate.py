@@ -76,8 +76,9 @@ def command(
     typer.echo(f"Narrowest candidate (untrained weights, none zero): {costs}, estimated.")
     for sentence in floor.sentences():
         typer.echo(sentence)
+    wall = plain_duration(config.budget.wall or DEFAULT_WALL)
     trials = (
-        config.budget.trials or f"as many as fit into {plain_duration(config.budget.wall or DEFAULT_WALL)}"
+        f"{config.budget.trials} trials" if config.budget.trials else f"as many trials as fit into {wall}"
     )
     trained = "none is trained"
     if "qat" in config.space.method:
@@ -85,5 +86,5 @@ def command(
         trained = "trained as long as that time allows" if epochs == "auto" else f"up to {epochs} epochs each"
     typer.echo(
         f"{len(space.dimensions)} dimensions, {space.size:.3g} configurations; {len(baselines(space))} "
-        f"uniform baselines come first; {trials} trials, {trained}."
+        f"uniform baselines come first; {trials}, {trained}."
     )

@@ -36,11 +36,14 @@ BEFORE: Mapping[str, Any] = {
     "stratify": False,
     "training.class_weights": "none",
     "training.keep_zeros": True,
+    "space.rounding": "RND_CONV",
+    "space.element_widths": True,
 }
 """What a study is taken to say whose file lacks a key that came later: so it goes on, and its digest is what
 it was.
 
-That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled.
+That is what was done before, but for `training.keep_zeros`: zeros that came were never meant to be filled;
+and for `space.element_widths`, which costs a candidate nothing: further trials have them.
 """
 
 DEFAULTS_BEFORE: Mapping[str, Any] = {
@@ -129,7 +132,7 @@ def as_begun(config: StudyConfig, recorded: Mapping[str, Any]) -> tuple[StudyCon
     for path, value in before.items():
         section, _, key = path.rpartition(".")
         place: Any = getattr(config, section) if section else config
-        if key in place.model_fields_set or now.get(path, ()) == value:
+        if key in place.model_fields_set or now.get(path) == value:
             continue
         if section:
             value_there = getattr(type(place)(**{key: value}), key)

@@ -142,6 +142,19 @@ class SpaceConfig(Section):
         "starts from that and adds a dimension per tensor",
         examples=["calibrate"],
     )
+    rounding: Literal["RND", "RND_CONV"] = Field(
+        default="RND_CONV",
+        description="how results are rounded: RND_CONV takes exact halves to the even neighbour, RND takes "
+        "them up, which saves an addition a value in da4ml's logic; scores are bit-true either way",
+        examples=["RND"],
+    )
+    element_widths: bool = Field(
+        default=True,
+        description="gives each element of a result (each channel, where a convolution or a stream reads it) "
+        "the width that training data need, where that costs less and scores no worse; false keeps one width "
+        "a tensor",
+        examples=["false"],
+    )
     sparsity: Annotated[tuple[Integer, ...], Field(min_length=1)] | Literal["auto"] = Field(
         default="auto",
         description="choices of how many weights a qat training makes zero: percent of all kernels together, "

@@ -194,12 +194,10 @@ class StudyConfig(Section):
     screening: AutoScreening = Field(
         default="auto",
         description="candidates that are rounded without training before anything is trained, milliseconds "
-        "each, half of them narrowing one width after the other. After the uniform baselines that are "
-        "rounded, those of each half that dominate most enter as trials: at most 4 as they are, then at most "
-        "12 in all trained where method has qat. Before anything else is trained come the 6 trained uniform "
-        "baselines around the narrowest that keeps the metric rounded, and below it; the other trained ones "
-        "follow what was screened. auto takes 200, and fewer where these would take more than a tenth of the "
-        "time. 0 screens none. Older files call this key scout",
+        "each, half of them narrowing one width after the other. Those of each half that dominate most enter "
+        "as trials: at most 4 as they are, then at most 12 in all trained where method has qat. auto takes "
+        "200, and fewer where these would take more than a tenth of the time. 0 screens none. Older files "
+        "call this key scout",
         examples=[400],
     )
     gradient_epochs: AutoGradientEpochs = Field(
@@ -211,11 +209,12 @@ class StudyConfig(Section):
         "has sparsity, single weights are rounded to steps of their own meanwhile, ever more of them to "
         "zero, keys, values and heads of an attention are removed where they aren't worth what they cost, a "
         "quarter of the epochs looks for the least cost that is of use, and the rest stops there; 6 of that "
-        "quarter's candidates enter before the rest is trained. The uniform baselines that are trained get "
-        "as many epochs, in one training that hands its weights on to ever narrower ones, so that they "
-        "compare. auto takes as many as fit into two thirds of `budget.wall`, by what an epoch takes here, "
-        "measured when the first candidates have been rounded; the study's folder keeps them (plan.json). 0 "
-        "does none. Older files call this key gradient",
+        "quarter's candidates enter before the rest is trained. Units of recurrent layers and channels of "
+        "depthwise convolutions go likewise, unless `space.sparsity` fixes the zeros. The uniform baselines "
+        "that are trained get as many epochs, in one training that hands its weights on to ever narrower "
+        "ones, so that they compare. auto takes as many as fit into two thirds of `budget.wall`, by what an "
+        "epoch takes here, measured when the first candidates have been rounded; the study's folder keeps "
+        "them (plan.json). 0 does none. Older files call this key gradient",
         examples=[20],
     )
     seed: Integer = Field(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitfront.hls import Calibration, Estimate, Types, pruned, resolve
 from bitfront.hls.estimate import Correction, site_estimate
+from bitfront.hls.precision import Elements
 from bitfront.spaces import Candidate, Graph, UserError, Weights
 
 from ..measurements.corrected import corrected_ends
@@ -76,10 +77,14 @@ class Costs:
         self._weight_keys = {f"{node}/{role}" for node, arrays in graph.weights.items() for role in arrays}
 
     def types(
-        self, candidate: Candidate, weights: Weights | None = None, before: Types | None = None
+        self,
+        candidate: Candidate,
+        weights: Weights | None = None,
+        before: Types | None = None,
+        elements: Elements | None = None,
     ) -> Types:
         """Return every type of a candidate; after training with its `weights` and the weights' types of
-        `before`.
+        `before`. `elements`: bits of single elements of its results.
         """
         return resolve(
             self._graph,
@@ -88,6 +93,8 @@ class Costs:
             shifts=candidate.shifts,
             weights=weights,
             weight_types={key: kind for key, kind in (before or {}).items() if key in self._weight_keys},
+            rounding=self._config.space.rounding,
+            elements=elements,
         )
 
     def estimate(self, candidate: Candidate, types: Types, weights: Weights | None = None) -> Estimate:
@@ -156,7 +163,7 @@ def _layers(graph: Graph, types: Types, estimate: Estimate) -> tuple[Mapping[str
             "node": node.name,
             "op": node.op,
             "types": {
-                key.rpartition("/")[2]: str(kind)
+                key.rpartition("/")[2]: kind.summary
                 for key, kind in types.items()
                 if key.startswith(f"{node.name}/")
             },

@@ -37,10 +37,12 @@ from ..trials.objectives import (
     broken,
     constraints_of,
     metric_violations,
+    parse_objectives,
     scored_violations,
 )
 from .cache import TrainingCache
 from .costs import Cost, Costs
+from .element_widths import ElementWidths
 from .parts import Judged, Rounded, evaluation_of
 from .plan import Plan
 from .prepare import bit_true_model, graph_of, metric_of
@@ -102,6 +104,8 @@ class Evaluator:
         self.costs = Costs(config, self.graph, calibration, self.constraints)
         self.float_outcome: Outcome = self.scores.outcome(self.scores.float_outputs())
         self.float_score: float = self.float_outcome.score
+        objectives = parse_objectives(config.objectives, self.metric_record)
+        self._elements = ElementWidths(config, self.graph, self.costs, self.scores, objectives)
         self.training = Training(problem, self.graph, self.bit_true, self.scores, cache)
         self.plan = Plan.of(config)
 
@@ -122,6 +126,7 @@ class Evaluator:
         *,
         promotion: Promotion | None = None,
         start: Start | None = None,
+        narrow_elements: bool = True,
     ) -> tuple[Evaluation, Weights | None]:
         """Return what became of a candidate, and its trained weights where it was trained.
 
@@ -138,6 +143,8 @@ class Evaluator:
             promotion: ends the training where the rest isn't worth it; a training is whole where None.
             start: another candidate's weights to begin the training with, if they score well enough at this
                 one's types.
+            narrow_elements: give elements of results widths of their own where these pay; a baseline has
+                none.
 
         Raises:
             UserError: when its types are too wide to be computed exactly.
@@ -161,7 +168,10 @@ class Evaluator:
             seconds.spent_on("qat")
         if trained.fault:
             return evaluation(rounded=rounded, trained=trained, status="failed", reason=trained.fault), None
-        judged = self._judge(candidate, cost, rounded, trained)
+        spared = start is not None and start.sparse and trained.start == start.name
+        judged = self._judge(candidate, cost, rounded, trained, sparse=spared or candidate.sparsity > 0)
+        if narrow_elements and kind != "uniform" and math.isfinite(judged.outcome.score):
+            judged = self._narrowed(judged)
         evaluation = partial(evaluation, rounded=rounded, trained=trained, judged=judged)
         if not math.isfinite(judged.outcome.score):
             reason = f"nan_metric: the {judged.candidate.method} score is not finite"
@@ -181,7 +191,9 @@ class Evaluator:
         outputs = self.scores.outputs(types, None)
         return Rounded(types, outputs, self.scores.of_outputs(outputs))
 
-    def _judge(self, candidate: Candidate, cost: Cost, rounded: Rounded, trained: Trained) -> Judged:
+    def _judge(
+        self, candidate: Candidate, cost: Cost, rounded: Rounded, trained: Trained, *, sparse: bool
+    ) -> Judged:
         """Keep the trained candidate or the rounded one, whichever scores better; a sparse one is kept
         trained.
         """
@@ -190,7 +202,7 @@ class Evaluator:
             types = self.costs.types(candidate, trained.weights, trained.types)
             outputs = self.scores.outputs(types, trained.weights)
             score = self.scores.of_outputs(outputs)
-            if candidate.sparsity or not self.scores.ranking.better(rounded.score, score):
+            if sparse or not self.scores.ranking.better(rounded.score, score):
                 outcome = self.scores.outcome(outputs)
                 scored = self._scored(outcome, types, trained.weights)
                 return Judged(
@@ -210,6 +222,14 @@ class Evaluator:
         scored = self._scored(outcome, rounded.types, None)
         violations = self._violations(outcome.score, scored)
         return Judged(kept, cost, outcome, violations, trained_score=score, scored=scored)
+
+    def _narrowed(self, judged: Judged) -> Judged:
+        """Return the candidate with widths of single elements where these pay, with its violations."""
+        narrowed = self._elements.narrowed(judged)
+        if narrowed is judged:
+            return judged
+        scored = self._scored(narrowed.outcome, narrowed.cost.types, narrowed.weights)
+        return replace(narrowed, scored=scored, violations=self._violations(narrowed.outcome.score, scored))
 
     def inherited(self, number: int, params: Params, weights: Weights) -> Evaluation:
         """Return the evaluation of a candidate with weights that were trained elsewhere, as they are.

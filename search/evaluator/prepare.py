@@ -38,7 +38,12 @@ def bit_true_model(config: StudyConfig, graph: Graph, space: Space) -> BitTrue:
     Raises:
         UserError: when a layer has none.
     """
-    return BitTrue(graph, table_size=config.space.table_size, narrow_accumulators=narrow_nodes(space))
+    return BitTrue(
+        graph,
+        table_size=config.space.table_size,
+        narrow_accumulators=narrow_nodes(space),
+        rounding=config.space.rounding,
+    )
 
 
 def from_logits(graph: Graph) -> list[bool]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitfront.hls import BitTrue, Types
+from bitfront.hls.precision import Ranges
 from bitfront.spaces import Graph, Weights
 
 from .noise import disturbed
@@ -53,13 +54,14 @@ class Scores:
         self._hold(types, weights)
         return self._predicted(split)
 
-    def _hold(self, types: Types, weights: Weights | None) -> None:
-        if weights is not None:
-            self._model.restore(weights)
-            self._holds_float = False
-        else:
-            self._restore_float()
-        self._model.assign(types)
+    def ranges(self, types: Types, weights: Weights | None, samples: int) -> Ranges:
+        """Return what elements of results take over the first training samples (see `BitTrue.ranges`).
+
+        Raises:
+            UserError: when its types are too wide to be computed exactly.
+        """
+        self._hold(types, weights)
+        return self._model.ranges([x[:samples] for x in self._problem.data.x_train])
 
     def of(self, types: Types, weights: Weights | None, split: Split = "val") -> float:
         """Return the metric of a candidate with these weights, the float ones where None.
@@ -138,6 +140,14 @@ class Scores:
         if types is not None:
             self._model.assign(types)
         self._holds_float = False
+
+    def _hold(self, types: Types, weights: Weights | None) -> None:
+        if weights is not None:
+            self._model.restore(weights)
+            self._holds_float = False
+        else:
+            self._restore_float()
+        self._model.assign(types)
 
     def _predicted(self, split: Split) -> list[NDArray[np.float64]]:
         return self._model.predict(getattr(self._problem.data, f"x_{split}"))

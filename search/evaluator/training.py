@@ -35,6 +35,15 @@ SPARSE_START = 0.5
 """Share of a candidate's lead over a blind guess that sparse weights, to begin with, may lack."""
 
 
+def is_sparse(graph: Graph, params: Params, weights: Weights) -> bool:
+    """Whether weights have zeros that were made: a share that the candidate names, or units that a gradient
+    width search removed.
+    """
+    if "sparsity" in params:
+        return bool(params["sparsity"])
+    return zero_share(weights) > zero_share(graph.weights)
+
+
 @dataclass(frozen=True, eq=False)
 class Start:
     """Trained weights of another candidate, to begin with."""
@@ -276,6 +285,8 @@ class Training:
         inherits, per_weight = begun.start is not None, begun.start is not None and begun.start.per_weight
         if per_weight:
             self.trainer.hold(self._bit_true.types)
+        elif inherits and not candidate.sparsity:  # of the units that a path has removed
+            self.trainer.keep_zeros()
         # inherited weights are an outcome of training too: the best epoch may be none
         best: Weights | None = self._bit_true.weights() if inherits else None
         best_value = begun.score if inherits else math.nan

@@ -7,6 +7,8 @@ from typing import Any
 
 import altair as alt
 
+from bitfront.spaces import FixedPoint
+
 from ..analysis.findings import Findings
 from ..analysis.view import Standing, StudyView, layer_widths, mean_width, shared_tensors, si, widths
 from ..measurements.measured import STAGES
@@ -264,7 +266,7 @@ def precision(view: StudyView) -> Figure | None:
     names = [_row_name(view, e) for e in members]
     cells = [
         {"column": key, "row": name, "value": bits, "label": str(bits)}
-        | {"text": f"{name}\n{key}: {bits} bits\n{e.precision[key]}"}
+        | {"text": f"{name}\n{key}: {bits} bits\n{FixedPoint.parse(e.precision[key]).summary}"}
         for e, name in zip(members, names, strict=True)
         for key, bits in widths(e).items()
     ]

@@ -18,7 +18,7 @@ from bitfront.spaces import UserError
 from ..config import DEFAULT_WALL, StudyConfig
 from ..evaluator.evaluator import Evaluator
 from ..evaluator.promotion import Promotion
-from ..evaluator.training import Start, nearest
+from ..evaluator.training import Start, is_sparse, nearest
 from ..execution import Executor, Job, Outcome, failure, open_executor
 from ..storage.locks import alone
 from ..storage.optuna_study import OptunaStudy
@@ -221,7 +221,7 @@ class Search:
         return Start(
             f"trial {neighbour.number}",
             weights,
-            sparse=bool(neighbour.params.get("sparsity", 0)),
+            sparse=is_sparse(self.evaluator.graph, neighbour.params, weights),
             per_weight=neighbour.start == "gradient" and "sparsity" in neighbour.params,
             epochs=neighbour.epochs,
         )

@@ -20,7 +20,7 @@ from .planning import SLOWER, planned
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
 
-WALKED = 0.9
+WALKED = 0.8
 """Share of the time left that the gradient width search may take with its candidates' own trainings."""
 LEAST_WALKED = 0.5
 """Share of the time left that it may take in any case."""

@@ -6,9 +6,9 @@ costs (see `WeightedCost`); the weight between the two is steered so that the co
 the start. Widths that don't change the loss, those of tables say, are narrowed beforehand by rounding.
 
 Where the space has sparsity, single weights move too: the same cost weight gives each the step that it is
-worth (see `PerWeightSteps`), and a kernel's width is what its finest steps ask for; parts of an attention are
-removed where they aren't worth their cost (see `AttentionPruning`). The least cost that the network can have
-is then unknown, so that a first quarter of the search looks for it, and the rest stops there.
+worth (see `PerWeightSteps`), and a kernel's width is what its finest steps ask for; parts of an attention and
+units are removed where they aren't worth their cost (see `unit_pruning`). The least cost that the network can
+have is then unknown, so that a first quarter of the search looks for it, and the rest stops there.
 
 After HGQ (Sun et al., "Gradient-based Automatic Mixed Precision Quantization for Ultra-Low Latency on FPGAs",
 2024), whose widths are per weight and activation; here the types are those of the space. What single weights,
@@ -35,10 +35,11 @@ from bitfront.spaces import Dimension, Params, UserError, Weights
 from ..quantities.table import resources_of
 from ..trials.evaluation import Evaluation
 from ..trials.objectives import SIGNS, Objective
-from .attention_pruning import AttentionPruning, free_parts
+from .attention_pruning import free_parts
 from .cost import WeightedCost
 from .greedy_widths import GreedyWidths
 from .pace import Pace
+from .unit_pruning import fewer_units, prunings_of
 
 if TYPE_CHECKING:
     from ..evaluator.evaluator import Evaluator
@@ -213,6 +214,7 @@ class GradientWidths:
         weights = None
         if self._per_weight:
             weights = pruned(evaluator.graph, evaluator.graph.weights, evaluator.space.sparsities[-1] / 100)
+        weights = fewer_units(evaluator, weights)
         return start, moved, _Fall(self._cost(start), self._cost(narrow, weights))
 
     def _with_per_weight_steps(self, start: Params, moved: Sequence[Dimension]) -> dict[str, list[str]]:
@@ -257,7 +259,7 @@ class GradientWidths:
         costs: dict[str, float] = {}
         trainer.reset()
         evaluator.scores.begin_training()
-        attention_pruning = AttentionPruning(evaluator) if self._per_weight else None
+        prunings = prunings_of(evaluator, per_weight=bool(self._per_weight))
         self._moments.clear()
         self._bit_costs.clear()
         for step in count():
@@ -276,7 +278,7 @@ class GradientWidths:
             if not math.isfinite(loss):
                 return
             weights = trainer.weights() if self._per_weight else evaluator.bit_true.weights()
-            if self._per_weight:
+            if "sparsity" in params:
                 share = 100 * zero_share(weights)
                 params["sparsity"] = max(zeros for zeros in evaluator.space.sparsities if zeros <= share)
             if step % seldom == 0:
@@ -287,19 +289,20 @@ class GradientWidths:
                     return
             worth = {d.name: sum(slopes.get(t, 0.0) for t in d.targets) for d in moved}
             if step % ESTIMATED_EVERY == 0:
-                costs = self._costs(params, moved, weights if self._per_weight else None)
+                costs = self._costs(params, moved, weights if prunings else None)
                 self._bit_costs |= self._costs_of_bits(params, types, weights)
             if not base and any(costs.values()):
                 base = sum(abs(v) for v in worth.values()) / sum(abs(v) for v in costs.values())
             progress = min(1.0, (step + 1) / (_ARRIVAL * steps))
-            error = fall.error(self._cost(params, weights if self._per_weight else None), progress)
+            error = fall.error(self._cost(params, weights if prunings else None), progress)
             missed += error
             cost_weight = base * math.exp(min(max(_CONTROL[0] * error + _CONTROL[1] * missed, -_MOST), _MOST))
             for d in (d for d in moved if d.name not in self._per_weight):
                 push = self._normalised(d.name, worth[d.name] + cost_weight * costs[d.name])
                 width[d.name] = min(max(width[d.name] - rate * push, float(d.low)), float(d.high))
-            if attention_pruning and step >= _WARM and step % ESTIMATED_EVERY == 0:
-                weights = attention_pruning.take(weights, partial(self._cost, dict(params)), cost_weight)
+            if step >= _WARM and step % ESTIMATED_EVERY == 0:
+                for pruning in prunings:
+                    weights = pruning.take(weights, partial(self._cost, dict(params)), cost_weight)
             if self._per_weight and step >= _WARM:
                 bits = {key: cost_weight * cost for key, cost in self._bit_costs.items()}
                 trainer.per_weight_steps.move(bits, config.training.batch_size)

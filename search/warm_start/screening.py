@@ -307,7 +307,8 @@ def further(
         for number in range(len(evaluations), len(parents) + count):
             trial = study.ask()
             params = {**suggest(trial, space), **method}
-            evaluation = before.get(_key(params)) or evaluator.evaluate(number, params)[0]
+            known = before.get(_key(params))
+            evaluation = known or evaluator.evaluate(number, params, narrow_elements=False)[0]
             if _key(params) not in before:
                 before[_key(params)] = evaluation
                 evaluations.append(evaluation)

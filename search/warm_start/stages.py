@@ -2,8 +2,9 @@
 
 What is rounded without training costs milliseconds, so that the uniform candidates and the best of their
 greedy width reduction are there in the first seconds. Then come the uniform widths that count, trained, so
-that whatever follows has them to beat; then trainings of what was screened, and last the gradient width
-search, which takes as long as hundreds of them.
+that whatever follows has them to beat; then the gradient width search, which finds most of what a search
+finds, so that a short one has it; then trainings of what was screened, and more of the same where there is
+time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 
 from bitfront.spaces import Params
 
-from ..evaluator.training import Start
+from ..evaluator.training import Start, is_sparse
 from ..samplers.optuna_samplers import baselines
 from ..storage.optuna_study import Stage
 from ..storage.warm_start_files import AGAIN_FILES
@@ -60,11 +61,11 @@ class WarmStart:
             uniform[1],
             Stage(lambda: greedy(self.context)),
             uniform[2],
+            Stage(lambda: self._kept(first_seeds(self.context), "search")),
+            Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
             Stage(lambda: greedy_to_train(self.context)),
             Stage(self._screened),
             uniform[3],
-            Stage(lambda: self._kept(first_seeds(self.context), "search")),
-            Stage(lambda: self._kept(gradient_seeds(self.context), "search")),
             *(Stage(partial(self._again, number)) for number in AGAIN_FILES),
         ]
 
@@ -77,7 +78,7 @@ class WarmStart:
             return None
         if kind == "uniform":
             return Start("uniform", seed.weights, epochs=seed.epochs)
-        sparse = bool(params.get("sparsity", 0))
+        sparse = is_sparse(self.context.evaluator.graph, params, seed.weights)
         return Start("gradient", seed.weights, sparse, "sparsity" in params, seed.epochs)
 
     def _incoming(self) -> Sequence[Params]:

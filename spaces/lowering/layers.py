@@ -287,6 +287,7 @@ LAYERS: dict[str, Handler] = {
     "Dropout": _dropout,
     "Masking": _masking,
     "ActivityRegularization": _nothing,
+    "ElementWidths": _nothing,
     "Identity": _nothing,
     "GaussianDropout": _nothing,
     "GaussianNoise": _nothing,

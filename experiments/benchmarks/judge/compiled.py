@@ -26,11 +26,13 @@ from bitfront.hls import (
     to_keras,
     to_qkeras,
 )
+from bitfront.hls.precision import elements_of
 from bitfront.search import BundleSource, verify_bundle, write_bundle
 from bitfront.search.bundle import EXACT_MODEL
 from bitfront.spaces import BitfrontError, Graph, UserError
 
 from .designs import Design, bit_true, side_by_side, types_of
+from .inputs import SETS
 
 PART = "xcvu13p-flga2577-2-e"
 Arrays = list[NDArray[np.float64]]
@@ -88,6 +90,13 @@ def judge_compiled(designs: Sequence[Design], build: Build, *, bundle: bool = Tr
             sound[number] = one
         except UserError as error:
             found.refused[number] = str(error)
+    if len(sound) == len(designs):
+        normal = [x[: len(x) // len(SETS)] for one in designs for x in one.inputs]
+        bit_true_model.assign({key: kind for types in kinds.values() for key, kind in types.items()})
+        ranges = bit_true_model.ranges(normal)
+        for number in list(sound)[1::2]:  # others keep one width a tensor
+            elements = elements_of(sound[number].graph, kinds[number], ranges, build.io_type)
+            kinds[number] = types_of(sound[number], calibration, elements)
     if sound:
         made = (graph, bit_true_model) if len(sound) == len(designs) else None
         _halve(sound, kinds, build, found, bundle, made)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bitfront.hls import BitTrue, Calibration, Types, check_hardware, resolve
-from bitfront.hls.precision import FLOAT64_MANTISSA, mantissa_bits
+from bitfront.hls.precision import FLOAT64_MANTISSA, Elements, mantissa_bits
 from bitfront.spaces import Candidate, Graph, Hardware, LayerRule, UserError, build_space
 
 from .inputs import SETS, input_sets
@@ -183,13 +183,14 @@ def bit_true(designs: Sequence[Design], table_size: int) -> tuple[Graph, BitTrue
     return graph, bit_true_model, calibration
 
 
-def types_of(one: Design, calibration: Calibration) -> Types:
-    """Return the types of a design.
+def types_of(one: Design, calibration: Calibration, elements: Elements | None = None) -> Types:
+    """Return the types of a design, with widths of single elements where these are given.
 
     Raises:
         UserError: when its sums are too wide to be computed exactly, as its trial would say.
     """
-    types = resolve(one.graph, one.candidate.widths, calibration, shifts=one.candidate.shifts)
+    widths, shifts = one.candidate.widths, one.candidate.shifts
+    types = resolve(one.graph, widths, calibration, shifts=shifts, elements=elements)
     if (bits := mantissa_bits(one.graph, types)) > FLOAT64_MANTISSA:
         raise UserError(f"This candidate needs {bits} mantissa bits.")
     return types
