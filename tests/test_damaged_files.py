@@ -173,7 +173,7 @@ def opened(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("name", ["float.keras", "float_weights.npz", "golden.npz"])
-def test_what_can_be_made_again_is_and_the_log_says_so(name, opened, tmp_path, caplog):
+def test_what_can_be_made_again_is_and_the_log_says_so(name, opened, tmp_path, said):
     """Float weights from the float model and the other way round, golden inputs from the data."""
     file, begun = opened
     study = Path(shutil.copytree(begun, tmp_path / "small"))
@@ -184,10 +184,9 @@ def test_what_can_be_made_again_is_and_the_log_says_so(name, opened, tmp_path, c
         assert [(one.path, one.state) for one in examine(study) if one.state != "sound"] == [
             (name, "damaged")
         ]
-        caplog.clear()
+        said.clear()
         problem = StudyFolder(study).open(load_study(file, [f"output={tmp_path}"]), file.parent)
-        assert f"{name} was" in caplog.text
-        assert "made again" in caplog.text
+        assert any(f"{name} was" in line and "made again" in line for line in said)
         for now in (problem.model.get_weights(), load_float_model(study, trust=False).get_weights()):
             assert all(np.array_equal(a, b) for a, b in zip(now, before, strict=True))
         assert all(np.array_equal(a, b) for a, b in zip(golden_inputs(study), golden, strict=True))

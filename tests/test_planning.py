@@ -15,6 +15,7 @@ from bitfront.search.analysis.floor import FEWER, NARROWEST, Floor, floor_of, na
 from bitfront.search.config.settings import as_begun
 from bitfront.search.evaluator.plan import PLAN_FILE, Plan
 from bitfront.search.problem import train_float
+from bitfront.search.trials.files import write_atomic
 from bitfront.search.trials.objectives import parse_objectives
 from bitfront.search.warm_start.context import SEEDS, SearchContext
 from bitfront.search.warm_start.gradient_seeds import first_seeds, further_seeds, gradient_seeds
@@ -123,7 +124,7 @@ def test_a_search_keeps_its_plan_when_it_goes_on(tmp_path):
     path = tmp_path / "studies" / "small" / PLAN_FILE
     plan = json.loads(path.read_text())
     assert plan["wall"] <= 30
-    path.write_text(json.dumps(plan | {"epochs": 3, "gradient_epochs": 0}))
+    write_atomic(path, json.dumps(plan | {"epochs": 3, "gradient_epochs": 0}))
 
     trials = small_study.run(file, *settings, trials=12)
 

@@ -56,6 +56,7 @@ def study_path(where: str | Path) -> Path:
     path = Path(where)
     if path.is_dir():
         path = path / STUDY_FILE
+    require_regular(path)
     if not path.is_file():
         near = sorted(one.name for one in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         hint = f"{nearest(path.name, near)}" if near else "`bitfront init NAME` writes a ready one"

@@ -106,8 +106,10 @@ def _unlisted(folder: Path) -> Iterator[Path]:
     for name in _OF_A_STUDY:
         if (folder / name).exists():
             yield folder / name
-    for name in (IDENTITY, KERAS, FLOAT_WEIGHTS, GOLDEN, REFERENCE):
+    for name in (IDENTITY, KERAS, FLOAT_WEIGHTS, GOLDEN):
         yield folder / name
+    if any((folder / "trials").glob(f"*/{EVALUATION}")):  # it comes with the first trial
+        yield folder / REFERENCE
     for name in _OF_A_TRIAL:
         yield from (folder / "trials").glob(f"*/{name}")
         yield from (folder / "trials").glob(f"*/synthesis/*/{name}")
