@@ -259,6 +259,7 @@ def test_a_knee_far_below_the_float_model_that_is_not_flagged_is_caught(study, m
     """Where the whole front is far below, and where a better part of it was passed over."""
     path = study / "reference.json"
     reference = json.loads(path.read_text())
+    (study / "manifest.sha256").unlink(missing_ok=True)  # what is edited here is no damage
     path.write_text(json.dumps(reference | {"float": {"val": 0.99, "test": 0.99}, "knee_drop": 0.001}))
     truth = Truth(study)
     assert truth.knee_lost is not None
@@ -418,6 +419,7 @@ def test_an_older_study_still_reports(study):
         for key in ("ptq_resources", "epochs"):
             e.pop(key)
         path.write_text(json.dumps(e))
+    (study / "manifest.sha256").unlink(missing_ok=True)  # it had none
     reference = json.loads((study / "reference.json").read_text())
     reference.pop("knee_drop")
     (study / "reference.json").write_text(json.dumps(reference))

@@ -148,12 +148,35 @@ def headline_holds(truth, said):
     return _matches(pattern, said, *values)
 
 
+def _floor(truth):
+    """The sentences on fixed widths, of what the study's folder holds of them; the trial is the cheapest of the
+    front.
+    """
+    kept = json.loads((truth.folder / "floor.json").read_text())
+    key = next(iter(kept["resources"]))
+    cheapest = min((e["resources"][key] for e in truth.front), default=None)
+    assert truth.trials[kept["trial"]]["resources"][key] == cheapest
+    told = []
+    for one in kept["fixed"]:
+        shares = ", ".join(f"{round(100 * share)}% of its {name}" for name, share in one["shares"].items())
+        if one["lossless"]:
+            held = f"are lossless, up to {one['bits']} bits: 4 bits fewer would save {shares}."
+        else:
+            held = f"is fixed at {one['bits']} bits, which no candidate can lower: {shares}."
+        told.append(f"{one['name']} {held}")
+    if not told:
+        return f"No width that the study fixes adds to the cost of trial {kept['trial']}, the cheapest."
+    return f"Of trial {kept['trial']}, the cheapest: " + " ".join(told)
+
+
 def _sentence(truth, section, tag, said):
     """Whether a block of text is so; one without figures always is."""
     if tag == "pre":
         return said == (truth.folder / "study.yaml").read_text()
     if not re.search(r"\d", said) or any(said.startswith(begin) for begin in QUIET):
         return _quiet_holds(truth, said)
+    if section == "precision-section" and said.startswith(("Of trial", "No width")):
+        return said == _floor(truth)
     gains = [g for g in (truth.gain(e) for e in truth.scored) if g is not None]
     members = [e for e in truth.front if e["kind"] != "uniform"]
     last, total = truth.last_gain, truth.seconds[-1]
