@@ -162,7 +162,11 @@ def test_an_export_has_the_build_files_that_hls4ml_writes_and_changes_only_those
         yaml.safe_load(re.sub(rb"!\w+ ", b"", folder["hls4ml_config.yml"])) for folder in (mine, others)
     ]
     different = {key for key in configs[1] if configs[0].get(key) != configs[1][key]}
-    assert different == {"OutputDir", "Stamp", "KerasModel"}
+    assert different == {"OutputDir", "Stamp", "KerasModel", "HLSConfig"}
+    mine_model, their_model = (config["HLSConfig"].pop("Model") for config in configs)
+    assert mine_model.pop("BitExact") is False  # every type is written out: none is to be derived
+    their_model.pop("BitExact", None)
+    assert (mine_model, configs[0]["HLSConfig"]) == (their_model, configs[1]["HLSConfig"])
 
 
 def test_a_run_sets_only_the_steps_otherwise_that_are_stated():

@@ -137,7 +137,7 @@ class TestRefusals:
             StudyConfig(model="m.py:f", task="binary")
 
     def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing(self):
-        with pytest.raises(UserError, match=r"no key 'modle': did you mean 'model'\? \(1 more"):
+        with pytest.raises(UserError, match=r"no key 'modle': did you mean 'model'\?; model is missing"):
             StudyConfig(modle="m.py:f", data="d.py:f", task="binary")
 
 

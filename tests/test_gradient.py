@@ -14,7 +14,6 @@ from bitfront.hls import BitTrue, Trainer
 from bitfront.search import Evaluator, load_problem, load_study
 from bitfront.search.evaluator.training import Start
 from bitfront.search.problem.float_model import train_float
-from bitfront.search.samplers.optuna_samplers import baselines
 from bitfront.search.storage.warm_start_files import FIRST_FILE, GRADIENT_FILE
 from bitfront.search.trials.front import hypervolume
 from bitfront.search.trials.objectives import parse_objectives
@@ -32,7 +31,6 @@ from bitfront.search.warm_start.gradient_seeds import (
 from bitfront.search.warm_start.gradient_widths import START, GradientWidths
 from bitfront.search.warm_start.greedy_widths import GreedyWidths
 from bitfront.search.warm_start.screening import screening
-from bitfront.search.warm_start.uniform_training import FIRST
 from bitfront.spaces import FixedPoint, UserError, lower
 
 EPOCHS = 12
@@ -281,10 +279,9 @@ def test_seeds_are_found_once_and_a_damaged_file_is_named(evaluator, said, tmp_p
         gradient_seeds(context)
 
 
-def first_uniform_of(found):
-    """Return the numbers of the trained uniform candidates that come before anything else is trained."""
-    trained = sorted(n for n, e in found.items() if e.kind == "uniform" and e.params["method"] == "qat")
-    return trained[:FIRST]
+def first_trained(found):
+    """Return the number of the first uniform candidate that was trained."""
+    return min(n for n, e in found.items() if e.kind == "uniform" and e.params["method"] == "qat")
 
 
 def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_path):
@@ -293,7 +290,7 @@ def test_seeds_are_ordinary_trials_that_begin_with_the_weights_of_the_path(tmp_p
     found = small_study.run(file, f"gradient_epochs={EPOCHS}", "training.float_epochs=8", trials=20)
     seeds = [e for e in found.values() if e.start == "gradient"]
     assert seeds
-    assert min(e.number for e in seeds) > max(first_uniform_of(found))
+    assert min(e.number for e in seeds) > first_trained(found)
     assert {e.kind for e in seeds} == {"search"}
     for e in seeds:
         assert e.score >= e.history[0]["metric"] > e.metrics["ptq"]
@@ -392,7 +389,7 @@ def test_what_costs_little_is_tried_before_the_path_is_walked(tmp_path):
     whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=36)
 
     first = min(n for n, e in whole.items() if e.start == "gradient")
-    assert first > max(first_uniform_of(whole))
+    assert first > first_trained(whole)
     assert [dict(again[n].params) for n in sorted(again)] == [dict(whole[n].params) for n in sorted(whole)]
     assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]
 
@@ -447,14 +444,13 @@ def test_a_study_cut_off_between_the_parts_of_a_path_goes_on_as_if_it_had_not_st
     settings = ("gradient_epochs=40", "training.float_epochs=20", "space.sparsity=[0, 50, 90]")
     file = small_study.write(tmp_path / "cut")
     folder = tmp_path / "cut" / "studies" / "small"
-    space = Evaluator(load_problem(load_study(file, list(settings)), file.parent)).space
-    uniform = sum(params["method"] == "ptq" for params in baselines(space)) + FIRST
-    small_study.run(file, *settings, trials=uniform + 1)
+    whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=30)
+    first = min(n for n, e in whole.items() if e.start == "gradient")
+    small_study.run(file, *settings, trials=first + 1)
     assert (folder / FIRST_FILE).exists()
     assert not (folder / GRADIENT_FILE).exists()
-    again = small_study.run(file, *settings, trials=uniform + 12)
+    again = small_study.run(file, *settings, trials=30)
     assert (folder / GRADIENT_FILE).exists()
-    whole = small_study.run(small_study.write(tmp_path / "whole"), *settings, trials=uniform + 12)
 
     assert [dict(again[n].params) for n in sorted(again)] == [dict(whole[n].params) for n in sorted(whole)]
     assert [again[n].start for n in sorted(again)] == [whole[n].start for n in sorted(whole)]

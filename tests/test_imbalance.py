@@ -149,7 +149,7 @@ def problem_of(kind: str, **training):
         task=task,
         model_trained=False,
         metric="balanced_accuracy",
-        space={"weights": 6, "activations": 6, "input": 6, "method": ["ptq", "qat"]},
+        space={"weights": 6, "activations": 6, "input": 6, "method": ["ptq", "qat"], "sparsity": 0},
         training={
             "float_epochs": 8,
             "float_learning_rate": 0.02,

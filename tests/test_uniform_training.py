@@ -128,7 +128,8 @@ def test_in_twenty_trials_uniform_widths_have_the_epochs_of_the_path_and_their_o
     uniform = [e for e in found if e.kind == "uniform" and e.params["method"] == "qat"]
 
     assert len(found) <= 20
-    assert len(uniform) >= training.FIRST
+    # the others come after the gradient width search
+    assert len(uniform) >= (training.FIRST if sampler == "grid-uniform" else 3)
     for e in uniform:
         assert e.history[-1]["epoch"] == 2
         if e.method == "qat":

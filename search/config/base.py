@@ -62,8 +62,10 @@ def no_such_key(path: Sequence[str], root: type[BaseModel]) -> str:
     section, key = section_at(root, path[:-1]), path[-1]
     known = list(section.model_fields) if section else []
     hint = nearest(key, known)
+    paths = {name: one for one in key_paths(root) for name in [one.rpartition(".")[2]]}
+    if key in paths:  # a key of another section
+        hint = f"did you mean {paths[key]!r}?"
     if not hint.endswith("?"):
-        paths = {name: one for one in key_paths(root) for name in [one.rpartition(".")[2]]}
         close = difflib.get_close_matches(key.lower(), paths, n=1, cutoff=0.6)
         hint = f"did you mean {paths[close[0]]!r}?" if close else hint
     where = f" in {'.'.join(path[:-1])}" if path[:-1] else ""

@@ -23,7 +23,7 @@ import yaml
 from bitfront.hls import part
 from bitfront.spaces import FixedPoint, UserError, Weights
 
-from ..config.settings import as_begun
+from ..config.settings import BEFORE, as_begun
 from ..evaluator.hardware import hardware_notices, moved_hardware
 from ..problem.labels import class_counts
 from ..trials import layer_table
@@ -91,9 +91,10 @@ class StudyFolder:
             config, older = as_begun(config, recorded_values(self.folder))
             if older:
                 values = ", ".join(f"{path}: {str(value).lower()}" for path, value in older.items())
+                changed = "" if older.keys() <= BEFORE.keys() else " or had other defaults"
                 _log.info(
-                    f"This study began before {' and '.join(older)} existed or had other defaults, and goes "
-                    f"on with {values}."
+                    f"This study began before {' and '.join(older)} existed{changed}, and goes on with "
+                    f"{values}."
                 )
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
