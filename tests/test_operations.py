@@ -88,7 +88,9 @@ class TestOperation:
             wanted = rng.random(node.shape) < 0.3
             live = [x.any(0) for x in sources]
             own_there = {role: array != 0 for role, array in own.items()}
-            needs = operations()[op].needs(node, wanted, live, own_there)
+            # of cells, others may reach what is wanted step after step
+            computed = operations()[op].computes(node, wanted, own_there)
+            needs = operations()[op].needs(node, computed, live, own_there)
             changed = []
             for x, need in zip(sources, needs, strict=True):
                 free = ~np.broadcast_to(need, x.shape[1:]) & x.any(0)
