@@ -16,7 +16,9 @@ from bitfront.experiments.benchmarks.small_study import write_study
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     file = write_study(folder, "hls: {strategy: Resource, reuse_factor: [1, 4]}\n")
-    file.with_name("quick.yaml").write_text("budget: {trials: 40}\nscreening: 20\ntraining: {epochs: 1}\n")
+    file.with_name("quick.yaml").write_text(
+        "budget: {trials: 40}\nscreening: 20\ngradient_epochs: 0\ntraining: {epochs: 1}\n"
+    )
     study = Study("small", "a small one", "mlp", folder)
     return run(study, "quick", folder / "studies", folder / "out"), folder / "out"
 

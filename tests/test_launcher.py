@@ -50,10 +50,11 @@ data: data.py:load
 task: multiclass
 objectives: [metric, lut]
 constraints: {metric_drop: 0.2, lut: 16500}
-space: {weights: 4..8, activations: 4..8, input: 4..6, method: [ptq, qat]}
+space: {weights: 4..8, activations: 4..8, input: 4..6, method: [ptq, qat], sparsity: 0}
 training: {float_epochs: 6, float_learning_rate: 0.01, epochs: 1}
 budget: {trials: 12}
 screening: 0
+gradient_epochs: 0
 tracking: {enabled: false}
 """
 

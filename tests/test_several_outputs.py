@@ -44,6 +44,7 @@ objectives: [metric, lut]
 space: {weights: 4..7, activations: 5..7, input: 6}
 training: {float_epochs: 15, float_learning_rate: 0.02, epochs: 1}
 budget: {trials: 9}
+gradient_epochs: 0
 tracking: {enabled: false}
 """
 

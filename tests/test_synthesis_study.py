@@ -56,6 +56,7 @@ training: {float_epochs: 8, float_learning_rate: 0.01}
 max_fidelity: csynth
 synthesis: {timeout: 60s, memory_gib: 4, finalists: 2}
 budget: {trials: 6}
+gradient_epochs: 0
 tracking: {enabled: false}
 """
 

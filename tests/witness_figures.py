@@ -209,6 +209,19 @@ def _guides(truth, cost, drawn):
         yield f"picks {named}"
 
 
+def _told(kind):
+    """A type as a reader sees it: of elements, how many there are and how wide."""
+    runs = re.fullmatch(r"([^\[]*)\[([\dx ]*)\]", kind)
+    if runs is None:
+        return kind
+    elements = []
+    for run in runs[2].split():
+        count, _, bits = run.rpartition("x")
+        elements += [int(bits)] * int(count or 1)
+    mean = sum(elements) / len(elements)
+    return f"{runs[1]}, elements of {min(elements)} to {max(elements)} bits, {mean:.1f} on average"
+
+
 def _precision(truth, name, drawn, figure):
     tensors = list(dict.fromkeys(key for e in truth.front for key in e["precision"]))
     x, y = (encoding(figure, "cells")[axis]["sort"] for axis in "xy")
@@ -225,7 +238,7 @@ def _precision(truth, name, drawn, figure):
         ):
             yield f"row {label}"
         for tensor, bits in widths(e).items():
-            text = f"{label}\n{tensor}: {bits} bits\n{e['precision'][tensor]}"
+            text = f"{label}\n{tensor}: {bits} bits\n{_told(e['precision'][tensor])}"
             cells.append({"column": tensor, "row": label, "value": bits, "label": str(bits), "text": text})
     yield from _cells_faults(drawn, cells)
 

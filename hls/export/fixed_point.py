@@ -66,7 +66,8 @@ class FixedPointQuantizer(keras.layers.Layer):
             value = rounded - value * (high - low + step)
         else:
             value = ops.clip(rounded, low, high)
-        return inputs + ops.stop_gradient(value - inputs)
+        # the difference is exactly zero: `inputs + (value - inputs)` would round
+        return ops.stop_gradient(value) + (inputs - ops.stop_gradient(inputs))
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
         """Return the input's shape."""

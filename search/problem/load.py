@@ -17,6 +17,7 @@ from bitfront.search.config import PYTHON_OBJECT, StudyConfig
 from bitfront.search.config.base import nearest
 from bitfront.search.config.load import read_yaml
 from bitfront.search.config.ready import ready_studies
+from bitfront.search.config.regular import require_regular
 from bitfront.search.model_files import (
     Reading,
     format_of,
@@ -188,6 +189,8 @@ def _of_source(source: Any, base_dir: Path, reading: Reading, seed: int) -> tupl
             f"model is a {type(source).__name__}: give a keras.Model, file.py:function or a model file."
         )
     text = str(source)
+    if ".py:" not in text and not (base_dir / text).is_dir():
+        require_regular(base_dir / text, "model: ")
     if ".py:" not in text and format_of(base_dir / text) is not None:
         return _built(read_model(base_dir / text, reading), text), True
     if ":" in text:

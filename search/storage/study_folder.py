@@ -91,10 +91,9 @@ class StudyFolder:
             config, older = as_begun(config, recorded_values(self.folder))
             if older:
                 values = ", ".join(f"{path}: {str(value).lower()}" for path, value in older.items())
-                changed = "" if older.keys() <= BEFORE.keys() else " or had other defaults"
+                how = "" if older.keys() <= BEFORE.keys() else " or had other defaults"
                 _log.info(
-                    f"This study began before {' and '.join(older)} existed{changed}, and goes on with "
-                    f"{values}."
+                    f"This study began before {' and '.join(older)} existed{how}, and goes on with {values}."
                 )
         problem = load_problem(config, base_dir)
         for notice in problem.data.notices:
