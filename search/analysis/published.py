@@ -116,8 +116,6 @@ def read_published(path: Path) -> PublishedPoints:
         return PublishedPoints.model_validate(read_yaml(path))
     except ValidationError as error:
         raise explain(error, str(path), PublishedPoints) from None
-    except yaml.YAMLError as error:  # pragma: no cover (read_yaml tells it)
-        raise UserError(f"{path} isn't YAML: {error}.") from None
 
 
 def published_files() -> dict[str, Path]:

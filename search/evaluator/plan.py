@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..config import StudyConfig
 
 PLAN_FILE = "plan.json"
+_MADE_AGAIN = "delete it, and it is made again"
 _WAY_OUT = "delete it, and it is made again"
 LEARNING_RATE = 0.003
 """Of trainings with rounding where the study gives none: 0.003 found more than 0.001 in the same time, with a
@@ -64,12 +65,12 @@ class Plan:
         """
         path = folder / PLAN_FILE
         try:
-            plain = read_json(path, _WAY_OUT)
+            plain = read_json(path, _MADE_AGAIN)
             return cls(**{one.name: plain[one.name] for one in fields(cls) if one.name in plain})
         except FileNotFoundError:
             return None
-        except TypeError as error:
-            raise DamagedFile(path, error, _WAY_OUT) from error
+        except TypeError as error:  # JSON, but no plan
+            raise DamagedFile(path, error, _MADE_AGAIN) from error
 
     def write(self, folder: Path) -> None:
         """Write `plan.json` whole or not at all."""

@@ -18,7 +18,7 @@ from .comparison import alike, keras_outputs, probes
 from .onnx_nodes import Node, Value, Work
 from .onnx_operations import OPERATIONS
 from .onnx_reference import LAST, QONNX, reference_outputs
-from .reading import Reading, reason
+from .reading import Reading, reason, telling_what_stops
 
 if TYPE_CHECKING:
     import keras
@@ -59,12 +59,8 @@ class OnnxFile:
             raise UserError(f"model: {path} isn't a sound ONNX file ({reason(error)}).") from None
         if any(one.external_data for one in saved.graph.initializer):
             raise UserError(f"model: {path} has its weights in other files: save it in one.")
-        try:
+        with telling_what_stops(path):
             model = built(saved)
-        except UserError as error:
-            raise UserError(f"model: {path} can't be read: {error}.") from None
-        except Exception as error:  # Keras raises whatever a layer's constructor does
-            raise UserError(f"model: {path} can't be read: Keras stops ({reason(error)}).") from None
         _compare(model, saved, path)
         return model
 

@@ -31,6 +31,21 @@ def reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")[:300]
 
 
+@contextmanager
+def telling_what_stops(source: object) -> Iterator[None]:
+    """Say in a sentence what stops a model from being built: what is refused, or what Keras raises.
+
+    Raises:
+        UserError: whatever is raised inside.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"model: {source} can't be read: {error}.") from None
+    except Exception as error:  # Keras raises whatever a layer's constructor does
+        raise UserError(f"model: {source} can't be read: Keras stops ({reason(error)}).") from None
+
+
 def refuse_lambda(text: str, path: Path, *, trust: bool) -> None:
     """Refuse a description with a Lambda layer unless its maker is trusted.
 

@@ -14,7 +14,7 @@ from bitfront.spaces import ToolMissing, UserError
 
 from .channels_first import Builder, Held, plain
 from .comparison import alike, keras_outputs, probes
-from .reading import Reading, reason
+from .reading import Reading, reason, telling_what_stops
 from .torch_operations import OPERATIONS, Work
 
 if TYPE_CHECKING:
@@ -76,12 +76,8 @@ def from_torch(value: Any, source: str) -> keras.Model:
         UserError: in one sentence: what can't be exported or built, or is computed otherwise.
     """
     program = _exported(value, source)
-    try:
+    with telling_what_stops(source):
         model = built(program)
-    except UserError as error:
-        raise UserError(f"model: {source} can't be read: {error}.") from None
-    except Exception as error:  # Keras raises whatever a layer's constructor does
-        raise UserError(f"model: {source} can't be read: Keras stops ({reason(error)}).") from None
     inputs = probes(model)
     theirs = _outputs(program, inputs)
     for old, new in zip(theirs, keras_outputs(model, inputs), strict=True):

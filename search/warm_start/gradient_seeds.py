@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 KEPT_FIRST = 6
-"""Of these, candidates of the first part that enter before the rest is trained, at most."""
+"""Of `SEEDS`, candidates of the first part that enter before the rest is trained, at most."""
 LEAST_AGAIN = 0.25
 """Share of the first search's epochs below which another isn't begun."""
 REDUCED = 8
@@ -88,8 +88,7 @@ def gradient_seeds(context: SearchContext) -> list[Seed]:
         later = [one for one in chosen(pool, objectives, box) if one.params not in before]
         later = later[: SEEDS - len(before)]
         write_seeds(path, [dict(one.params) for one in later], later)
-    record, seeds = read_seeds(path)
-    return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
+    return _proposed(path)
 
 
 def further_seeds(context: SearchContext, number: int) -> list[Seed]:
@@ -120,6 +119,11 @@ def further_seeds(context: SearchContext, number: int) -> list[Seed]:
             )
             seeds = chosen(pool, context.objectives, context.box, SEEDS // 2)
         write_seeds(path, [dict(one.params) for one in seeds], seeds)
+    return _proposed(path)
+
+
+def _proposed(path: Path) -> list[Seed]:
+    """Return the candidates that a file keeps, with their parameters."""
     record, seeds = read_seeds(path)
     return [replace(one, params=params) for params, one in zip(record["candidates"], seeds, strict=True)]
 

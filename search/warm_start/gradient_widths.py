@@ -165,17 +165,12 @@ class GradientWidths:
         """Return the candidates of the other part, in which the cost falls to the `least` of the first; as
         far as it can where None. With a pace, it has fewer epochs where these take too long.
         """
-        start, moved, fall = self._start()
-        if not moved:
-            return []
-        if not self._per_weight:
-            return list(self._search(start, moved, fall, self.epochs, pace))
-        fall = fall if least is None else _Fall(fall.most, least)
-        return list(self._search(start, moved, fall, self.epochs - self._first_epochs, pace))
+        self._start()  # says whether there is a first part
+        return self.again(1, self.epochs - (self._first_epochs if self._per_weight else 0), least, pace)
 
     def again(self, number: int, epochs: int, least: float | None, pace: Pace | None = None) -> list[Scored]:
-        """Return the candidates of a further search of so many epochs, as `rest`, in another order of the
-        samples.
+        """Return the candidates of a search of so many epochs, as `rest`; its number, from 1, sets the order
+        of the samples.
         """
         start, moved, fall = self._start()
         if not moved:
