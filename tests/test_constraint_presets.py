@@ -53,7 +53,9 @@ def test_a_kept_study_holds_the_limits_and_reads_without_the_preset(tmp_path: Pa
 
 
 def test_python_takes_the_name_too() -> None:
-    study = StudyConfig(name="a", model="m.py:build", data="d.py:load", task="binary", constraints="atlas-gep")
+    study = StudyConfig(
+        name="a", model="m.py:build", data="d.py:load", task="binary", constraints="atlas-gep"
+    )
     assert "latency" in study.constraints.given()
 
 
@@ -74,7 +76,7 @@ def test_a_preset_that_is_not_one_is_refused_in_a_sentence(
     (tmp_path / "bad.yaml").write_text("- 1\n")
     (tmp_path / "nested.yaml").write_text("constraints: {preset: atlas-gep}\n")
     (tmp_path / "wrong.yaml").write_text("constraints: {lutt: 3}\n")
-    with pytest.raises(UserError, match="study.yaml") as caught:
+    with pytest.raises(UserError, match=r"study\.yaml") as caught:
         _limits(tmp_path, constraints)
     assert said in str(caught.value)
     assert str(caught.value).count("\n") == 0
