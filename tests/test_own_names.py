@@ -172,6 +172,20 @@ def test_synthesis_reads_the_same_source_without_namespace_and_pragma(pair, tmp_
     assert not any(re.search("inline namespace|GCC visibility|OWN_NAMES|HIDDEN", line) for line in lines)
 
 
+def test_the_vendors_simulation_reads_the_same_source_without_namespace_pragma_and_lock(pair):
+    """AMD's C and RTL simulation define __SIM_FPO__, from Vivado 2018 to Vitis 2025."""
+    project = pair[1]["fine"].with_suffix("")
+    command = ["g++", "-E", "-P", "-D__SIM_FPO__", "-std=c++11", f"-I{project}/firmware/ap_types"]
+    done = subprocess.run(
+        [*command, f"-I{project}", str(project / "bitfront_bridge.cpp")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "void bitfront_double(" in done.stdout
+    assert not re.search(r"inline namespace bitfront|push\(hidden\)|one_at_a_time|TAKE_TURN", done.stdout)
+
+
 def test_the_namespace_is_named_by_the_contents(tmp_path):
     def namespace(project):
         text = (project.folder / "firmware" / "own_names.h").read_text()

@@ -53,7 +53,8 @@ _TEXT = """\
 #define OWN_NAMES_H_
 
 // Names of this project alone, so that libraries of several can be loaded in one process.
-// Empty in synthesis, and in the vendor's simulation, whose headers declare functions of its libraries.
+// Empty in synthesis, and in the vendor's simulation (__SIM_FPO__), whose headers declare functions of its
+// libraries.
 
 #if defined(__SYNTHESIS__) || defined(__HLS_CSIM__) || defined(__SIM_FPO__) || !defined(__GNUC__)
 #define HIDDEN_BEGIN
@@ -62,6 +63,8 @@ _TEXT = """\
 #define SHOWN_END
 #define OWN_NAMES_BEGIN
 #define OWN_NAMES_END
+#define TURNS
+#define TAKE_TURN
 #else
 {includes}
 #include "ap_fixed.h"
@@ -73,6 +76,8 @@ _TEXT = """\
 #define SHOWN_END _Pragma("GCC visibility pop")
 #define OWN_NAMES_BEGIN inline namespace {namespace} {{
 #define OWN_NAMES_END }}
+#define TURNS static std::mutex one_at_a_time;
+#define TAKE_TURN std::lock_guard<std::mutex> turn(one_at_a_time);
 #endif
 
 #endif
@@ -205,10 +210,10 @@ def _bridge(text: str) -> str:
         raise ValueError(middle)
     before, includes = head.split(start, 1)
     head = (
-        f'{before}#include "firmware/{HEADER}"\n#include <mutex>\nHIDDEN_BEGIN\n{start}{includes}'
-        "static std::mutex one_at_a_time;\n\nHIDDEN_END\n\nSHOWN_BEGIN\n"
+        f'{before}#include "firmware/{HEADER}"\nHIDDEN_BEGIN\n{start}{includes}'
+        "TURNS\n\nHIDDEN_END\n\nSHOWN_BEGIN\n"
     )
-    tail, count = _BRIDGE_ENTRY.subn(r"\1    std::lock_guard<std::mutex> turn(one_at_a_time);\n", tail)
+    tail, count = _BRIDGE_ENTRY.subn(r"\1    TAKE_TURN\n", tail)
     if count != 2:
         raise ValueError("entry points")
     return head + middle + tail.replace(last, "\n}\nSHOWN_END\n\n#endif\n")
