@@ -169,6 +169,20 @@ def test_yosys_counts_and_verilator_proves_a_small_network(tmp_path):
     assert "1 of 200 samples" in wrong.line
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not TOOLS, reason="needs yosys, verilator, make and g++ (apt install yosys verilator)")
+def test_yosys_and_verilator_read_the_tables_of_a_network(tmp_path):
+    """Their contents are files, which each program looks for in the folder where it runs."""
+    logic, x, y = traced("vector", "softmax")
+    place = {"part_name": "xcvu13p-flga2577-2-e", "clock_ns": 5.0}
+    outcome = synthesise_rtl(
+        logic, tmp_path / "rtl", find_rtl_tools(), Limits(240, 4), inputs=x, outputs=y, **place
+    )
+
+    assert outcome.ok, outcome.line
+    assert outcome.measured["rtl"]["lut"] + outcome.measured["rtl"]["bram18"] > 0
+
+
 @pytest.mark.parametrize(
     ("shape", "size", "strides"), [((6, 2), 3, 1), ((7, 2), 3, 2), ((5, 4, 2), (3, 2), 2)]
 )
