@@ -295,6 +295,7 @@ def test_provenance_states_versions_licences_and_the_corrections_to_hls4ml(origi
         "lstm-accum-type",
         "pooling-padding",
         "weights-from-headers",
+        *["own-names"] * 6,
     ]
     for patch in told["patches"]:
         patched = (original / "project" / patch["file"]).read_bytes()

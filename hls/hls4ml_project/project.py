@@ -25,6 +25,7 @@ from ..backends import backend_named
 from .emulation import FAST_FLAGS
 from .emulator import SHIPPED_FLAGS, Emulator
 from .handlers import register_handlers
+from .own_names import use_own_names
 from .patches import AppliedPatch, apply_patches
 from .sandbox import BuildError
 from .weight_headers import use_headers
@@ -106,6 +107,7 @@ class HlsProject:
         self.patches = (
             *apply_patches(self.folder, backend_named(self.backend).patches),
             use_headers(self.folder, self.name),
+            *use_own_names(self.folder, self.name),
         )
         self._written = True
         return self

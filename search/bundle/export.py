@@ -8,12 +8,14 @@ from ..measurements.corrected import read_evaluations
 from ..trials.front import pick as choose
 from ..trials.reference import Reference
 from .reload import candidate_artifacts
-from .write import require_free, write_bundle
+from .write import Emulator, require_free, write_bundle
 
 
-def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
+def export_bundle(
+    study_dir: Path | str, pick: str, out: Path | str, *, emulator: Emulator | None = None
+) -> Path:
     """Write the bundle of the candidate that `pick` names (knee, best, smallest, a trial, `lut<5000`) to
-    `out`.
+    `out`, with the sources of a C library where `emulator` is "c".
 
     Raises:
         UserError: when the study can't be read, nothing fits `pick`, or `out` is in use.
@@ -27,4 +29,4 @@ def export_bundle(study_dir: Path | str, pick: str, out: Path | str) -> Path:
         read_evaluations(study), reference.objectives, pick, reference.metric, floor=reference.knee_floor
     )
     source = candidate_artifacts(study, chosen.number)
-    return write_bundle(source, out)
+    return write_bundle(source, out, emulator=emulator)

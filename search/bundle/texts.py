@@ -123,6 +123,7 @@ def readme(source: BundleSource, patches: Sequence[AppliedPatch]) -> str:
         "| `golden/` | inputs, and outputs of the bit-true model; digests of weights and tables; "
         "`emulate.cpp` runs the firmware on them; labels and what the outputs score, where the study kept "
         "them |",
+        "| `emulator/` | the emulation as a C library (`make`), where export was asked for it |",
         "| `layers.csv` | types and estimated cost of every layer |",
         "| `provenance.json` | study, trial, seeds, hash of the data, versions, licences |",
         "| `checksums.sha256` | `sha256sum -c checksums.sha256` |",

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import yaml
@@ -30,6 +30,7 @@ from bitfront.spaces import ToolMissing, UserError
 
 from ..trials import layer_table
 from .archive import save_model
+from .c_emulator import write_c_emulator
 from .card import model_card
 from .score import write_score
 from .script import verify_script
@@ -37,14 +38,19 @@ from .source import BundleSource
 from .texts import build_script, provenance, readme
 
 EXACT_MODEL = "model_qkeras.keras"
+Emulator = Literal["c"]
+"""What `emulator/` of a bundle may hold."""
 FILES = Path(__file__).parent / "files"
 
 
-def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -> Path:
+def write_bundle(
+    source: BundleSource, out: Path | str, *, check: bool = True, emulator: Emulator | None = None
+) -> Path:
     """Write `source` as a bundle to `out`, which must be absent or empty; equal sources give equal files.
 
     The bundle appears at `out` only when it is complete and, with `check`, when its firmware was compiled and
-    gives the golden outputs bit for bit, and its Keras model does too.
+    gives the golden outputs bit for bit, and its Keras model does too. `emulator` "c" adds the sources of a C
+    library in `emulator/`.
 
     Raises:
         UserError: when `out` is in use.
@@ -60,6 +66,8 @@ def write_bundle(source: BundleSource, out: Path | str, *, check: bool = True) -
         project = write_project(source, bundle / "project")
         _write_golden(bundle, source, project)
         _write_files(bundle, source, project)
+        if emulator == "c":
+            write_c_emulator(bundle, source.project_name, *_sizes(project))
         _write_checksums(bundle)
         if check:
             _require_identical(source.name, bundle)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 EXAMPLES = """\
 Examples: `bitfront export studies/top-tagging --pick knee --out best`;
-`bitfront export studies/top-tagging --pick "lut<5000" --out small`; `bitfront export studies/top-tagging --pick 12`.
+`bitfront export studies/top-tagging --pick "lut<5000" --out small`; `bitfront export studies/top-tagging --pick 12`;
+`bitfront export studies/top-tagging --emulator c --out best`.
 """
 
 
@@ -21,6 +22,10 @@ def command(
     ] = "knee",
     out: Annotated[
         Path | None, typer.Option("--out", "--output", help="Folder to write; default STUDY/bundle-PICK.")
+    ] = None,
+    emulator: Annotated[
+        Literal["c"] | None,
+        typer.Option(help="Add the emulation for other programs: c, a C library with a Makefile."),
     ] = None,
     registers: Annotated[
         bool,
@@ -48,7 +53,7 @@ def command(
     number, warning = chosen.number, knee_warning(reference, chosen) if pick.strip() == "knee" else None
     if warning:
         typer.echo(f"Note: {warning}", err=True)
-    target = export_bundle(folder, str(number), out or folder / f"bundle-{safe}")
+    target = export_bundle(folder, str(number), out or folder / f"bundle-{safe}", emulator=emulator)
     typer.echo(f"Wrote {target}: the firmware's emulation gives the golden outputs bit for bit.")
     if registers and load_study(folder / "study.yaml").tracking.enabled:
         _register(folder, number)
