@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -116,3 +117,9 @@ def test_importing_a_study_first_keeps_tensorflow_off_the_notebook():
         check=True,
     )
     assert run.stdout + run.stderr == ""
+
+
+def test_the_command_line_tells_its_version():
+    command = "import sys; from bitfront.search.cli import main; sys.argv = ['bitfront', '--version']; main()"
+    run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert run.stdout == f"bitfront {importlib.metadata.version('bitfront')}\n"
