@@ -343,7 +343,7 @@ class Operation(Protocol):
         """Why the RTL flow can't build it, None where it can."""
         ...
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the node's output, before it is rounded, for da4ml's arrays `x`."""
         ...
 

@@ -26,6 +26,11 @@ def table(curve: Curve, source: FixedPoint, result: FixedPoint) -> np.ndarray:
     index = np.arange(2**source.width)
     negative = source.signed & (index >= 2 ** (source.width - 1))
     values = np.where(negative, index - 2**source.width, index) * source.step
+    return entries(curve, values, result)
+
+
+def entries(curve: Curve, values: np.ndarray, result: FixedPoint) -> np.ndarray:
+    """Return the entries of type `result` for these inputs."""
     return result.quantize(curve(tf.constant(values, tf.float64)).numpy())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,20 @@ from bitfront.spaces import FixedPoint, Graph, Node
 from ..precision.attention import SOFTMAX_ADDRESS_BITS, softmax_types
 from .base import Layer
 from .quantizer import Mode
+
+
+def exponentials(values: np.ndarray) -> np.ndarray:
+    """Return exp(-x) of these values, as C++ floats."""
+    return _floats(lambda x: math.exp(-x), values)
+
+
+def inverses(values: np.ndarray) -> np.ndarray:
+    """Return 1 / x of these values, as C++ floats; of zero more than any entry holds."""
+    return _floats(lambda x: 1.0 / x if x else 2.0**30, values)
+
+
+def _floats(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
+    return np.array([function(float(np.float32(x))) for x in values], np.float32).astype(np.float64)
 
 
 class Softmax(Layer):
@@ -29,18 +43,14 @@ class Softmax(Layer):
         # both tables at their finest: a narrower address takes every 2nd, 4th, ... entry
         finest = softmax_types(node.shape[-1], SOFTMAX_ADDRESS_BITS, 18, 18)
         self._finest = {role: finest[role] for role in ("inp_norm", "inv_inp")}
-        self._exp = self._addressed(finest["inp_norm"], lambda x: math.exp(-x))
-        self._inverse = self._addressed(finest["inv_inp"], lambda x: 1.0 / x if x else math.inf)
+        self._exp, self._inverse = (
+            function(np.arange(2**kind.width) * kind.step)
+            for function, kind in ((exponentials, finest["inp_norm"]), (inverses, finest["inv_inp"]))
+        )
         # for each address 1 / step, highest index, and how many entries of the finest table it passes over
         self._addresses = tf.Variable(np.ones((2, 3)), trainable=False, dtype=tf.float64)
         self.scales = tf.Variable([2.0**10, 2.0**10], trainable=False, dtype=tf.float64)
         self._highs = tf.Variable([1.0, 1.0], trainable=False, dtype=tf.float64)
-
-    @staticmethod
-    def _addressed(address: FixedPoint, function: Any) -> np.ndarray:
-        """Return the function's value at every value of the address type, as C++ floats."""
-        values = [function(float(np.float32(i * address.step))) for i in range(2**address.width)]
-        return np.array(values, np.float32).astype(np.float64)
 
     def assign(self, types: Mapping[str, FixedPoint]) -> None:
         """Give the tables their entry types and their addresses."""
@@ -57,8 +67,7 @@ class Softmax(Layer):
     def _entries(self, values: np.ndarray, i: int) -> Any:
         """Round a table's entries: half up (`RND`), saturating."""
         scale = self.scales[i]
-        finite = np.where(np.isfinite(values), values, 2.0**30)
-        return tf.cast(tf.minimum(tf.floor(finite * scale + 0.5) / scale, self._highs[i]), self.mode.dtype)
+        return tf.cast(tf.minimum(tf.floor(values * scale + 0.5) / scale, self._highs[i]), self.mode.dtype)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Return the probabilities, rounded to the result's type."""

@@ -36,6 +36,24 @@ def entries(function: str, size: int) -> np.ndarray:
     return np.array(values, np.float32 if function == "sigmoid" else np.float64).astype(np.float64)
 
 
+def rounded_entries(function: str, size: int, kind: FixedPoint) -> np.ndarray:
+    """Return the table's entries, truncated to `kind`."""
+    return _truncated(entries(function, size), kind)
+
+
+def address(function: str, size: int) -> FixedPoint:
+    """Return the type whose values, in ascending order, are the inputs of a table's entries; `size` is a
+    power of two.
+    """
+    bits = size.bit_length() - 1
+    integer = int(math.log2(TABLE_SPANS[function])) + 1
+    return FixedPoint(bits, integer)
+
+
+def _truncated(values: np.ndarray, kind: FixedPoint) -> np.ndarray:
+    return np.floor(values / kind.step) * kind.step
+
+
 class Table:
     """Lookup tables with a variable entry type (`TRN`, as hls4ml's `table_t`); their size is fixed when
     built.
@@ -68,7 +86,7 @@ class Table:
 
     def assign(self, precision: FixedPoint) -> None:
         """Truncate entries to `precision` from now on."""
-        self.values.assign(np.floor(self._entries / precision.step) * precision.step)
+        self.values.assign(_truncated(self._entries, precision))
 
     def __call__(self, x: Any) -> Any:
         """Return the tables' answer to `x` ([..., columns])."""

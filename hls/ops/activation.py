@@ -75,7 +75,7 @@ class _Rounding(Elementwise):
                 FixedPoint(max(1, x.width - sign), x.integer - sign, x.signed and not self.clips)
             )
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the array, below zero 0 where it clips."""
         return x[0].relu() if self.clips else x[0]
 
@@ -109,7 +109,7 @@ class LeakyReLU(Elementwise):
 
         return layers.LeakyReLU(negative_slope=node.attrs["slope"], name=node.name)
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return max(x, s x), which is x above zero and s x below it for slopes of at most one; else the
         smaller.
         """
@@ -119,6 +119,8 @@ class LeakyReLU(Elementwise):
 
 class TableActivation(Elementwise):
     """Sigmoid or tanh through hls4ml's table, addressed by the leading bits of its input."""
+
+    rtl_refusal = None
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the entries' type and the result's."""
@@ -147,9 +149,25 @@ class TableActivation(Elementwise):
         """Return values and entries."""
         return super().sizes(graph, node, types, table_size=table_size) | {"table_size": table_size}
 
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return the entry of each value, already of the result's type: its index is the value, cut to the
+        table's step and range.
+        """
+        from ..bit_true.tables import address, rounded_entries
+        from ..rtl.rounding import toward_zero
+        from ..rtl.tables import looked_up
+
+        table = rounded_entries(node.op, settings.table_size, own["table"])
+        index = address(node.op, settings.table_size)
+        places = toward_zero(x[0], index)
+        kept = own["result"].container
+        return looked_up(places, lambda v: kept.quantize(table[((v - index.min) / index.step).astype(int)]))
+
 
 class Softmax(BaseOperation):
     """Softmax over the last axis, with tables of exp(-x) and 1 / x."""
+
+    rtl_refusal = None
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the types of addresses, tables, their sum and the result."""
@@ -201,6 +219,23 @@ class Softmax(BaseOperation):
     def options(self, node: Node) -> dict[str, str | bool | int]:
         """Return the form that is built."""
         return {"implementation": "stable"}
+
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return each exponential, from a table, times the inverse of their sum, from another."""
+        from ..bit_true.softmax import exponentials, inverses
+        from ..rtl.rounding import at_most
+        from ..rtl.tables import looked_up
+
+        classes = x[0].shape[-1]
+        positions = x[0].reshape(-1, 1, classes)
+        rows = []
+        for row in (positions[i] for i in range(len(positions))):
+            distance = at_most(np.amax(row, axis=1) - row[0], own["inp_norm"])
+            one = looked_up(distance, lambda v: own["exp_table"].quantize(exponentials(v)))
+            total = at_most(np.sum(one.reshape(1, classes), axis=1), own["inv_inp"])
+            inverse = looked_up(total, lambda v: own["inv_table"].quantize(inverses(v)))
+            rows.append(one * inverse)
+        return np.stack(rows).reshape(node.shape)
 
 
 class SoftmaxKind(Kind):

@@ -202,7 +202,7 @@ class BaseOperation(ABC):
 
     # -- RTL -------------------------------------------------------------------------------------------------
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Refuse, with the reason.
 
         Raises:

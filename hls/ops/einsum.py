@@ -39,6 +39,7 @@ class EinsumDense(BaseOperation):
 
     distributable = True
     gives_bias = True
+    rtl_refusal = None
     stream_refusal = "hls4ml builds EinsumDense, and so attention's projections, with io_parallel only"
     resource_refusal = _NO_RESOURCE
 
@@ -111,10 +112,16 @@ class EinsumDense(BaseOperation):
         source = graph[node.inputs[0]].shape
         return _spans(node.attrs["equation"], source, graph.weights[node.name]["weight"].shape)
 
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return products with a constant matrix, and the bias."""
+        product = _traced(node, x[0], values["weight"])
+        return product + np.broadcast_to(values["bias"], node.shape) if "bias" in values else product
+
 
 class Einsum(BaseOperation):
     """An einsum of two tensors: the scores or the context of an attention."""
 
+    rtl_refusal = None
     stream_refusal = "hls4ml builds products of two tensors, and so attention's, with io_parallel only"
     resource_refusal = _NO_RESOURCE
 
@@ -169,9 +176,15 @@ class Einsum(BaseOperation):
         names = {"n_free_data": "n_free0", "n_free_kernel": "n_free1"}
         return {names.get(k, k): size for k, size in _spans(node.attrs["equation"], *shapes).items()}
 
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return sums of products of two variables."""
+        return _traced(node, *x)
+
 
 class AddConstant(Elementwise):
     """The input plus a constant of its own shape: a positional encoding."""
+
+    rtl_refusal = None
 
     def mantissa_bits(self, node: Node, own: Types, x: Sequence[FixedPoint]) -> int:
         """Return the bits of the sum."""
@@ -200,6 +213,16 @@ class AddConstant(Elementwise):
     def described_as(self, node: Node) -> str:
         """Return `add`: it costs what a sum costs."""
         return "add"
+
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return the sum."""
+        return x[0] + values["bias"]
+
+
+def _traced(node: Node, a: Any, b: Any) -> Any:
+    """Return the einsum of da4ml's array `a` and another, or constants, without the batch axis."""
+    first, second, result = einsum_axes(node)
+    return np.einsum(f"{first},{second}->{result}", a, b).reshape(node.shape)
 
 
 def einsum_axes(node: Node) -> tuple[str, str, str]:

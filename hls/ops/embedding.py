@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, Traits, Unsupported
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 class Embedding(BaseOperation):
     """A row of the table for each number of the input; values of the result are weights, of their type."""
+
+    rtl_refusal = None
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the type of the table's values."""
@@ -105,6 +108,18 @@ class Embedding(BaseOperation):
         """Return numbers, values of a row, and rows."""
         numbers = prod(graph[node.inputs[0]].shape)
         return {"n_in": numbers, "n_out": node.shape[-1], "vocabulary": node.attrs["entries"]}
+
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return a table's entry for each value of a row."""
+        from ..rtl.tables import looked_up
+
+        last = len(values["weight"]) - 1
+
+        def column(of: NDArray[np.float64]) -> Any:
+            # an input's type may hold numbers beyond the last row, which no input is
+            return looked_up(x[0], lambda v: of[np.clip(v, 0, last).astype(int)])
+
+        return np.stack([column(of) for of in values["weight"].T], axis=-1)
 
 
 def _lower(work: Any, layer: Any, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:

@@ -144,7 +144,7 @@ class Dense(_Linear):
         sizes = {"n_in": source[-1], "n_out": node.shape[-1]}
         return sizes | ({"positions": prod(source[:-1])} if len(source) > 1 else {})
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return a constant product per position."""
         rows = x[0].reshape(-1, x[0].shape[-1])
         return with_bias(node, [rows[i] @ values["weight"] for i in range(rows.shape[0])], values)
@@ -245,7 +245,7 @@ class Convolution(_Linear):
         source = graph[node.inputs[0]].shape
         return window_sizes(source, node, node.attrs["kernel_size"], node.attrs["strides"], "filt")
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return a constant product per position."""
         from ..rtl.windows import windows
 

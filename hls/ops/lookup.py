@@ -33,6 +33,8 @@ class LookupActivation(Elementwise):
     type.
     """
 
+    rtl_refusal = None
+
     @staticmethod
     @abstractmethod
     def curve(x: Any, node: Node) -> Any:
@@ -72,6 +74,14 @@ class LookupActivation(Elementwise):
         """Return values and entries: one for each value of the input's type."""
         entries = 2 ** types[f"{node.inputs[0]}/result"].width
         return super().sizes(graph, node, types, table_size=table_size) | {"table_size": entries}
+
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return the entry of each value, already of the result's type."""
+        from ..bit_true.lookup import entries
+        from ..rtl.tables import looked_up
+
+        kept = own["result"].container
+        return looked_up(x[0], lambda v: entries(lambda one: self.curve(one, node), v, kept))
 
 
 class Gelu(LookupActivation):

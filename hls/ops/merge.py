@@ -75,7 +75,7 @@ class _Merge(Elementwise):
         """Return `add`, what all but a product cost, or `multiply`."""
         return self.kind
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the merged arrays."""
         return self.merge(*x)
 
@@ -166,7 +166,7 @@ class _Choice(_Merge):
 
         return getattr(tf, self.traits.op)(a, b)
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return NumPy's, which da4ml's arrays take."""
         return self.traced(*x)
 

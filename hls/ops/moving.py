@@ -109,7 +109,7 @@ class Reshape(_Passing):
             else layers.Reshape(node.shape, name=node.name)
         )
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the array in the new shape."""
         return x[0].reshape(node.shape)
 
@@ -142,7 +142,7 @@ class ZeroPadding(_Passing, WithinChannels):
         source = graph[node.inputs[0]].shape
         return {"n_in": prod(source), "n_out": prod(node.shape), "n_filt": source[-1]}
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the array with constant zeros around it."""
         from ..rtl.windows import padded
 
@@ -179,7 +179,7 @@ class Concatenate(_Passing):
         """Return how many values there are behind it."""
         return super().sizes(graph, node, types, table_size=table_size) | {"n_in": prod(node.shape)}
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the arrays joined; they have no batch axis."""
         axis = node.attrs["axis"]
         return np.concatenate(list(x), axis=axis if axis < 0 else axis - 1)
@@ -207,7 +207,7 @@ class Dropout(_Passing, Elementwise):
         """Return False: it is no layer of an exported model."""
         return False
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the array as it is."""
         return x[0]
 

@@ -17,7 +17,7 @@ from ..estimate.attention import layernorm_layer
 from ..estimate.elementwise import normalize_layer
 from ..operation import Mask, Settings, Types, Values
 from ..precision import exact
-from ..precision.attention import NORM_ADDRESS_BITS, NormTypes, norm_mantissa_bits
+from ..precision.attention import NORM_ADDRESS_BITS, NormTypes, inverse_roots, norm_mantissa_bits
 from .base import BaseOperation, Elementwise, keep_last
 from .kinds import Kind
 
@@ -114,13 +114,15 @@ class BatchNorm(_Scaled, Elementwise):
         """Return hls4ml's name."""
         return "normalize"
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return product and sum with constants."""
         return x[0] * values["scale"] + values["bias"]
 
 
 class LayerNorm(_Scaled):
     """Normalization over the last axis (`firmware/nnet_bit_true.h`)."""
+
+    rtl_refusal = None
 
     def types(self, resolver: Resolver, node: Node, x: Sequence[FixedPoint]) -> dict[str, FixedPoint]:
         """Return the types of the statistics, the table and the result."""
@@ -173,6 +175,26 @@ class LayerNorm(_Scaled):
         source = graph[node.inputs[0]].shape
         sizes = {"n_in": prod(source), "sequence": prod(source[:-1])}
         return sizes | {"table_size": 2**NORM_ADDRESS_BITS}
+
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return the deviations times a table's inverse root, scaled and shifted; the table has an entry for
+        each value of the variance's type.
+        """
+        from ..rtl.rounding import at_most, rounded
+        from ..rtl.tables import looked_up
+
+        n = node.shape[-1]
+        share = float(own["reciprocal"].quantize(1.0 / n))
+        positions = x[0].reshape(-1, 1, n)
+        rows = []
+        for row in (positions[i] for i in range(len(positions))):
+            deviation = row[0] - rounded(np.sum(row, axis=1) * share, own["mean"])
+            squares = np.sum((deviation * deviation).reshape(1, n), axis=1)
+            variance = at_most(squares * share, own["variance"])
+            inverse = looked_up(variance, lambda v: inverse_roots(v, node.attrs["epsilon"], own))
+            rows.append(rounded(deviation * inverse, own["normalized"]))
+        out = np.stack(rows).reshape(node.shape) * values["scale"]
+        return out + values["bias"]
 
 
 class NormalizeKind(Kind):

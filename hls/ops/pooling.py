@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 class Pooling(WithinChannels):
     """A pooling within each channel: `average` or maximum, `whole` (all positions) or over windows."""
 
+    rtl_refusal = None
+
     def __init__(
         self, traits: Traits, *, average: bool, whole: bool, kinds: Sequence[LayerKind] = ()
     ) -> None:
         super().__init__(traits, kinds=kinds)
         self.average, self.whole = average, whole
-        self.rtl_refusal = "its quotient has no form of additions yet" if average else None
 
     def window(self, graph: Graph, node: Node) -> int:
         """Return how many values each result is of."""
@@ -108,15 +109,22 @@ class Pooling(WithinChannels):
         """Return what it computes of a window."""
         return {"pool_op": "average" if self.average else "max"}
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
-        """Return the largest value of each window."""
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
+        """Return the largest value of each window, or the truncated quotient of its sum and its values'
+        count.
+        """
         (data,) = x
-        if self.whole:
-            return np.amax(data.reshape(-1, data.shape[-1]), axis=0)
+        from ..rtl.tables import divided
         from ..rtl.windows import pooled_windows
 
-        windows = pooled_windows(node, data)
-        pooled = [np.amax(window.reshape(-1, window.shape[-1]), axis=0) for window in windows]
+        windows = [data] if self.whole else pooled_windows(node, data)
+        pooled = []
+        for window in windows:
+            rows = window.reshape(-1, window.shape[-1])
+            if self.average:
+                pooled.append(divided(np.sum(rows, axis=0), rows.shape[0], own["accum"].step))
+            else:
+                pooled.append(np.amax(rows, axis=0))
         return np.stack(pooled).reshape(node.shape)
 
 

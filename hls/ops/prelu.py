@@ -97,7 +97,7 @@ class PReLU(Elementwise):
         """Return `leaky_relu`, which costs as much."""
         return "leaky_relu"
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the positive part less the slopes' products with the negative one."""
         slopes = np.broadcast_to(values["slope"].reshape(node.attrs["slopes"]), node.shape)
         return x[0].relu() - (-x[0]).relu() * slopes

@@ -96,7 +96,7 @@ class StridedView(BaseOperation):
             "n_filt": node.shape[-1],
         }
 
-    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types) -> Any:
+    def trace(self, node: Node, x: Sequence[Any], values: Values, own: Types, settings: Settings) -> Any:
         """Return the array's values in their new places."""
         return x[0].reshape(-1)[_numbers(node)].reshape(node.shape)
 

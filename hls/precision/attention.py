@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,6 +125,23 @@ def inverse_root_table(kind: FixedPoint) -> NDArray[np.float64]:
     """
     middle = (np.arange(2**NORM_ADDRESS_BITS) + 0.5) / 2**NORM_ADDRESS_BITS
     return kind.quantize(1.0 / np.sqrt(middle))
+
+
+def inverse_roots(
+    variances: NDArray[np.float64], epsilon: float, kinds: Mapping[str, FixedPoint]
+) -> NDArray[np.float64]:
+    """Return 1 / sqrt(variance + epsilon) for values of the variance's type, as the firmware's table has it.
+
+    The variance's leading bits address the table: variance = m * 4^h * 4^-shift with m in [1/4, 1).
+    """
+    variance = kinds["variance"]
+    highest = 2**variance.width - 1
+    steps = np.minimum(variances / variance.step + epsilon_steps(epsilon, variance), highest)
+    half = pairs(variance)[1] // 2
+    value = steps * variance.step * 4.0**-half
+    power = 2.0 ** -((np.frexp(value)[1] + 1) // 2)
+    entry = np.floor(value * power * power * 2**NORM_ADDRESS_BITS).astype(int)
+    return np.asarray(inverse_root_table(kinds["table"])[entry] * power * 2.0**-half)
 
 
 def norm_mantissa_bits(kinds: dict[str, FixedPoint]) -> int:

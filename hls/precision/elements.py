@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bitfront.spaces import FixedPoint, Graph, Node, Weights
 
-from ..operation import operation
+from ..operation import Settings, operation
 
 __all__ = ["Elements", "Ranges", "carried", "elements_of", "has_elements", "narrowable", "without_empty"]
 
@@ -64,7 +64,7 @@ def carried(node: Node, x: FixedPoint, shape: tuple[int, ...], result: FixedPoin
         return result
     if not node.traits.built:
         return replace(result, elements=x.elements)
-    bits = np.asarray(operation(node.op).trace(node, [x.spread(shape)], {}, {}))
+    bits = np.asarray(operation(node.op).trace(node, [x.spread(shape)], {}, {}, Settings()))
     return result.with_elements(bits.reshape(node.shape))
 
 

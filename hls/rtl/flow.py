@@ -101,8 +101,9 @@ def synthesise_rtl(
         stages = _write(logic, folder, part(part_name), clock_ns)
         run = _Runner(folder, limits, stop)
         _simulate(run, tools, logic, inputs, outputs)
-        figures |= {"latency_cycles": float(stages), "ii_cycles": 1.0}
-        figures |= _count(run, tools, part(part_name))
+        counted = _count(run, tools, part(part_name))
+        # all or none: a design that wasn't counted is tried again
+        figures = {"latency_cycles": float(stages), "ii_cycles": 1.0} | counted
     except _Failed as error:
         failure = error
     return SynthesisOutcome(
@@ -136,7 +137,7 @@ class _Runner:
             )
         if ended.status:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            telling = [line.strip() for line in lines if "rror" in line] or [
+            telling = [line.strip() for line in lines if "error" in line.lower()] or [
                 f"{name}: exit status {ended.status}"
             ]
             raise _Failed("error", telling[0][:500], f"See {LOG}.")
@@ -253,6 +254,8 @@ def _build(run: _Runner, tools: RtlTools, place: Path) -> Path:
 
 def _count(run: _Runner, tools: RtlTools, device: Part) -> dict[str, float]:
     """Return LUTs, flip-flops, DSPs and memories after Yosys' mapping."""
+    for table in (run.folder / "src" / "memfiles").glob("*.mem"):
+        shutil.copy(table, run.folder)  # Yosys looks for what $readmemh names where it runs
     family = next((name for word, name in _FAMILIES if word in device.family), "xc7")
     (run.folder / "synth.ys").write_text(
         "read_verilog -defer src/static/*.v\n"

@@ -41,7 +41,7 @@ def command(
         Literal["vitis", "yosys"],
         typer.Option(
             help="vitis: AMD's tools. yosys: RTL by da4ml, counted by Yosys and proved by Verilator; a "
-            "second opinion on dense, convolution and merging layers, labelled rtl."
+            "second opinion on all layers without a state, labelled rtl."
         ),
     ] = "vitis",
     keep: Annotated[

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from bitfront.hls.rtl import RtlTools, synthesise_rtl, trace_logic
+from bitfront.hls.rtl import RtlTools, prove, synthesise_rtl, trace_logic
 from bitfront.hls.synthesis import Fidelity, Limits, SynthesisOutcome, Tool, synthesise
 
 from ..bundle import write_project
@@ -79,11 +79,12 @@ class RtlFlow:
     def prepare(self, number: int, folder: Path) -> Run:
         """See `Flow`."""
         trial = reload_trial(self.study_dir, number)
-        logic = trace_logic(trial.graph, trial.types, trial.weights)
+        logic = trace_logic(trial.graph, trial.types, trial.weights, table_size=trial.config.space.table_size)
         golden = golden_inputs(self.study_dir)
         outputs = _flat([np.asarray(y, np.float64) for y in trial.bit_true.predict(golden)])
         kinds = [trial.types[f"{name}/result"] for name in trial.graph.inputs]
         inputs = _flat([kind.quantize(x) for kind, x in zip(kinds, golden, strict=True)])
+        prove(logic, inputs, outputs)
         device = trial.config.device
         return lambda stop: synthesise_rtl(
             logic, folder, self.tools, self.limits, part_name=device.part, clock_ns=device.clock_ns,

@@ -43,7 +43,8 @@ def search(folder: Path, out: Path, seconds: float) -> None:
         keras.optimizers.Adam(facts["learning_rate"]),
         loss,
         metrics=[metric],
-        jit_compile=True,
+        # XLA has no gradient of a recurrent loop whose shapes are broadcast, as HGQ2's are
+        jit_compile=not any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers()),
         steps_per_execution=steps,
     )
     priced = [layer for layer in model._flatten_layers() if getattr(layer, "_beta", None) is not None]
