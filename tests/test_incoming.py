@@ -1,10 +1,16 @@
 """The candidate that a quantized model already is."""
 
+import html
+
 import keras
 import numpy as np
 import qkeras
+import small_study
 
 from bitfront.hls import BitTrue, resolve
+from bitfront.search import write_report
+from bitfront.search.analysis.incoming import Incoming
+from bitfront.search.analysis.view import StudyView
 from bitfront.search.warm_start.incoming import fraction_bits, incoming
 from bitfront.spaces import LayerRule, build_space, lower
 
@@ -52,3 +58,34 @@ def test_the_bits_behind_the_point_are_counted():
     assert fraction_bits(np.float32([0.5, -0.75])) == 2
     assert fraction_bits(np.float32([4, -8])) == -2
     assert fraction_bits(np.float32([1 / 3])) is None
+
+
+QUANTIZED = """
+import keras, qkeras
+
+def build():
+    bits = qkeras.quantized_bits(4, 1, alpha=1)
+    dense = {"kernel_quantizer": bits, "bias_quantizer": bits}
+    return keras.Sequential([keras.Input((8,), name="x"), qkeras.QDense(6, **dense, name="hidden"),
+                             qkeras.QActivation(qkeras.quantized_relu(5, 2), name="relu"),
+                             qkeras.QDense(3, **dense, name="out"),
+                             keras.layers.Activation("softmax", name="softmax")])
+"""
+
+
+def test_the_report_says_by_how_much_the_search_beats_the_model_that_came(tmp_path):
+    file = small_study.write(tmp_path)
+    (tmp_path / "model.py").write_text(QUANTIZED)
+    small_study.run(file, trials=14)
+    folder = tmp_path / "studies" / "small"
+    found = Incoming.read(folder, StudyView.read(folder))
+
+    kernels = {name: bits for name, bits in found.trial.params.items() if name.endswith("weights")}
+    assert found.trial.method == "ptq"
+    assert max(kernels.values()) <= 4
+    assert found.cheapest is None or found.cheapest.score >= found.trial.score
+    page = write_report(folder, figures=False).read_text()
+    assert found.sentence in html.unescape(page)
+
+    (folder / "incoming.json").unlink()
+    assert Incoming.read(folder, StudyView.read(folder)) is None

@@ -5,22 +5,31 @@ metric, and how sure the limits are to be kept.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from ..quantities import QUANTITIES, Limit, Quantity
 from .base import Section
+from .constraint_presets import KEY, presets, with_preset
 from .fields import Confidence, CountLimit, EnergyLimit, MetricLimit, ResourceLimit, TimeLimit
 
 
 class Constraints(Section):
     """Bounds that a candidate must keep; a breach known beforehand stops it before training."""
 
+    shorthand: ClassVar[str | None] = KEY
+
     if TYPE_CHECKING:
         metric: Limit | None = None
         metric_drop: Limit | None = None
         confidence: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        return with_preset(values, Path.cwd())
 
     def given(self) -> dict[str, Limit]:
         """Return the limits that are set, by key."""
@@ -33,6 +42,18 @@ def constraints_section(quantities: Iterable[Quantity]) -> type[Constraints]:
     metric.
     """
     fields: dict[str, Any] = {
+        KEY: (
+            str | None,
+            Field(
+                default=None,
+                description="limits by name, beside which others may stand and win (null takes one away): "
+                f"{', '.join(presets())}, or the path of a YAML file with title, source and constraints. "
+                "`constraints: NAME` is short for it. The study keeps the limits themselves",
+                examples=["cms-l1-correlator"],
+            ),
+        )
+    }
+    fields |= {
         q.name: (_kind(q) | None, Field(default=None, description=q.limit, examples=[q.example]))
         for q in quantities
         if q.limit

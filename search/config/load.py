@@ -8,10 +8,12 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from bitfront.spaces import UserError
 
 from .base import Section, explain, nearest, no_such_key, section_at
+from .constraint_presets import KEY, with_preset
 from .regular import require_regular
 from .settings import RENAMED, renamed
 from .study import StudyConfig
@@ -83,6 +85,10 @@ def load_study(path: str | Path, overrides: Sequence[str] = (), *, preset: str |
         values["name"] = f"{values['name']}-{preset}"
     for text in overrides:
         override(values, text)
+    try:
+        values["constraints"] = with_preset(values.get("constraints", {}), file.parent)
+    except PydanticCustomError as error:
+        raise UserError(f"{file}: constraints.{KEY} {error.message()}.".replace("?.", "?")) from None
     try:
         return StudyConfig.model_validate(values)
     except ValidationError as error:

@@ -11,6 +11,7 @@ from ..analysis.against_float import knee_note, knee_warning
 from ..analysis.findings import Findings
 from ..analysis.floor import Floor
 from ..analysis.headline import headline
+from ..analysis.incoming import Incoming
 from ..analysis.published import Against
 from ..analysis.view import Standing, StudyView, si
 from ..problem.score_warnings import percent, tied, ties_range
@@ -41,6 +42,7 @@ def render(
     front_csv: str,
     floor: Floor | None = None,
     published: Against | None = None,
+    incoming: Incoming | None = None,
 ) -> str:
     """Return the page of a study and what it teaches, beside published points where there are some;
     `front_csv` is offered as a download.
@@ -63,6 +65,7 @@ def render(
         progress=progress_note(found),
         verdict=_verdict(view),
         floor=_floor(floor),
+        incoming=incoming.sentence if incoming else "",
         synthesis=synthesis(pairs(view)),
         processors=processors(view),
         trials=all_trials(view),

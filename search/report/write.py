@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..analysis.findings import find
 from ..analysis.floor import Floor
+from ..analysis.incoming import Incoming
 from ..analysis.published import PublishedPoints, against
 from ..analysis.sensitivity import Sensitivity
 from ..analysis.view import StudyView
@@ -55,7 +56,9 @@ def write_report(study_dir: Path, *, figures: bool = True, published: PublishedP
         if view.scored:
             shutil.copy(study_dir / "figures" / f"front_{view.costs[0].name}.png", study_dir / "front.png")
     page = study_dir / "report.html"
-    text = render(view, found, drawn, csv_path.read_text(encoding="utf-8"), Floor.read(study_dir), beside)
+    table = csv_path.read_text(encoding="utf-8")
+    incoming = Incoming.read(study_dir, view)
+    text = render(view, found, drawn, table, Floor.read(study_dir), beside, incoming)
     write_atomic(page, text)
     return page
 

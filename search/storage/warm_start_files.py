@@ -14,6 +14,8 @@ FIRST_FILE = "gradient_first.npz"
 """Candidates of the gradient width search's first part, with their weights."""
 GRADIENT_FILE = "gradient.npz"
 """Candidates of the whole gradient width search, with their weights."""
+INCOMING_FILE = "incoming.json"
+"""Parameters of the candidate that a quantized model already is."""
 UNIFORM_FILE = "uniform.npz"
 """Trained uniform candidates, with their weights."""
 WALKS = 8
@@ -28,5 +30,6 @@ FILES = (
     GRADIENT_FILE,
     *AGAIN_FILES.values(),
     UNIFORM_FILE,
+    INCOMING_FILE,
 )
 """All of them."""

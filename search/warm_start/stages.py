@@ -9,6 +9,7 @@ time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,8 +19,9 @@ from bitfront.spaces import Params
 from ..evaluator.training import Start, is_sparse
 from ..samplers.optuna_samplers import baselines
 from ..storage.optuna_study import Stage
-from ..storage.warm_start_files import AGAIN_FILES
+from ..storage.warm_start_files import AGAIN_FILES, INCOMING_FILE
 from ..trials.evaluation import Evaluation, Kind
+from ..trials.files import write_atomic
 from .context import SearchContext
 from .gradient_seeds import first_seeds, further_seeds, gradient_seeds
 from .gradient_widths import Seed
@@ -85,7 +87,10 @@ class WarmStart:
         """Return the candidate that the model is, where it came quantized."""
         evaluator = self.context.evaluator
         found = incoming(evaluator.graph, evaluator.space, evaluator.costs.calibration.peaks)
-        return [] if found is None else [found]
+        if found is None:
+            return []
+        write_atomic(self.context.folder / INCOMING_FILE, json.dumps({"params": dict(found)}) + "\n")
+        return [found]
 
     def _other_uniform(self) -> Sequence[Params]:
         """Return the uniform candidates that are left: trained ones, and rounded ones that need more than
