@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .config import StudyConfig, load_study
     from .evaluator import Evaluator, space_of
     from .measurements import read_evaluations
+    from .notebook import PickedCandidate, Study
     from .problem import Problem, load_problem
     from .report import write_report
     from .run import StudyResult, run_study
@@ -28,7 +29,9 @@ __all__ = [
     "BundleSource",
     "Evaluation",
     "Evaluator",
+    "PickedCandidate",
     "Problem",
+    "Study",
     "StudyConfig",
     "StudyResult",
     "VerifyResult",
@@ -61,6 +64,7 @@ __getattr__ = lazy_door(
         "config": ("StudyConfig", "load_study"),
         "evaluator": ("Evaluator", "space_of"),
         "measurements": ("read_evaluations",),
+        "notebook": ("PickedCandidate", "Study"),
         "problem": ("Problem", "load_problem"),
         "report": ("write_report",),
         "run": ("StudyResult", "run_study"),

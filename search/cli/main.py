@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from ..quiet import quiet_tensorflow
 from . import (
     calibrate,
     doctor,
@@ -33,7 +34,6 @@ from . import (
     verify,
 )
 from .ending import end_as_ctrl_c, end_at_once_from_now_on, leave_nothing
-from .quiet import quiet_tensorflow
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 unexpected (a crash log is written); 2 the study, model, data or an argument can't be used;

@@ -51,14 +51,25 @@ class Figure:
         import vl_convert
 
         folder.mkdir(parents=True, exist_ok=True)
-        spec = self._spec(self.width, self.file_height or self.height, FILE_FONT, 12)
-        spec["layer"] = [layer for layer in spec["layer"] if layer["name"] != TOUCHED]
+        spec = self._file_spec()
         paths = [folder / f"{name}.{kind}" for kind in KINDS]
         paths[0].write_bytes(vl_convert.vegalite_to_png(spec, scale=PIXELS, allowed_base_urls=[]))
         drawing = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
         paths[1].write_text(_renumbered(drawing), encoding="utf-8")
         paths[2].write_bytes(vl_convert.vegalite_to_pdf(spec, allowed_base_urls=[]))
         return paths
+
+    def _repr_svg_(self) -> str:
+        """Return the figure as a notebook shows it, with nothing to be fetched."""
+        import vl_convert
+
+        return _renumbered(vl_convert.vegalite_to_svg(self._file_spec(), allowed_base_urls=[]))
+
+    def _file_spec(self) -> dict[str, Any]:
+        """Return what Vega-Lite draws into a file: without what only touching shows."""
+        spec = self._spec(self.width, self.file_height or self.height, FILE_FONT, 12)
+        spec["layer"] = [layer for layer in spec["layer"] if layer["name"] != TOUCHED]
+        return spec
 
     def _spec(self, width: int | str, height: int, font: str, size: int) -> dict[str, Any]:
         import altair as alt

@@ -33,7 +33,7 @@ from ..warm_start.context import SearchContext
 from ..warm_start.stages import WarmStart
 from .background_synthesis import BackgroundSynthesis
 from .messages import messages_on
-from .progress import Progress
+from .progress import Progress, Watcher
 from .result import StudyResult
 from .search import Budget, Search
 
@@ -55,6 +55,7 @@ def run_study(
     fresh: bool = False,
     console: Console | None = None,
     clock: Callable[[], float] = time.monotonic,
+    watch: Watcher | None = None,
 ) -> StudyResult:
     """Run a study, or continue it where it stands; return when its budget is spent.
 
@@ -68,6 +69,7 @@ def run_study(
             it where None.
         clock: returns the seconds that the budget is counted in; `time.process_time`, to compare searches on
             a machine that others use too.
+        watch: called after each trial with its evaluation and the front so far; it draws a notebook's bar.
 
     Raises:
         UserError: for anything in the study, the model or the data that can't be used, and when the folder
@@ -79,7 +81,7 @@ def run_study(
     with locked(study_folder.folder, shared=config.storage != JOURNAL), messages_on(console):
         _log.info(f"Study {config.name} in {study_folder.folder}")
         bound_tensorflow()
-        return _run(_opened(config, base_dir, study_folder, Progress(console), trials, wall, clock))
+        return _run(_opened(config, base_dir, study_folder, Progress(console, watch), trials, wall, clock))
 
 
 def _opened(

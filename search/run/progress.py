@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..problem.score_warnings import float_warnings, ties_note, trial_warnings
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .result import StudyResult
 
 _log = logging.getLogger(__name__)
+Watcher = Callable[[Evaluation, Sequence[Evaluation]], None]
+"""Hears of each finished trial, and of the front that it leaves."""
 _SHOWN = 12
 """Front members that a live table shows."""
 
@@ -28,10 +30,12 @@ class Progress:
 
     Args:
         console: the one that shows what is logged (see `messages_on`); no table is kept where None.
+        watch: hears of each finished trial, whether there is a console or not.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, watch: Watcher | None = None) -> None:
         self.console = console
+        self._watch = watch
         self._live: Any = None
         self._objectives: Sequence[Objective] = ()
         self._began = time.monotonic()
@@ -64,6 +68,8 @@ class Progress:
         self, evaluation: Evaluation, figures: Mapping[str, float], front: Sequence[Evaluation]
     ) -> None:
         """Show a finished trial."""
+        if self._watch is not None:
+            self._watch(evaluation, front)
         on_front = evaluation.feasible and any(e.number == evaluation.number for e in front)
         line = self._line(evaluation, figures, on_front=on_front)
         if self._live is None:
