@@ -123,6 +123,15 @@ def test_a_table_too_large_for_logic_is_refused():
         looked_up(inputs_of(FixedPoint(17, 4))[0], np.tanh)
 
 
+def test_weights_that_da4ml_would_narrow_are_refused_by_name():
+    graph, _, types = prepared(zoo("vector", 1, only=("mlp",)), data("vector", 20), 3)
+    name = next(iter(graph.weights))
+    fine = types | {f"{name}/weight": FixedPoint(4, -29, True, "RND_CONV", "SAT")}
+
+    with pytest.raises(UserError, match=rf"2\^-31; {name}/weight"):
+        trace_logic(graph, fine, graph.weights)
+
+
 def test_logic_that_computes_something_else_is_told_before_any_program_runs():
     logic, x, y = traced("vector", "curves")
     prove(logic, x, y)

@@ -22,6 +22,9 @@ from .rounding import kif, rounded
 
 __all__ = ["prove", "trace_logic"]
 
+MOST_FRACTION = 31
+"""Fraction bits of a constant."""
+
 Array = Any
 """da4ml's `FixedVariableArray`, without a batch axis."""
 
@@ -43,6 +46,7 @@ def trace_logic(graph: Graph, types: Types, weights: Weights, *, table_size: int
     ]
     if lacking:
         raise UserError(f"The RTL flow can't build {'; '.join(lacking)}.")
+    _refuse_fine(types, weights)
     values: dict[str, Array] = {}
     given: list[Array] = []
     options = {"hard_dc": HARD_DC, "search_all_decompose_dc": False}
@@ -63,6 +67,23 @@ def trace_logic(graph: Graph, types: Types, weights: Weights, *, table_size: int
         values[node.name] = rounded(made, result if narrows else result.container)
     outputs = [values[name].reshape(-1) for name in graph.outputs]
     return comb_trace(_joined(given), _joined(outputs))
+
+
+def _refuse_fine(types: Types, weights: Weights) -> None:
+    """Refuse constants that da4ml would narrow without a word: it looks for their last bit down to 2^-32.
+
+    It holds kernels as float32, which Keras's weights are.
+
+    Raises:
+        UserError: naming the first of them.
+    """
+    for name, arrays in weights.items():
+        for role, array in arrays.items():
+            kind = types[f"{name}/{role}"]
+            if np.mod(kind.quantize(array) * 2.0**MOST_FRACTION, 1).any():
+                raise UserError(
+                    f"The RTL flow holds constants down to 2^-{MOST_FRACTION}; {name}/{role} is {kind}."
+                )
 
 
 def prove(logic: Any, inputs: NDArray[np.floating], outputs: NDArray[np.floating]) -> None:
