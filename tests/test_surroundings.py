@@ -1,11 +1,14 @@
-"""Where a study is run: beside another launcher of it."""
+"""Where a study is run: beside another launcher of it, in a folder of any name."""
 
 from __future__ import annotations
 
+import io
+import shlex
 import subprocess
 import sys
 
 import small_study
+from rich.console import Console
 
 from bitfront.search.storage.locks import locked
 
@@ -31,3 +34,12 @@ def test_a_second_launcher_is_refused_at_once_and_says_what_to_do(tmp_path):
         code, said = bitfront("run", file, "--trials", 1, "--set", f"output={tmp_path / 'studies'}")
     assert code == 2, said
     assert "is being run by another process: wait for it" in said
+
+
+def test_the_next_command_can_be_pasted_though_the_study_lies_in_a_folder_with_a_space(tmp_path):
+    heard, file = io.StringIO(), small_study.write(tmp_path)
+    output = f"output={tmp_path / 'my studies'}"
+    small_study.run(file, output, trials=1, console=Console(file=heard, width=1000))
+    told = next(line for line in heard.getvalue().splitlines() if line.startswith("Next: "))
+
+    assert shlex.split(told)[3] == str(tmp_path / "my studies" / "small")

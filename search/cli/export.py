@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,7 +58,8 @@ def command(
     typer.echo(f"Wrote {target}: the firmware's emulation gives the golden outputs bit for bit.")
     if registers and load_study(folder / "study.yaml").tracking.enabled:
         _register(folder, number)
-    typer.echo(f"Next: bitfront verify {target}, or {target}/build.sh where Vitis HLS is installed.")
+    bundle, script = shlex.quote(str(target)), shlex.quote(str(target / "build.sh"))
+    typer.echo(f"Next: bitfront verify {bundle}, or {script} where Vitis HLS is installed.")
 
 
 def _register(folder: Path, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -143,9 +144,8 @@ class Progress:
         calibrated = max(e.calibrated_on for e in result.evaluations)
         note = f", calibrated on {calibrated} designs" if calibrated else ""
         _log.info(f"Resources are estimates{note}; 80 % intervals are in {result.folder / 'report.html'}.")
-        _log.info(
-            f"Next: bitfront export {result.folder} --pick knee --out best   (then: bitfront verify best)"
-        )
+        folder = shlex.quote(str(result.folder))
+        _log.info(f"Next: bitfront export {folder} --pick knee --out best   (then: bitfront verify best)")
 
 
 def format_value(value: float) -> str:
