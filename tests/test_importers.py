@@ -116,9 +116,12 @@ def onnx_sums(h):
         h.make_node("HardSigmoid", ["c"], ["d"], alpha=0.25),
         h.make_node("GlobalAveragePool", ["d"], ["e"]),
         h.make_node("Squeeze", ["e", "axes"], ["f"]),
-        h.make_node("Sub", ["one", "f"], ["y"]),
+        h.make_node("Sub", ["one", "f"], ["g"]),
+        h.make_node("Clip", ["g", "low", "high"], ["h"]),
+        h.make_node("Abs", ["h"], ["y"]),
     ]
-    arrays = {"w1": drawn(3, 3, 3), "s": drawn(3, 1), "axes": np.array([2]), "one": np.float32(1)}
+    arrays = {"w1": drawn(3, 3, 3), "s": drawn(3, 1), "axes": np.array([2]), "one": np.float32(0.5)}
+    arrays |= {"low": np.float32(-0.1), "high": np.float32(0.1)}
     return nodes, arrays, (3, 6), "y"
 
 

@@ -231,6 +231,46 @@ def test_hls4ml_s_binary_and_ternary_networks_are_read(tmp_path, kind, activatio
     check_model(found)
 
 
+def test_a_garnet_of_keras_2_is_read_as_the_operations_that_it_is_made_of(tmp_path):
+    """NumPy computes hls4ml's layer: weights exp(-d^2) between vertices and aggregators, vertices masked."""
+    vertices, values, aggregators, features, filters = 4, 3, 2, 3, 2
+    draw = np.random.default_rng(6)
+    sizes = ((values, features), (values, aggregators), (aggregators * features, filters))
+    arrays = [draw.normal(size=shape).astype("f4") for size in sizes for shape in (size, size[1:])]
+    config = {
+        "simplified": True, "collapse": "mean", "input_format": "xn", "output_activation": None,
+        "quantize_transforms": False, "mean_by_nvert": False, "n_aggregators": aggregators,
+        "n_filters": filters, "n_propagate": features,
+    }  # fmt: skip
+    layers = [
+        old_layer("InputLayer", "x", batch_input_shape=[None, vertices, values], dtype="float32"),
+        old_layer("InputLayer", "n", batch_input_shape=[None, 1], dtype="int32"),
+        old_layer("GarNet", "gar", **config),
+    ]
+    for one in layers:
+        one |= {"name": one["config"]["name"], "inbound_nodes": []}
+    layers[2]["inbound_nodes"] = [[["x", 0, 0, {}], ["n", 0, 0, {}]]]
+    inner = {"layers": layers, "input_layers": [["x", 0, 0], ["n", 0, 0]], "output_layers": [["gar", 0, 0]]}
+    (tmp_path / "net.json").write_text(json.dumps({"class_name": "Model", "config": inner}))
+    names = [f"gar/{part}_{role}:0" for part in ("FLR", "S", "Fout") for role in ("kernel", "bias")]
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        file.attrs["layer_names"] = [b"gar"]
+        file.create_group("gar").attrs["weight_names"] = [name.encode() for name in names]
+        for name, array in zip(names, arrays, strict=True):
+            file["gar"][name] = array
+    x, number = draw.normal(size=(9, vertices, values)).astype("f4"), draw.integers(0, 5, (9, 1)).astype("f4")
+    flr, flr_bias, s, s_bias, out, out_bias = arrays
+    mask = (np.arange(vertices) < number)[..., None]
+    near = mask * np.exp(-((x @ s + s_bias) ** 2))
+    gathered = np.einsum("bvs,bvf->bsf", near, x @ flr + flr_bias) / vertices
+    spread = np.einsum("bvs,bsf->bvsf", near, gathered).reshape(9, vertices, -1)
+    wanted = (mask * (spread @ out + out_bias)).mean(1)
+    model = load_model("net.json", tmp_path)
+
+    assert np.allclose(model([x, number]), wanted, atol=1e-5)
+    check_model(model, [x, number])
+
+
 def test_a_qkeras_model_of_keras_2_is_read_with_its_quantizers(tmp_path):
     """QKeras 0.9 saved quantizers as text, or with their class; NumPy computes the same."""
     bits = {

@@ -201,6 +201,7 @@ def curve_branches(_: int) -> dict[str, Branch]:
                 )
             )
         ),
+        "cut": lambda x: keras.ops.absolute(keras.ops.clip(L.Dense(4)(x), -0.75, 1.5)),
         "clipped": lambda x: L.ReLU(max_value=1.5)(
             L.Dense(4)(L.ReLU(negative_slope=0.25, threshold=0.5, max_value=2.0)(L.Dense(6)(x)))
         ),

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ..bit_true.quantizer import Mode
 
 
+_ROUNDING = frozenset({"grid", "rounding", "wraps"})
+"""Attributes that say how the model that came rounds a result, none of the function's own."""
+
+
 class LookupActivation(Elementwise):
     """A function of one variable, as a table with an entry for every value of its input, of the result's
     type.
@@ -52,7 +56,7 @@ class LookupActivation(Elementwise):
 
         source = types[f"{node.inputs[0]}/result"]
         kind = (source.width, source.integer, source.signed)
-        attributes = {key: value for key, value in node.attrs.items() if key != "grid"}
+        attributes = {key: value for key, value in node.attrs.items() if key not in _ROUNDING}
         return Lookup(node.op, *kind, attributes, name=node.name)
 
     def keras_values(self, node: Node, types: Types) -> dict[str, NDArray[Any]]:
@@ -125,8 +129,30 @@ class KerasFunction(LookupActivation):
         """Return what Keras computes, in the tensor's own type."""
         import keras
 
-        attributes = {key: value for key, value in node.attrs.items() if key != "grid"}
+        attributes = {key: value for key, value in node.attrs.items() if key not in _ROUNDING}
         return keras.activations.get(node.op)(x, **attributes)
+
+
+class Clip(LookupActivation):
+    """`keras.ops.clip` between two numbers."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return the nearest value between them."""
+        import tensorflow as tf
+
+        return tf.clip_by_value(x, node.attrs["low"], node.attrs["high"])
+
+
+class Absolute(LookupActivation):
+    """`keras.ops.absolute`."""
+
+    @staticmethod
+    def curve(x: Any, node: Node) -> Any:
+        """Return the value without its sign."""
+        import tensorflow as tf
+
+        return tf.abs(x)
 
 
 class Quantizer(LookupActivation):
@@ -172,6 +198,8 @@ OPERATIONS: Sequence[LookupActivation] = (
     ),
     Silu(Traits(op="silu", family="activation", activations={"silu": {}})),
     ClippedReLU(Traits(op="clipped_relu", family="activation")),
+    Clip(Traits(op="clip", family="activation")),
+    Absolute(Traits(op="absolute", family="activation", sign="nonnegative")),
     Quantizer(Traits(op="quantizer", family="activation")),
     *(
         KerasFunction(Traits(op=name, family="activation", activations={name: {}}, sign="nonnegative"))

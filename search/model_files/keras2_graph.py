@@ -11,6 +11,7 @@ import numpy as np
 
 from bitfront.spaces import UserError
 
+from .garnet import garnet
 from .keras2_layers import Translated, translated
 from .keras2_operations import operation
 from .keras2_weights import Weights
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 _MODELS = frozenset({"Model", "Functional", "Sequential"})
+_GARNETS = frozenset({"GarNet", "GarNetStack"})
 Config = Mapping[str, Any]
 
 
@@ -66,13 +68,16 @@ class _Layer:
             self.model = built({"class_name": self.kind, "config": self.config}, inner)
             if isinstance(self.config, Mapping):
                 self.model.trainable = bool(self.config.get("trainable", True))
-        elif self.kind not in {"TFOpLambda", "SlicingOpLambda", "InputLayer"}:
+        elif self.kind not in {"TFOpLambda", "SlicingOpLambda", "InputLayer", *_GARNETS}:
             self.translated = translated(self.kind, {**self.config, "name": self.name})
 
     def __call__(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Return what it gives for the tensors of a call."""
         if self.kind in {"TFOpLambda", "SlicingOpLambda"}:
             return operation(self.config, arguments, options)
+        if self.kind in _GARNETS:
+            arrays = self.weights.of(self.name, self.kind, self.position) if self.weights else ()
+            return garnet(self.name, self.config, arrays, arguments)
         value = arguments[0] if len(arguments) == 1 else list(arguments)
         if self.model is not None:
             return self.model(value)

@@ -106,7 +106,7 @@ def translated(kind: str, config: Config) -> Translated:
         if len(after) == 1 and type(after[0]).__name__ == "Activation":
             config["activation"], after = after[0].activation, ()
     if kind in {"BinaryDense", "TernaryDense"}:
-        adapt = _binarized if kind == "BinaryDense" else _ternarized
+        adapt = _binarized if kind == "BinaryDense" else ternarized
     if kind == "BatchNormalization" and isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
         (config["axis"],) = config["axis"]
     return Translated((found(**_options(found, kind, name, config)), *after), adapt)
@@ -338,7 +338,7 @@ def _binarized(arrays: Arrays) -> Arrays:
     return [np.where(arrays[0] >= 0, 1.0, -1.0).astype(np.float32), *arrays[1:]]
 
 
-def _ternarized(arrays: Arrays) -> Arrays:
-    """Return -1, 0 and 1: 0 up to half, as hls4ml's ternary layers have it."""
+def ternarized(arrays: Arrays) -> Arrays:
+    """Return -1, 0 and 1 for the first array: 1 above half, -1 from minus half on, as hls4ml has it."""
     kernel = np.asarray(arrays[0], np.float32)
-    return [np.where(kernel > 0.5, 1.0, np.where(kernel < -0.5, -1.0, 0.0)).astype(np.float32), *arrays[1:]]
+    return [np.where(kernel > 0.5, 1.0, np.where(kernel <= -0.5, -1.0, 0.0)).astype(np.float32), *arrays[1:]]

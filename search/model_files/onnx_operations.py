@@ -145,14 +145,22 @@ def _softmax(work: Work, node: Node) -> Held:
 
 
 def _clip(work: Work, node: Node) -> Held:
-    from keras import layers
+    from keras import layers, ops
 
     low = node.constant(1, node.attributes.get("min"))
     high = node.constant(2, node.attributes.get("max"))
     low, high = (None if one is None else float(np.ravel(one)[0]) for one in (low, high))
     if low != 0.0:
-        raise UserError(f"{node.name!r} clips at {low}; from zero on, ReLU(max_value) does")
+        most = float(np.finfo(np.float32).max)
+        bounds = (-most if low is None else low, most if high is None else high)
+        return Held(ops.clip(node.held.tensor, *bounds), node.held.order)
     return work.build.each(node.held, layers.ReLU(max_value=high, name=work.build.name(node.name)))
+
+
+def _absolute(work: Work, node: Node) -> Held:
+    from keras import ops
+
+    return Held(ops.absolute(node.held.tensor), node.held.order)
 
 
 def _binary(work: Work, node: Node) -> Held:
@@ -296,6 +304,7 @@ OPERATIONS: Mapping[str, Callable[[Work, Node], Value]] = {
     "HardSigmoid": _hard_sigmoid,
     "Softmax": _softmax,
     "Clip": _clip,
+    "Abs": _absolute,
     **dict.fromkeys(_BINARY, _binary),
     "Reshape": _reshape,
     "Flatten": _flatten,

@@ -130,13 +130,21 @@ def _elu(work: Work, name: str, x: Held, alpha: float = 1.0, *_: Any) -> Held:
     return work.build.each(x, layers.ELU(float(alpha), name=work.build.name(name)))
 
 
+def _absolute(work: Work, name: str, x: Held) -> Held:
+    from keras import ops
+
+    return Held(ops.absolute(x.tensor), x.order)
+
+
 def _clamp(work: Work, name: str, x: Held, low: Any = -1.0, high: Any = 1.0) -> Held:
-    from keras import layers
+    from keras import layers, ops
 
     if low == -1 and high == 1:
         return work.build.each(x, layers.Activation("hard_tanh", name=work.build.name(name)))
     if low != 0:
-        raise UserError(f"{name!r} clips at {low}; from zero on, or between -1 and 1, is built")
+        farthest = float(np.finfo(np.float32).max)
+        bounds = (-farthest if low is None else float(low), farthest if high is None else float(high))
+        return Held(ops.clip(x.tensor, *bounds), x.order)
     most = None if high is None else float(high)
     return work.build.each(x, layers.ReLU(max_value=most, name=work.build.name(name)))
 
@@ -351,6 +359,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "elu": _elu,
     "hardtanh": _clamp,
     "clamp": _clamp,
+    "abs": _absolute,
     "softmax": _softmax,
     "add": _binary("add"),
     "sub": _binary("subtract"),

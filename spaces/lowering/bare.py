@@ -82,6 +82,18 @@ def _activation(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     return work.add(layer, kind, inputs, shape, **attrs)
 
 
+def _clipped(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    bounds = [np.asarray(one, np.float32) for one in (layer.x_min, layer.x_max)]
+    if any(one.size != 1 for one in bounds) or len(inputs) != 1:
+        raise Unsupported("its bounds must be two numbers")
+    low, high = (float(one.ravel()[0]) for one in bounds)
+    return work.add(layer, "clip", inputs, shape, low=low, high=high)
+
+
+def _absolute(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
+    return work.add(layer, "absolute", inputs, shape)
+
+
 def _reduced(work: Lowering, layer: Any, inputs: Names, shape: Shape) -> str:
     """Lower a mean, sum or maximum: over all positions as a pooling, else as a product with ones."""
     source, kind = work.shape(inputs[0]), type(layer).__name__
@@ -127,6 +139,8 @@ BARE: dict[str, Handler] = {
     "Matmul": matmul,
     "Einsum": einsum_operation,
     **dict.fromkeys(("Mean", "Sum", "Max"), _reduced),
+    "Clip": _clipped,
+    **dict.fromkeys(("Abs", "Absolute"), _absolute),
     **dict.fromkeys(
         (
             "Relu", "Relu6", "Sigmoid", "Tanh", "Softmax", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu",
